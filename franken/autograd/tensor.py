@@ -1,0 +1,285 @@
+"""What a Tensor knows of gradients: requires_grad, grad, grad_fn, backward, hooks, detach.
+
+Attached to Tensor when this module is imported. Knows no op.
+"""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from typing import Any
+
+from franken.autograd import engine
+from franken.core import node as _node
+from franken.core import state
+from franken.core.node import Leaf, OutEdge, edge_of, split_edge
+from franken.core.tensor import Parameter, Tensor, version_of
+from franken.core.where import here
+
+
+def requires_grad(self: Tensor) -> bool:
+    """Whether gradients flow to this tensor."""
+    if self._base is not None or self._node is not None:
+        return edge_of(self) is not None
+    if self.level and type(self._a) is not Tensor or self.level:
+        return bool(self._a.requires_grad)
+    return False
+
+
+def set_requires_grad(self: Tensor, value: bool) -> None:
+    """Make this leaf track gradients, or not."""
+    edge = edge_of(self)
+    if edge is not None and type(edge) is not Leaf:
+        if not value:
+            raise RuntimeError(
+                "you can only change requires_grad flags of leaf variables. If you want to use a "
+                "computed variable in a subgraph that doesn't require differentiation use "
+                "var_no_grad = var.detach()."
+            )
+        return
+    if not value:
+        self._node = None
+    elif edge is None:
+        if not (self.dtype.is_floating_point or self.dtype.is_complex):
+            raise RuntimeError(
+                "only Tensors of floating point and complex dtype can require gradients"
+            )
+        self._node = Leaf(self)
+        self._base = None if self._base is None else self._base
+
+
+def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
+    """Set `requires_grad` in place; returns the tensor."""
+    set_requires_grad(self, requires_grad)
+    return self
+
+
+def grad_fn(self: Tensor) -> Any:
+    """The node that computed this tensor, or None for a leaf."""
+    edge = edge_of(self)
+    return None if edge is None or type(edge) is Leaf else split_edge(edge)[0]
+
+
+def is_leaf(self: Tensor) -> bool:
+    """True unless an op that is on the tape computed this tensor."""
+    edge = edge_of(self)
+    return edge is None or type(edge) is Leaf
+
+
+def get_grad(self: Tensor) -> Any:
+    """The accumulated gradient, or None."""
+    got = getattr(self, "_grad", None)
+    if got is None and not is_leaf(self) and not self.level and "retained" not in self.__dict__:
+        warnings.warn(
+            "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad "
+            "attribute won't be populated during autograd.backward(). If you indeed want the .grad "
+            "field to be populated for a non-leaf Tensor, use .retain_grad() on the non-leaf "
+            "Tensor. If you access the non-leaf Tensor by mistake, make sure you access the leaf "
+            "Tensor instead.",
+            stacklevel=2,
+        )
+    return got
+
+
+def set_grad(self: Tensor, value: Any) -> None:
+    """Assign the gradient; it must fit the tensor."""
+    if value is not None:
+        if not isinstance(value, Tensor):
+            raise TypeError(
+                f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"  # noqa: E501
+            )
+        if value is self:
+            raise RuntimeError("can't assign Variable as its own grad")
+        if tuple(value.shape) != tuple(self.shape):
+            raise RuntimeError(
+                f"assigned grad has data of a different size: expected {list(self.shape)}, got "
+                f"{list(value.shape)}"
+            )
+        if value.dtype is not self.dtype:
+            raise RuntimeError(
+                f"assigned grad has data of a different type: expected {self.dtype}, got {value.dtype}"  # noqa: E501
+            )
+        if value.device is not self.device:
+            raise RuntimeError(
+                f"assigned grad has data located on a different device: expected {self.device}, "
+                f"got {value.device}"
+            )
+    self._grad = value
+
+
+def backward(
+    self: Tensor,
+    gradient: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """Accumulate the gradients of this tensor into the leaves it was computed from."""
+    from franken.autograd.api import backward as run_backward
+
+    run_backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+
+
+class RemovableHandle:
+    """Removes a hook; also a context manager."""
+
+    _next = 0
+
+    def __init__(self, hooks: dict[Any, Any], key: Any) -> None:
+        self._hooks = weakref.ref(hooks) if not isinstance(hooks, dict) else (lambda: hooks)
+        self.id = key
+
+    @classmethod
+    def fresh(cls) -> int:
+        """A new hook id."""
+        cls._next += 1
+        return cls._next
+
+    def remove(self) -> None:
+        """Take the hook away; harmless when it is gone already."""
+        hooks = self._hooks()
+        if hooks is not None:
+            hooks.pop(self.id, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.remove()
+
+
+def register_hook(self: Tensor, hook: Any) -> RemovableHandle:
+    """Call `hook(grad)` when this tensor's gradient is computed; it may return another one."""
+    edge = edge_of(self)
+    if edge is None:
+        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+    node, index = split_edge(edge)
+    if node.pre is None:
+        node.pre = {}
+    key = (index, RemovableHandle.fresh())
+    node.pre[key] = hook
+    return RemovableHandle(node.pre, key)
+
+
+def register_post_accumulate_grad_hook(self: Tensor, hook: Any) -> RemovableHandle:
+    """Call `hook(tensor)` after this leaf's `.grad` was updated."""
+    edge = edge_of(self)
+    if edge is None:
+        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+    if type(edge) is not Leaf:
+        raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+    if edge.post_accumulate is None:
+        edge.post_accumulate = {}
+    key = RemovableHandle.fresh()
+    edge.post_accumulate[key] = hook
+    return RemovableHandle(edge.post_accumulate, key)
+
+
+def retain_grad(self: Tensor) -> None:
+    """Let `.grad` be populated on this non-leaf tensor."""
+    edge = edge_of(self)
+    if edge is None:
+        raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+    if type(edge) is Leaf or self.__dict__.get("retained"):
+        return
+    self.__dict__["retained"] = True
+    ref = weakref.ref(self)
+    node, index = split_edge(edge)
+
+    def keep(g: Any) -> None:
+        t = ref()
+        if t is not None:
+            have = getattr(t, "_grad", None)
+            t._grad = g if have is None else engine.add(have, g)
+
+    if node.pre is None:
+        node.pre = {}
+    node.pre[(index, RemovableHandle.fresh())] = keep
+
+
+def retains_grad(self: Tensor) -> bool:
+    """Whether this non-leaf tensor keeps its gradient."""
+    return not is_leaf(self) and bool(self.__dict__.get("retained"))
+
+
+def detach(self: Tensor) -> Tensor:
+    """The same memory outside of the graph; in-place changes are noticed on both sides."""
+    if self.level:
+        return detached_tracer(self)
+    t = _node._light(self._a, self.device, None)
+    t._ver = version_of(self)
+    return t
+
+
+def detached_tracer(self: Any) -> Any:
+    """A tracer without history at its level."""
+    t = object.__new__(type(self))
+    t.__dict__.update(self.__dict__)
+    t._a, t.device, t._node, t._ver, t._base = self._a, self.device, None, None, None
+    if "tangent" in t.__dict__:
+        t.tangent = None
+    return t
+
+
+def detach_(self: Tensor) -> Tensor:
+    """Cut this tensor from the graph in place."""
+    if self._base is not None:
+        raise RuntimeError(
+            "Can't detach views in-place. Use detach() instead. If you are using "
+            "DistributedDataParallel (DDP) for training, and gradient_as_bucket_view is set as "
+            "True, gradients are views of DDP buckets, and hence detach_() cannot be called on these "
+            "gradients. To fix this error, please refer to the Optimizer.zero_grad() function in "
+            "torch/optim/optimizer.py as a solution."
+        )
+    self._node = None
+    return self
+
+
+def get_data(self: Tensor) -> Tensor:
+    """The same memory outside of the graph, with a version of its own (prefer detach())."""
+    if self.level:
+        return detach(self)
+    return _node._light(self._a, self.device, None)
+
+
+def set_data(self: Tensor, value: Tensor) -> None:
+    """Replace the memory; graphs recorded earlier keep the old one."""
+    if not isinstance(value, Tensor):
+        raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+    self._a, self.device = value._a, value.device
+    if type(self._node) is Leaf:
+        self._node.shape, self._node.dtype, self._node.device = _node.meta_of(self)
+
+
+def get_version(self: Tensor) -> int:
+    """How often the memory was changed in place."""
+    if getattr(self, "_inference", False):
+        raise RuntimeError("Inference tensors do not track version counter.")
+    return 0 if self._ver is None else int(self._ver[0])
+
+
+def output_nr(self: Tensor) -> int:
+    """Which output of its node this tensor is."""
+    edge = edge_of(self)
+    return edge.index if type(edge) is OutEdge else 0
+
+
+_PROPERTIES = {
+    "requires_grad": property(requires_grad, set_requires_grad),
+    "grad": property(get_grad, set_grad, lambda self: set_grad(self, None)),
+    "grad_fn": property(grad_fn),
+    "is_leaf": property(is_leaf),
+    "retains_grad": property(retains_grad),
+    "data": property(get_data, set_data),
+    "_version": property(get_version),
+    "output_nr": property(output_nr),
+}
+_METHODS = (requires_grad_, backward, register_hook, register_post_accumulate_grad_hook,
+            retain_grad, detach, detach_)  # fmt: skip
+
+for _key, _value in _PROPERTIES.items():
+    setattr(Tensor, _key, _value)
+for _method in _METHODS:
+    setattr(Tensor, _method.__name__, _method)
+
+__all__ = ["Parameter", "RemovableHandle", "here", "state"]

@@ -1,0 +1,439 @@
+"""Convolution of one to three spatial axes: forward, input gradient and weight gradient.
+
+Knows arrays only: x (N, C, *S), w (D, C/groups, *K) and per-axis stride, padding, dilation. Must not know Tensor,
+bias or transposed convolution (`conv_input_grad` of its input).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+
+import numpy as np
+
+from .parallel import parallel_for, single_blas_thread
+
+Ints = tuple[int, ...]
+
+TILE_ELEMENTS = 1 << 19  # columns of one tile: 2 MiB of float32; 2^15..2^18 measured 1.1 to 3 times slower
+TILE_POSITIONS = 384  # a narrower product packs the weights more often than it uses them
+MIN_INTERLEAVED, MAX_WASTE = 16, 1.25  # channels to copy as one run; grid positions per output position
+STRAND_ELEMENTS = 1 << 20  # bounds what the partial weight gradients take together
+STRANDS = 8  # partial weight gradients, each summed over its tiles in order, then added in order
+SERIAL_PRODUCTS = 1 << 21  # multiply-adds one thread does in the time a second takes to start
+SCATTER_RATIO = 2
+SCATTER_PHASES = 8  # input gradient: more phases than this and products become too small
+
+
+class _Window:
+    """Where taps read: y[o] = sum over k of w[k] x[o * stride + k * dilation + base], zero outside x."""
+
+    __slots__ = ("base", "dilation", "kernel", "out", "stride")
+
+    def __init__(self, out: Ints, kernel: Ints, stride: Ints, dilation: Ints, base: Ints) -> None:
+        self.out, self.kernel, self.stride, self.dilation, self.base = out, kernel, stride, dilation, base
+
+    def rows(self, part: slice) -> _Window:
+        """Return the window of rows `part` of the first output axis."""
+        if part.stop - part.start == self.out[0]:
+            return self
+        base = (self.base[0] + part.start * self.stride[0], *self.base[1:])
+        return _Window((part.stop - part.start, *self.out[1:]), self.kernel, self.stride, self.dilation, base)
+
+    def extent(self) -> Ints:
+        """Return one phase's shape: output positions plus the furthest shift of a tap."""
+        axes = zip(self.out, self.kernel, self.dilation, self.stride, strict=True)
+        return tuple(o + (k - 1) * d // s for o, k, d, s in axes)
+
+    def span(self) -> Ints:
+        """Return the shape of the input region that all taps together read."""
+        axes = zip(self.out, self.kernel, self.dilation, self.stride, strict=True)
+        return tuple((o - 1) * s + (k - 1) * d + 1 for o, k, d, s in axes)
+
+    def taps(self) -> list[tuple[Ints, int]]:
+        """Return each tap's phase and its shift in the phase's flattened positions."""
+        extent = self.extent()
+        steps = [math.prod(extent[a + 1 :]) for a in range(len(extent))]
+        axes = [
+            [((k * d) % s, (k * d) // s * step) for k in range(n)]
+            for n, d, s, step in zip(self.kernel, self.dilation, self.stride, steps, strict=True)
+        ]
+        return [(tuple(p for p, _ in tap), sum(shift for _, shift in tap)) for tap in product(*axes)]
+
+
+class _Tile:
+    """A block of images, groups and rows of the first output axis, small enough for a core's cache."""
+
+    __slots__ = ("groups", "images", "rows")
+
+    def __init__(self, images: range, groups: range, rows: range) -> None:
+        self.images, self.groups, self.rows = (slice(r.start, r.stop) for r in (images, groups, rows))
+
+    def of_input(self, x: np.ndarray, per: int) -> np.ndarray:
+        """Return x's images and channels as a view (groups, per, images, *S)."""
+        return self._grouped(x[self.images], per)
+
+    def of_output(self, y: np.ndarray, per: int) -> np.ndarray:
+        """Return y's images, channels and rows as a view (groups, per, images, rows, ...)."""
+        return self._grouped(y[self.images, :, self.rows], per)
+
+    def _grouped(self, a: np.ndarray, per: int) -> np.ndarray:
+        a = a[:, self.groups.start * per : self.groups.stop * per]
+        return np.moveaxis(a.reshape(a.shape[0], -1, per, *a.shape[2:]), 0, 2)
+
+
+def conv_forward(
+    x: np.ndarray, w: np.ndarray, stride: Ints, padding: Ints, dilation: Ints, groups: int
+) -> np.ndarray:
+    """Cross-correlate x (N, C, *S) with w (D, C/groups, *K) into (N, D, *O).
+
+    >>> x = np.arange(4.0).reshape(1, 1, 4)
+    >>> conv_forward(x, np.ones((1, 1, 2)), (1,), (0,), (1,), 1).tolist()
+    [[[1.0, 3.0, 5.0]]]
+    """
+    out = _check("conv_forward", x.shape, w.shape, stride, padding, dilation, groups)
+    y = np.empty((x.shape[0], w.shape[0], *out), np.result_type(x, w))
+    window = _Window(out, w.shape[2:], stride, dilation, tuple(-p for p in padding))
+    _correlate(x, w, y, window, groups)
+    return y
+
+
+def conv_input_grad(
+    g: np.ndarray, w: np.ndarray, x_shape: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int
+) -> np.ndarray:
+    """Apply the transpose in x of `conv_forward` to g (N, D, *O), giving `x_shape`.
+
+    Note: the plain transpose; a caller with complex weights conjugates w.
+
+    >>> conv_input_grad(np.ones((1, 1, 3)), np.ones((1, 1, 2)), (1, 1, 4), (1,), (0,), (1,), 1).tolist()
+    [[[1.0, 2.0, 2.0, 1.0]]]
+    """
+    out = _check("conv_input_grad", x_shape, w.shape, stride, padding, dilation, groups)
+    _check_grad("conv_input_grad", g.shape, (x_shape[0], w.shape[0], *out))
+    gx = np.empty(x_shape, np.result_type(g, w))
+    if math.prod(stride) > SCATTER_PHASES or w.shape[0] >= SCATTER_RATIO * x_shape[1]:
+        window = _Window(out, w.shape[2:], stride, dilation, tuple(-p for p in padding))
+        _scatter(g, w, gx, window, groups)
+        return gx
+    swapped = _swap_channels(w, groups)
+    specs = zip(w.shape[2:], stride, padding, dilation, strict=True)
+    for phase in product(*[list(_axis_phases(*spec)) for spec in specs]):
+        starts, taps, dilations, bases = zip(*phase, strict=True)
+        view = gx[(..., *map(slice, starts, (None,) * len(starts), stride))]
+        kernel = swapped[(..., *taps)]
+        window = _Window(view.shape[2:], kernel.shape[2:], (1,) * len(stride), dilations, bases)
+        _correlate(g, kernel, view, window, groups)
+    return gx
+
+
+def conv_weight_grad(
+    g: np.ndarray, x: np.ndarray, w_shape: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int
+) -> np.ndarray:
+    """Apply the transpose in w of `conv_forward` to g (N, D, *O), giving `w_shape`.
+
+    Note: the plain transpose; a caller with complex inputs conjugates x.
+
+    >>> g, x = np.ones((1, 1, 3)), np.arange(4.0).reshape(1, 1, 4)
+    >>> conv_weight_grad(g, x, (1, 1, 2), (1,), (0,), (1,), 1).tolist()
+    [[[3.0, 6.0]]]
+    """
+    out = _check("conv_weight_grad", x.shape, w_shape, stride, padding, dilation, groups)
+    _check_grad("conv_weight_grad", g.shape, (x.shape[0], w_shape[0], *out))
+    dtype = np.result_type(g, x)
+    if 0 in g.shape or 0 in w_shape:
+        return np.zeros(w_shape, dtype)
+    window = _Window(out, w_shape[2:], stride, dilation, tuple(-p for p in padding))
+    per_out, per_in, taps = w_shape[0] // groups, w_shape[1], math.prod(w_shape[2:])
+    tiles = _tiles(g.shape[0], groups, window, per_in)
+    add_tile = _tile_weight_grad(window, per_in, per_out)
+    strands = min(len(tiles), STRANDS, max(2, STRAND_ELEMENTS // math.prod(w_shape)))
+    parts = np.zeros((strands, groups, taps * per_in, per_out), dtype)
+
+    def run(start: int, stop: int) -> None:
+        for strand in range(start, stop):
+            first, last = (len(tiles) * (strand + k) // strands for k in (0, 1))
+            for tile in tiles[first:last]:
+                add_tile(g, x, tile, parts[strand, tile.groups])
+
+    _run_blocks(strands, g.size * per_in * taps, run)
+    grad = parts.sum(axis=0, dtype=dtype).reshape(groups, taps, per_in, per_out)
+    return np.ascontiguousarray(grad.transpose(0, 3, 2, 1)).reshape(w_shape)
+
+
+def _check(
+    op: str, x: Ints, w: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int
+) -> Ints:
+    """Raise ValueError unless the shapes fit; return the output's spatial shape."""
+    axes = len(w) - 2
+    if axes < 1 or len(x) != axes + 2 or any(len(p) != axes for p in (stride, padding, dilation)):
+        raise ValueError(f"{op}: ranks do not fit: {x=}, {w=}, {stride=}, {padding=}, {dilation=}")
+    if groups < 1 or x[1] != w[1] * groups or w[0] % groups:
+        raise ValueError(f"{op}: channels do not fit: {x=}, {w=}, {groups=}")
+    if min(stride) < 1 or min(dilation) < 1 or min(w[2:]) < 1:
+        raise ValueError(f"{op}: expected positive sizes, got {w=}, {stride=}, {dilation=}")
+    specs = zip(x[2:], w[2:], stride, padding, dilation, strict=True)
+    out = tuple((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in specs)
+    if min(out) < 0:
+        raise ValueError(f"{op}: kernel exceeds the padded input: {x=}, {w=}, {padding=}, {dilation=}")
+    return out
+
+
+def _check_grad(op: str, got: Ints, expected: Ints) -> None:
+    if tuple(got) != expected:
+        raise ValueError(f"{op}: expected a gradient of shape {expected}, got {tuple(got)}")
+
+
+def _swap_channels(w: np.ndarray, groups: int) -> np.ndarray:
+    """View w (D, C/groups, *K) as the (C, D/groups, *K) of the transposed product."""
+    per_out, per_in = w.shape[0] // groups, w.shape[1]
+    split = w.reshape(groups, per_out, per_in, *w.shape[2:]).swapaxes(1, 2)
+    return split.reshape(groups * per_in, per_out, *w.shape[2:])
+
+
+def _axis_phases(kernel: int, stride: int, padding: int, dilation: int) -> Iterator[tuple[int, slice, int, int]]:
+    """Yield, for each residue of the input position, its start and the flipped taps that reach it.
+
+    Position i = stride * q + start receives w[k] g[(i + padding - k * dilation) / stride]; the taps k that divide
+    are first, first + step, ..., so the gradient of each residue is a stride 1 correlation with that slice of w.
+    """
+    common = math.gcd(stride, dilation)
+    step, spread = stride // common, dilation // common
+    for start in range(stride):
+        first = next((k for k in range(min(step, kernel)) if (start + padding - k * dilation) % stride == 0), None)
+        if first is None:
+            yield start, slice(0, 0), 1, 0
+            continue
+        count = -(-(kernel - first) // step)
+        last = first + (count - 1) * step
+        base = (start + padding - first * dilation) // stride - (count - 1) * spread
+        yield start, slice(last, first - 1 if first else None, -step), spread, base
+
+
+def _correlate(x: np.ndarray, w: np.ndarray, y: np.ndarray, window: _Window, groups: int) -> None:
+    """Write the correlation into y (any strides), tile by tile."""
+    if y.size == 0:
+        return
+    if w.size == 0:
+        y[...] = 0
+        return
+    per_out, per_in = w.shape[0] // groups, w.shape[1]
+    tiles = _tiles(y.shape[0], groups, window, per_in)
+    put_tile = _tile_forward(w, window, groups)
+
+    def run(start: int, stop: int) -> None:
+        for tile in tiles[start:stop]:
+            put_tile(x, tile, tile.of_output(y, per_out))
+
+    _run_blocks(len(tiles), y.size * w[0].size, run)
+
+
+def _run_blocks(count: int, products: int, run: Callable[[int, int], None]) -> None:
+    if products <= SERIAL_PRODUCTS:
+        run(0, count)
+        return
+    with single_blas_thread():
+        parallel_for(count, 1, run)
+
+
+def _tiles(images: int, groups: int, window: _Window, per_in: int, whole: bool = False) -> list[_Tile]:
+    """Cut the work by shape alone, so that no thread count changes a sum; `whole` keeps rows together."""
+    budget = max(TILE_ELEMENTS // (per_in * math.prod(window.kernel)), TILE_POSITIONS)
+    row = math.prod(window.extent()[1:])
+    image, rows, blocks, batch = row * window.out[0], window.out[0], groups, 1
+    if image * groups <= budget:
+        batch = budget // (image * groups)
+    else:
+        blocks = max(1, budget // image)
+    if image > budget and not whole:
+        rows = max(1, budget // row)
+    cuts = (_cut(images, batch), _cut(groups, blocks), _cut(window.out[0], rows))
+    return [_Tile(*cut) for cut in product(*cuts)]
+
+
+def _cut(size: int, step: int) -> list[range]:
+    """Cut 0..size into pieces of at most `step` that differ by at most one."""
+    parts = -(-size // step)
+    return [range(size * k // parts, size * (k + 1) // parts) for k in range(parts)]
+
+
+def _tile_forward(w: np.ndarray, window: _Window, groups: int) -> Callable[[np.ndarray, _Tile, np.ndarray], None]:
+    per_out, per_in, taps = w.shape[0] // groups, w.shape[1], math.prod(w.shape[2:])
+    interleave = _interleaves(window, per_in)
+    split = w.reshape(groups, per_out, per_in, taps)
+    weights = np.ascontiguousarray(split.transpose((0, 3, 2, 1) if interleave else (0, 1, 3, 2)))
+    weights = weights.reshape((groups, taps * per_in, per_out) if interleave else (groups, per_out, taps * per_in))
+    put = _interleaved_forward if interleave else _planar_forward
+
+    def put_tile(x: np.ndarray, tile: _Tile, y: np.ndarray) -> None:
+        part = window.rows(tile.rows)
+        put(tile.of_input(x, per_in), weights[tile.groups], part, y)
+
+    return put_tile
+
+
+def _tile_weight_grad(
+    window: _Window, per_in: int, per_out: int
+) -> Callable[[np.ndarray, np.ndarray, _Tile, np.ndarray], None]:
+    add = _interleaved_weight_grad if _interleaves(window, per_in) else _planar_weight_grad
+
+    def add_tile(g: np.ndarray, x: np.ndarray, tile: _Tile, total: np.ndarray) -> None:
+        part = window.rows(tile.rows)
+        add(tile.of_output(g, per_out), tile.of_input(x, per_in), part, total)
+
+    return add_tile
+
+
+def _interleaves(window: _Window, per_in: int) -> bool:
+    waste = math.prod(window.extent()) / math.prod(window.out)
+    return per_in >= MIN_INTERLEAVED and waste > MAX_WASTE
+
+
+def _planar_forward(x: np.ndarray, weights: np.ndarray, window: _Window, y: np.ndarray) -> None:
+    columns = _planar_columns(x, window)
+    grid = (y.shape[2], *window.extent())
+    flat = np.empty((*weights.shape[:2], math.prod(grid)), y.dtype)
+    np.matmul(weights, columns, out=flat[..., : columns.shape[2]])
+    y[...] = _crop(flat.reshape(*weights.shape[:2], *grid), window.out)
+
+
+def _interleaved_forward(x: np.ndarray, weights: np.ndarray, window: _Window, y: np.ndarray) -> None:
+    flat = np.matmul(_interleaved_columns(x, window), weights)
+    y[...] = np.moveaxis(flat.reshape(y.shape[0], *y.shape[2:], -1), -1, 1)
+
+
+def _planar_weight_grad(g: np.ndarray, x: np.ndarray, window: _Window, total: np.ndarray) -> None:
+    columns = _planar_columns(x, window)
+    rows = _spread(g, window.extent(), total.dtype)[..., : columns.shape[2]]
+    # this way round OpenBLAS takes 82 against 63 GFLOP/s: it packs the longer operand in order
+    total += np.matmul(columns, rows.swapaxes(1, 2))
+
+
+def _interleaved_weight_grad(g: np.ndarray, x: np.ndarray, window: _Window, total: np.ndarray) -> None:
+    rows = _spread(g, window.out, total.dtype)
+    total += np.matmul(rows, _interleaved_columns(x, window)).swapaxes(1, 2)
+
+
+def _crop(a: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    return a[(..., *map(slice, shape))]
+
+
+def _spread(g: np.ndarray, grid: Ints, dtype: np.dtype) -> np.ndarray:
+    """Lay g (groups, per, images, *O) out on the grid the columns use, zero between, positions flattened."""
+    compact = g.shape[3:] == grid
+    flat = (np.empty if compact else np.zeros)((*g.shape[:3], *grid), dtype)
+    _crop(flat, g.shape[3:])[...] = g
+    return flat.reshape(*g.shape[:2], -1)
+
+
+def _overlap(size: int, length: int, step: int, base: int) -> tuple[slice, slice]:
+    """Return e and i = e * step + base as slices, where 0 <= e < size and 0 <= i < length."""
+    first = min(max(0, -(base // step)), size)
+    last = max(min(size, (length - base + step - 1) // step), first)
+    if last == first:
+        return slice(0, 0), slice(0, 0)
+    return slice(first, last), slice(first * step + base, (last - 1) * step + base + 1, step)
+
+
+def _overlaps(sizes: Ints, lengths: Ints, steps: Ints, bases: Ints) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    pairs = [_overlap(*spec) for spec in zip(sizes, lengths, steps, bases, strict=True)]
+    return tuple(p[0] for p in pairs), tuple(p[1] for p in pairs)
+
+
+def _fill(target: np.ndarray, source: np.ndarray, step: Ints, base: Ints) -> None:
+    """Set target[..., e] = source[..., e * step + base] over the trailing axes, zero where that is outside."""
+    sizes = target.shape[-len(step) :]
+    into, outof = _overlaps(sizes, source.shape[-len(step) :], step, base)
+    if any(part.stop - part.start < size for part, size in zip(into, sizes, strict=True)):
+        target[...] = 0
+    target[(..., *into)] = source[(..., *outof)]
+
+
+def _phase_order(window: _Window) -> tuple[dict[Ints, int], list[tuple[int, int]]]:
+    """Return the index of each phase in use, and each tap's (phase index, shift)."""
+    taps = window.taps()
+    order = {phase: at for at, phase in enumerate(dict.fromkeys(phase for phase, _ in taps))}
+    return order, [(order[phase], shift) for phase, shift in taps]
+
+
+def _planar_columns(x: np.ndarray, window: _Window) -> np.ndarray:
+    """Gather columns (groups, taps * per, positions) as contiguous runs that include the row ends.
+
+    x (groups, per, images, *S) is split by position modulo stride, each phase flattened over images and space:
+    a tap then reads one run. The last positions, which no output needs, are left out.
+    """
+    order, taps = _phase_order(window)
+    groups, per, images = x.shape[:3]
+    phases = np.empty((groups, len(order), per, images, *window.extent()), x.dtype)
+    for phase, at in order.items():
+        _fill(phases[:, at], x, window.stride, _sum(phase, window.base))
+    phases = phases.reshape(groups, len(order), per, -1)
+    longest = taps[-1][1]
+    if longest == 0:  # every tap has a phase of its own: 1x1, or patches that do not overlap
+        return phases.reshape(groups, len(taps) * per, -1)
+    columns = np.empty((groups, len(taps), per, phases.shape[3] - longest), x.dtype)
+    for at, (phase, shift) in enumerate(taps):
+        columns[:, at] = phases[:, phase, :, shift : shift + columns.shape[3]]
+    return columns.reshape(groups, len(taps) * per, -1)
+
+
+def _sum(a: Ints, b: Ints) -> Ints:
+    return tuple(i + j for i, j in zip(a, b, strict=True))
+
+
+def _interleaved_columns(x: np.ndarray, window: _Window) -> np.ndarray:
+    """Gather columns (groups, positions, taps * per) from a channels-last copy, no position wasted."""
+    groups, per, images = x.shape[:3]
+    last = np.empty((groups, images, *window.span(), per), x.dtype)
+    _fill(np.moveaxis(last, -1, 1), x, (1,) * len(window.out), window.base)
+    windows = _sliding(last, window)
+    columns = np.empty(windows.shape, x.dtype)
+    columns[...] = windows
+    return columns.reshape(groups, -1, math.prod(window.kernel) * per)
+
+
+def _sliding(last: np.ndarray, window: _Window) -> np.ndarray:
+    """View (groups, images, *span, per) as (groups, images, *out, *kernel, per)."""
+    space = last.strides[2:-1]
+    moves = tuple(n * s for n, s in zip(space, window.stride, strict=True))
+    taps = tuple(n * d for n, d in zip(space, window.dilation, strict=True))
+    shape = (*last.shape[:2], *window.out, *window.kernel, last.shape[-1])
+    strides = (*last.strides[:2], *moves, *taps, last.strides[-1])
+    return np.lib.stride_tricks.as_strided(last, shape, strides, writeable=False)
+
+
+def _scatter(g: np.ndarray, w: np.ndarray, gx: np.ndarray, window: _Window, groups: int) -> None:
+    """Fill gx by adding every tap's product, tiles of whole images and groups side by side."""
+    if gx.size == 0:
+        return
+    gx[...] = 0
+    if g.size == 0 or w.size == 0:
+        return
+    per_out, per_in, taps = w.shape[0] // groups, w.shape[1], math.prod(window.kernel)
+    matrix = w.reshape(groups, per_out, per_in, taps).transpose(0, 3, 2, 1).reshape(groups, taps * per_in, per_out)
+    tiles = _tiles(g.shape[0], groups, window, per_in, whole=True)
+
+    def run(start: int, stop: int) -> None:
+        for tile in tiles[start:stop]:
+            weights = matrix[tile.groups]
+            _scatter_tile(tile.of_output(g, per_out), weights, tile.of_input(gx, per_in), window)
+
+    _run_blocks(len(tiles), g.size * per_in * taps, run)
+
+
+def _scatter_tile(g: np.ndarray, weights: np.ndarray, gx: np.ndarray, window: _Window) -> None:
+    """Add the taps into phases of gx (the transpose of `_planar_columns`), a cache's worth of positions at a time."""
+    order, taps = _phase_order(window)
+    groups, per, images = gx.shape[:3]
+    rows = _spread(g, window.extent(), gx.dtype)
+    phases = np.zeros((groups, len(order), per, images, *window.extent()), gx.dtype)
+    flat = phases.reshape(groups, len(order), per, -1)
+    length = flat.shape[3] - taps[-1][1]
+    step = max(TILE_ELEMENTS // (groups * weights.shape[1]), TILE_POSITIONS)
+    for chunk in _cut(length, step):
+        columns = np.matmul(weights, rows[..., chunk.start : chunk.stop]).reshape(groups, len(taps), per, -1)
+        for at, (phase, shift) in enumerate(taps):
+            flat[:, phase, :, shift + chunk.start : shift + chunk.stop] += columns[:, at]
+    for phase, at in order.items():
+        outof, into = _overlaps(window.extent(), gx.shape[3:], window.stride, _sum(phase, window.base))
+        gx[(..., *into)] = phases[(slice(None), at, ..., *outof)]

@@ -1,0 +1,1 @@
+"""The core: dtypes, shapes, schemas, tensors and the one `bind`; it knows no op."""

@@ -1,0 +1,266 @@
+"""The tape: nodes, edges, leaves, and recording.
+
+A Node holds what its op's rules asked for and nothing else, so it is at once the gradient graph
+and the provenance of every gradient that passes through it. Knows no particular op.
+"""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from typing import Any
+
+from franken.core.primitive import Plan, Primitive
+from franken.core.state import STATE
+from franken.core.tensor import Tensor, version_of
+from franken.core.where import here
+
+# itertools.count is advanced in C, hence atomic: seq never goes backwards between threads.
+next_seq = itertools.count(1).__next__
+_new = object.__new__
+
+
+class Node:
+    """One recorded op. Slots are set by `record`; `parents` are edges or None, one per input."""
+
+    __slots__ = (
+        "__dict__", "__weakref__", "device", "dtype", "params", "parents", "plan", "pos", "saved",
+        "seq", "shape",
+    )  # fmt: skip
+
+    plan: Plan
+    params: dict[str, Any]
+    parents: tuple[Any, ...]
+    saved: Any
+    seq: int
+    shape: Any
+    dtype: Any
+    device: Any
+    pos: Any
+    metas: list[Any]
+    hooks: Any = None  # node hooks; absent on almost every node, hence class-level
+    pre: Any = None  # hooks of the outputs, {(output index, id): hook}
+
+    @property
+    def prim(self) -> Primitive:
+        """The primitive that was executed."""
+        return self.plan.prim
+
+    def name(self) -> str:
+        """The backward function's name in torch's spelling."""
+        return _torch_name(self.plan.prim.name)
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """The graph's outgoing edges as torch shows them."""
+        return tuple(split_edge(p) for p in self.parents)
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object at {id(self):#x}>"
+
+
+class OutEdge:
+    """One output of a node that has several."""
+
+    __slots__ = ("device", "dtype", "index", "node", "shape")
+
+    def __init__(self, node: Any, index: int, shape: Any, dtype: Any, dev: Any) -> None:
+        self.node, self.index, self.shape, self.dtype = node, index, shape, dtype
+        self.device = dev
+
+
+class Leaf:
+    """The end of a path: accumulates into a tensor's `.grad`.
+
+    It holds its tensor weakly (the tensor holds it strongly), so that no cycle arises.
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "device", "dtype", "ref", "seq", "shape")
+
+    parents: tuple[Any, ...] = ()
+    saved: Any = ()
+    hooks: Any = None
+    pre: Any = None
+    post_accumulate: Any = None
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.ref = weakref.ref(tensor)
+        self.seq = next_seq()
+        self.shape, self.dtype, self.device = meta_of(tensor)
+
+    @property
+    def variable(self) -> Tensor | None:
+        """The leaf tensor, or None if it is gone."""
+        return self.ref()
+
+    next_functions: tuple[Any, ...] = ()
+
+    def name(self) -> str:
+        """torch's name."""
+        return "torch::autograd::AccumulateGrad"
+
+    def __repr__(self) -> str:
+        return f"<AccumulateGrad object at {id(self):#x}>"
+
+
+def meta_of(t: Tensor) -> tuple[Any, Any, Any]:
+    """(shape tuple, dtype, device) of any tensor, traced or not; dtype is NumPy's when plain."""
+    if t.level == 0:
+        return t._a.shape, t._a.dtype, t.device
+    return tuple(t.shape), t.dtype.np, t.device
+
+
+def split_edge(edge: Any) -> tuple[Any, int]:
+    """(node, output index) of an edge."""
+    return (edge.node, edge.index) if type(edge) is OutEdge else (edge, 0)
+
+
+def _torch_name(prim: str) -> str:
+    return "".join(w[:1].upper() + w[1:] for w in prim.split("_") if w) + "Backward0"
+
+
+# Set by core.inplace: gives a view's edge after its base was changed in place.
+refresh_view: Any = None
+
+
+def edge_of(t: Tensor) -> Any:
+    """The tensor's edge into the graph, brought up to date when it is a view."""
+    if t._base is not None:
+        return refresh_view(t)
+    return t._node
+
+
+def record(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], outs: Any) -> None:
+    """Put one executed op on the tape: args and outs are tensors of one level.
+
+    `outs` is the output Tensor, or a tuple of them for ops with several outputs.
+    """
+    edges = tuple([edge_of(a) if isinstance(a, Tensor) else None for a in args])
+    node = make_node(prim, edges, args, params, outs)
+    if node is not None:
+        attach(node, prim, outs)
+
+
+def make_node(
+    prim: Primitive, edges: tuple[Any, ...], values: Any, params: dict[str, Any], outs: Any
+) -> Node | None:
+    """A node for an executed op, with what its rules will ask for; None if no rule applies."""
+    mask = 0
+    for i, e in enumerate(edges):
+        if e is not None:
+            mask |= 1 << i
+    try:
+        plan = prim.plans[mask]
+    except KeyError:
+        plan = prim.plan(mask, tuple(i for i, e in enumerate(edges) if e is not None))
+    if plan is None:
+        return None
+    node: Node = _new(Node)
+    node.plan, node.params, node.parents = plan, params, edges
+    node.seq = next_seq()
+    node.pos = here(2)
+    if type(outs) is tuple:
+        node.shape = node.dtype = None
+        node.device = outs[0].device if outs else None
+    else:
+        node.shape, node.dtype, node.device = meta_of(outs)
+    saved: list[Any] = []
+    for kind, i in plan.entries:
+        if kind == "x":
+            _save(saved, values[i])
+        elif kind == "o":
+            _save_out(saved, outs, i)
+        else:
+            saved.append(_meta_entry(kind, i, values))
+            saved.append(None)
+            saved.append(0)
+    node.saved = saved
+    if STATE.saved_hooks and saved:
+        _pack(node, edges, outs)
+    if STATE.anomaly is not None:
+        STATE.anomaly(node)
+    return node
+
+
+def _save(saved: list[Any], value: Any) -> None:
+    if isinstance(value, Tensor) and value.level == 0:
+        ver = value._ver
+        if ver is None:
+            ver = value._ver = [0, None]
+        saved.append(value._a)
+        saved.append(ver)
+        saved.append(ver[0])
+    else:  # a traced value is functional and a Python number cannot change
+        saved.append(value)
+        saved.append(None)
+        saved.append(0)
+
+
+def _save_out(saved: list[Any], outs: Any, i: int) -> None:
+    if i == -1:
+        saved.append(tuple(o._a if o.level == 0 else o for o in outs))
+        saved.append(None)
+        saved.append(0)
+    else:
+        _save(saved, outs if type(outs) is not tuple else outs[i])
+
+
+def _meta_entry(kind: str, i: int, values: Any) -> Any:
+    if kind == "s":
+        return tuple(values[i].shape) if isinstance(values[i], Tensor) else ()
+    if kind == "d":
+        return values[i].dtype if isinstance(values[i], Tensor) else None
+    if kind == "S":
+        return tuple(tuple(v.shape) for v in values)
+    if kind == "D":
+        return tuple(v.dtype for v in values)
+    return tuple(values)
+
+
+def _pack(node: Node, edges: tuple[Any, ...], outs: Any) -> None:
+    pack, unpack = STATE.saved_hooks[-1]
+    if STATE.saved_hooks_error is not None:
+        raise RuntimeError(STATE.saved_hooks_error)
+    saved = node.saved
+    for k, (kind, i) in enumerate(node.plan.entries):
+        if kind in ("x", "o") and saved[3 * k + 1] is not None:
+            t = _light(saved[3 * k], node.device, edges[i] if kind == "x" else None)
+            saved[3 * k] = Packed(pack(t), unpack)
+            saved[3 * k + 1] = None
+
+
+class Packed:
+    """A saved tensor in the form that a pack hook gave it."""
+
+    __slots__ = ("value", "unpack")
+
+    def __init__(self, value: Any, unpack: Any) -> None:
+        self.value, self.unpack = value, unpack
+
+
+def _light(array: Any, dev: Any, edge: Any) -> Tensor:
+    t: Tensor = _new(Tensor)
+    t._a, t.device, t._node, t._ver, t._base = array, dev, edge, None, None
+    return t
+
+
+def attach(node: Node, prim: Primitive, outs: Any) -> None:
+    """Let the outputs point to their node."""
+    if type(outs) is not tuple:
+        outs._node = node
+        return
+    metas: list[Any] = []
+    for k, o in enumerate(outs):
+        shape, dtype, dev = meta_of(o)
+        if k in prim.nondiff or (dtype is not None and dtype.kind in "iub"):
+            metas.append(None)
+        else:
+            metas.append((shape, dtype, dev))
+            o._node = OutEdge(node, k, shape, dtype, dev)
+    node.metas = metas
+
+
+__all__ = [
+    "Leaf", "Node", "OutEdge", "Packed", "attach", "edge_of", "make_node", "meta_of", "next_seq",
+    "record", "split_edge", "version_of",
+]  # fmt: skip

@@ -1,0 +1,97 @@
+"""The Tensor: a backend array, its device, its place in the gradient graph, and its aliases.
+
+Knows no op: every arithmetic method is attached by the op declarations. Slots:
+  _a         the backend array (never a NumPy scalar)
+  _node      edge into the gradient graph: a Node, an OutEdge, a Leaf, or None
+  device     interned device
+  _ver       [count, position of the last in-place change], shared by a base and its views; or None
+  _base      the tensor that this one is a differentiable view of, or None
+  _chain     how _base leads to this view: ((primitive, params, output index), ...)
+  _view_ver  the count at which a view's _node was right (only on views)
+  _vmeta     why an in-place change of this view is refused (only on such views)
+  _grad      the accumulated gradient (only once assigned)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from franken.core import dtypes
+from franken.core.device import CPU, device
+from franken.core.size import Size
+
+_new = object.__new__
+_from_np = dtypes.from_numpy
+
+
+class Tensor:
+    """An n-dimensional array that can record how it was computed."""
+
+    __slots__ = (
+        "__dict__", "__weakref__", "_a", "_base", "_chain", "_grad", "_node", "_ver", "_view_ver",
+        "_vmeta", "device",
+    )  # fmt: skip
+
+    _a: Any
+    _node: Any
+    _base: Any
+    _chain: Any
+    _view_ver: int
+    _vmeta: str
+    _ver: list[Any] | None
+    device: device
+    level = 0
+
+    # What Tensor(...) builds; set by the creation ops, since it knows arrays and dtypes.
+    _construct: Any = None
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        return Tensor._construct(cls, *args, **kwargs)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    @property
+    def shape(self) -> Size:
+        """The sizes as a `Size`."""
+        return Size(self._a.shape)
+
+    @property
+    def dtype(self) -> dtypes.dtype:
+        """The element type."""
+        return _from_np(self._a.dtype)
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return self._a.ndim  # type: ignore[no-any-return]
+
+
+class Parameter(Tensor):
+    """A leaf that a module registers as trainable; built by `nn.Parameter`."""
+
+    __slots__ = ()
+
+
+def wrap(array: Any, dev: device = CPU) -> Tensor:
+    """A fresh Tensor around `array`, which the caller gives up."""
+    t: Tensor = _new(Tensor)
+    t._a = array if type(array) is np.ndarray else as_array(array)
+    t.device = dev
+    t._node = t._ver = t._base = None
+    return t
+
+
+def as_array(value: Any) -> Any:
+    """Turn what a kernel returned into an array: 0-d results arrive as NumPy scalars."""
+    return np.asarray(value) if isinstance(value, np.generic) else value
+
+
+def version_of(t: Tensor) -> list[Any]:
+    """The tensor's version counter, made at first need."""
+    v = t._ver
+    if v is None:
+        v = t._ver = [0, None]
+    return v

@@ -1,0 +1,276 @@
+"""`elementwise`: one declaration gives a primitive with all its rules and every public form.
+
+The derivative `d` of an op is written once per input, as a function linear in its first argument:
+d(g, x, out) = g * f'(x). It serves as cotangent rule (shapes are reduced by the engine), tangent
+rule and, conjugated on both sides, as the rule for complex numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from franken.core import dtypes as dt
+from franken.core import inplace, state
+from franken.core.bind import F32, F64, bind, binary_lane, unary_lane
+from franken.core.device import CPU
+from franken.core.node import edge_of
+from franken.core.op import commit_as, inplace_form, register
+from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
+from franken.core.promotion import (
+    ALWAYS_BOOL,
+    BOOL_TO_LONG,
+    DEFAULT,
+    DIMENSIONED,
+    INT_TO_FLOAT,
+    WRAPPED_NUMBER,
+    ZERO_DIM,
+    result_type,
+)
+from franken.core.shapes import broadcast_two
+from franken.core.tensor import Tensor
+from franken.ops.convert import cast
+from franken.ops.rules import pointwise
+
+_HALF = frozenset((dt.float16.np, dt.bfloat16.np))
+_NUMBER = {bool: dt.bool, int: dt.int64, float: dt.float64, complex: dt.complex128}
+
+
+def elementwise(
+    schema: str,
+    kernel: Any,
+    *,
+    d: Any = NOT_DIFFERENTIABLE,
+    promote: str = DEFAULT,
+    holomorphic: bool = True,
+    at: str = "torch",
+    method: bool | None = None,
+    inplace: bool = True,  # noqa: F811
+    out: bool = True,
+    alias: tuple[str, ...] = (),
+    scale: str | None = None,
+    refuse: str = "",
+    expr: str | None = None,
+    samples: Any = None,
+    doc: str = "",
+) -> Any:
+    """Declare an elementwise op; returns its function (`.prim` is the primitive).
+
+    Args:
+        schema: torch's, such as "exp(Tensor self) -> Tensor".
+        kernel: on NumPy arrays of one dtype (and Python numbers), broadcasting.
+        d: derivative(s) linear in the first argument, one for each input, None for an input
+            without; or NOT_DIFFERENTIABLE.
+        promote: torch's name of the promotion kind.
+        scale: name of a factor on the last input (`alpha` of add and sub).
+        refuse: kinds of dtype that raise, of "b" bool, "i" integers, "f" floats, "c" complex.
+        expr: scalar expression for generated kernels, "{0} + {1}".
+    """
+    name, inputs = _heads(schema)
+    prim = Primitive(name, inputs, _halved(kernel), batch=pointwise, expr=expr)
+    prim.holomorphic = holomorphic
+    prim.shape = _broadcast_error
+    derivatives = d if isinstance(d, tuple) else (d,) * len(inputs)
+    for input_name, rule in zip(inputs, derivatives, strict=True):
+        prim.vjp(input_name)(NOT_DIFFERENTIABLE if rule is None else rule)
+    if prim.differentiable:
+        prim.jvp(_tangent(prim, derivatives))
+    fn = _face(prim, kernel, promote, refuse)
+    public = _scaled(fn, scale) if scale else fn
+    fn.prim = public.prim = prim
+    public.lane = fn
+    fn.__name__ = public.__name__ = name
+    public.__doc__ = doc or f"Elementwise {name}."
+    changer = _inplace_lane(name, public, kernel) if inplace and len(inputs) == 2 else None
+    made = register(public, name, at, method, inplace, out, alias, samples, changer)
+    made.schema_text, made.prim = schema, prim
+    return public
+
+
+def _heads(schema: str) -> tuple[str, tuple[str, ...]]:
+    """(name, tensor input names) of a schema's text, without parsing all of it."""
+    head, _, rest = schema.partition("(")
+    name = head.partition(".")[0]
+    arguments = rest.rpartition(") ->")[0].split(", *")[0].split(", ")
+    names = ("x", "y", "z", "w")
+    return name, names[: len(arguments)]
+
+
+def _halved(kernel: Any) -> Any:
+    """The kernel with float16 and bfloat16 computed in float32, rounded once at the end."""
+
+    def halved(*arrays: Any, **params: Any) -> Any:
+        low = None
+        for a in arrays:
+            if type(a) is np.ndarray and a.dtype in _HALF:
+                low = a.dtype
+                break
+        if low is None:
+            return kernel(*arrays, **params)
+        wide = [a.astype(F32) if type(a) is np.ndarray and a.dtype == low else a for a in arrays]
+        return narrowed(kernel(*wide, **params), low)
+
+    halved.__wrapped__ = kernel  # type: ignore[attr-defined]
+    return halved
+
+
+def narrowed(out: Any, low: Any) -> Any:
+    """Round float32 results back to the low precision; others are left alone."""
+    if type(out) is tuple:
+        return tuple(narrowed(o, low) for o in out)
+    return out.astype(low) if out.dtype == F32 else out
+
+
+halved = _halved
+
+
+def _broadcast_error(*shapes: Any, **_: Any) -> None:
+    total: Any = ()
+    for s in shapes:
+        total = broadcast_two(total, s)
+
+
+def _tangent(prim: Primitive, derivatives: tuple[Any, ...]) -> Any:
+    calls = [None if not callable(f) else (f, _names(f)) for f in derivatives]
+
+    def jvp(tangents: Any, out: Any, *inputs: Any, **params: Any) -> Any:
+        env = dict(zip(prim.inputs, inputs, strict=True), out=out, **params)
+        total: Any = None
+        for t, call in zip(tangents, calls, strict=True):
+            if t is None or call is None:
+                continue
+            f, names = call
+            term = f(t, *[env[n] for n in names])
+            total = term if total is None else total + term
+        if total is not None and tuple(total.shape) != tuple(out.shape):
+            total = total.expand(out.shape)
+        return total
+
+    return jvp
+
+
+def _names(f: Any) -> tuple[str, ...]:
+    names: tuple[str, ...] = f.__code__.co_varnames[1 : f.__code__.co_argcount]
+    return names
+
+
+# --- promotion -------------------------------------------------------------------------------------
+
+
+def operand(name: str, position: int, a: Any) -> tuple[Any, tuple[dt.dtype, int]]:
+    """(value, (dtype, category)) of one argument; NumPy scalars become Python numbers."""
+    if isinstance(a, Tensor):
+        return a, (a.dtype, DIMENSIONED if a.ndim else ZERO_DIM)
+    if isinstance(a, np.generic):
+        a = a.item()
+    found = _NUMBER.get(type(a))
+    if found is None:
+        found = next((v for k, v in _NUMBER.items() if isinstance(a, k)), None)
+        if found is None:
+            which = ("input", "other", "third")[min(position, 2)]
+            raise TypeError(
+                f"{name}(): argument '{which}' (position {position + 1}) must be Tensor, not "
+                f"{type(a).__name__}"
+            )
+    return a, (found, WRAPPED_NUMBER)
+
+
+def promoted(name: str, promote: str, args: tuple[Any, ...]) -> tuple[list[Any], dt.dtype]:
+    """The arguments in the dtype they are computed in, and that dtype."""
+    values, kinds = [], []
+    for i, a in enumerate(args):
+        value, kind = operand(name, i, a)
+        values.append(value)
+        kinds.append(kind)
+    common = result_type(*kinds)
+    if promote == INT_TO_FLOAT and common.kind <= dt.INTEGER:
+        common = dt.get_default_dtype()
+    elif promote == BOOL_TO_LONG and common is dt.bool:
+        common = dt.int64
+    values = [cast(v, common) if isinstance(v, Tensor) else v for v in values]
+    return values, common
+
+
+_KIND = {dt.BOOL: "b", dt.INTEGER: "i", dt.FLOATING: "f", dt.COMPLEX: "c"}
+
+
+def _face(prim: Primitive, kernel: Any, promote: str, refuse: str) -> Any:
+    name, arity = prim.name, len(prim.inputs)
+
+    def general(*args: Any) -> Any:
+        if not any(isinstance(a, Tensor) for a in args):
+            operand(name, 0, object() if not args or not isinstance(args[0], str) else args[0])
+        values, common = promoted(name, promote, args)
+        if refuse and _KIND[common.kind] in refuse:
+            raise RuntimeError(f"\"{name}\" not implemented for '{common.scalar_name}'")
+        return bind(prim, tuple(values), {})
+
+    if arity == 1:
+
+        def one(input: Any) -> Any:  # noqa: A002
+            return general(input)
+
+        return unary_lane(prim, kernel, one)
+    if arity == 2:
+
+        def two(input: Any, other: Any) -> Any:  # noqa: A002
+            return general(input, other)
+
+        return binary_lane(prim, kernel, two)
+    return general
+
+
+def _scaled(fn: Any, scale: str) -> Any:
+    """The function with a factor on its second input."""
+
+    def scaled(input: Any, other: Any, *, alpha: Any = 1) -> Any:  # noqa: A002
+        if alpha == 1 and not isinstance(alpha, bool):
+            return fn(input, other)
+        _check_alpha(input, other, alpha)
+        return fn(input, other * alpha)
+
+    return scaled
+
+
+def _check_alpha(x: Any, y: Any, alpha: Any) -> None:
+    common = result_type(*[operand("add", i, a)[1] for i, a in enumerate((x, y))])
+    if isinstance(alpha, bool) and common is not dt.bool:
+        raise RuntimeError("Boolean alpha only supported for Boolean results.")
+    if isinstance(alpha, float) and common.kind <= dt.INTEGER:
+        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")  # noqa: E501
+    if isinstance(alpha, complex) and not common.is_complex:
+        raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")  # noqa: E501
+
+
+def _inplace_lane(name: str, fn: Any, kernel: Any) -> Any:
+    """`x.name_(y)`: a ufunc writes straight into memory where nothing is recorded."""
+    slow = inplace_form(name, fn)
+    if not isinstance(kernel, np.ufunc):
+        return slow
+
+    def method(self: Any, other: Any, **kwargs: Any) -> Any:
+        if kwargs or self.level or state.STATE.traces or self.device is not CPU:
+            return slow(self, other, **kwargs)
+        a = self._a
+        if isinstance(other, Tensor):
+            b = other._a
+            plain = b.dtype is a.dtype and other.device is CPU and not other.level and \
+                b.shape == a.shape and (not state.STATE.grad or edge_of(other) is None)
+        else:
+            b, plain = other, type(other) is float or type(other) is int
+        if not plain or (a.dtype is not F32 and a.dtype is not F64):
+            return slow(self, other)
+        if state.STATE.grad and edge_of(self) is not None or not a.flags.writeable:
+            return slow(self, other)
+        kernel(a, b, out=a)
+        inplace.bump(self)
+        return self
+
+    method.__name__ = method.__qualname__ = name + "_"
+    method.__wrapped__ = fn  # type: ignore[attr-defined]
+    return method
+
+
+__all__ = ["ALWAYS_BOOL", "BOOL_TO_LONG", "DEFAULT", "INT_TO_FLOAT", "commit_as", "elementwise",
+           "halved", "operand", "promoted"]  # fmt: skip
