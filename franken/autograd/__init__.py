@@ -1,0 +1,45 @@
+"""`torch.autograd`: reverse mode, Function, modes, hooks and checks.
+
+Light on purpose: the ops import `autograd.engine`, so nothing is loaded before it is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+# public name -> module it lives in
+_HOMES = {
+    **dict.fromkeys(("backward", "grad"), "api"),
+    **dict.fromkeys(("Function", "NestedIOFunction"), "function"),
+    **dict.fromkeys(
+        ("no_grad", "enable_grad", "set_grad_enabled", "inference_mode",
+         "set_multithreading_enabled"), "grad_mode",
+    ),
+    **dict.fromkeys(("detect_anomaly", "set_detect_anomaly"), "anomaly"),
+    **dict.fromkeys(("gradcheck", "gradgradcheck", "GradcheckError"), "gradcheck"),
+    "Variable": "variable",
+}  # fmt: skip
+_MODULES = ("anomaly", "api", "checkpoint", "engine", "forward_ad", "function", "functional", "grad_mode",
+            "gradcheck", "graph", "hooks", "provenance", "record", "replay", "variable")  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(importlib.import_module(f"franken.autograd.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+    if name in _MODULES:
+        return importlib.import_module(f"franken.autograd.{name}")
+    raise AttributeError(f"module 'franken.autograd' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES, *_MODULES})
+
+
+__all__ = [  # noqa: F822 - found by __getattr__
+    "Function", "GradcheckError", "NestedIOFunction", "Variable", "backward", "detect_anomaly",
+    "enable_grad", "grad", "gradcheck", "gradgradcheck", "inference_mode", "no_grad",
+    "set_detect_anomaly", "set_grad_enabled", "set_multithreading_enabled",
+]  # fmt: skip

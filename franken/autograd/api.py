@@ -1,39 +1,86 @@
 """`backward` and `grad`: what users call to run the engine.
 
-Knows the engine and the argument rules of torch.autograd; knows no op but ones.
+Knows the engine and the argument rules of torch.autograd; knows no op but ones and zeros.
 Source: https://docs.pytorch.org/docs/stable/autograd.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from franken.autograd import engine
-from franken.core.node import Leaf, edge_of
+from franken.autograd.hooks import GradientEdge
+from franken.core.node import Leaf, edge_of, split_edge
 from franken.core.tensor import Tensor
 
 
 def _tuple(value: Any) -> tuple[Any, ...]:
-    return (value,) if isinstance(value, Tensor) or value is None else tuple(value)
+    single = value is None or isinstance(value, (Tensor, GradientEdge))
+    return (value,) if single else tuple(value)
 
 
-def _root(t: Tensor, i: int, g: Any) -> tuple[Any, Any]:
+def _edge(t: Any) -> Any:
+    """The edge of a tensor or GradientEdge; that of its value for a dual tensor."""
+    if isinstance(t, GradientEdge):
+        return t.edge
     edge = edge_of(t)
+    while edge is None and t.level and hasattr(t, "tangent"):
+        t = t._a
+        edge = edge_of(t)
+    return edge
+
+
+def _value(t: Any) -> Any:
+    while edge_of(t) is None and t.level and hasattr(t, "tangent"):
+        t = t._a
+    return t
+
+
+def _root(t: Any, i: int, g: Any, create_graph: bool) -> tuple[Any, Any]:
+    if not isinstance(t, GradientEdge) and not isinstance(t, Tensor):
+        raise TypeError(f"Expected output to be a torch.Tensor, but got {type(t).__name__}")
+    edge = _edge(t)
     if edge is None:
         raise RuntimeError(
             f"element {i} of tensors does not require grad and does not have a grad_fn"
         )
-    if g is None:
-        if t.numel() != 1:  # type: ignore[attr-defined]
+    if isinstance(t, GradientEdge):
+        t = _Described(t)
+        if g is None:
             raise RuntimeError("grad can be implicitly created only for scalar outputs")
-        if t.dtype.is_complex:
-            raise RuntimeError(
-                f"grad can be implicitly created only for real scalar outputs but got {t.dtype}"
-            )
-        return edge, t.new_ones(tuple(t.shape))  # type: ignore[attr-defined]
+    else:
+        t = _value(t)
+    if g is None:
+        return edge, _ones(t)
     if not isinstance(g, Tensor):
         raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
+    _check_shape(t, i, g)
+    return edge, engine.untracked(create_graph, g if g.dtype is t.dtype else g.to(t.dtype))  # type: ignore[attr-defined]
+
+
+class _Described:
+    """Shape and dtype of the output at an edge."""
+
+    def __init__(self, edge: GradientEdge) -> None:
+        from franken.core.dtypes import from_numpy
+        from franken.core.size import Size
+
+        node, k = split_edge(edge.edge)
+        shape, dtype, _ = node.metas[k] if node.shape is None else (node.shape, node.dtype, None)
+        self.shape, self.dtype = Size(shape), from_numpy(dtype)
+
+
+def _ones(t: Any) -> Any:
+    if t.numel() != 1:
+        raise RuntimeError("grad can be implicitly created only for scalar outputs")
+    if t.dtype.is_complex:
+        raise RuntimeError(
+            f"grad can be implicitly created only for real scalar outputs but got {t.dtype}"
+        )
+    return t.new_ones(tuple(t.shape))
+
+
+def _check_shape(t: Any, i: int, g: Tensor) -> None:
     if tuple(g.shape) != tuple(t.shape):
         raise RuntimeError(
             f"Mismatch in shape: grad_output[{i}] has a shape of {g.shape} and output[{i}] has a "
@@ -45,13 +92,12 @@ def _root(t: Tensor, i: int, g: Any) -> tuple[Any, Any]:
             f"Mismatch in dtype: grad_output[{i}] has a dtype of {g.dtype} and output[{i}] has a "
             f"dtype of {t.dtype}."
         )
-    return edge, g if g.dtype is t.dtype else g.to(t.dtype)  # type: ignore[attr-defined]
 
 
-def _roots(tensors: tuple[Any, ...], grads: tuple[Any, ...]) -> list[tuple[Any, Any]]:
-    if len(grads) != len(tensors):
-        raise RuntimeError(f"got {len(tensors)} tensors and {len(grads)} gradients")
-    return [_root(t, i, g) for i, (t, g) in enumerate(zip(tensors, grads, strict=True))]
+def _roots(outs: tuple[Any, ...], grads: tuple[Any, ...], create: bool) -> list[tuple[Any, Any]]:
+    if len(grads) != len(outs):
+        raise RuntimeError(f"got {len(outs)} tensors and {len(grads)} gradients")
+    return [_root(t, i, g, create) for i, (t, g) in enumerate(zip(outs, grads, strict=True))]
 
 
 def backward(
@@ -71,29 +117,31 @@ def backward(
         create_graph: record the backward pass itself, for higher derivatives.
         inputs: accumulate only into these.
     """
+    if grad_variables is not None:
+        if grad_tensors is not None:
+            raise RuntimeError(
+                "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to "
+                "`backward()`. Please only use `grad_tensors`."
+            )
+        grad_tensors = grad_variables
     outs = _tuple(tensors)
     grads = (None,) * len(outs) if grad_tensors is None else _tuple(grad_tensors)
     keep = create_graph if retain_graph is None else retain_graph
     if inputs is None:
-        engine.run(_roots(outs, grads), create_graph=create_graph, retain_graph=keep)
+        roots = _roots(outs, grads, create_graph)
+        engine.run(roots, create_graph=create_graph, retain_graph=keep)
         return
     into = _tuple(inputs)
     if not into:
-        raise RuntimeError("'inputs' argument to backward cannot be empty.")
-    edges = [_target(t) for t in into]
-    got = engine.run(_roots(outs, grads), edges, create_graph=create_graph, retain_graph=keep)
-    for t, g in zip(into, got, strict=True):
-        if g is not None:
-            have = getattr(t, "_grad", None)
-            t._grad = (g if create_graph else engine._own(g)) if have is None else have + g
-            t.__dict__.setdefault("retained", True)
-
-
-def _target(t: Tensor) -> Any:
-    edge = edge_of(t)
-    if edge is None:
-        raise RuntimeError("One of the differentiated Tensors does not require grad")
-    return edge
+        raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+    for t in into:
+        if isinstance(t, Tensor):
+            t.retain_grad()  # type: ignore[attr-defined]
+    edges = [_edge(t) for t in into]
+    engine.run(
+        _roots(outs, grads, create_graph), edges, create_graph=create_graph, retain_graph=keep,
+        into=[t if type(e) is Leaf else None for t, e in zip(into, edges, strict=True)],
+    )  # fmt: skip
 
 
 def grad(
@@ -114,40 +162,66 @@ def grad(
         grad_outputs: cotangent(s), with a leading batch dimension if `is_grads_batched`.
         allow_unused: give None, instead of an error, for inputs that were not used.
         materialize_grads: give zeros instead of None.
+
+    >>> import franken as torch
+    >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
+    >>> grad((x * x).sum(), x)[0].tolist()
+    [2.0, 4.0]
     """
     outs, ins = _tuple(outputs), _tuple(inputs)
     if not ins:
-        raise ValueError("grad requires non-empty inputs.")
+        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     if allow_unused is False and materialize_grads:
-        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")  # noqa: E501
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: "
+            "allow_unused=False."
+        )
     unused_ok = materialize_grads if allow_unused is None else allow_unused
     grads = (None,) * len(outs) if grad_outputs is None else _tuple(grad_outputs)
     keep = create_graph if retain_graph is None else retain_graph
     edges = [_target(t) for t in ins]
 
-    def vjp(cotangents: Sequence[Any]) -> tuple[Any, ...]:
-        roots = _roots(outs, tuple(cotangents))
+    def vjp(*cotangents: Any) -> tuple[Any, ...]:
+        roots = _roots(outs, cotangents, create_graph)
         return tuple(engine.run(roots, edges, create_graph=create_graph, retain_graph=keep))
 
-    if is_grads_batched:
-        from franken.transforms.api import vmap
-
-        got = vmap(lambda *c: vjp(c), allow_none_pass_through=True)(*grads)
-        got = _tuple(got)
-    else:
-        got = vjp(grads)
-    return tuple(_checked(t, g, unused_ok, materialize_grads) for t, g in zip(ins, got, strict=True))
+    got = _batched(vjp, outs, grads) if is_grads_batched else vjp(*grads)
+    return tuple([
+        g if g is not None else _unused(t, i, unused_ok, materialize_grads)
+        for i, (t, g) in enumerate(zip(ins, got, strict=True))
+    ])  # fmt: skip
 
 
-def _checked(t: Tensor, g: Any, unused_ok: bool, materialize: bool) -> Any:
-    if g is None:
-        if not unused_ok:
+def _target(t: Any) -> Any:
+    edge = _edge(t)
+    if edge is None:
+        raise RuntimeError("One of the differentiated Tensors does not require grad")
+    return edge
+
+
+def _batched(vjp: Any, outs: tuple[Any, ...], grads: tuple[Any, ...]) -> tuple[Any, ...]:
+    from franken.transforms.api import vmap
+
+    for i, (t, g) in enumerate(zip(outs, grads, strict=True)):
+        if isinstance(g, Tensor) and tuple(g.shape[1:]) != tuple(t.shape):
             raise RuntimeError(
-                "One of the differentiated Tensors appears to not have been used in the graph. Set "
-                "allow_unused=True if this is the desired behavior."
+                "If `is_grads_batched=True`, we interpret the first dimension of each grad_output "
+                "as the batch dimension. The sizes of the remaining dimensions are expected to match "
+                f"the shape of corresponding output, but a mismatch was detected: grad_output[{i}] "
+                f"has a shape of {g.shape} and output[{i}] has a shape of {t.shape}. If you only "
+                "want some tensors in `grad_output` to be considered batched, consider using vmap."
             )
-        return t.new_zeros(tuple(t.shape)) if materialize else None  # type: ignore[attr-defined]
-    return g
+    in_dims = tuple([0 if isinstance(g, Tensor) else None for g in grads])
+    return _tuple(vmap(vjp, in_dims, allow_none_pass_through=True)(*grads))
 
 
-__all__ = ["Leaf", "backward", "grad"]
+def _unused(t: Any, i: int, unused_ok: bool, materialize: bool) -> Any:
+    if not unused_ok:
+        raise RuntimeError(
+            f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set "
+            "allow_unused=True if this is the desired behavior."
+        )
+    return t.new_zeros(tuple(t.shape)) if materialize else None
+
+
+__all__ = ["backward", "grad"]

@@ -5,25 +5,25 @@ Attached to Tensor when this module is imported. Knows no op.
 
 from __future__ import annotations
 
+import importlib
 import warnings
 import weakref
 from typing import Any
 
-from franken.autograd import engine
+from franken.autograd import engine, grad_mode, hooks
+from franken.autograd.handles import RemovableHandle
 from franken.core import node as _node
-from franken.core import state
 from franken.core.node import Leaf, OutEdge, edge_of, split_edge
+from franken.core.op import NAMES
+from franken.core.state import INFERENCE, STATE
 from franken.core.tensor import Parameter, Tensor, version_of
-from franken.core.where import here
 
 
 def requires_grad(self: Tensor) -> bool:
     """Whether gradients flow to this tensor."""
     if self._base is not None or self._node is not None:
         return edge_of(self) is not None
-    if self.level and type(self._a) is not Tensor or self.level:
-        return bool(self._a.requires_grad)
-    return False
+    return bool(self.level and self._a.requires_grad)
 
 
 def set_requires_grad(self: Tensor, value: bool) -> None:
@@ -40,12 +40,17 @@ def set_requires_grad(self: Tensor, value: bool) -> None:
     if not value:
         self._node = None
     elif edge is None:
+        if self._ver is INFERENCE:
+            if STATE.inference:
+                return
+            raise RuntimeError(
+                "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed."
+            )
         if not (self.dtype.is_floating_point or self.dtype.is_complex):
             raise RuntimeError(
                 "only Tensors of floating point and complex dtype can require gradients"
             )
         self._node = Leaf(self)
-        self._base = None if self._base is None else self._base
 
 
 def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
@@ -92,12 +97,15 @@ def set_grad(self: Tensor, value: Any) -> None:
             raise RuntimeError("can't assign Variable as its own grad")
         if tuple(value.shape) != tuple(self.shape):
             raise RuntimeError(
-                f"assigned grad has data of a different size: expected {list(self.shape)}, got "
-                f"{list(value.shape)}"
+                f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of size "
+                f"'{list(self.shape)}'. Please ensure that the gradient and the tensor are the same "
+                "size"
             )
         if value.dtype is not self.dtype:
             raise RuntimeError(
-                f"assigned grad has data of a different type: expected {self.dtype}, got {value.dtype}"  # noqa: E501
+                f"attempting to assign a gradient with dtype '{value.dtype.name}' to a tensor with "
+                f"grad_dtype '{self.dtype.scalar_name}'. The gradient must match the tensor's "
+                "grad_dtype (defaults to the tensor's dtype)."
             )
         if value.device is not self.device:
             raise RuntimeError(
@@ -120,34 +128,6 @@ def backward(
     run_backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
 
-class RemovableHandle:
-    """Removes a hook; also a context manager."""
-
-    _next = 0
-
-    def __init__(self, hooks: dict[Any, Any], key: Any) -> None:
-        self._hooks = weakref.ref(hooks) if not isinstance(hooks, dict) else (lambda: hooks)
-        self.id = key
-
-    @classmethod
-    def fresh(cls) -> int:
-        """A new hook id."""
-        cls._next += 1
-        return cls._next
-
-    def remove(self) -> None:
-        """Take the hook away; harmless when it is gone already."""
-        hooks = self._hooks()
-        if hooks is not None:
-            hooks.pop(self.id, None)
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.remove()
-
-
 def register_hook(self: Tensor, hook: Any) -> RemovableHandle:
     """Call `hook(grad)` when this tensor's gradient is computed; it may return another one."""
     edge = edge_of(self)
@@ -156,9 +136,10 @@ def register_hook(self: Tensor, hook: Any) -> RemovableHandle:
     node, index = split_edge(edge)
     if node.pre is None:
         node.pre = {}
-    key = (index, RemovableHandle.fresh())
-    node.pre[key] = hook
-    return RemovableHandle(node.pre, key)
+    handle = RemovableHandle(node.pre)
+    node.pre["t", index, handle.id] = hook
+    handle.key = ("t", index, handle.id)
+    return handle
 
 
 def register_post_accumulate_grad_hook(self: Tensor, hook: Any) -> RemovableHandle:
@@ -170,9 +151,9 @@ def register_post_accumulate_grad_hook(self: Tensor, hook: Any) -> RemovableHand
         raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
     if edge.post_accumulate is None:
         edge.post_accumulate = {}
-    key = RemovableHandle.fresh()
-    edge.post_accumulate[key] = hook
-    return RemovableHandle(edge.post_accumulate, key)
+    handle = RemovableHandle(edge.post_accumulate)
+    edge.post_accumulate[handle.id] = hook
+    return handle
 
 
 def retain_grad(self: Tensor) -> None:
@@ -194,7 +175,7 @@ def retain_grad(self: Tensor) -> None:
 
     if node.pre is None:
         node.pre = {}
-    node.pre[(index, RemovableHandle.fresh())] = keep
+    node.pre["r", index, id(self)] = keep
 
 
 def retains_grad(self: Tensor) -> bool:
@@ -253,9 +234,14 @@ def set_data(self: Tensor, value: Tensor) -> None:
 
 def get_version(self: Tensor) -> int:
     """How often the memory was changed in place."""
-    if getattr(self, "_inference", False):
+    if self._ver is INFERENCE:
         raise RuntimeError("Inference tensors do not track version counter.")
     return 0 if self._ver is None else int(self._ver[0])
+
+
+def is_view(self: Tensor) -> bool:
+    """Whether this tensor is a differentiable view of another."""
+    return self._base is not None
 
 
 def output_nr(self: Tensor) -> int:
@@ -264,7 +250,17 @@ def output_nr(self: Tensor) -> int:
     return edge.index if type(edge) is OutEdge else 0
 
 
+def get_provenance(self: Tensor) -> Any:
+    """Which ops and lines made this gradient (a Provenance), or None for other tensors."""
+    if "_runs" not in self.__dict__:
+        return None
+    from franken.autograd.provenance import provenance
+
+    return provenance(self)
+
+
 _PROPERTIES = {
+    "provenance": property(get_provenance),
     "requires_grad": property(requires_grad, set_requires_grad),
     "grad": property(get_grad, set_grad, lambda self: set_grad(self, None)),
     "grad_fn": property(grad_fn),
@@ -274,12 +270,30 @@ _PROPERTIES = {
     "_version": property(get_version),
     "output_nr": property(output_nr),
 }
+Tensor._is_view = is_view  # type: ignore[attr-defined]
 _METHODS = (requires_grad_, backward, register_hook, register_post_accumulate_grad_hook,
             retain_grad, detach, detach_)  # fmt: skip
+
+# Top-level names whose modules are loaded at their first call.
+_LATE = {
+    "is_anomaly_enabled": "autograd.anomaly", "set_anomaly_enabled": "autograd.anomaly",
+    "is_anomaly_check_nan_enabled": "autograd.anomaly", "vmap": "transforms.api",
+}  # fmt: skip
+
+
+def _late(module: str, name: str) -> Any:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return getattr(importlib.import_module(f"franken.{module}"), name)(*args, **kwargs)
+
+    call.__name__ = call.__qualname__ = name
+    return call
+
+
+NAMES.setdefault("torch", {}).update({n: _late(module, n) for n, module in _LATE.items()})
 
 for _key, _value in _PROPERTIES.items():
     setattr(Tensor, _key, _value)
 for _method in _METHODS:
     setattr(Tensor, _method.__name__, _method)
 
-__all__ = ["Parameter", "RemovableHandle", "here", "state"]
+__all__ = ["Parameter", "RemovableHandle", "grad_mode", "hooks"]

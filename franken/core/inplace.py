@@ -11,18 +11,34 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from franken.core import bind as _bind
 from franken.core import node as _node
 from franken.core.node import Leaf, edge_of, make_node
 from franken.core.primitive import Primitive
-from franken.core.state import STATE
+from franken.core.state import INFERENCE, STATE
 from franken.core.tensor import Tensor, version_of
 from franken.core.where import here
 
 bind = _bind.bind
 
 
+# Views whose region does not follow from shapes alone (as_strided) say here how it is written:
+# writer(x, src, params) -> x with `src` in the view's place.
+WRITERS: dict[Primitive, Any] = {}
+
+
+# Views that show one place several times; a part of one reaches its base by memory, not by shape:
+# `single_link(base, view)` is the as_strided link that says how. Both are set by those views' module.
+OVERLAPPING: set[Primitive] = set()
+single_link: Any = None
+
+
 def _write_region(x: Any, src: Any, *, prim: Primitive, params: dict[str, Any], index: int) -> Any:
+    writer = WRITERS.get(prim)
+    if writer is not None:
+        return writer(x, src, params)
     out = x.copy()
     view = prim.cpu(out, **params)
     (view if index < 0 else view[index])[...] = src
@@ -54,6 +70,8 @@ def step(t: Any, link: tuple[Primitive, dict[str, Any], int]) -> Any:
 
 def check(x: Tensor, name: str = "") -> None:
     """Raise if grad mode forbids an in-place change of `x`."""
+    if x._ver is INFERENCE and not STATE.inference:
+        _refuse_inference()
     if x.level or not STATE.grad:
         return
     if type(x._node) is Leaf and x._base is None:
@@ -63,24 +81,37 @@ def check(x: Tensor, name: str = "") -> None:
     base = x._base
     if base is None:
         return
-    if type(base._node) is Leaf and getattr(x, "_vmeta", "") != "detached":
+    if type(base._node) is Leaf and not getattr(x, "_vmeta", "").startswith("custom"):
         raise RuntimeError(
             "a view of a leaf Variable that requires grad is being used in an in-place operation."
         )
     _check_creation(x, base)
 
 
-def _check_creation(x: Tensor, base: Tensor) -> None:
-    meta = getattr(x, "_vmeta", None)
-    if meta == "multi" and edge_of(x) is not None:
-        prim, _, index = next(s for s in reversed(x._chain) if s[2] >= 0)
+def _check_creation(x: Tensor, base: Tensor, tracked: bool = False) -> None:
+    """Refuse views made by several-output ops or without grad mode; `tracked`: with a new history."""
+    meta = getattr(x, "_vmeta", "")
+    if meta.startswith("custom"):
+        _, number, name = meta.split(" ")
         raise RuntimeError(
-            f"Output {index} of {_node._torch_name(prim.name)} is a view and is being modified "
-            "inplace. This view is the output of a function that returns multiple views. Such "
-            "functions do not allow the output views to be modified inplace. You should replace "
-            "the inplace operation by an out-of-place one."
+            f"Output {number} of {name} is a view and is being modified inplace. This view was created "
+            "inside a custom Function (or because an input was returned as-is) and the autograd logic "
+            "to handle view+inplace would override the custom backward associated with the custom "
+            "Function, leading to incorrect gradients. This behavior is forbidden. You can fix this by "
+            "cloning the output of the custom Function."
         )
-    if meta == "no_grad" and base._node is not None:
+    if meta == "multi" and (tracked or edge_of(x) is not None):
+        prim, _, index = x._chain[-1]
+        if edge_of(x) is None:
+            raise RuntimeError(
+                "A view was created in no_grad mode and is being modified inplace with grad mode "
+                f"enabled. {_SEVERAL}"
+            )
+        raise RuntimeError(
+            f"Output {max(index, 0)} of {_node._torch_name(prim.name).removesuffix('Backward0')} is a "
+            f"view and is being modified inplace. {_SEVERAL}"
+        )
+    if meta == "no_grad" and (tracked or base._node is not None):
         raise RuntimeError(
             "A view was created in no_grad mode and is being modified inplace with grad mode "
             "enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You "
@@ -90,11 +121,30 @@ def _check_creation(x: Tensor, base: Tensor) -> None:
         )
 
 
+_SEVERAL = (
+    "This view is the output of a function that returns multiple views. Such functions do not allow "
+    "the output views to be modified inplace. You should replace the inplace operation by an "
+    "out-of-place one."
+)
+
+
 def bump(x: Tensor) -> None:
     """Note an in-place change: count it and remember the user's line."""
     ver = version_of(x)
+    if ver is INFERENCE:
+        if not STATE.inference:
+            _refuse_inference()
+        return
     ver[0] += 1
     ver[1] = here(2)
+
+
+def _refuse_inference() -> None:
+    raise RuntimeError(
+        "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a "
+        "clone to get a normal tensor before doing inplace update."
+        "See https://github.com/pytorch/rfcs/pull/17 for more details."
+    )
 
 
 # --- commit ----------------------------------------------------------------------------------------
@@ -109,9 +159,13 @@ def commit(x: Tensor, result: Tensor) -> Tensor:
         raise RuntimeError(
             f"output with shape {list(xa.shape)} doesn't match the broadcast shape {list(ra.shape)}"
         )
-    if not xa.flags.writeable or _self_overlap(xa):
+    if not writeable(xa) or _self_overlap(xa):
         _refuse_overlap(xa)
+    if x._base is not None and STATE.grad and result._node is not None:
+        _check_creation(x, x._base, True)
     if ra is not xa:
+        if type(result._node) is _node.Node:
+            _keep_overwritten(result._node, xa)
         xa[...] = ra
     bump(x)
     if STATE.grad and (result._node is not None or x._node is not None or x._base is not None):
@@ -119,8 +173,32 @@ def commit(x: Tensor, result: Tensor) -> Tensor:
     return x
 
 
+def writeable(a: Any) -> bool:
+    """Whether an array's memory may be written; GPU arrays have no such flag."""
+    return getattr(a.flags, "writeable", True)
+
+
 def _self_overlap(a: Any) -> bool:
-    return 0 in a.strides and any(s == 0 and n > 1 for s, n in zip(a.strides, a.shape, strict=True))
+    return 0 in a.strides and a.size > 0 and any(s == 0 and n > 1 for s, n in zip(a.strides, a.shape, strict=True))
+
+
+def _keep_overwritten(node: Any, a: Any) -> None:
+    """Give a rule that saved the value which is about to be overwritten a copy of it."""
+    saved = node.saved
+    for k in range(0, len(saved), 3):
+        if saved[k] is a:
+            saved[k], saved[k + 1], saved[k + 2] = a.copy(), [0, None], 0
+
+
+def shared(x: Tensor, y: Tensor) -> bool:
+    """Whether two dense tensors have memory in common."""
+    a, b = x._a, y._a
+    if type(a) is not np.ndarray or type(b) is not np.ndarray:
+        return False
+    dense = (a.flags.c_contiguous or a.flags.f_contiguous) and (
+        b.flags.c_contiguous or b.flags.f_contiguous
+    )
+    return dense and bool(np.may_share_memory(a, b))
 
 
 def _refuse_overlap(a: Any) -> None:
@@ -135,20 +213,36 @@ def _refuse_overlap(a: Any) -> None:
 def _rebase(x: Tensor, result: Tensor) -> None:
     base = x._base
     if base is None:
+        before = x._node
         x._node = result._node
         _repoint_saved_output(x, result)
+        if before is not None and x.__dict__:
+            _move_retained(x, before)
         return
     old = _light(base, base._node)
     if base._node is None and result._node is None:
         return
+    chain = x._chain
+    if any(link[0] in OVERLAPPING for link in chain):
+        chain = (single_link(base, x),)
     values = [old]
-    for link in x._chain[:-1]:
+    for link in chain[:-1]:
         values.append(step(values[-1], link))
     new: Any = result
-    for value, link in zip(reversed(values), reversed(x._chain), strict=True):
+    for value, link in zip(reversed(values), reversed(chain), strict=True):
         new = _scatter_history(value, new, link)
     base._node = new._node
     x._view_ver = -1  # regenerated at next use
+
+
+def _move_retained(x: Tensor, before: Any) -> None:
+    """retain_grad follows the tensor to its new place in the graph."""
+    node, index = _node.split_edge(before)
+    key = ("r", index, id(x))
+    if node.pre and key in node.pre and x._node is not None:
+        new, at = _node.split_edge(x._node)
+        new.pre = new.pre or {}
+        new.pre["r", at, id(x)] = node.pre.pop(key)
 
 
 def _scatter_history(value: Tensor, new: Tensor, link: Any) -> Tensor:
@@ -180,7 +274,8 @@ def _refresh_view(v: Tensor) -> Any:
     """The edge of a view, regenerated from its base if that was changed since."""
     ver: Any = v._ver
     if v._view_ver != ver[0]:
-        if getattr(v, "_vmeta", None) != "no_grad" and v._base._node is not None:
+        meta = getattr(v, "_vmeta", "")
+        if meta != "no_grad" and not meta.startswith("custom") and v._base._node is not None:
             t: Any = _light(v._base, v._base._node)
             for link in v._chain:
                 t = step(t, link)
@@ -197,11 +292,7 @@ _node.refresh_view = _refresh_view
 
 def _commit_traced(x: Any, result: Any) -> Any:
     if result.level > x.level:
-        raise RuntimeError(
-            "in-place change of a tensor that was captured from outside of the transformed function "
-            "(or made in it without its batch dimension); create it from an input of the function, "
-            "for instance with new_zeros or zeros_like, or use the out-of-place form"
-        )
+        _promote(x, result)
     if tuple(x.shape) != tuple(result.shape):
         raise RuntimeError(
             f"output with shape {list(x.shape)} doesn't match the broadcast shape "
@@ -221,6 +312,41 @@ def _commit_traced(x: Any, result: Any) -> Any:
     if base is not None:
         x._view_ver = x._ver[0]
     return x
+
+
+def _promote(x: Any, like: Any) -> None:
+    """Make a tensor that was created inside of a transform one of its traced tensors.
+
+    Only then is it sound: nobody outside can see the object. Its base and all their views go
+    with it; a view is recomputed from the base when it is next used.
+    """
+    root = x if x._base is None else x._base
+    born = root.__dict__.get("born")
+    if born not in STATE.traces or born.level < like.level:
+        raise RuntimeError(
+            "During a transform (vmap, grad, vjp, jvp, ...) the function provided attempted to call "
+            "an in-place operation that would mutate a captured Tensor with a value of that "
+            "transform. This is not supported; please rewrite the function being transformed to "
+            "explicitly accept the mutated Tensor as an input, or use the out-of-place form."
+        )
+    version_of(root)
+    views = [ref() for ref in root.__dict__.pop("views", ())]
+    _lift_in_place(root, like)
+    for view in views:
+        if view is not None and view._base is root:
+            _lift_in_place(view, like)
+            view._view_ver = -1
+
+
+def _lift_in_place(t: Any, like: Any) -> None:
+    low = object.__new__(type(t))
+    low.__dict__.update(t.__dict__)
+    low._a, low.device, low._node, low._ver, low._base = t._a, t.device, t._node, None, None
+    t.__class__ = type(like)
+    t.__dict__["trace"], t.__dict__["level"] = like.trace, like.level
+    if hasattr(like, "tangent"):
+        t.tangent = None
+    t._a, t._node = t.lift(low), None
 
 
 def refresh_traced(x: Any) -> None:

@@ -56,7 +56,7 @@ def op(
     name: str | None = None,
     method: bool | None = None,
     inplace: bool = False,
-    out: bool = False,
+    out: bool | str = False,
     alias: tuple[str, ...] = (),
     samples: Samples | None = None,
 ) -> Callable[[Any], Any]:
@@ -67,7 +67,8 @@ def op(
             "special", "linalg", "fft", ... or "" for a method only.
         method: also `Tensor.name`; by default, if `at` includes "torch".
         inplace: also `Tensor.name_` and, if `at` includes "torch", `torch.name_`.
-        out: the function takes `out=`.
+        out: the function takes `out=`; "apart" if that must not lie in an input's memory,
+            "typed" if it must have the result's dtype, "exact" if both.
         alias: further names, "name" (same forms) or "space.name" (function only).
         samples: `samples(make)` yields (args, kwargs); make(*shape, dtype=, low=, high=) makes a
             tensor.
@@ -86,7 +87,7 @@ def register(
     at: str = "torch",
     method: bool | None = None,
     inplace: bool = False,
-    out: bool = False,
+    out: bool | str = False,
     alias: tuple[str, ...] = (),
     samples: Samples | None = None,
     inplace_fn: Any = None,
@@ -95,10 +96,10 @@ def register(
     spaces = at.split()
     first = spaces[0] if spaces else "Tensor"
     made = Op(name if first in ("torch", "Tensor") else f"{first}.{name}", fn, at)
-    made.samples, made.aliases, made.out = samples, alias, out
+    made.samples, made.aliases, made.out = samples, alias, bool(out)
     made.function = function_form(name, fn, out)
     if method or (method is None and "torch" in spaces):
-        made.method = fn
+        made.method = numpy_spelling(fn)
     if inplace:
         made.inplace = inplace_fn or inplace_form(name, fn)
     for short in (name, *[a for a in alias if "." not in a]):
@@ -124,9 +125,30 @@ def _publish(made: Op, spaces: list[str], name: str) -> None:
             NAMES[space][name + "_"] = made.inplace
 
 
-def function_form(name: str, fn: Any, out: bool) -> Any:
+def numpy_spelling(fn: Any) -> Any:
+    """`fn` taking NumPy's names too, as torch does: axis is dim, keepdims is keepdim."""
+    code = getattr(getattr(fn, "__wrapped__", fn), "__code__", None)
+    if code is None or "dim" not in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
+        return fn
+
+    def spelled(*args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            if "axis" in kwargs:
+                kwargs["dim"] = kwargs.pop("axis")
+            if "keepdims" in kwargs:
+                kwargs["keepdim"] = kwargs.pop("keepdims")
+        return fn(*args, **kwargs)
+
+    spelled.__name__ = spelled.__qualname__ = fn.__name__
+    spelled.__doc__, spelled.__module__ = fn.__doc__, fn.__module__
+    spelled.__wrapped__ = fn  # type: ignore[attr-defined]
+    return spelled
+
+
+def function_form(name: str, fn: Any, out: bool | str) -> Any:
     """`franken.name`: the op with a checked first argument and, if it has one, `out=`."""
     wants_tensor = _first_annotation(fn) == "Tensor"
+    fn = numpy_spelling(fn)
 
     def function(*args: Any, **kwargs: Any) -> Any:
         if wants_tensor and args and not isinstance(args[0], Tensor):
@@ -137,6 +159,13 @@ def function_form(name: str, fn: Any, out: bool) -> Any:
         if out and "out" in kwargs:
             target = kwargs.pop("out")
             if target is not None:
+                if isinstance(out, str):
+                    if out != "typed":
+                        _refuse_shared(target, (*args, *kwargs.values()))
+                    if out != "apart":
+                        return _write_exact(
+                            name, target, _untracked(name, fn, args, kwargs, target)
+                        )
                 return write_out(name, target, _untracked(name, fn, args, kwargs, target))
         return fn(*args, **kwargs)
 
@@ -152,6 +181,39 @@ def _first_annotation(fn: Any) -> Any:
     if code is None or not code.co_argcount:
         return None
     return fn.__annotations__.get(code.co_varnames[0])
+
+
+def _refuse_shared(out: Any, inputs: Any) -> None:
+    """Raise if `out` lies in the memory of an input (of ops that read inputs out of order)."""
+    for o in out if isinstance(out, (tuple, list)) else (out,):
+        for t in inputs:
+            if isinstance(t, (tuple, list)):
+                _refuse_shared(o, t)
+            elif isinstance(t, Tensor) and isinstance(o, Tensor) and (
+                o is t or _inplace.shared(o, t)
+            ):
+                raise RuntimeError(
+                    "unsupported operation: some elements of the input tensor and the written-to "
+                    "tensor refer to a single memory location. Please clone() the tensor before "
+                    "performing the operation."
+                )
+
+
+def _write_exact(name: str, out: Any, result: Any) -> Any:
+    several = isinstance(result, tuple) and isinstance(out, (tuple, list))
+    for o, r in zip(out, result, strict=False) if several else ((out, result),):
+        if isinstance(o, Tensor) and isinstance(r, Tensor) and o.dtype is not r.dtype:
+            raise RuntimeError(
+                f"Expected out tensor to have dtype {_c_name(r.dtype)}, but got "
+                f"{_c_name(o.dtype)} instead"
+            )
+    return write_out(name, out, result)
+
+
+def _c_name(d: Any) -> str:
+    names = {"float32": "float", "float64": "double", "int64": "long int", "int32": "int",
+             "float16": "c10::Half", "bfloat16": "c10::BFloat16"}  # fmt: skip
+    return str(names.get(d.name, d.name))
 
 
 def _untracked(name: str, fn: Any, args: Any, kwargs: Any, target: Any) -> Any:
@@ -186,6 +248,8 @@ def write_out(name: str, out: Any, result: Any) -> Any:
         )
     if out.level or result.level:
         return _inplace.commit(out, result.to(out.dtype))
+    if _inplace._self_overlap(out._a):
+        _inplace._refuse_overlap(out._a)
     if out._a.shape != result._a.shape:
         _resize_out(out, result)
     out._a[...] = result._a

@@ -100,7 +100,7 @@ def normal(
     """Return standard normals: elements 16b+j and 16b+8+j are one Box-Muller pair, j below 8.
 
     float32 arithmetic of fixed operations (`rng_math.box_muller_f32`) for every dtype but
-    float64, whose value is that of one pair of 53-bit uniforms.
+    float64, which uses NumPy's own log1p, sin and cos: its last bits follow the NumPy build.
     """
     dtype, n = np.dtype(dtype), math.prod(shape)
     wide = dtype == np.float64

@@ -53,7 +53,7 @@ class Plan:
     for entry k-1, or a parameter's name; `input` is -1 for a joint rule.
     """
 
-    __slots__ = ("entries", "prim", "rules", "saves_out")
+    __slots__ = ("entries", "prim", "rules", "saves_data", "saves_out")
 
     def __init__(self, prim: Primitive, wanted: tuple[int, ...]) -> None:
         self.prim = prim
@@ -67,6 +67,8 @@ class Plan:
                 rule = prim.vjps[i]
                 self.rules.append((i, rule.fn, tuple(self._source(n) for n in rule.names)))
         self.saves_out = any(kind == "o" for kind, _ in self.entries)
+        # sizes and dtypes are not freed by backward
+        self.saves_data = any(kind in "xoA" for kind, _ in self.entries)
 
     def _source(self, name: str) -> Any:
         entry = self.prim.entry_of(name)

@@ -197,7 +197,7 @@ class Generator:
         return self
 
     def _place(self, key: NDArray[np.uint32], position: int) -> None:
-        inner = {"key": key, "pos": position}
+        inner: Any = {"key": key, "pos": position}
         self._twister().state = {"bit_generator": "MT19937", "state": inner}
 
     def clone_state(self) -> Generator:

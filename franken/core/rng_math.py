@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -21,12 +22,13 @@ F64 = NDArray[np.float64]
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 HALVES = (np.dtype(np.float16), BFLOAT16)
 _ROWS = 2048  # blocks of 16 a pass: operands of 128 KiB stay in the L2 cache
+_CHUNK = 8192  # elements of the dozen temporaries of an fma: they stay in the cache
 _TIE = np.int64(1 << 28)
 _BELOW = np.int64((1 << 29) - 1)
 _SPLIT = 134217729.0  # 2**27 + 1, Veltkamp's constant for 53 bits
 
 
-def cast(values: NDArray, dtype: np.dtype) -> NDArray:
+def cast(values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Convert as torch does: doubles reach the 16-bit types by way of float32."""
     if values.dtype == dtype:
         return values
@@ -44,6 +46,11 @@ def two_sum(a: F64, b: F64) -> tuple[F64, F64]:
     total = a + b
     part = total - a
     return total, (a - (total - part)) + (b - part)
+
+
+def _chunks(a: NDArray[Any]) -> list[NDArray[Any]]:
+    flat = a.reshape(-1)
+    return [flat[i : i + _CHUNK] for i in range(0, flat.size, _CHUNK)]
 
 
 def _halve(a: F64) -> tuple[F64, F64]:
@@ -75,6 +82,8 @@ def fma64(a: F64, b: float | F64, c: float | F64) -> F64:
     >>> fma64(np.array([1 + 2.0**-30]), 1 - 2.0**-30, -1.0)[0] == -(2.0**-60)
     np.True_
     """
+    if a.size > _CHUNK and np.ndim(b) == np.ndim(c) == 0:
+        return np.concatenate([fma64(part, b, c) for part in _chunks(a)])
     a, b, c = np.broadcast_arrays(a, np.asarray(b, np.float64), np.asarray(c, np.float64))
     with np.errstate(over="ignore", invalid="ignore"):
         high, low = two_product(a, b)
@@ -95,6 +104,8 @@ def fma32(a: F32, b: np.float32 | F32, c: np.float32 | F32) -> F32:
     >>> float(fma32(np.array([1.5], np.float32), np.float32(2), np.float32(1))[0])
     4.0
     """
+    if a.size > _CHUNK and np.ndim(b) == np.ndim(c) == 0:
+        return np.concatenate([fma32(part, b, c) for part in _chunks(a)])
     product = a.astype(np.float64) * np.asarray(b, np.float64)
     addend = np.asarray(c, np.float64)
     total = product + addend
@@ -126,8 +137,12 @@ def exp_or_inf(x: float) -> float:
 
 
 def narrowed(
-    fast: Callable[[F64], F64], exact: Callable[[F64], F64], x: F64, dtype: np.dtype, scale: float
-) -> NDArray:
+    fast: Callable[[F64], F64],
+    exact: Callable[[F64], F64],
+    x: F64,
+    dtype: np.dtype[Any],
+    scale: float,
+) -> NDArray[Any]:
     """Evaluate a double function and convert it to `dtype` with the bits of `exact`.
 
     float64 takes the exact (slow) path. Otherwise NumPy's vector functions, a few units in the
@@ -162,9 +177,9 @@ _QUARTER_PI_3 = np.float64(-np.float32(3.77489497744594108e-8))
 _TWO_PI = np.float32(2 * math.pi)
 
 
-def _step(acc: F32, x: F64, c: float | F32) -> F32:
+def _step(acc: F32, x: F64 | np.float64, c: float | F32 | F64) -> F32:
     """Return acc*x + c with one rounding; the constants meet no double-rounding case."""
-    out = acc * x
+    out: F64 = acc * x
     out += c
     return out.astype(np.float32)
 

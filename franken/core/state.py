@@ -15,6 +15,21 @@ SPECIAL = 0
 _lock = threading.Lock()
 
 
+class _NoVersion(list[Any]):
+    """The version counter of tensors made in inference mode: reading it means saving them."""
+
+    def __getitem__(self, index: Any) -> Any:
+        raise RuntimeError(
+            "Inference tensors cannot be saved for backward. Please do not use Tensors created in "
+            "inference mode in computation tracked by autograd. To work around this, you can make "
+            "a clone to get a normal tensor and use it in autograd, or use `torch.no_grad()` "
+            "instead of `torch.inference_mode()`."
+        )
+
+
+INFERENCE: list[Any] = _NoVersion()
+
+
 class State(threading.local):
     """What can differ between threads: grad mode, inference mode, transform stack, observers."""
 
@@ -28,6 +43,7 @@ class State(threading.local):
         self.saved_hooks_error: str | None = None
         self.autocast: Any = None
         self.device: list[Any] = []
+        self.runs: list[Any] = []
 
 
 STATE = State()

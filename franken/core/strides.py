@@ -213,23 +213,30 @@ def expand_strides(shape: Shape, strides: Shape, target: Sequence[int]) -> tuple
             f"be greater or equal to the number of dimensions in the tensor ({len(shape)})"
         )
     sizes, steps = list(target), [0] * len(target)
-    for axis, size in enumerate(target):
+    for axis in range(len(target) - 1, -1, -1):
+        size = target[axis]
         if axis < lead:
-            if size < 0:
+            if size == -1:
                 raise RuntimeError(
-                    f"The expanded size of the tensor ({size}) isn't allowed in a leading, "
+                    "The expanded size of the tensor (-1) isn't allowed in a leading, "
                     f"non-existing dimension {axis}"
                 )
+            # A new axis of size one steps over all of the next, as unsqueeze's does.
+            if size == 1 and shape:
+                steps[axis] = sizes[axis + 1] * steps[axis + 1]
             continue
         old = shape[axis - lead]
         if size in (-1, old):
             sizes[axis], steps[axis] = old, strides[axis - lead]
-        elif old != 1 or size < 0:
+        elif old != 1:
             raise RuntimeError(
                 f"The expanded size of the tensor ({size}) must match the existing size ({old}) "
                 f"at non-singleton dimension {axis}.  Target sizes: {brackets(target)}.  "
                 f"Tensor sizes: {brackets(shape)}"
             )
+    for axis, size in enumerate(sizes):
+        if size < 0:
+            raise RuntimeError(f"The expanded size of the tensor ({size}) is negative at {axis}")
     numel(sizes)
     return tuple(sizes), tuple(steps)
 

@@ -40,6 +40,7 @@ class Tensor:
     _chain: Any
     _view_ver: int
     _vmeta: str
+    _grad: Any
     _ver: list[Any] | None
     device: device
     level = 0

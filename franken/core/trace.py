@@ -80,7 +80,10 @@ class Tracer(Tensor):
     def rebind(self, other: Any) -> None:
         """Take over another tracer's (or a lower tensor's) value, as an in-place op does."""
         if other.level == self.level:
-            self.__dict__.update(other.__dict__)
+            own: dict[str, Any] = self.__dict__
+            kept: dict[str, Any] = {k: own[k] for k in ("born", "views") if k in own}
+            own.update(other.__dict__)
+            own.update(kept)
             self._a, self._node = other._a, other._node
         else:
             self._a, self._node = self.lift(other), None

@@ -26,14 +26,15 @@ def here(depth: int = 1) -> Position | None:
         name = code.co_filename
         inside = _internal.get(name)
         if inside is None:
-            inside = _internal[name] = _is_internal(name)
+            inside = _internal[name] = is_internal(name)
         if not inside:
             return code, f.f_lasti
         f = f.f_back
     return None
 
 
-def _is_internal(filename: str) -> bool:
+def is_internal(filename: str) -> bool:
+    """Whether a source file is part of this package."""
     return filename.startswith(PACKAGE)
 
 

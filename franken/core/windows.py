@@ -125,6 +125,11 @@ def _check_pooling(kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes
     if any(s < 0 for s in stride):
         raise RuntimeError(f"stride should be greater than zero, but got {list(stride)}")
     _check_dilation(dilation)
+    if any(p > k // 2 for p, k in zip(padding, kernel, strict=True)):
+        raise RuntimeError(
+            "pad should be smaller than or equal to half of kernel size, "
+            f"but got pad = {list(padding)}, kernel size = {list(kernel)}"
+        )
 
 
 def _by(sizes: Iterable[int], joint: str = " x ") -> str:

@@ -1,0 +1,1 @@
+"""Faces: the names under which users know the ops."""

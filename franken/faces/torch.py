@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
-import sys
-import types
 from typing import Any
 
 from franken.core import dtypes, layout
@@ -13,8 +12,18 @@ from franken.core.device import device
 from franken.core.op import namespace
 from franken.core.size import Size
 from franken.core.tensor import Tensor
+from franken.faces.spaces import missing
 
 _PACKAGES = ("franken.ops", "franken.functional")
+# Submodules and functions that are imported when they are first asked for.
+_LAZY_MODULES = (
+    "autograd", "backends", "cuda", "distributions", "fft", "func", "linalg", "nn", "optim",
+    "random", "serialization", "special", "testing", "utils", "version",
+)  # fmt: skip
+_LAZY_NAMES = {
+    "save": "franken.serialization.tensors", "load": "franken.serialization.tensors",
+    "vmap": "franken.func", "OutOfMemoryError": "franken.core.errors",
+}  # fmt: skip
 
 
 def _import_declarations() -> None:
@@ -28,25 +37,33 @@ def install(names: dict[str, Any]) -> None:
     """Fill `franken`'s namespace."""
     importlib.import_module("franken.autograd.tensor")
     _import_declarations()
-    from franken.ops.creation import tensor
+    from franken.faces import settings
+    from franken.ops.generator import Generator, default_generator
+    from franken.ops.tensor_legacy import type_names
+    from franken.ops.tensor_storage import TypedStorage, UntypedStorage
 
     names.update(dtypes.ALL)
-    for alias in ("float", "double", "half", "long", "int", "short", "cfloat", "cdouble", "chalf"):
-        names[alias] = getattr(dtypes, alias)
-    for name, value in vars(layout).items():
-        if isinstance(value, (layout.layout, layout.memory_format)):
-            names[name] = value
+    names.update(dtypes.ALIASES)
+    names.update(layout.ALL)
+    names.update({name: getattr(settings, name) for name in ("pi", "e", "inf", "nan", "newaxis")})
+    names.update(type_names("torch"))
     names.update(
-        Tensor=Tensor, Size=Size, device=device, dtype=dtypes.dtype, tensor=tensor,
-        finfo=dtypes.finfo, iinfo=dtypes.iinfo, get_default_dtype=dtypes.get_default_dtype,
-        set_default_dtype=dtypes.set_default_dtype,
+        Tensor=Tensor, Size=Size, device=device, dtype=dtypes.dtype, layout=layout.layout,
+        memory_format=layout.memory_format, qscheme=layout.qscheme, finfo=dtypes.finfo,
+        iinfo=dtypes.iinfo, Generator=Generator, default_generator=default_generator,
+        UntypedStorage=UntypedStorage, TypedStorage=TypedStorage,
+        legacy_contiguous_format=layout.contiguous_format,
+        get_default_dtype=dtypes.get_default_dtype, set_default_dtype=dtypes.set_default_dtype,
     )  # fmt: skip
     names.update(namespace("torch"))
+    names["__getattr__"] = lambda name: _lazy(names, name)
 
 
-def submodule(name: str) -> types.ModuleType:
-    """`franken.<name>` made of what was declared for that namespace."""
-    module = types.ModuleType(f"franken.{name}")
-    module.__dict__.update(namespace(name))
-    sys.modules[module.__name__] = module
-    return module
+def _lazy(names: dict[str, Any], name: str) -> Any:
+    if name in _LAZY_MODULES and importlib.util.find_spec(f"franken.{name}") is not None:
+        return importlib.import_module(f"franken.{name}")
+    where = _LAZY_NAMES.get(name)
+    if where is None:
+        raise missing("franken", name, [*names, *_LAZY_MODULES, *_LAZY_NAMES])
+    found = names[name] = getattr(importlib.import_module(where), name)
+    return found

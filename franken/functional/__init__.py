@@ -1,0 +1,1 @@
+"""Composite ops: functions of other ops, without rules of their own."""

@@ -1,109 +1,82 @@
-"""Reading a tensor out: item, tolist, numpy, numel; copies and casts."""
+"""Copies: clone and contiguous."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-import numpy as np
-
-from franken.core import device as devices
-from franken.core import dtypes as dt
+from franken.core import layout
 from franken.core.op import op
 from franken.core.primitive import Primitive
+from franken.core.strides import axes_by_stride, is_channels_last
 from franken.core.tensor import Tensor
-from franken.ops.convert import cast
-from franken.ops.rules import pointwise
+
+_LAST = {"channels_last": (0, 2, 3, 1), "channels_last_3d": (0, 2, 3, 4, 1)}
+_BACK = {"channels_last": (0, 3, 1, 2), "channels_last_3d": (0, 4, 1, 2, 3)}
 
 
-def _clone_kernel(x: Any) -> Any:
-    return x.copy(order="K")
+def _clone_kernel(x: Any, *, order: str = "K") -> Any:
+    if order in _LAST:
+        return x.transpose(_LAST[order]).copy().transpose(_BACK[order])
+    if order == "K" and 0 in x.strides:
+        return _packed(x)
+    return x.copy(order=order)
 
 
-clone_ = Primitive("clone", ("x",), _clone_kernel, batch=pointwise)
+def _packed(x: Any) -> Any:
+    """A dense copy in the order of the strides; broadcast axes (stride 0) stay in their place."""
+    axes = axes_by_stride(x.shape, x.strides)[::-1]
+    return x.transpose(axes).copy().transpose(sorted(range(x.ndim), key=axes.__getitem__))
+
+
+def _clone_batched(prim: Any, values: Any, dims: Any, params: Any) -> Any:
+    order = params.get("order", "K")
+    return clone_(values[0], order="K" if order in _LAST else order), dims[0]
+
+
+clone_ = Primitive("clone", ("x",), _clone_kernel, batch=_clone_batched)
 clone_.vjp("x")(lambda g: g)
-clone_.jvp(lambda tangents, out, x: tangents[0])
+clone_.jvp(lambda tangents, out, x, **params: tangents[0])
+
+
+def order_of(memory_format: Any, ndim: int) -> str:
+    """The clone primitive's name of a memory format: "K" keeps the order, "C" is row-major."""
+    if memory_format is None or memory_format is layout.preserve_format:
+        return "K"
+    if memory_format is layout.contiguous_format:
+        return "C"
+    rank = 4 if memory_format is layout.channels_last else 5
+    if ndim != rank:
+        raise RuntimeError(f"required rank {rank} tensor to use {memory_format.name} format")
+    return memory_format.name
 
 
 @op()
 def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
-    """A copy that gradients flow through."""
-    return clone_(input)
-
-
-@op()
-def numel(input: Tensor) -> int:
-    """The number of elements."""
-    return math.prod(input.shape)
+    """A copy that gradients flow through, with the strides that `memory_format` asks for."""
+    if memory_format is None:
+        return clone_(input)
+    return clone_(input, order=order_of(memory_format, input.ndim))
 
 
 @op(at="", method=True)
-def item(input: Tensor) -> Any:
-    """The value of a one-element tensor as a Python number."""
-    if input.level:
-        raise RuntimeError(
-            "item(): the value of a tensor inside a transform is not one number; it appears that "
-            "you're calling .item() on a Tensor in vmap, grad or jvp"
-        )
-    if numel(input) != 1:
-        raise RuntimeError(f"a Tensor with {numel(input)} elements cannot be converted to Scalar")
-    return input.numpy(force=True).reshape(()).astype(_python(input.dtype)).item()
-
-
-def _python(d: dt.dtype) -> Any:
-    return np.float64 if d.is_floating_point else d.np
+def contiguous(input: Tensor, memory_format: Any = layout.contiguous_format) -> Tensor:
+    """The tensor itself if it is dense in `memory_format` already, else a dense copy."""
+    if memory_format is layout.preserve_format:
+        raise RuntimeError("preserve memory format is unsupported by the contiguous operator")
+    if is_contiguous(input, memory_format):
+        return input
+    return clone_(input, order=order_of(memory_format, input.ndim))
 
 
 @op(at="", method=True)
-def tolist(input: Tensor) -> Any:
-    """The values as nested lists."""
-    a = input.numpy(force=True)
-    return a.astype(np.float64).tolist() if input.dtype in (dt.bfloat16, dt.float16) else a.tolist()
-
-
-@op(at="", method=True)
-def numpy(input: Tensor, *, force: bool = False) -> Any:
-    """The memory as a NumPy array (shared on the CPU)."""
-    if input.level:
-        raise RuntimeError("numpy(): a tensor inside a transform has no single array")
-    if not force:
-        if input.device.type != "cpu":
-            raise TypeError(
-                f"can't convert {input.device} device type tensor to numpy. Use Tensor.cpu() to "
-                "copy the tensor to host memory first."
-            )
-        if input.requires_grad:
-            raise RuntimeError(
-                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
-                "instead."
-            )
-    return devices_array(input)
-
-
-def devices_array(t: Tensor) -> Any:
-    """A host array of any tensor's values."""
-    if t.device is devices.CPU:
-        return t._a
-    from franken.backends import registry
-
-    return registry.to_host(t._a, t.device)
-
-
-@op(at="", method=True)
-def to(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    """The tensor with another dtype and/or device; itself if it has both already."""
-    dtype = next((a for a in args if isinstance(a, dt.dtype)), kwargs.get("dtype"))
-    return cast(input, dtype) if dtype is not None else input
-
-
-
-@op(alias=("conj", "resolve_conj"))
-def conj_physical(input: Tensor) -> Tensor:  # noqa: F811
-    """The complex conjugate; the tensor itself if it is real."""
-    return _conj(input) if input.dtype.is_complex else input
-
-
-_conj = Primitive("conj", ("x",), np.conjugate, batch=pointwise)
-_conj.holomorphic = False
-_conj.vjp("x")(lambda g: _conj(g))
-_conj.jvp(lambda tangents, out, x: _conj(tangents[0]))
+def is_contiguous(input: Tensor, memory_format: Any = layout.contiguous_format) -> bool:
+    """Whether the elements lie densely in row-major (or the given) order."""
+    a = input._a
+    if memory_format is layout.contiguous_format:
+        while isinstance(a, Tensor):  # a traced value: what lies at the bottom of it
+            a = a._a
+        return bool(a.flags.c_contiguous)
+    ndim = 4 if memory_format is layout.channels_last else 5
+    if input.ndim != ndim:
+        return False
+    return is_channels_last(tuple(input.shape), input.stride())  # type: ignore[attr-defined]

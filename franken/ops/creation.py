@@ -1,4 +1,8 @@
-"""Tensors from data and from nothing: tensor, zeros, ones, full, arange ..."""
+"""Tensors from nothing: zeros, ones, full, empty, eye, and their `_like` and `new_` forms.
+
+Knows sizes and options. What is made like a traced tensor is traced too, so that it can be changed
+in place inside a transform. Memory of `empty` is zeroed: no result depends on what was there.
+"""
 
 from __future__ import annotations
 
@@ -6,116 +10,335 @@ from typing import Any
 
 import numpy as np
 
-from franken.core import device as devices
 from franken.core import dtypes as dt
-from franken.core.bind import _wrap
-from franken.core.node import Leaf
-from franken.core.op import op
+from franken.core import layout as layouts
+from franken.core import state
+from franken.core.bind import _wrap, mark_new
+from franken.core.device import CPU, resolve
+from franken.core.op import op, write_out
+from franken.core.primitive import Primitive
+from franken.core.shapes import check_permutation
+from franken.core.strides import contiguous_strides, memory_format_strides, preserved_strides
 from franken.core.tensor import Tensor
-from franken.ops.movement import sizes
-
-_PYTHON = {bool: dt.bool, int: dt.int64}
+from franken.ops.rules import batch_size, to_front
+from franken.ops.tensor_args import (
+    allocate,
+    as_device,
+    as_dtype,
+    as_sizes,
+    check_options,
+    checked_number,
+    dtype_of_number,
+    integer,
+    number,
+    size_tuple,
+)
 
 
 def finish(array: Any, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A Tensor around a NumPy array, moved to `device`."""
-    dev = devices.resolve(device)
-    t = _wrap(array, devices.CPU)
-    if dev is not devices.CPU:
-        t = t.to(dev)
+    dev = resolve(device)
+    if dev is not CPU:
+        from franken.backends import registry
+
+        t = _wrap(registry.from_host(array, dev), dev)
+    else:
+        t = _wrap(array, CPU)
+    if state.SPECIAL:
+        mark_new(t)
     if requires_grad:
-        t.requires_grad_()
+        require_grad(t)
     return t
 
 
-def inferred(data: Any, dtype: dt.dtype | None = None) -> Any:
-    """The NumPy array that torch.tensor would hold for `data` (always a copy)."""
-    if isinstance(data, Tensor):
-        array = data.numpy(force=True)
-    elif isinstance(data, (np.ndarray, np.generic)):
-        array = np.asarray(data)
-    else:
-        array = _from_nested(data)
-        if dtype is None and array.dtype == np.float64:
-            dtype = dt.get_default_dtype()
-        elif dtype is None and array.dtype == np.complex128:
-            dtype = dt.default_complex()
-    dt.from_numpy(array.dtype)
-    if dtype is None:
-        return np.array(array)
-    with np.errstate(invalid="ignore", over="ignore"):
-        return np.array(array).astype(dtype.np)
+def require_grad(t: Tensor) -> None:
+    """Make a new tensor a leaf that requires grad."""
+    if not (t.dtype.is_floating_point or t.dtype.is_complex):
+        raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
+    t.requires_grad_()  # type: ignore[attr-defined]
 
 
-def _from_nested(data: Any) -> Any:
-    if isinstance(data, (list, tuple)):
-        data = _plain(data)
-    try:
-        array = np.array(data)
-    except ValueError as error:
-        raise ValueError(f"expected sequence of equal length at every depth: {error}") from None
-    if array.dtype == object or array.dtype.kind in "USV":
-        raise TypeError(f"new(): invalid data type '{type(data).__name__}'")
-    if array.size == 0 and array.dtype == np.float64:
-        return array.astype(dt.get_default_dtype().np)
+def strided_array(shape: tuple[int, ...], strides: tuple[int, ...], np_dtype: Any) -> Any:
+    """Zeroed memory seen under `strides` (in elements)."""
+    if strides == contiguous_strides(shape) or 0 in shape:
+        return allocate(shape, np_dtype)
+    step = np_dtype.itemsize
+    count = 1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
+    memory = allocate((count,), np_dtype)
+    return np.ndarray(shape, np_dtype, memory, 0, tuple(s * step for s in strides))
+
+
+def element_strides(a: Any) -> tuple[int, ...]:
+    """An array's strides in elements."""
+    return tuple(s // a.itemsize for s in a.strides) if a.itemsize else a.strides
+
+
+def like_array(t: Tensor, memory_format: Any, np_dtype: Any) -> Any:
+    """Zeroed memory for a tensor like `t` in a memory format (by default its own)."""
+    shape = tuple(t.shape)
+    if memory_format is None or memory_format is layouts.preserve_format:
+        if t.level or (t.device is CPU and t._a.flags.c_contiguous):
+            return allocate(shape, np_dtype)
+        return strided_array(shape, preserved_strides(shape, element_strides(t._a)), np_dtype)
+    return strided_array(shape, memory_format_strides(shape, memory_format), np_dtype)
+
+
+def _filled(array: Any, value: Any) -> Any:
+    if value:
+        array.fill(value)
     return array
 
 
-def _plain(data: Any) -> Any:
-    if isinstance(data, (list, tuple)):
-        return [_plain(d) for d in data]
-    if isinstance(data, Tensor):
-        return data.item() if data.ndim == 0 else data.tolist()
-    return data
+def _check_out(out: Any, dtype: Any) -> None:
+    if dtype is not None and out.dtype is not dtype:
+        raise RuntimeError(
+            f"dtype {dtype.scalar_name} does not match dtype of out parameter "
+            f"({out.dtype.scalar_name})"
+        )
 
 
-def tensor(
-    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-    pin_memory: bool = False,
-) -> Tensor:  # fmt: skip
-    """A new leaf tensor with a copy of `data`.
-
-    >>> tensor([1, 2]).dtype
-    torch.int64
-    """
-    if isinstance(data, Tensor) and data.level:
-        return data.detach().clone()
-    return finish(inferred(data, dtype), device, requires_grad)
+def written(name: str, out: Any, array: Any, dtype: Any = None) -> Tensor:
+    """Write a made array into `out=`."""
+    if not isinstance(out, Tensor):
+        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
+    _check_out(out, dtype)
+    made = finish(array.astype(out._a.dtype), out.device)
+    return write_out(name, out, made)  # type: ignore[no-any-return]
 
 
-def _factory(name: str, make: Any) -> Any:
+# --- by size ---------------------------------------------------------------------------------------
+
+
+def _factory(name: str, value: int, doc: str) -> Any:
     def create(
-        *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-        out: Any = None, layout: Any = None, pin_memory: bool = False, names: Any = None,
-        memory_format: Any = None,
+        *args: Any, size: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
+        device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
     ) -> Tensor:  # fmt: skip
-        size = size or ((),)
-        d = (dtype or dt.get_default_dtype()).np
-        return finish(make(sizes(size), d), device, requires_grad)
+        shape = as_sizes(name, args, size)
+        check_options(name, layout, requires_grad, pin_memory)
+        d = as_dtype(name, dtype)
+        array = _filled(allocate(shape, d.np), value)
+        if out is not None:
+            return written(name, out, array, d if dtype is not None else None)
+        return finish(array, as_device(name, device), requires_grad)
 
-    create.__name__ = name
+    create.__name__, create.__doc__ = name, doc
     return op(method=False)(create)
 
 
-zeros = _factory("zeros", np.zeros)
-ones = _factory("ones", np.ones)
-empty = _factory("empty", np.zeros)
+zeros = _factory("zeros", 0, "Zeros of the given sizes.")
+ones = _factory("ones", 1, "Ones of the given sizes.")
 
 
-def _filled(self: Tensor, size: tuple[Any, ...], value: Any, dtype: Any) -> Tensor:
-    return finish(np.full(sizes(size), value, (dtype or self.dtype).np), self.device)
+@op(method=False)
+def empty(
+    *args: Any, size: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
+    device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+    memory_format: Any = None,
+) -> Tensor:  # fmt: skip
+    """Memory of the given sizes, zeroed."""
+    shape = as_sizes("empty", args, size)
+    check_options("empty", layout, requires_grad, pin_memory)
+    d = as_dtype("empty", dtype)
+    if out is not None:
+        return written("empty", out, allocate(shape, d.np), d if dtype is not None else None)
+    strides = memory_format_strides(shape, memory_format or layouts.contiguous_format)
+    return finish(strided_array(shape, strides, d.np), as_device("empty", device), requires_grad)
+
+
+@op(method=False)
+def full(
+    size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layout: Any = None,
+    device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
+    """A tensor filled with one number, whose kind decides the dtype unless one is given."""
+    shape = size_tuple("full", size)
+    check_options("full", layout, requires_grad, pin_memory)
+    value = number("full", "fill_value", 2, fill_value)
+    d = as_dtype("full", dtype, out.dtype if isinstance(out, Tensor) else dtype_of_number(value))
+    array = _filled(allocate(shape, d.np), checked_number(value, d))
+    if out is not None:
+        return written("full", out, array, d if dtype is not None else None)
+    return finish(array, as_device("full", device), requires_grad)
+
+
+@op(method=False)
+def empty_strided(
+    size: Any, stride: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
+    pin_memory: bool = False, requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
+    """Zeroed memory under explicit strides (in elements)."""
+    shape, strides = size_tuple("empty_strided", size), tuple(int(s) for s in stride)
+    check_options("empty_strided", layout, requires_grad, pin_memory)
+    if len(shape) != len(strides):
+        raise RuntimeError(
+            f"dimensionality of sizes ({len(shape)}) must match dimensionality of strides "
+            f"({len(strides)})"
+        )
+    if any(s < 0 for s in strides):
+        raise RuntimeError(
+            f"Storage size calculation overflowed with sizes={list(shape)} and "
+            f"strides={list(strides)}"
+        )
+    d = as_dtype("empty_strided", dtype)
+    return finish(strided_array(shape, strides, d.np), as_device("empty_strided", device), requires_grad)
+
+
+@op(method=False)
+def empty_permuted(
+    size: Any, physical_layout: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
+    pin_memory: bool = False, requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
+    """Zeroed memory whose dimensions lie in memory in the order of `physical_layout`."""
+    shape, order = size_tuple("empty_permuted", size), tuple(physical_layout)
+    check_options("empty_permuted", layout, requires_grad, pin_memory)
+    if len(order) != len(shape):
+        raise RuntimeError(
+            "Number of dimensions in size does not match the length of the physical_layout; i.e. "
+            f"len(size) = {len(shape)} is not equal to len(physical_layout) = {len(order)}"
+        )
+    if len(set(order)) != len(order):
+        raise RuntimeError("Duplicate dim not allowed")
+    order = check_permutation(order, len(shape))
+    packed = contiguous_strides(tuple(shape[d] for d in order))
+    strides = tuple(packed[order.index(d)] for d in range(len(shape)))
+    d = as_dtype("empty_permuted", dtype)
+    return finish(strided_array(shape, strides, d.np), as_device("empty_permuted", device), requires_grad)
+
+
+@op(method=False)
+def scalar_tensor(
+    s: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
+    pin_memory: bool = False, requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
+    """A 0-dimensional tensor of one number, of the default dtype unless one is given."""
+    check_options("scalar_tensor", layout, requires_grad, pin_memory)
+    d = as_dtype("scalar_tensor", dtype)
+    value = checked_number(number("scalar_tensor", "s", 1, s), d)
+    return finish(np.array(value, d.np), as_device("scalar_tensor", device), requires_grad)
+
+
+@op(method=False)
+def eye(
+    n: int, m: Any = None, *, out: Any = None, dtype: Any = None, layout: Any = None,
+    device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
+    """Ones on the diagonal, zeros elsewhere."""
+    rows = integer("eye", "n", 1, n)
+    columns = rows if m is None else integer("eye", "m", 2, m)
+    check_options("eye", layout, requires_grad, pin_memory)
+    for name, value in (("n", rows), ("m", columns)):
+        if value < 0:
+            raise RuntimeError(f"{name} must be greater or equal to 0, got {value}")
+    d = as_dtype("eye", dtype, out.dtype if isinstance(out, Tensor) else None)
+    array = allocate((rows, columns), d.np)
+    np.fill_diagonal(array, 1)
+    if out is not None:
+        return written("eye", out, array, d if dtype is not None else None)
+    return finish(array, as_device("eye", device), requires_grad)
+
+
+# --- like another tensor ---------------------------------------------------------------------------
+
+
+def _filled_like_kernel(x: Any, *, shape: Any, value: Any, to: dt.dtype) -> Any:
+    return np.full(x.shape if shape is None else shape, value, to.np)
+
+
+# Serves traced tensors only: the result hides the same dimensions as the tensor it is made like.
+filled_like = Primitive("filled_like", ("x",), _filled_like_kernel).not_differentiable()
+
+
+@filled_like.batching
+def _(prim: Any, values: Any, dims: Any, params: Any) -> Any:
+    shape = params["shape"]
+    if shape is not None:
+        params = {**params, "shape": (batch_size(values, dims), *shape)}
+    return filled_like(to_front(values[0], dims[0]), **params), 0
+
+
+def _make(
+    name: str, x: Tensor, shape: Any, value: Any, dtype: Any, layout: Any, device: Any,
+    pin_memory: bool, requires_grad: bool, memory_format: Any = None,
+) -> Tensor:  # fmt: skip
+    """A tensor of one value like `x`; `shape` None means x's, in its memory order."""
+    check_options(name, layout, requires_grad, pin_memory)
+    d = as_dtype(name, dtype, x.dtype)
+    value = checked_number(value, d)
+    dev = x.device if device is None else as_device(name, device)
+    if x.level and dev is x.device:
+        t: Tensor = filled_like(x, shape=shape, value=value, to=d)
+        if requires_grad:
+            require_grad(t)
+        return t
+    array = allocate(shape, d.np) if shape is not None else like_array(x, memory_format, d.np)
+    return finish(_filled(array, value), dev, requires_grad)
+
+
+def _like(name: str, value: int, doc: str) -> Any:
+    def create(
+        input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None,
+        pin_memory: bool = False, requires_grad: bool = False, memory_format: Any = None,
+    ) -> Tensor:  # fmt: skip
+        return _make(name, input, None, value, dtype, layout, device, pin_memory, requires_grad,
+                     memory_format)  # fmt: skip
+
+    create.__name__, create.__doc__ = name, doc
+    return op(method=False)(create)
+
+
+zeros_like = _like("zeros_like", 0, "Zeros of a tensor's sizes, dtype, device and memory order.")
+ones_like = _like("ones_like", 1, "Ones of a tensor's sizes, dtype, device and memory order.")
+empty_like = _like("empty_like", 0, "Zeroed memory of a tensor's sizes, dtype, device and order.")
+
+
+@op(method=False)
+def full_like(
+    input: Tensor, fill_value: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
+    pin_memory: bool = False, requires_grad: bool = False, memory_format: Any = None,
+) -> Tensor:  # fmt: skip
+    """One number in a tensor's sizes, dtype, device and memory order."""
+    value = number("full_like", "fill_value", 2, fill_value)
+    return _make("full_like", input, None, value, dtype, layout, device, pin_memory, requires_grad,
+                 memory_format)  # fmt: skip
+
+
+def _new(name: str, value: int, doc: str) -> Any:
+    def create(
+        input: Tensor, *args: Any, size: Any = None, dtype: Any = None, layout: Any = None,
+        device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+    ) -> Tensor:  # fmt: skip
+        shape = as_sizes(name, args, size)
+        return _make(name, input, shape, value, dtype, layout, device, pin_memory, requires_grad)
+
+    create.__name__, create.__doc__ = name, doc
+    return op(at="", method=True)(create)
+
+
+new_zeros = _new("new_zeros", 0, "Zeros of the given sizes, of this dtype and device.")
+new_ones = _new("new_ones", 1, "Ones of the given sizes, of this dtype and device.")
+new_empty = _new("new_empty", 0, "Zeroed memory of the given sizes, of this dtype and device.")
 
 
 @op(at="", method=True)
-def new_zeros(input: Tensor, *size: Any, dtype: Any = None) -> Tensor:
-    """Zeros of this dtype and device."""
-    return _filled(input, size, 0, dtype)
+def new_full(
+    input: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, layout: Any = None,
+    device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
+    """One number in the given sizes, of this dtype and device."""
+    shape = size_tuple("new_full", size)
+    value = number("new_full", "fill_value", 2, fill_value)
+    return _make("new_full", input, shape, value, dtype, layout, device, pin_memory, requires_grad)
 
 
 @op(at="", method=True)
-def new_ones(input: Tensor, *size: Any, dtype: Any = None) -> Tensor:
-    """Ones of this dtype and device."""
-    return _filled(input, size, 1, dtype)
-
-
-__all__ = ["Leaf"]
+def new_empty_strided(
+    input: Tensor, size: Any, stride: Any, dtype: Any = None, layout: Any = None,
+    device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+) -> Tensor:  # fmt: skip
+    """Zeroed memory under explicit strides, of this dtype and device."""
+    return empty_strided(
+        size, stride, dtype=dtype or input.dtype, layout=layout,
+        device=input.device if device is None else device, pin_memory=pin_memory,
+        requires_grad=requires_grad,
+    )  # fmt: skip

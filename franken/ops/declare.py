@@ -13,9 +13,19 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core import inplace, state
-from franken.core.bind import F32, F64, bind, binary_lane, unary_lane
+from franken.core.bind import (
+    F32,
+    F64,
+    NO_PARAMS,
+    _wrap,
+    again,
+    binary_lane,
+    bind,
+    quiet,
+    unary_lane,
+)
 from franken.core.device import CPU
-from franken.core.node import edge_of
+from franken.core.node import edge_of, record
 from franken.core.op import commit_as, inplace_form, register
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.promotion import (
@@ -34,6 +44,7 @@ from franken.ops.convert import cast
 from franken.ops.rules import pointwise
 
 _HALF = frozenset((dt.float16.np, dt.bfloat16.np))
+_INT64 = range(-(1 << 63), 1 << 63)
 _NUMBER = {bool: dt.bool, int: dt.int64, float: dt.float64, complex: dt.complex128}
 
 
@@ -51,6 +62,10 @@ def elementwise(
     alias: tuple[str, ...] = (),
     scale: str | None = None,
     refuse: str = "",
+    tag: str = "",
+    check: Any = None,
+    jvp: Any = None,
+    numbers: str = "second",
     expr: str | None = None,
     samples: Any = None,
     doc: str = "",
@@ -65,36 +80,82 @@ def elementwise(
         promote: torch's name of the promotion kind.
         scale: name of a factor on the last input (`alpha` of add and sub).
         refuse: kinds of dtype that raise, of "b" bool, "i" integers, "f" floats, "c" complex.
+        tag: the kernel's name in that error, if it is not "<name>_cpu".
+        check: `check(common dtype, *inputs)` raises whatever else is refused.
+        jvp: tangent rule of an op that is not holomorphic; without it the derivative is transposed.
+        numbers: which argument of two may be a Python number: "second", "any" or "none".
         expr: scalar expression for generated kernels, "{0} + {1}".
     """
-    name, inputs = _heads(schema)
-    prim = Primitive(name, inputs, _halved(kernel), batch=pointwise, expr=expr)
-    prim.holomorphic = holomorphic
-    prim.shape = _broadcast_error
-    derivatives = d if isinstance(d, tuple) else (d,) * len(inputs)
-    for input_name, rule in zip(inputs, derivatives, strict=True):
-        prim.vjp(input_name)(NOT_DIFFERENTIABLE if rule is None else rule)
-    if prim.differentiable:
-        prim.jvp(_tangent(prim, derivatives))
-    fn = _face(prim, kernel, promote, refuse)
+    name, inputs, words = _heads(schema)
+    if len(inputs) > 1 and not isinstance(kernel, np.ufunc) and not hasattr(kernel, "numbers"):
+        kernel = typed(kernel)
+    prim = pointwise_primitive(name, inputs, kernel, d, holomorphic=holomorphic, expr=expr, jvp=jvp)
+    fn = _face(prim, kernel, promote, refuse, tag or f"{name}_cpu", check, words, numbers != "none")
     public = _scaled(fn, scale) if scale else fn
     fn.prim = public.prim = prim
+    fn.kernel, fn.fast = kernel, "f" not in refuse
+    if numbers != "any":
+        fn.__annotations__["input"] = "Tensor"  # checked by the function form
     public.lane = fn
-    fn.__name__ = public.__name__ = name
+    fn.__name__ = fn.__qualname__ = public.__name__ = public.__qualname__ = name
     public.__doc__ = doc or f"Elementwise {name}."
-    changer = _inplace_lane(name, public, kernel) if inplace and len(inputs) == 2 else None
+    changer = _inplace_lane(name, public, kernel, fn.fast) if inplace and len(inputs) == 2 else None
     made = register(public, name, at, method, inplace, out, alias, samples, changer)
     made.schema_text, made.prim = schema, prim
     return public
 
 
-def _heads(schema: str) -> tuple[str, tuple[str, ...]]:
-    """(name, tensor input names) of a schema's text, without parsing all of it."""
+def pointwise_primitive(
+    name: str,
+    inputs: tuple[str, ...],
+    kernel: Any,
+    d: Any = NOT_DIFFERENTIABLE,
+    *,
+    outputs: int = 1,
+    holomorphic: bool = True,
+    expr: str | None = None,
+    jvp: Any = None,
+) -> Primitive:
+    """The primitive of an elementwise op with its rules; parameters go to the kernel by keyword."""
+    prim = Primitive(name, inputs, _halved(kernel), outputs=outputs, batch=pointwise, expr=expr)
+    prim.holomorphic = holomorphic
+    prim.shape = _broadcast_error
+    derivatives = d if isinstance(d, tuple) else (d,) * len(inputs)
+    for input_name, rule in zip(inputs, derivatives, strict=True):
+        prim.vjp(input_name)(NOT_DIFFERENTIABLE if rule is None else rule)
+    if jvp is not None:
+        prim.jvp(jvp)
+    elif prim.differentiable and holomorphic and outputs == 1:
+        prim.jvp(_tangent(prim, derivatives))
+    return prim
+
+
+def typed(kernel: Any) -> Any:
+    """The kernel with Python numbers made arrays of the dtype that the arrays have."""
+
+    def run(*values: Any, **params: Any) -> Any:
+        d = None
+        plain = True
+        for v in values:
+            if isinstance(v, np.ndarray):
+                d = v.dtype if d is None else d
+            else:
+                plain = False
+        if plain:
+            return kernel(*values, **params)
+        arrays = [v if isinstance(v, np.ndarray) else np.asarray(v, d) for v in values]
+        return kernel(*arrays, **params)
+
+    return run
+
+
+def _heads(schema: str) -> tuple[str, tuple[str, ...], list[str]]:
+    """(name, primitive's input names, torch's) of a schema's text, without parsing all of it."""
     head, _, rest = schema.partition("(")
     name = head.partition(".")[0]
     arguments = rest.rpartition(") ->")[0].split(", *")[0].split(", ")
     names = ("x", "y", "z", "w")
-    return name, names[: len(arguments)]
+    return name, names[: len(arguments)], [a.rpartition(" ")[2] for a in arguments]
 
 
 def _halved(kernel: Any) -> Any:
@@ -155,7 +216,7 @@ def _names(f: Any) -> tuple[str, ...]:
     return names
 
 
-# --- promotion -------------------------------------------------------------------------------------
+# --- promotion -----------------------------------------------------------------------------------
 
 
 def operand(name: str, position: int, a: Any) -> tuple[Any, tuple[dt.dtype, int]]:
@@ -184,26 +245,53 @@ def promoted(name: str, promote: str, args: tuple[Any, ...]) -> tuple[list[Any],
         values.append(value)
         kinds.append(kind)
     common = result_type(*kinds)
+    if common.kind == dt.COMPLEX and common.np is None:
+        raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{common.scalar_name}'")
     if promote == INT_TO_FLOAT and common.kind <= dt.INTEGER:
         common = dt.get_default_dtype()
     elif promote == BOOL_TO_LONG and common is dt.bool:
         common = dt.int64
-    values = [cast(v, common) if isinstance(v, Tensor) else v for v in values]
+    values = [cast(v, common) if isinstance(v, Tensor) else _number(v, common) for v in values]
     return values, common
+
+
+def _number(v: Any, d: dt.dtype) -> Any:
+    """A Python number as an operand of dtype `d`: integers wrap around, as torch's do."""
+    if v.__class__ is int:
+        if v not in _INT64:
+            raise OverflowError("int too big to convert")
+        if d.kind == dt.INTEGER and d is not dt.int64:
+            return int(np.array(v).astype(d.np))
+    elif v.__class__ is bool and d.kind > dt.BOOL:
+        return int(v)
+    return v
 
 
 _KIND = {dt.BOOL: "b", dt.INTEGER: "i", dt.FLOATING: "f", dt.COMPLEX: "c"}
 
 
-def _face(prim: Primitive, kernel: Any, promote: str, refuse: str) -> Any:
+def _face(
+    prim: Primitive, kernel: Any, promote: str, refuse: str, tag: str, check: Any,
+    words: list[str], numbers: bool,
+) -> Any:  # fmt: skip
     name, arity = prim.name, len(prim.inputs)
 
     def general(*args: Any) -> Any:
         if not any(isinstance(a, Tensor) for a in args):
-            operand(name, 0, object() if not args or not isinstance(args[0], str) else args[0])
+            raise TypeError(
+                f"{name}(): argument 'input' (position 1) must be Tensor, not "
+                f"{type(args[0]).__name__}"
+            )
+        if not numbers and not isinstance(args[1], Tensor):
+            raise TypeError(
+                f"{name}(): argument '{words[1]}' (position 2) must be Tensor, not "
+                f"{type(args[1]).__name__}"
+            )
         values, common = promoted(name, promote, args)
-        if refuse and _KIND[common.kind] in refuse:
-            raise RuntimeError(f"\"{name}\" not implemented for '{common.scalar_name}'")
+        if check is not None:
+            check(common, *args)
+        if refuse:
+            refused(tag, common, refuse)
         return bind(prim, tuple(values), {})
 
     if arity == 1:
@@ -211,29 +299,86 @@ def _face(prim: Primitive, kernel: Any, promote: str, refuse: str) -> Any:
         def one(input: Any) -> Any:  # noqa: A002
             return general(input)
 
-        return unary_lane(prim, kernel, one)
+        return one if "f" in refuse else unary_lane(prim, kernel, one)
     if arity == 2:
 
         def two(input: Any, other: Any) -> Any:  # noqa: A002
             return general(input, other)
 
-        return binary_lane(prim, kernel, two)
+        return two if "f" in refuse else binary_lane(prim, kernel, two, numbers)
     return general
+
+
+def refused(tag: str, d: dt.dtype, kinds: str) -> None:
+    """Raise torch's error if the dtype is of one of `kinds` ("b", "i", "h" half, "f", "c")."""
+    if _KIND.get(d.kind, "q") in kinds or "h" in kinds and d.np in _HALF:
+        raise NotImplementedError(f"\"{tag}\" not implemented for '{d.scalar_name}'")
+
+
+def operator(fn: Any) -> Any:
+    """`x.__op__(y)` of a binary op: NotImplemented, so that Python asks `y`, for foreign types."""
+
+    def other_kinds(input: Any, other: Any) -> Any:  # noqa: A002
+        if isinstance(other, (Tensor, bool, int, float, complex, np.generic)):
+            return fn(input, other)
+        return NotImplemented
+
+    return binary_lane(fn.prim, fn.lane.kernel, other_kinds) if fn.lane.fast else other_kinds
+
+
+def _require_tensor(a: Any, fn: Any) -> None:
+    if not isinstance(a, Tensor):
+        raise TypeError(
+            f"descriptor '__r{fn.__name__}__' requires a 'Tensor' object but received a "
+            f"'{type(a).__name__}'"
+        )
+
+
+def reflected(fn: Any) -> Any:
+    """`x.__rop__(y)`, that is fn(y, x) for a Python number y."""
+    prim, kernel, fast = fn.prim, fn.lane.kernel, fn.lane.fast
+
+    def method(self: Any, other: Any) -> Any:
+        kind = type(other)
+        if state.SPECIAL or not fast or (kind is not float and kind is not int):
+            if isinstance(other, (Tensor, bool, int, float, complex, np.generic)):
+                _require_tensor(self, fn)
+                return fn(other, self)
+            return NotImplemented
+        a = self._a
+        if (a.dtype is not F32 and a.dtype is not F64) or self.device is not CPU:
+            return fn(other, self)
+        try:
+            r = quiet(kernel, other, a)
+        except OverflowError:
+            return fn(other, self)
+        except RuntimeError as error:
+            r = again(error, kernel, (other, a), NO_PARAMS)
+        t = _wrap(r, CPU)
+        if prim.differentiable and (self._node is not None or self._base is not None):
+            record(prim, (other, self), NO_PARAMS, t)
+        return t
+
+    return method
 
 
 def _scaled(fn: Any, scale: str) -> Any:
     """The function with a factor on its second input."""
 
     def scaled(input: Any, other: Any, *, alpha: Any = 1) -> Any:  # noqa: A002
-        if alpha == 1 and not isinstance(alpha, bool):
+        if alpha == 1 and alpha.__class__ is not bool:
             return fn(input, other)
-        _check_alpha(input, other, alpha)
+        common = _check_alpha(input, other, alpha)
+        if common is dt.bool:
+            return fn(input, other & bool(alpha))
+        if isinstance(other, Tensor):
+            return fn(input, cast(other, common) * alpha)
         return fn(input, other * alpha)
 
     return scaled
 
 
-def _check_alpha(x: Any, y: Any, alpha: Any) -> None:
+def _check_alpha(x: Any, y: Any, alpha: Any) -> dt.dtype:
     common = result_type(*[operand("add", i, a)[1] for i, a in enumerate((x, y))])
     if isinstance(alpha, bool) and common is not dt.bool:
         raise RuntimeError("Boolean alpha only supported for Boolean results.")
@@ -241,16 +386,18 @@ def _check_alpha(x: Any, y: Any, alpha: Any) -> None:
         raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")  # noqa: E501
     if isinstance(alpha, complex) and not common.is_complex:
         raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")  # noqa: E501
+    return common
 
 
-def _inplace_lane(name: str, fn: Any, kernel: Any) -> Any:
+def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool) -> Any:
     """`x.name_(y)`: a ufunc writes straight into memory where nothing is recorded."""
     slow = inplace_form(name, fn)
-    if not isinstance(kernel, np.ufunc):
+    if not isinstance(kernel, np.ufunc) or not fast:
         return slow
 
     def method(self: Any, other: Any, **kwargs: Any) -> Any:
-        if kwargs or self.level or state.STATE.traces or self.device is not CPU:
+        st = state.STATE
+        if kwargs or self.level or st.traces or st.recorder is not None or self.device is not CPU:
             return slow(self, other, **kwargs)
         a = self._a
         if isinstance(other, Tensor):
@@ -261,9 +408,14 @@ def _inplace_lane(name: str, fn: Any, kernel: Any) -> Any:
             b, plain = other, type(other) is float or type(other) is int
         if not plain or (a.dtype is not F32 and a.dtype is not F64):
             return slow(self, other)
-        if state.STATE.grad and edge_of(self) is not None or not a.flags.writeable:
+        if not a.flags.writeable or 0 in a.strides or state.STATE.grad and (
+            edge_of(self) is not None or self._base is not None and self._base._node is not None
+        ):
             return slow(self, other)
-        kernel(a, b, out=a)
+        try:
+            quiet(kernel, a, b, out=a)
+        except RuntimeError as error:
+            again(error, kernel, (a, b), {"out": a})
         inplace.bump(self)
         return self
 
@@ -273,4 +425,5 @@ def _inplace_lane(name: str, fn: Any, kernel: Any) -> Any:
 
 
 __all__ = ["ALWAYS_BOOL", "BOOL_TO_LONG", "DEFAULT", "INT_TO_FLOAT", "commit_as", "elementwise",
-           "halved", "operand", "promoted"]  # fmt: skip
+           "halved", "operand", "operator", "pointwise_primitive", "promoted", "reflected",
+           "refused", "typed"]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Matrix products."""
+"""Matrix products: the two primitives (matmul, linear) and the family built on them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from franken.core import dtypes as dt
+from franken.core.bind import F32, F64
 from franken.core.op import op
 from franken.core.primitive import Primitive
+from franken.core.shapes import broadcast_two
 from franken.core.tensor import Tensor
 from franken.ops.declare import halved
-from franken.ops.rules import batch_size, spread, to_front
+from franken.ops.rules import to_front
+
 
 matmul_ = Primitive("matmul", ("x", "y"), halved(np.matmul))
 
@@ -23,6 +27,16 @@ def _(g: Any, y: Any) -> Any:
 @matmul_.vjp("y")
 def _(g: Any, x: Any) -> Any:
     return matmul_(x.mT, g)  # d/dy x@y = xᵀ g
+
+
+@matmul_.jvp
+def _(tangents: Any, out: Any, x: Any, y: Any) -> Any:
+    tx, ty = tangents
+    left = matmul_(tx, y) if tx is not None else None
+    if ty is None:
+        return left
+    right = matmul_(x, ty)
+    return right if left is None else left + right
 
 
 @matmul_.batching
@@ -38,12 +52,402 @@ def _(prim: Any, values: Any, dims: Any, params: Any) -> Any:
     return matmul_(*aligned), 0
 
 
+def _check_inner(x: Tensor, y: Tensor) -> None:
+    """torch's error texts for shapes that do not fit."""
+    xs, ys = tuple(x.shape), tuple(y.shape)
+    inner = ys[-2] if len(ys) > 1 else ys[0]
+    if xs[-1] == inner:
+        return
+    if len(xs) == 1 and len(ys) == 1:
+        raise RuntimeError(
+            f"inconsistent tensor size, expected tensor [{xs[0]}] and src [{ys[0]}] to have the "
+            f"same number of elements, but got {xs[0]} and {ys[0]} elements respectively"
+        )
+    if len(ys) == 1:
+        raise RuntimeError(f"size mismatch, got input ({xs[-2]}), mat ({xs[-2]}x{xs[-1]}), vec ({ys[0]})")
+    if len(xs) <= 2 and len(ys) == 2 or len(ys) == 2:
+        rows = 1
+        for n in xs[:-1]:
+            rows *= n
+        raise RuntimeError(
+            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{xs[-1]} and {ys[0]}x{ys[1]})"
+        )
+    raise RuntimeError(
+        f"Expected size for first two dimensions of batch2 tensor to be: [{xs[0]}, {xs[-1]}] but "
+        f"got: [{ys[0]}, {ys[-2]}]."
+    )
+
+
+def same_dtype(name: str, x: Tensor, y: Tensor) -> None:
+    """Products do not promote: both operands must have one dtype."""
+    if x.dtype is not y.dtype:
+        raise RuntimeError(
+            f"expected m1 and m2 to have the same dtype, but got: {_c_name(x)} != {_c_name(y)}"
+        )
+    if x.dtype is dt.bool:
+        raise RuntimeError(f"\"{name}\" not implemented for 'Bool'")
+
+
+def _c_name(t: Tensor) -> str:
+    return {"float32": "float", "float64": "double", "int64": "long long", "int32": "int",
+            "float16": "c10::Half", "bfloat16": "c10::BFloat16"}.get(t.dtype.name, t.dtype.name)  # fmt: skip
+
+
 @op(out=True)
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """Matrix product; 1-d operands are vectors, leading dimensions broadcast."""
-    return matmul_(input, other)
+    if not isinstance(other, Tensor):
+        raise TypeError(
+            f"matmul(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}"
+        )
+    n, m = input.ndim, other.ndim
+    if n == 0 or m == 0:
+        raise RuntimeError(
+            f"both arguments to matmul need to be at least 1D, but they are {n}D and {m}D"
+        )
+    same_dtype("addmm_impl_cpu_", input, other)
+    _check_inner(input, other)
+    if n > 2 or m > 2:
+        broadcast_two(tuple(input.shape[:-2]), tuple(other.shape[:-2]))
+    x = input.reshape(1, -1) if n == 1 else input
+    y = other.reshape(-1, 1) if m == 1 else other
+    out = matmul_(x, y)
+    if n == 1 and m == 1:
+        return out.reshape(())
+    if n == 1:
+        return out.reshape((*out.shape[:-2], out.shape[-1]))
+    return out.reshape(tuple(out.shape[:-1])) if m == 1 else out
+
+
+def _rmatmul(self: Tensor, other: Any) -> Tensor:
+    return matmul(other, self)
 
 
 Tensor.__matmul__ = matmul  # type: ignore[attr-defined]
-__all__ = ["batch_size", "matmul", "spread"]
-Tensor.mT = property(lambda self: self.movedim(-1, -2))  # type: ignore[attr-defined]
+Tensor.__rmatmul__ = _rmatmul  # type: ignore[attr-defined]
+
+
+@op(out=True)
+def mm(input: Tensor, mat2: Tensor) -> Tensor:
+    """Product of two matrices."""
+    if input.ndim != 2:
+        raise RuntimeError("self must be a matrix")
+    if mat2.ndim != 2:
+        raise RuntimeError("mat2 must be a matrix")
+    return matmul(input, mat2)
+
+
+@op(out=True)
+def bmm(input: Tensor, mat2: Tensor) -> Tensor:
+    """Products of two batches of matrices."""
+    if input.ndim != 3:
+        raise RuntimeError("batch1 must be a 3D tensor")
+    if mat2.ndim != 3:
+        raise RuntimeError("batch2 must be a 3D tensor")
+    if input.shape[0] != mat2.shape[0] or input.shape[2] != mat2.shape[1]:
+        raise RuntimeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: [{input.shape[0]}, "
+            f"{input.shape[2]}] but got: [{mat2.shape[0]}, {mat2.shape[1]}]."
+        )
+    same_dtype("bmm", input, mat2)
+    return matmul_(input, mat2)
+
+
+@op(out=True)
+def mv(input: Tensor, vec: Tensor) -> Tensor:
+    """Product of a matrix and a vector."""
+    if input.ndim != 2 or vec.ndim != 1:
+        raise RuntimeError(
+            f"vector + matrix @ vector expected, got 1, {input.ndim}, {vec.ndim}"
+        )
+    if input.shape[1] != vec.shape[0]:
+        raise RuntimeError(
+            f"size mismatch, got input ({input.shape[0]}), mat ({input.shape[0]}x{input.shape[1]}), "
+            f"vec ({vec.shape[0]})"
+        )
+    return matmul(input, vec)
+
+
+def _check_vectors(name: str, x: Tensor, y: Tensor) -> None:
+    if x.ndim != 1 or y.ndim != 1:
+        raise RuntimeError(f"1D tensors expected, but got {x.ndim}D and {y.ndim}D tensors")
+    if x.dtype is not y.dtype:
+        raise RuntimeError(
+            f"dot : expected both vectors to have same dtype, but found {x.dtype.scalar_name} and "
+            f"{y.dtype.scalar_name}"
+        )
+    if x.shape[0] != y.shape[0]:
+        raise RuntimeError(
+            f"inconsistent tensor size, expected tensor [{x.shape[0]}] and src [{y.shape[0]}] to "
+            f"have the same number of elements, but got {x.shape[0]} and {y.shape[0]} elements "
+            "respectively"
+        )
+
+
+@op(out=True)
+def dot(input: Tensor, tensor: Tensor) -> Tensor:
+    """Inner product of two vectors."""
+    _check_vectors("dot", input, tensor)
+    return matmul(input, tensor)
+
+
+@op(out=True)
+def vdot(input: Tensor, other: Tensor) -> Tensor:
+    """Inner product of two vectors, the first conjugated."""
+    _check_vectors("vdot", input, other)
+    return matmul(input.conj_physical(), other)
+
+
+@op(out=True)
+def inner(input: Tensor, other: Tensor) -> Tensor:
+    """Sums of products over the last dimensions."""
+    if input.ndim == 0 or other.ndim == 0:
+        return input * other
+    if input.shape[-1] != other.shape[-1]:
+        raise RuntimeError(
+            f"inner() the last dimension must match on both input tensors but got shapes "
+            f"{list(input.shape)} and {list(other.shape)}"
+        )
+    return tensordot(input, other, ([-1], [-1]))
+
+
+@op(out=True, alias=("ger",))
+def outer(input: Tensor, vec2: Tensor) -> Tensor:
+    """Outer product of two vectors."""
+    for t, name in ((input, "self"), (vec2, "vec2")):
+        if t.ndim != 1:
+            raise RuntimeError(f"outer: Expected 1-D argument {name}, but got {t.ndim}-D")
+    return input.reshape(-1, 1) * vec2
+
+
+def _blend(base: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
+    """beta * base + alpha * product; beta 0 ignores base, NaN and all."""
+    if not (product.dtype.is_floating_point or product.dtype.is_complex) and (
+        isinstance(beta, float) or isinstance(alpha, float)
+    ):
+        raise RuntimeError(
+            "For integral input tensors, argument beta must not be a floating point number."
+        )
+    scaled = product if alpha == 1 else product * alpha
+    if beta == 0:
+        return scaled.expand(tuple(product.shape)) if tuple(scaled.shape) != tuple(product.shape) else scaled  # noqa: E501
+    total: Tensor = (base if beta == 1 else base * beta) + scaled
+    if tuple(total.shape) != tuple(product.shape):
+        raise RuntimeError(
+            f"The expanded size of the tensor ({list(product.shape)}) must match the existing size "
+            f"{list(base.shape)}"
+        )
+    return total
+
+
+def _check_base(base: Tensor, shape: tuple[int, ...]) -> None:
+    base.expand(shape)
+
+
+@op(out=True, inplace=True)
+def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """beta * input + alpha * (mat1 @ mat2)."""
+    if mat1.ndim != 2:
+        raise RuntimeError(f"mat1 must be a matrix, got {mat1.ndim}-D tensor")
+    if mat2.ndim != 2:
+        raise RuntimeError(f"mat2 must be a matrix, got {mat2.ndim}-D tensor")
+    _check_inner(mat1, mat2)
+    _check_base(input, (mat1.shape[0], mat2.shape[1]))
+    return _blend(input, mm(mat1, mat2), beta, alpha)
+
+
+@op(out=True, inplace=True)
+def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """beta * input + alpha * (mat @ vec)."""
+    out = mv(mat, vec)
+    _check_base(input, tuple(out.shape))
+    return _blend(input, out, beta, alpha)
+
+
+@op(out=True, inplace=True)
+def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """beta * input + alpha * outer(vec1, vec2)."""
+    for t in (vec1, vec2):
+        if t.ndim != 1:
+            raise RuntimeError(f"addr: Expected 1-D argument vec1, but got {t.ndim}-D")
+    out = vec1.reshape(-1, 1) * vec2
+    _check_base(input, tuple(out.shape))
+    if out.dtype is dt.bool:
+        scaled = out if alpha else out.new_zeros(tuple(out.shape))
+        return scaled if not beta else input.logical_or(scaled)
+    return _blend(input, out, beta, alpha)
+
+
+@op(out=True, inplace=True)
+def baddbmm(
+    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1
+) -> Tensor:
+    """beta * input + alpha * (batch1 @ batch2)."""
+    out = bmm(batch1, batch2)
+    _check_base(input, tuple(out.shape))
+    return _blend(input, out, beta, alpha)
+
+
+@op(out=True, inplace=True)
+def addbmm(
+    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1
+) -> Tensor:
+    """beta * input + alpha * sum over the batch of (batch1 @ batch2)."""
+    out = bmm(batch1, batch2).sum(0)
+    _check_base(input, tuple(out.shape))
+    return _blend(input, out, beta, alpha)
+
+
+def _tensordot_axes(x: Tensor, y: Tensor, dims: Any) -> tuple[list[int], list[int]]:
+    if isinstance(dims, Tensor):
+        dims = dims.tolist()
+    if isinstance(dims, int):
+        if dims < 0:
+            raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
+        if dims > min(x.ndim, y.ndim):
+            raise RuntimeError(
+                f"tensordot expects dims < ndim_a or ndim_b, but got {dims}, {x.ndim}, {y.ndim}"
+            )
+        return list(range(x.ndim - dims, x.ndim)), list(range(dims))
+    a, b = ([d] if isinstance(d, int) else list(d) for d in dims)
+    if len(a) != len(b):
+        raise RuntimeError("both dimension lists should have same length")
+    return [d % x.ndim for d in a], [d % y.ndim for d in b]
+
+
+@op(out=True, method=False)
+def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
+    """Contract `a` and `b` over the given dimensions."""
+    ax, bx = _tensordot_axes(a, b, dims)
+    for i, j in zip(ax, bx, strict=True):
+        if a.shape[i] != b.shape[j] and 1 not in (a.shape[i], b.shape[j]):
+            raise RuntimeError(
+                f"contracted dimensions need to match, but first has size {a.shape[i]} in dim {i} "
+                f"and second has size {b.shape[j]} in dim {j}"
+            )
+    for i, j in zip(ax, bx, strict=True):
+        if a.shape[i] == 1 != b.shape[j]:
+            b = b.sum(j, keepdim=True)
+        elif b.shape[j] == 1 != a.shape[i]:
+            a = a.sum(i, keepdim=True)
+    same_dtype("addmm_impl_cpu_", a, b)
+    fa = [i for i in range(a.ndim) if i not in ax]
+    fb = [j for j in range(b.ndim) if j not in bx]
+    inner_size = 1
+    for i in ax:
+        inner_size *= a.shape[i]
+    shape = [a.shape[i] for i in fa] + [b.shape[j] for j in fb]
+    rows = cols = 1
+    for i in fa:
+        rows *= a.shape[i]
+    for j in fb:
+        cols *= b.shape[j]
+    left = a.permute(*fa, *ax).reshape(rows, inner_size)
+    right = b.permute(*bx, *fb).reshape(inner_size, cols)
+    return matmul_(left, right).reshape(shape)
+
+
+# --- linear ----------------------------------------------------------------------------------------
+
+
+def _linear_kernel(x: Any, w: Any, b: Any) -> Any:
+    if x.ndim > 2 and x.flags.c_contiguous:
+        out = np.matmul(x.reshape(-1, x.shape[-1]), w.T).reshape(*x.shape[:-1], w.shape[0])
+    else:
+        out = np.matmul(x, w.T)
+    if b is not None:
+        out += b
+    return out
+
+
+def _linear_weight_grad_kernel(g: Any, x: Any) -> Any:
+    return np.matmul(g.reshape(-1, g.shape[-1]).T, x.reshape(-1, x.shape[-1]))
+
+
+linear_ = Primitive("linear", ("x", "w", "b"), halved(_linear_kernel))
+linear_weight_grad_ = Primitive("linear_weight_grad", ("c", "x"), halved(_linear_weight_grad_kernel))
+
+
+@linear_.vjp("x")
+def _(g: Any, w: Any) -> Any:
+    return matmul_(g, w)
+
+
+@linear_.vjp("w")
+def _(g: Any, x: Any) -> Any:
+    return linear_weight_grad_(g, x)
+
+
+@linear_.vjp("b")
+def _(g: Any) -> Any:
+    return g  # summed to the bias' shape by the engine
+
+
+@linear_.batching
+def _(prim: Any, values: Any, dims: Any, params: Any) -> Any:
+    x, w, b = values
+    if dims[1] is None and dims[2] is None:
+        return linear_(to_front(x, dims[0]), w, b), 0
+    x, w = to_front(x, dims[0]), to_front(w, dims[1])
+    if dims[1] is not None:
+        w = w.reshape(w.shape[0], *(1,) * (x.ndim - 2 - (dims[0] is not None)), *w.shape[1:])
+    out = matmul_(x if x.ndim > 1 else x.reshape(1, -1), w.mT)
+    if b is not None:
+        b = to_front(b, dims[2])
+        if dims[2] is not None:
+            b = b.reshape(b.shape[0], *(1,) * (out.ndim - 2), b.shape[-1])
+        out = out + b
+    return out, 0
+
+
+@linear_weight_grad_.vjp("c")
+def _(g: Any, x: Any) -> Any:
+    return matmul_(x, g.mT)
+
+
+@linear_weight_grad_.vjp("x")
+def _(g: Any, c: Any) -> Any:
+    return matmul_(c, g)
+
+
+@linear_weight_grad_.batching
+def _(prim: Any, values: Any, dims: Any, params: Any) -> Any:
+    g, x = (to_front(v, d) for v, d in zip(values, dims, strict=True))
+    g = g.reshape(g.shape[0], -1, g.shape[-1]) if dims[0] is not None else g.reshape(-1, g.shape[-1])
+    x = x.reshape(x.shape[0], -1, x.shape[-1]) if dims[1] is not None else x.reshape(-1, x.shape[-1])
+    return matmul_(g.mT, x), 0
+
+
+@op(at="nn.functional")
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """input @ weightᵀ + bias; weight is (out, in) or (in,)."""
+    if weight.ndim == 1:
+        out = matmul(input, weight)
+        return out if bias is None else out + bias
+    plain = input.level == 0 and weight.level == 0
+    if input.ndim < 2 or weight.ndim != 2 or (plain and input._a.dtype not in (F32, F64)):
+        out = matmul(input, weight.mT)
+        return out if bias is None else out + bias
+    same_dtype("addmm_impl_cpu_", input, weight)
+    if input.shape[-1] != weight.shape[-1]:
+        _check_inner(input, weight.mT)
+    return linear_(input, weight, bias)
+
+
+@op(at="nn.functional")
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """input1ᵀ W_k input2 + b_k for every output k; weight is (out, in1, in2)."""
+    if tuple(input1.shape[:-1]) != tuple(input2.shape[:-1]):
+        raise RuntimeError(
+            f"bilinear(): input batch dimensions do not match: got {list(input1.shape)} and "
+            f"{list(input2.shape)}"
+        )
+    for k, t in ((1, input1), (2, input2)):
+        if t.shape[-1] != weight.shape[k]:
+            raise RuntimeError(
+                f"bilinear(): input{k} size does not match weight size: got {t.shape[-1]} but "
+                f"expected {weight.shape[k]}"
+            )
+    x = tensordot(input1, weight, ([-1], [1]))  # (..., out, in2)
+    out = matmul(x, input2.reshape(*input2.shape, 1)).reshape(*input1.shape[:-1], weight.shape[0])
+    return out if bias is None else out + bias

@@ -1,0 +1,1 @@
+"""Function transforms: grad, jvp, vmap, staging; levels over one core."""

@@ -6,13 +6,16 @@ Source: https://docs.pytorch.org/docs/stable/func.api.html
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 from franken.autograd import engine
-from franken.core.node import Leaf
+from franken.core.node import Leaf, edge_of
 from franken.core.pytree import tree_flatten, tree_unflatten
+from franken.core.size import Size
 from franken.core.tensor import Tensor
+from franken.core.trace import fresh
 from franken.transforms.grad import GradTrace, GradTracer
 from franken.transforms.jvp import JvpTrace, JvpTracer
 from franken.transforms.vmap import BatchTrace, BatchTracer
@@ -24,142 +27,190 @@ def _lift_leaves(trace: GradTrace, tree: Any) -> tuple[Any, list[Any]]:
     leaves, spec = tree_flatten(tree)
     lifted = []
     for leaf in leaves:
-        if isinstance(leaf, Tensor):
-            t = GradTracer(leaf, trace)
-            t._node = Leaf(t)
-            leaf = t
-        lifted.append(leaf)
+        _check_input(leaf)
+        if not (leaf.dtype.is_floating_point or leaf.dtype.is_complex):
+            raise RuntimeError("only Tensors of floating point dtype can require gradients")
+        t = GradTracer(leaf, trace)
+        t._node = Leaf(t)
+        lifted.append(t)
     return tree_unflatten(lifted, spec), lifted
 
 
 def lower(value: Any, trace: Any) -> Any:
     """A value without this trace's wrapper."""
     if isinstance(value, Tensor) and value.level == trace.level:
-        return value._a
+        return fresh(value)._a
     return value
 
 
-def _lower_tree(tree: Any, trace: Any) -> Any:
+def lower_tree(tree: Any, trace: Any) -> Any:
+    """A tree of values without this trace's wrapper."""
     leaves, spec = tree_flatten(tree)
     return tree_unflatten([lower(x, trace) for x in leaves], spec)
+
+
+def check_tensors(tree: Any, who: str) -> None:
+    """RuntimeError unless every leaf of what a function returned is a tensor."""
+    for o in tree_flatten(tree)[0]:
+        if not isinstance(o, Tensor):
+            raise RuntimeError(
+                f"{who}: expected f(*primals) to return only tensors, got unsupported type {type(o)}"
+            )
+
+
+def _check_input(x: Any) -> None:
+    if not isinstance(x, Tensor):
+        raise ValueError(f"Thing passed to transform API must be Tensor, got {type(x)}")
 
 
 def vjp(func: Function, *primals: Any, has_aux: bool = False) -> Any:
     """Return `func(*primals)` and the function that maps its cotangent to the primals'.
 
     With `has_aux`, func returns (output, aux) and the result is (output, vjp_fn, aux).
+
+    >>> import franken as torch
+    >>> out, back = vjp(torch.sin, torch.tensor([0.0]))
+    >>> back(torch.tensor([3.0]))[0].tolist()
+    [3.0]
     """
     with GradTrace() as trace:
         lifted, leaves = _lift_leaves(trace, primals)
         out = func(*lifted)
         aux = None
         if has_aux:
-            out, aux = _split_aux(out)
+            out, aux = split_aux(out, "vjp(f, *primals)")
+        check_tensors(out, "vjp(f, *primals)")
         flat, spec = tree_flatten(out)
-        for o in flat:
-            if not isinstance(o, Tensor):
-                raise RuntimeError(
-                    f"vjp(f, *primals): Expected f to be a function that has non-empty output, got "
-                    f"output of type {type(o).__name__}; all outputs must be Tensors"
-                )
-    edges = [o._node if o.level == trace.level else None for o in flat]
-    targets = [leaf._node for leaf in leaves if isinstance(leaf, Tensor)]
-    _, in_spec = tree_flatten(primals)
-    n_args = len(primals)
+        edges = [edge_of(o) if o.level == trace.level else None for o in flat]
+        outs = lower_tree(out, trace)
+        aux = lower_tree(aux, trace)
+    back = _Pullback(edges, [tuple(o.shape) for o in flat], spec, leaves, tree_flatten(primals)[1])
+    return (outs, back, aux) if has_aux else (outs, back)
 
-    def vjp_fn(*cotangents: Any, retain_graph: bool = True, create_graph: bool | None = None) -> Any:
-        tree = cotangents[0] if len(cotangents) == 1 else cotangents
-        flat_c, c_spec = tree_flatten(tree)
-        if len(flat_c) != len(flat):
+
+class _Pullback:
+    """Maps cotangents of a function's outputs to those of its inputs."""
+
+    def __init__(self, edges: Any, shapes: Any, spec: Any, leaves: Any, in_spec: Any) -> None:
+        self.edges, self.shapes, self.spec = edges, shapes, spec
+        self.leaves, self.in_spec = leaves, in_spec
+
+    def __call__(
+        self, cotangents: Any, retain_graph: bool = True, create_graph: Any = None
+    ) -> Any:
+        flat, spec = tree_flatten(cotangents)
+        if spec != self.spec:
             raise RuntimeError(
-                f"Expected pytree structure of cotangents to be the same as pytree structure of "
-                f"outputs to the function. cotangents: {c_spec}, primal output: {spec}"
+                "Expected pytree structure of cotangents to be the same as pytree structure of "
+                f"outputs to the function. cotangents: {spec}, primal output: {self.spec}"
             )
-        roots = [(e, c) for e, c in zip(edges, flat_c, strict=True) if e is not None]
+        for i, (c, shape) in enumerate(zip(flat, self.shapes, strict=True)):
+            if tuple(c.shape) != shape:
+                raise RuntimeError(
+                    f"Mismatch in shape: grad_output[{i}] has a shape of {c.shape} and output[{i}] "
+                    f"has a shape of {Size(shape)}."
+                )
+        roots = [(e, c) for e, c in zip(self.edges, flat, strict=True) if e is not None]
+        targets = [t._node for t in self.leaves]
         got = engine.run(roots, targets, retain_graph=retain_graph) if roots else [None] * len(targets)
-        grads = iter(got)
-        result = [
-            _or_zero(next(grads), leaf) if isinstance(leaf, Tensor) else leaf for leaf in leaves
-        ]
-        tree_out = tree_unflatten(result, in_spec)
-        return tree_out[0] if n_args == 1 and False else tree_out
-
-    outs = _lower_tree(out, trace)
-    if has_aux:
-        return outs, vjp_fn, _lower_tree(aux, trace)
-    return outs, vjp_fn
+        grads = [_or_zero(g, t) for g, t in zip(got, self.leaves, strict=True)]
+        return tree_unflatten(grads, self.in_spec)
 
 
 def _or_zero(g: Any, leaf: Any) -> Any:
     return leaf._a.new_zeros(tuple(leaf.shape)) if g is None else g
 
 
-def _split_aux(out: Any) -> tuple[Any, Any]:
+def split_aux(out: Any, who: str) -> tuple[Any, Any]:
+    """(output, aux) of a function that was said to return both."""
     if not (isinstance(out, tuple) and len(out) == 2):
         raise RuntimeError(
-            "output of function f should be a tuple: (output, aux) if has_aux is True"
+            f"{who}: output of function f should be a tuple: (output, aux) if has_aux is True"
         )
     return out
+
+
+def positions(argnums: Any, count: int) -> tuple[int, ...]:
+    """The places in the arguments that `argnums` names, as given but checked."""
+    if not isinstance(argnums, (int, tuple)):
+        raise RuntimeError(f"argnums must be int or Tuple[int, ...], got: {type(argnums)}")
+    if argnums == ():
+        raise RuntimeError("argnums must be non-empty")
+    places = (argnums,) if isinstance(argnums, int) else argnums
+    for p in places:
+        if not isinstance(p, int):
+            raise RuntimeError(f"argnums elements must be int, got {type(p)}")
+        if not -count <= p < count:
+            raise RuntimeError(f"Got argnum={p}, but only {count} positional inputs")
+    places = tuple([p % count for p in places])
+    if len(set(places)) != len(places):
+        raise RuntimeError(f"argnums elements must be unique, got {argnums}")
+    return places
 
 
 def grad_and_value(func: Function, argnums: Any = 0, has_aux: bool = False) -> Function:
     """Return a function that computes (gradient, value) of a scalar function."""
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        positions = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-        for p in positions:
-            if not -len(args) <= p < len(args):
-                raise RuntimeError(f"Got argnum={p}, but only {len(args)} positional inputs")
+        places = positions(argnums, len(args))
         with GradTrace() as trace:
             call = list(args)
             lifted = []
-            for p in positions:
+            for p in places:
                 call[p], leaves = _lift_leaves(trace, args[p])
                 lifted.append((tree_flatten(args[p])[1], leaves))
             out = func(*call, **kwargs)
             aux = None
             if has_aux:
-                out, aux = _split_aux(out)
+                out, aux = split_aux(out, "grad_and_value(f)(*args)")
+                _check_aux(aux)
             _check_scalar(out)
-        grads = _grads_of(out, trace, lifted)
+            edge = edge_of(out) if out.level == trace.level else None
+            value, aux = lower(out, trace), lower_tree(aux, trace)
+        grads = _grads_of(edge, value, lifted)
         result = grads[0] if isinstance(argnums, int) else tuple(grads)
-        value = lower(out, trace)
-        return (result, (value, _lower_tree(aux, trace))) if has_aux else (result, value)
+        return (result, (value, aux)) if has_aux else (result, value)
 
     return wrapper
+
+
+def _check_aux(aux: Any) -> None:
+    for x in tree_flatten(aux)[0]:
+        if not isinstance(x, Tensor):
+            raise RuntimeError(f"Expected tensors, got unsupported type {type(x)}")
 
 
 def _check_scalar(out: Any) -> None:
     if not isinstance(out, Tensor):
         raise RuntimeError(
-            "Expected f(*args) to return a Tensor with ndim = 0, got tensor-less output of type "
-            f"{type(out).__name__}"
+            f"grad_and_value(f)(*args): Expected f(*args) to return a Tensor, got {type(out)}"
         )
     if out.ndim != 0:
         raise RuntimeError(
-            f"Expected f(*args) to return a scalar tensor, got tensor with {out.ndim} dims. Maybe "
-            "you wanted to use the vjp or jacrev APIs instead?"
+            "grad_and_value(f)(*args): Expected f(*args) to return a scalar Tensor, got tensor with "
+            f"{out.ndim} dims. Maybe you wanted to use the vjp or jacrev APIs instead?"
         )
 
 
-def _grads_of(out: Any, trace: GradTrace, lifted: list[Any]) -> list[Any]:
-    targets = [t._node for _, leaves in lifted for t in leaves if isinstance(t, Tensor)]
-    edge = out._node if out.level == trace.level else None
+def _grads_of(edge: Any, value: Any, lifted: list[Any]) -> list[Any]:
+    targets = [t._node for _, leaves in lifted for t in leaves]
     if edge is None:
         got: list[Any] = [None] * len(targets)
     else:
-        got = engine.run([(edge, out._a.new_ones(()))], targets)
+        got = engine.run([(edge, value.new_ones(()))], targets)
     each = iter(got)
     return [
-        tree_unflatten(
-            [_or_zero(next(each), t) if isinstance(t, Tensor) else t for t in leaves], spec
-        )
-        for spec, leaves in lifted
+        tree_unflatten([_or_zero(next(each), t) for t in leaves], spec) for spec, leaves in lifted
     ]
 
 
 def grad(func: Function, argnums: Any = 0, has_aux: bool = False) -> Function:
-    """Return a function that computes the gradient of a scalar function."""
+    """Return a function that computes the gradient of a scalar function.
+
+    >>> import franken as torch
+    >>> grad(grad(lambda x: x * x * x))(torch.tensor(2.0)).item()
+    12.0
+    """
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         g, value = grad_and_value(func, argnums, has_aux)(*args, **kwargs)
@@ -171,36 +222,64 @@ def grad(func: Function, argnums: Any = 0, has_aux: bool = False) -> Function:
 def jvp(
     func: Function, primals: Any, tangents: Any, *, strict: bool = False, has_aux: bool = False
 ) -> Any:
-    """Return `func(*primals)` and its derivative along `tangents`."""
-    if not isinstance(primals, tuple) or not isinstance(tangents, tuple):
-        raise RuntimeError(
-            f"jvp(f, primals, tangents): Expected primals to be a tuple. E.g. it should be valid to "
-            f"call f(*primals); got {type(primals).__name__} and {type(tangents).__name__}"
-        )
-    flat_p, spec = tree_flatten(primals)
-    flat_t, t_spec = tree_flatten(tangents)
-    if len(flat_p) != len(flat_t):
-        raise RuntimeError(
-            f"jvp(f, primals, tangents): Expected primals and tangents to have the same python "
-            f"structure. For example, if primals is a tuple of 3 tensors, tangents also must be. "
-            f"Got primals with structure {spec} and tangents with structure {t_spec}"
-        )
+    """Return `func(*primals)` and its derivative along `tangents`.
+
+    >>> import franken as torch
+    >>> value, slope = jvp(torch.exp, (torch.tensor(0.0),), (torch.tensor(2.0),))
+    >>> value.item(), slope.item()
+    (1.0, 2.0)
+    """
+    flat_p, flat_t, spec = _checked_tangents(primals, tangents)
     with JvpTrace() as trace:
         lifted = [JvpTracer.make(p, t, trace) for p, t in zip(flat_p, flat_t, strict=True)]
         out = func(*tree_unflatten(lifted, spec))
         aux = None
         if has_aux:
-            out, aux = _split_aux(out)
+            out, aux = split_aux(out, "jvp(f, primals, tangents)")
+        check_tensors(out, "jvp(f, primals, tangents)")
         flat, out_spec = tree_flatten(out)
         values = [lower(o, trace) for o in flat]
         slopes = [_tangent(o, trace, strict) for o in flat]
+        aux = lower_tree(aux, trace)
     result = (tree_unflatten(values, out_spec), tree_unflatten(slopes, out_spec))
-    return (*result, _lower_tree(aux, trace)) if has_aux else result
+    return (*result, aux) if has_aux else result
+
+
+def _checked_tangents(primals: Any, tangents: Any) -> tuple[list[Any], list[Any], Any]:
+    who = "jvp(f, primals, tangents)"
+    if not isinstance(primals, tuple):
+        raise RuntimeError(
+            f"{who}: Expected primals to be a tuple. E.g. it should be valid to call f(*primals)."
+        )
+    flat_p, spec = tree_flatten(primals)
+    flat_t, t_spec = tree_flatten(tangents)
+    if spec != t_spec:
+        raise RuntimeError(
+            f"{who}: Expected primals and tangents to have the same python structure. For example, "
+            "if primals is a tuple of 3 tensors, tangents also must be. Got primals with structure "
+            f"{spec} and tangents with structure {t_spec}"
+        )
+    if not flat_p:
+        raise RuntimeError(f"{who}: Expected primals to contain at least one Tensor.")
+    for name, flat in (("primals", flat_p), ("tangents", flat_t)):
+        for x in flat:
+            if not isinstance(x, Tensor):
+                raise RuntimeError(f"{who}: Expected {name} to only contain Tensors, got {type(x)}")
+    for p, t in zip(flat_p, flat_t, strict=True):
+        if not (p.dtype.is_floating_point or p.dtype.is_complex):
+            raise ValueError(f"Expected primal to be floating point or complex, but got: {p.dtype}")
+        if tuple(p.shape) != tuple(t.shape):
+            raise RuntimeError(
+                "Trying to set a forward gradient that has a different size than that of the "
+                f"original Tensor, this is not supported. Tensor is of size {list(p.shape)} while "
+                f"the given forward gradient is of size {list(t.shape)}."
+            )
+    return flat_p, flat_t, spec
 
 
 def _tangent(o: Any, trace: JvpTrace, strict: bool) -> Any:
     if o.level == trace.level:
-        if o.tangent is not None:
+        if fresh(o).tangent is not None:
             return o.tangent
         o = o._a
     if strict:
@@ -222,6 +301,11 @@ def vmap(
 ) -> Function:
     """Return a function that maps `func` over a dimension of its inputs.
 
+    >>> import franken as torch
+    >>> vmap(lambda a, b: (a * b).sum())(
+    ...     torch.ones(2, 3), torch.ones(2, 3)).tolist()
+    [3.0, 3.0]
+
     Args:
         in_dims, out_dims: the mapped dimension of each input and output (None: not mapped).
         randomness: "error", "different" or "same", for random ops in `func`.
@@ -241,7 +325,7 @@ def vmap(
             func, args, kwargs, in_dims, out_dims, randomness, chunk_size, allow_none_pass_through
         )
 
-    wrapper.__name__ = getattr(func, "__name__", "vmap")
+    functools.update_wrapper(wrapper, func, updated=())
     return wrapper
 
 

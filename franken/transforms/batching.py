@@ -7,57 +7,69 @@ from __future__ import annotations
 
 from typing import Any
 
-from franken.core.pytree import tree_flatten, tree_unflatten
+from franken.core.pytree import broadcast_to_and_flatten, tree_flatten, tree_unflatten
 from franken.core.tensor import Tensor
+from franken.core.trace import fresh
 from franken.transforms.vmap import BatchTrace, BatchTracer
 
 
 def broadcast_prefix(prefix: Any, tree: Any, what: str) -> list[Any]:
     """Spread a prefix tree (an int, None, or a matching structure) over a tree's leaves."""
-    leaves, spec = tree_flatten(tree)
-    if prefix is None or isinstance(prefix, int):
-        return [prefix] * len(leaves)
-    if isinstance(prefix, (tuple, list)) and isinstance(tree, (tuple, list)):
-        if len(prefix) != len(tree):
-            raise ValueError(
-                f"vmap: {what} is not compatible with the structure of the value: {what} has "
-                f"{len(prefix)} elements, the value has structure {spec}"
-            )
-        return [d for p, t in zip(prefix, tree, strict=True) for d in broadcast_prefix(p, t, what)]
-    if isinstance(prefix, dict) and isinstance(tree, dict) and prefix.keys() == tree.keys():
-        return [d for k in tree for d in broadcast_prefix(prefix[k], tree[k], what)]
-    raise ValueError(
-        f"vmap: {what} is not compatible with the structure of the value: got {what}={prefix!r} for "
-        f"structure {spec}"
-    )
+    spec = tree_flatten(tree)[1]
+    found = broadcast_to_and_flatten(prefix, spec)
+    if found is None:
+        inputs = "inputs" if what == "in_dims" else "outputs"
+        raise ValueError(
+            f"{what} is not compatible with the structure of `{inputs}`. {what} has structure "
+            f"{tree_flatten(prefix)[1]} but {inputs} has structure {spec}."
+        )
+    return found
 
 
-def _wrapped_dim(leaf: Any, d: int, in_dims: Any) -> int:
+def _wrapped_dim(who: str, leaf: Any, d: Any) -> int | None:
+    if d is None:
+        return None
+    if not isinstance(d, int):
+        raise ValueError(
+            f"{who}: Got in_dim={d} for an input but in_dim must be either an integer dimension or "
+            "None."
+        )
     if not isinstance(leaf, Tensor):
         raise ValueError(
-            f"vmap: Got in_dim={d} for an input but the input is of type {type(leaf)}. We cannot "
+            f"{who}: Got in_dim={d} for an input but the input is of type {type(leaf)}. We cannot "
             "vmap over non-Tensor arguments, please use None as the respective in_dim"
         )
     if not -leaf.ndim <= d < leaf.ndim:
         raise ValueError(
-            f"vmap(in_dims={in_dims}): Got in_dim={d} for some input, but that input is a Tensor of "
-            f"dimensionality {leaf.ndim} so expected in_dim to satisfy -{leaf.ndim} <= in_dim < "
-            f"{leaf.ndim}."
+            f"{who}: Got in_dim={d} for some input, but that input is a Tensor of dimensionality "
+            f"{leaf.ndim} so expected in_dim to satisfy -{leaf.ndim} <= in_dim < {leaf.ndim}."
         )
     return d % leaf.ndim
 
 
-def _plan(args: Any, in_dims: Any) -> tuple[list[Any], list[Any], Any, int]:
-    if not isinstance(in_dims, (int, tuple, list, dict)):
+def _plan(name: str, args: Any, in_dims: Any) -> tuple[list[Any], list[Any], Any]:
+    if not isinstance(in_dims, (int, tuple)):
         raise ValueError(
-            f"vmap(func, in_dims={in_dims}, ...): expected `in_dims` to be int or a (potentially "
-            f"nested) tuple matching the structure of inputs, got: {type(in_dims)}."
+            f"vmap({name}, in_dims={in_dims}, ...)(<inputs>): expected `in_dims` to be int or a "
+            f"(potentially nested) tuple matching the structure of inputs, got: {type(in_dims)}."
         )
     if not args:
-        raise ValueError("vmap: got no inputs. Maybe you forgot to add inputs, or are trying to vmap over a function with no inputs.")  # noqa: E501
+        raise ValueError(
+            f"vmap({name})(<inputs>): got no inputs. Maybe you forgot to add inputs, or you are "
+            "trying to vmap over a function with no inputs. The latter is unsupported."
+        )
+    who = f"vmap({name}, in_dims={in_dims}, ...)(<inputs>)"
     leaves, spec = tree_flatten(args)
-    dims = broadcast_prefix(list(in_dims) if isinstance(in_dims, list) else in_dims, args, "in_dims")
-    dims = [None if d is None else _wrapped_dim(x, d, in_dims) for x, d in zip(leaves, dims, strict=True)]  # noqa: E501
+    dims = broadcast_to_and_flatten(in_dims, spec)
+    if dims is None:
+        raise ValueError(
+            f"{who}: in_dims is not compatible with the structure of `inputs`. in_dims has structure "
+            f"{tree_flatten(in_dims)[1]} but inputs has structure {spec}."
+        )
+    return leaves, [_wrapped_dim(who, x, d) for x, d in zip(leaves, dims, strict=True)], spec
+
+
+def _common_size(leaves: list[Any], dims: list[Any]) -> int:
     lengths = [x.shape[d] for x, d in zip(leaves, dims, strict=True) if d is not None]
     if not lengths:
         raise ValueError(
@@ -68,45 +80,44 @@ def _plan(args: Any, in_dims: Any) -> tuple[list[Any], list[Any], Any, int]:
             f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes "
             f"{lengths} for the mapped dimension"
         )
-    return leaves, dims, spec, lengths[0]
+    return int(lengths[0])
 
 
 def run_vmap(
     func: Any, args: Any, kwargs: Any, in_dims: Any, out_dims: Any, randomness: str,
     chunk_size: int | None, allow_none: bool,
 ) -> Any:  # fmt: skip
-    """Call `func` once on tracers that carry the whole batch (or chunk by chunk)."""
-    leaves, dims, spec, size = _plan(args, in_dims)
-    # keyword arguments are mapped over dimension 0, as in torch.func
-    kw_leaves, kw_spec = tree_flatten(kwargs)
-    kw_dims = [0 if isinstance(x, Tensor) else None for x in kw_leaves]
+    """Call `func` once on tracers that carry the whole batch (or chunk by chunk).
 
-    def once(part: list[Any], kw_part: list[Any], n: int) -> tuple[list[Any], Any, list[Any]]:
+    Keyword arguments are not mapped.
+    """
+    name = getattr(func, "__name__", repr(func))
+    leaves, dims, spec = _plan(name, args, in_dims)
+    size = _common_size(leaves, dims)
+
+    def once(part: list[Any], n: int) -> tuple[list[Any], Any, list[Any]]:
         with BatchTrace(n, randomness) as trace:
-            call = tree_unflatten(_lift(part, dims, trace), spec)
-            kw = tree_unflatten(_lift(kw_part, kw_dims, trace), kw_spec)
-            out = func(*call, **kw)
+            out = func(*tree_unflatten(_lift(part, dims, trace), spec), **kwargs)
             flat, out_spec = tree_flatten(out)
-            outs_dims = broadcast_prefix(out_dims, out, "out_dims")
+            outs_dims = _out_dims(name, out_dims, out_spec)
             lowered = [
-                _lower(o, d, trace, allow_none) for o, d in zip(flat, outs_dims, strict=True)
+                _lower(name, o, d, trace, allow_none) for o, d in zip(flat, outs_dims, strict=True)
             ]
         return lowered, out_spec, outs_dims
 
     if chunk_size is None or chunk_size >= size:
-        flat, out_spec, _ = once(leaves, kw_leaves, size)
+        flat, out_spec, _ = once(leaves, size)
         return tree_unflatten(flat, out_spec)
     from franken.ops.join import cat
 
     results = []
     for start in range(0, size, chunk_size):
         n = min(chunk_size, size - start)
-        part = _narrowed(leaves, dims, start, n)
-        kw_part = _narrowed(kw_leaves, kw_dims, start, n)
-        results.append(once(part, kw_part, n))
+        results.append(once(_narrowed(leaves, dims, start, n), n))
+    columns = zip(*(r[0] for r in results), strict=True)
     joined = [
-        column[0] if d is None else cat(list(column), d)
-        for column, d in zip(zip(*(r[0] for r in results), strict=True), results[0][2], strict=True)
+        column[0] if d is None or column[0] is None else cat(list(column), d)
+        for column, d in zip(columns, results[0][2], strict=True)
     ]
     return tree_unflatten(joined, results[0][1])
 
@@ -121,18 +132,33 @@ def _lift(leaves: list[Any], dims: list[Any], trace: BatchTrace) -> list[Any]:
     ]
 
 
-def _lower(o: Any, d: Any, trace: BatchTrace, allow_none: bool) -> Any:
+def _out_dims(name: str, out_dims: Any, spec: Any) -> list[Any]:
+    if isinstance(out_dims, int) and spec.is_leaf():
+        return [out_dims]
+    dims = broadcast_to_and_flatten(out_dims, spec)
+    if dims is None:
+        raise ValueError(
+            f"vmap({name}, ..., out_dims={out_dims})(<inputs>): out_dims is not compatible with the "
+            f"structure of `outputs`. out_dims has structure {tree_flatten(out_dims)[1]} but outputs "
+            f"has structure {spec}."
+        )
+    return dims
+
+
+def _lower(name: str, o: Any, d: Any, trace: BatchTrace, allow_none: bool) -> Any:
     if o is None and allow_none:
         return None
     if not isinstance(o, Tensor):
         raise ValueError(
-            f"vmap(func, ...): `func` must only return Tensors, got type {type(o)}. Did you mean to "
-            "set out_dims= to None for this output?"
+            f"vmap({name}, ...): `{name}` must only return Tensors, got type {type(o)}. Did you mean "
+            "to set out_dims= to None for output?"
         )
     if o.level == trace.level:
         if d is None:
-            raise ValueError("vmap: can not return a batched output for an out_dim of None")
-        value, at = o._a, o.bdim  # type: ignore[attr-defined]
+            raise ValueError(
+                f"vmap({name}, ...): `{name}` can not return a BatchedTensor when out_dim is None"
+            )
+        value, at = fresh(o)._a, o.bdim  # type: ignore[attr-defined]
     else:
         if d is None:
             return o

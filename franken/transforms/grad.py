@@ -55,7 +55,7 @@ class GradTrace(Trace):
         if prim.view:
             self._alias(prim, args[0], out, outs, params)
         if enabled and prim.differentiable:
-            node = make_node(prim, tuple(edges), low, params, out)
+            node = make_node(prim, tuple(edges), low, params, out, traced=True)
             if node is not None:
                 attach(node, prim, outs)
         return outs

@@ -7,12 +7,13 @@ calculating Jacobian vector products", 2017). Knows no particular op.
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 from franken.autograd import engine
 from franken.core.errors import MissingRule
 from franken.core.node import Leaf, edge_of
-from franken.core.primitive import Plan, Primitive
+from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
 from franken.core.trace import Trace, Tracer, bind, fresh, inherit_alias
 from franken.transforms.grad import GradTrace, GradTracer
@@ -29,6 +30,9 @@ class JvpTracer(Tracer):
         """A tracer of `trace` with the given tangent."""
         t: JvpTracer = JvpTracer(value, trace)
         t.tangent = tangent
+        made = trace.made  # type: ignore[attr-defined]
+        if made is not None:
+            made.append(weakref.ref(t))
         return t
 
     def rebind(self, other: Any) -> None:
@@ -41,11 +45,14 @@ class JvpTracer(Tracer):
 class JvpTrace(Trace):
     """Computes tangents beside values."""
 
+    # weak references to the level's tensors, where it must find them at its end
+    made: list[Any] | None = None
+
     def process(self, prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Value, then tangent by the op's rule or by its cotangent rule twice."""
         low = self.lower(args)
         tangents = [
-            a.tangent if isinstance(a, Tensor) and a.level == self.level else None for a in args
+            a.tangent if isinstance(a, JvpTracer) and a.level == self.level else None for a in args
         ]
         out = bind(prim, tuple(low), params)
         if all(t is None for t in tangents) or not prim.differentiable and prim.jvps is None:

@@ -10,6 +10,7 @@ from typing import Any
 from franken.core.errors import MissingRule
 from franken.core.primitive import NO_BATCH_RULE, Primitive
 from franken.core.size import Size
+from franken.core.state import STATE
 from franken.core.tensor import Tensor
 from franken.core.trace import Trace, Tracer, fresh, inherit_alias
 
@@ -59,14 +60,15 @@ class BatchTrace(Trace):
         """Apply the op's batching rule one level down."""
         values = self.lower(args)
         dims = [
-            a.bdim if isinstance(a, Tensor) and a.level == self.level else None for a in args
+            a.bdim if isinstance(a, BatchTracer) and a.level == self.level else None for a in args
         ]
         rule = prim.batch
         if rule is None or rule is NO_BATCH_RULE:
-            raise MissingRule(f"vmap: no batching rule for {prim.name} (it is declared {rule})")
+            raise MissingRule("batching", prim.name, f"it is declared {rule}")
         if prim.level == "random":
-            params = {**params, "batch_trace": self}
-        out, dim = rule(prim, values, dims, params)
+            out, dim = self._draw(rule, prim, values, dims, params)
+        else:
+            out, dim = rule(prim, values, dims, params)
         if type(out) is not tuple:
             return self._wrap(prim, args, params, out, dim, -1)
         if type(dim) is not tuple:
@@ -75,6 +77,15 @@ class BatchTrace(Trace):
             self._wrap(prim, args, params, o, d, i)
             for i, (o, d) in enumerate(zip(out, dim, strict=True))
         )
+
+    def _draw(self, rule: Any, prim: Primitive, values: Any, dims: Any, params: Any) -> Any:
+        """Apply a random op's rule where this trace (and those inside it) take nothing any more."""
+        traces = STATE.traces
+        STATE.traces = [t for t in traces if t.level < self.level]
+        try:
+            return rule(prim, values, dims, {**params, "batch_trace": self})
+        finally:
+            STATE.traces = traces
 
     def _wrap(self, prim: Any, args: Any, params: Any, out: Any, dim: Any, i: int) -> Any:
         if dim is None:

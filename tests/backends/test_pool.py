@@ -1,4 +1,4 @@
-"""Pooling kernels against torch: values, indices, gradients, and the rules for ties, NaN and edges."""
+"""Pooling kernels against torch: values, indices, gradients; the rules for ties, NaN, edges."""
 
 from __future__ import annotations
 
@@ -23,14 +23,28 @@ def same(got: np.ndarray, expected) -> None:
 
 def make(axes: int, dtype="float32", batch: int = 2) -> np.ndarray:
     """Whole numbers, so that ties happen; not contiguous, so that strides matter."""
-    x = np.random.default_rng(axes).integers(-4, 5, (*reversed(SIZES[axes]), 3, batch)).astype(dtype)
+    x = (
+        np.random.default_rng(axes)
+        .integers(-4, 5, (*reversed(SIZES[axes]), 3, batch))
+        .astype(dtype)
+    )
     return x.T
 
 
 @pytest.mark.parametrize("axes", [1, 2, 3])
-@pytest.mark.parametrize("kernel,stride,padding,dilation", [
-    (1, 1, 0, 1), (2, 2, 0, 1), (2, 1, 1, 1), (3, 2, 1, 1), (3, 1, 1, 2), (2, 3, 1, 3), (3, 3, 0, 1), (4, 2, 2, 1),
-])
+@pytest.mark.parametrize(
+    "kernel,stride,padding,dilation",
+    [
+        (1, 1, 0, 1),
+        (2, 2, 0, 1),
+        (2, 1, 1, 1),
+        (3, 2, 1, 1),
+        (3, 1, 1, 2),
+        (2, 3, 1, 3),
+        (3, 3, 0, 1),
+        (4, 2, 2, 1),
+    ],
+)
 @pytest.mark.parametrize("ceil_mode", [False, True])
 def test_max_pool(axes, kernel, stride, padding, dilation, ceil_mode):
     spec = [(p,) * axes for p in (kernel, stride, padding, dilation)]
@@ -71,13 +85,17 @@ def test_max_pool_all_minus_infinity_and_integers():
     same(index, F.max_pool2d(torch.tensor(x), 2, 1, 1, return_indices=True)[1])
     x = make(2, "int64")
     y, index = pool.max_pool_forward(x, (3, 2), (2, 1), (1, 1), (1, 1), True)
-    ty, ti = F.max_pool2d(torch.tensor(x), (3, 2), (2, 1), (1, 1), ceil_mode=True, return_indices=True)
+    ty, ti = F.max_pool2d(
+        torch.tensor(x), (3, 2), (2, 1), (1, 1), ceil_mode=True, return_indices=True
+    )
     same(y, ty)
     same(index, ti)
 
 
 @pytest.mark.parametrize("axes", [1, 2, 3])
-@pytest.mark.parametrize("kernel,stride,padding", [(2, 2, 0), (3, 2, 1), (3, 1, 1), (2, 3, 1), (5, 4, 2), (4, 3, 0)])
+@pytest.mark.parametrize(
+    "kernel,stride,padding", [(2, 2, 0), (3, 2, 1), (3, 1, 1), (2, 3, 1), (5, 4, 2), (4, 3, 0)]
+)
 @pytest.mark.parametrize("ceil_mode,include", list(product([False, True], repeat=2)))
 def test_avg_pool(axes, kernel, stride, padding, ceil_mode, include):
     spec = [(p,) * axes for p in (kernel, stride, padding)]
@@ -89,7 +107,9 @@ def test_avg_pool(axes, kernel, stride, padding, ceil_mode, include):
         same(pool.avg_pool_forward(x, *spec, ceil_mode, include, divisor), ty)
         g = torch.randn_like(ty)
         ty.backward(g)
-        same(pool.avg_pool_backward(g.numpy(), x.shape, *spec, ceil_mode, include, divisor), tx.grad)
+        same(
+            pool.avg_pool_backward(g.numpy(), x.shape, *spec, ceil_mode, include, divisor), tx.grad
+        )
 
 
 @pytest.mark.parametrize("axes", [1, 2, 3])
@@ -104,7 +124,9 @@ def test_adaptive(axes, out):
         g = torch.randn_like(ty)
         ty.backward(g)
         same(pool.adaptive_avg_backward(g.numpy(), x.shape), tx.grad)
-        ty, ti = getattr(F, f"adaptive_max_pool{axes}d")(torch.tensor(x), target, return_indices=True)
+        ty, ti = getattr(F, f"adaptive_max_pool{axes}d")(
+            torch.tensor(x), target, return_indices=True
+        )
         y, index = pool.adaptive_max_forward(x, target)
         same(y, ty)
         same(index, ti)
@@ -119,7 +141,13 @@ def test_fractional(axes, kernel, out):
         x = rng.standard_normal((3, 2, *size)).astype(dtype)
         u = rng.random((3, 2, axes)).astype(dtype)
         call = getattr(F, f"fractional_max_pool{axes}d")
-        ty, ti = call(torch.tensor(x), kernel, (out,) * axes, return_indices=True, _random_samples=torch.tensor(u))
+        ty, ti = call(
+            torch.tensor(x),
+            kernel,
+            (out,) * axes,
+            return_indices=True,
+            _random_samples=torch.tensor(u),
+        )
         y, index = pool.fractional_max_forward(x, (kernel,) * axes, (out,) * axes, u)
         same(y, ty)
         same(index, ti)

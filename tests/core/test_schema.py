@@ -54,7 +54,7 @@ def test_kinds():
     assert add_.is_inplace and not add_.is_out and not add_.is_view
     assert parse("__iadd__(Tensor(a!) self, Tensor other) -> Tensor(a!)").is_inplace
     assert not parse("__and__(Tensor self, Tensor other) -> Tensor").is_inplace
-    out = parse("add.out(Tensor self, Tensor other, *, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)")
+    out = parse("add.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)")
     assert out.is_out and out.is_mutable and not out.is_inplace
     assert parse("view(Tensor(a) self, int[] size) -> Tensor(a)").is_view
     assert parse("split(Tensor(a -> *) self, int n) -> Tensor(a)[]").is_view
@@ -114,10 +114,11 @@ def test_defaults(spelling, value, canonical):
 @pytest.mark.parametrize(
     "text",
     [
-        "a()", "a(Tensor x,) -> ()", "a(Tensor) -> ()", "a(Foo x) -> ()", "a.b.c(Tensor x) -> ()",
-        "a::b::c() -> ()", "a(int x=1, int y) -> ()", "a(int[2][3 x) -> int", "a(Tensor(a! b) x) -> ()",
-        "a(int[] x=[1,]) -> ()", "a(int x=[1]) -> ()", "a(..., Tensor x) -> ()", "a(Tensor?(a!) x -> ()",
-        "a(Tensor x) -> (Tensor, int)[]", "a(int x=9223372036854775808) -> ()",
+        "a()", "a(Tensor x,) -> ()", "a(Tensor) -> ()", "a(Foo x) -> ()", "a.b.c(int x) -> ()",
+        "a::b::c() -> ()", "a(int x=1, int y) -> ()", "a(int[2][3 x) -> int", "a(..., int x) -> ()",
+        "a(Tensor(a! b) x) -> ()", "a(int[] x=[1,]) -> ()", "a(int x=[1]) -> ()",
+        "a(Tensor?(a!) x -> ()", "a(Tensor x) -> (Tensor, int)[]",
+        "a(int x=9223372036854775808) -> ()",
     ],
 )  # fmt: skip
 def test_both_refuse(text):

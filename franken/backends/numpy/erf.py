@@ -1,15 +1,16 @@
 """Error functions, the normal distribution function and GELU on arrays.
 
-Knows one approximation of exp(x^2) erfc(x) on the half line (variable (x - k)/(x + k), Shepherd and Laframboise,
-Math. Comp. 36, 1981), from which erfc, erfcx, ndtr and log_ndtr follow, and Chebyshev fits of the normal quantile.
-Coefficients were fitted with mpmath at 50 digits. Must not know Tensor or autograd.
+Knows one approximation of exp(x^2) erfc(x) on the half line (variable (x - k)/(x + k), Shepherd
+and Laframboise, Math. Comp. 36, 1981), from which erfc, erfcx, ndtr and log_ndtr follow, and
+Chebyshev fits of the normal quantile. Coefficients were fitted with mpmath at 50 digits. Must not
+know Tensor or autograd.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from .blocks import fill, flat_views, horner, like, map_blocks
+from .blocks import fill, horner, map_blocks
 
 _SQRT_HALF = 0.7071067811865476
 _SQRT_2 = 1.4142135623730951
@@ -21,19 +22,19 @@ _TANH_CUBIC = 0.044715
 # (1 + 2x) exp(x^2) erfc(x) in t = (x - 3.75)/(x + 3.75), x >= 0
 _ERFCX = (
     4.2514714447963895e-10, 3.1114333809799254e-10, -5.1739902140113095e-09, -3.744210080962018e-09,
-    3.8675334242222354e-08, 2.3263508708859124e-08, -2.5866850716155884e-07, -5.7218230603224086e-08,
-    1.751637648849062e-06, -9.73559896736775e-07, -1.1444146237700524e-05, 2.238423915508223e-05,
-    5.164909889268241e-05, -0.0002901540805408417, 0.0002937136655913448, 0.0017556258528952954,
-    -0.009746579558029276, 0.028362277418956406, -0.05869339858963677, 0.09230432116037748,
-    -0.10880393014174886, 0.0822767384901452, 0.0035854154854644293, -0.14024059858554697,
-    1.2375126308378275,
-)
+    3.8675334242222354e-08, 2.3263508708859124e-08, -2.5866850716155884e-07,
+    -5.7218230603224086e-08, 1.751637648849062e-06, -9.73559896736775e-07, -1.1444146237700524e-05,
+    2.238423915508223e-05, 5.164909889268241e-05, -0.0002901540805408417, 0.0002937136655913448,
+    0.0017556258528952954, -0.009746579558029276, 0.028362277418956406, -0.05869339858963677,
+    0.09230432116037748, -0.10880393014174886, 0.0822767384901452, 0.0035854154854644293,
+    -0.14024059858554697, 1.2375126308378275,
+)  # fmt: skip
 # erf(x)/x in x^2, |x| <= 1
 _ERF = (
     -7.798543850549947e-10, 1.3721520406351094e-08, -1.6208829856810202e-07, 1.6447471190594618e-06,
     -1.4924740785377576e-05, 0.00012055295112667001, -0.0008548325982543225, 0.005223977607269946,
     -0.026866170643256995, 0.1128379167094513, -0.37612638903183543, 1.1283791670955126,
-)
+)  # fmt: skip
 # quantile of the normal distribution: q P(q^2) for |p - 1/2| <= 3/8; then in y = sqrt(-2 log p)
 _NDTRI_CENTRE = (
     7.829708083684565e-11, 2.0200020058082005e-10, 9.178576499729974e-11, 2.942419529752268e-10,
@@ -42,7 +43,7 @@ _NDTRI_CENTRE = (
     5.831672638265488e-06, 1.6680280444235806e-05, 4.8332928841216036e-05, 0.00014235230189224384,
     0.0004282119679808098, 0.0013252569264866026, 0.004270141163447611, 0.014631491457871473,
     0.055695000431073734, 0.26436689143860614, 2.7266649486974748,
-)
+)  # fmt: skip
 _NDTRI_MID = (
     -2.05129689149557e-09, 4.0018170385469445e-09, 5.511987622837141e-09, -9.69393080341518e-09,
     -2.1467908020157575e-08, 3.9850300224088925e-08, -1.0336593785932993e-08, 3.103773376377358e-08,
@@ -51,7 +52,7 @@ _NDTRI_MID = (
     -6.703663170184013e-05, 0.00015085844039239613, -0.00034334367126971264, 0.0007913953201167235,
     -0.0018503106610003337, 0.004397004950483869, -0.010652716593604521, 0.02645660971665582,
     -0.06811608646858809, 2.1867924095254163, 3.4011926561446657,
-)
+)  # fmt: skip
 _NDTRI_FAR = (
     1.9760776512542285e-08, -2.4832667588085652e-08, -1.2678242233027175e-07, 1.528600992472682e-07,
     3.8854091712671714e-07, -4.505747596608235e-07, -7.224112759502567e-07, 8.013494302434823e-07,
@@ -62,9 +63,9 @@ _NDTRI_FAR = (
     1.4034631065782184e-05, -2.8545484862751347e-05, 6.184233835781759e-05, -0.00014447839974583495,
     0.0003589506401927217, -0.0008755965128979028, 0.0014319169984978754, 0.027115202649460917,
     0.9476789385659538,
-)
-# float32, minimax to 0.06 ulp: erf(x) = tanh(x + x P(x^2)/Q(x^2)), the ratio below 0.13 so that it hardly rounds;
-# ndtr(x) = (1 + tanh(x P(x^2)/Q(x^2)))/2
+)  # fmt: skip
+# float32, minimax to 0.06 ulp: erf(x) = tanh(x + x P(x^2)/Q(x^2)), the ratio below 0.13 so that it
+# hardly rounds; ndtr(x) = (1 + tanh(x P(x^2)/Q(x^2)))/2
 _ERF32_P = (0.0018533554393798113, 0.01895662397146225, 0.12291423976421356, 0.128379225730896)
 _ERF32_Q = (0.0003249238070566207, 0.023689907044172287, 0.1568925529718399, 1.0)
 _NDTR32_P = (0.00019253449863754213, 0.007538913283497095, 0.09892664104700089, 0.7978845834732056)
@@ -78,7 +79,7 @@ def _split_square(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _gauss(x: np.ndarray, scale: float) -> np.ndarray:
-    """exp(scale x^2) without the relative error x^2 eps of a rounded square (scale a power of two)."""
+    """exp(scale x^2), scale a power of two, without the error x^2 eps of a rounded square."""
     x = np.clip(x, -1e154, 1e154)
     s, e = _split_square(x)
     return np.exp(scale * s) * np.exp(scale * e)
@@ -174,7 +175,12 @@ def _erfinv(x: np.ndarray) -> np.ndarray:
     a = np.abs(x)
     out = np.full_like(x, np.nan)
     fill(out, a <= 0.75, lambda v: _quantile_centre(0.5 * v) * _SQRT_HALF, x)
-    fill(out, (a > 0.75) & (a <= 1.0), lambda v: np.copysign(_quantile_tail(0.5 - 0.5 * np.abs(v)), v) * _SQRT_HALF, x)
+    fill(
+        out,
+        (a > 0.75) & (a <= 1.0),
+        lambda v: np.copysign(_quantile_tail(0.5 - 0.5 * np.abs(v)), v) * _SQRT_HALF,
+        x,
+    )
     return out
 
 

@@ -1,15 +1,16 @@
-"""The gamma family on arrays: lgamma, digamma, polygamma, Hurwitz zeta and the incomplete gamma functions.
+"""The gamma family on arrays: lgamma, digamma, polygamma, Hurwitz zeta, incomplete gamma.
 
-Knows Stirling's and Euler-Maclaurin's series (DLMF 5.11, 25.11), reflection and recurrence, and Temme's uniform
-expansion (DLMF 8.12), whose coefficients are made in exact rationals on first use. The two Chebyshev fits were made
-with mpmath at 50 digits. Must not know Tensor or autograd.
+Knows Stirling's and Euler-Maclaurin's series (DLMF 5.11, 25.11), reflection and recurrence, and
+Temme's uniform expansion (DLMF 8.12), whose coefficients are made in exact rationals on first use.
+The two Chebyshev fits were made with mpmath at 50 digits. Must not know Tensor or autograd.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
 from functools import cache
-from math import factorial, lgamma as _scalar_lgamma
+from math import factorial
+from math import lgamma as _scalar_lgamma
 
 import numpy as np
 
@@ -28,7 +29,7 @@ _LGAMMA = (
     -1.76618554743359e-05, 3.81690832831345e-05, -8.30950999467849e-05, 0.00018255261441838105,
     -0.0004057073999387517, 0.0009153769241238952, -0.0021081308338291313, 0.004998641164623283,
     -0.012384192193374355, 0.032965000621156974, -0.1003173016743539, 0.42278433509846713,
-)
+)  # fmt: skip
 # digamma(x)/(x - root) in t = 2x - 3, 1 <= x <= 2; the root in two parts
 _DIGAMMA_ROOT_HIGH = 1.4616321449683622
 _DIGAMMA_ROOT_LOW = 9.549995429965697e-17
@@ -39,23 +40,24 @@ _DIGAMMA = (
     7.741234508636364e-06, -2.3258242519113285e-05, 6.995018825112794e-05, -0.00021074841138175561,
     0.0006368880303865817, -0.0019350666648613071, 0.005936795278301761, -0.018550615381735008,
     0.06013562106019684, -0.2118137106407303, 0.9510558760318328,
-)
+)  # fmt: skip
 # B(2k)/(2k (2k - 1)), k = 9 ... 1
 _STIRLING = (
-    43867.0 / 244188.0, -3617.0 / 122400.0, 1.0 / 156.0, -691.0 / 360360.0, 1.0 / 1188.0, -1.0 / 1680.0, 1.0 / 1260.0,
-    -1.0 / 360.0, 1.0 / 12.0,
-)
+    43867.0 / 244188.0, -3617.0 / 122400.0, 1.0 / 156.0, -691.0 / 360360.0, 1.0 / 1188.0,
+    -1.0 / 1680.0, 1.0 / 1260.0, -1.0 / 360.0, 1.0 / 12.0,
+)  # fmt: skip
 # B(2k)/(2k), k = 8 ... 1
 _DIGAMMA_FAR = (
-    -3617.0 / 8160.0, 1.0 / 12.0, -691.0 / 32760.0, 1.0 / 132.0, -1.0 / 240.0, 1.0 / 252.0, -1.0 / 120.0, 1.0 / 12.0,
-)
+    -3617.0 / 8160.0, 1.0 / 12.0, -691.0 / 32760.0, 1.0 / 132.0, -1.0 / 240.0, 1.0 / 252.0,
+    -1.0 / 120.0, 1.0 / 12.0,
+)  # fmt: skip
 # B(2k)/(2k)!, k = 1 ... 12
 _EULER_MACLAURIN = (
-    1.0 / 12.0, -1.0 / 720.0, 1.0 / 30240.0, -1.0 / 1209600.0, 1.0 / 47900160.0, -691.0 / 1307674368000.0,
-    1.0 / 74724249600.0, -3617.0 / 10670622842880000.0, 43867.0 / 5109094217170944000.0,
-    -174611.0 / 802857662698291200000.0, 77683.0 / 14101100039391805440000.0,
-    -236364091.0 / 1693824136731743669452800000.0,
-)
+    1.0 / 12.0, -1.0 / 720.0, 1.0 / 30240.0, -1.0 / 1209600.0, 1.0 / 47900160.0,
+    -691.0 / 1307674368000.0, 1.0 / 74724249600.0, -3617.0 / 10670622842880000.0,
+    43867.0 / 5109094217170944000.0, -174611.0 / 802857662698291200000.0,
+    77683.0 / 14101100039391805440000.0, -236364091.0 / 1693824136731743669452800000.0,
+)  # fmt: skip
 _SHIFT = 10  # zeta sums this many terms before Euler-Maclaurin
 _TEMME_FROM = 20.0
 _TEMME_ORDERS = 12
@@ -63,7 +65,7 @@ _MOST_TERMS = 2000
 
 
 def _sin_pi(x: np.ndarray) -> np.ndarray:
-    """sin(pi x), exact at integers and halves: the argument is reduced before it is multiplied by pi."""
+    """sin(pi x), exact at integers and halves: x is reduced before it is multiplied by pi."""
     r = x - 2.0 * np.round(0.5 * x)
     r = np.where(np.abs(r) > 0.5, np.copysign(1.0, r) - r, r)
     return np.sin(np.pi * r)
@@ -79,11 +81,11 @@ def _lgamma_large(x: np.ndarray) -> np.ndarray:
 
 
 def _lgamma_centre(x: np.ndarray) -> np.ndarray:
-    return (x - 1.0) * (x - 2.0) * horner(x - 2.0, _LGAMMA)
+    return (x - 1.0) * (x - 2.0) * horner(x - 2.0, _LGAMMA) + 0.0  # -0 becomes 0 at 1
 
 
 def _lgamma_middle(x: np.ndarray) -> np.ndarray:
-    """3 < x < 8: down to [2, 3] by the recurrence; both summands are positive, so nothing cancels."""
+    """3 < x < 8: down to [2, 3] by recurrence; both summands are positive, nothing cancels."""
     y = x.copy()
     product = np.ones_like(x)
     for _ in range(5):
@@ -247,7 +249,9 @@ def _trigamma(x: np.ndarray) -> np.ndarray:
     finite = np.isfinite(x)
     fill(out, finite & (x >= 0.5), lambda s, v: _zeta(s, v), two, x)
     # psi1(x) + psi1(1 - x) = pi^2 / sin^2(pi x)
-    fill(out, finite & (x < 0.5), lambda s, v: (np.pi / _sin_pi(v)) ** 2 - _zeta(s, 1.0 - v), two, x)
+    fill(
+        out, finite & (x < 0.5), lambda s, v: (np.pi / _sin_pi(v)) ** 2 - _zeta(s, 1.0 - v), two, x
+    )
     return out
 
 
@@ -313,7 +317,7 @@ def _lower_series(a: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def _upper_fraction(a: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Q(a, x) for x > a by Legendre's continued fraction (DLMF 8.9.2), Lentz' evaluation; no denominator vanishes."""
+    """Q(a, x), x > a, by Legendre's continued fraction (DLMF 8.9.2); no denominator vanishes."""
     b = x + 1.0 - a
     c, d, top = np.full_like(a, np.inf), 1.0 / b, np.empty_like(a)
     h = d.copy()
@@ -334,7 +338,7 @@ def _upper_fraction(a: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 def _upper_small(a: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Q(a, x) for small a and x <= 1: 1 - x^a/gamma(a + 1) and the rest of the series, each without cancellation."""
+    """Q(a, x), small a and x <= 1: 1 - x^a/gamma(a + 1) and the rest of the series."""
     term = np.ones_like(a)
     total = np.zeros_like(a)
     for k in range(1, 40):
@@ -347,10 +351,10 @@ def _upper_small(a: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 @cache
 def _temme_table() -> tuple[tuple[float, ...], ...]:
-    """Taylor coefficients in eta of c_k(eta), DLMF 8.12.9-12, highest power first, for k = 0 ... 11.
+    """Taylor coefficients in eta of c_k(eta), DLMF 8.12.9-12, highest first, k = 0 ... 11.
 
-    With eta^2/2 = mu - log(1 + mu): mu(eta) has rational Taylor coefficients, c_0 = 1/mu - 1/eta, and
-    c_k = (1/eta) c_(k-1)' + (gamma_k/mu), where gamma_k (-1)^k are Stirling's coefficients.
+    With eta^2/2 = mu - log(1 + mu): mu(eta) has rational Taylor coefficients,
+    c_0 = 1/mu - 1/eta, and c_k = c_(k-1)'/eta + gamma_k/mu, where gamma_k (-1)^k are Stirling's.
     """
     size = 26 + 2 * _TEMME_ORDERS
     mu = [Fraction(0), Fraction(1)]  # mu' mu = eta (1 + mu)
@@ -365,7 +369,9 @@ def _temme_table() -> tuple[tuple[float, ...], ...]:
         previous = c[-1]
         # the pole at eta = 0 must cancel: it fixes gamma_k
         pole = previous[1]
-        c.append([(n + 2) * previous[n + 2] - pole * inverse[n + 1] for n in range(len(previous) - 2)])
+        c.append(
+            [(n + 2) * previous[n + 2] - pole * inverse[n + 1] for n in range(len(previous) - 2)]
+        )
     return tuple(tuple(float(v) for v in reversed(row[: 26 - k])) for k, row in enumerate(c))
 
 

@@ -1,8 +1,8 @@
 """Classical orthogonal polynomials P_n(x) for arrays x and n (DLMF 18).
 
-Knows the three-term recurrences, the trigonometric forms torch takes for Chebyshev polynomials of order above 6 or 8
-inside the interval, and torch's values at end points. Evaluates in the dtype of its input, as torch does.
-Must not know Tensor or autograd.
+Knows the three-term recurrences, the trigonometric forms torch takes for Chebyshev polynomials of
+order above 6 or 8 inside the interval, and torch's values at end points. Evaluates in the dtype of
+its input, as torch does. Must not know Tensor or autograd.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def _w_angle(x: np.ndarray, n: np.ndarray) -> np.ndarray:
     return np.sin((2 * n + 1) * half) / np.sin(half)
 
 
-# kind: P_1 as (slope, offset); trigonometric form; largest order of the recurrence inside; value at 1 and at -1
+# kind: P_1 as (slope, offset); trigonometric form; largest order of the recurrence inside; value at
+# 1 and at -1
 _KINDS = {
     "t": (1, 0, _t_angle, 6, lambda n: 1 + 0 * n, lambda n: 1 + 0 * n),
     "u": (2, 0, _u_angle, 8, lambda n: n + 1, lambda n: n + 1),
@@ -75,10 +76,18 @@ def _chebyshev(kind: str, shifted: bool, x: np.ndarray, n: np.ndarray) -> np.nda
         ends = (np.abs(x) == 1) & (n >= 0)
         out = np.zeros_like(x)
         rest = ~(inside | ends)
-        fill(out, rest, lambda x, n: _recur(x, n, dtype(slope) * x + dtype(offset), _chebyshev_step), x, n)
+        fill(
+            out,
+            rest,
+            lambda x, n: _recur(x, n, dtype(slope) * x + dtype(offset), _chebyshev_step),
+            x,
+            n,
+        )
         fill(out, inside, lambda x, n: angle(x, n.astype(x.dtype)), x, n)
         parity = np.where(n % 2 == 0, 1, -1)
-        fill(out, ends, lambda x, n, p: np.where(x > 0, at_one(n), p * at_minus_one(n)), x, n, parity)
+        fill(
+            out, ends, lambda x, n, p: np.where(x > 0, at_one(n), p * at_minus_one(n)), x, n, parity
+        )
         return out
 
     return map_blocks(kernel, x, n, wide=False, dtype=x.dtype)
@@ -156,7 +165,9 @@ def shifted_chebyshev_polynomial_w(x: np.ndarray, n: np.ndarray) -> np.ndarray:
     return _chebyshev("w", True, x, n)
 
 
-def _by_recurrence(x: np.ndarray, n: np.ndarray, first: Callable[[np.ndarray], np.ndarray], step: Step) -> np.ndarray:
+def _by_recurrence(
+    x: np.ndarray, n: np.ndarray, first: Callable[[np.ndarray], np.ndarray], step: Step
+) -> np.ndarray:
     def kernel(x: np.ndarray, n: np.ndarray) -> np.ndarray:
         return _recur(x, _order(n), first(x), step)
 
@@ -187,7 +198,9 @@ def laguerre_polynomial_l(x: np.ndarray, n: np.ndarray) -> np.ndarray:
     >>> laguerre_polynomial_l(np.array([2.0]), np.array([2.0])).tolist()
     [-1.0]
     """
-    return _by_recurrence(x, n, lambda x: 1 - x, lambda k, x, h, b: ((2 * k + 1 - x) * h - k * b) / (k + 1))
+    return _by_recurrence(
+        x, n, lambda x: 1 - x, lambda k, x, h, b: ((2 * k + 1 - x) * h - k * b) / (k + 1)
+    )
 
 
 def legendre_polynomial_p(x: np.ndarray, n: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Share CPU work between threads without changing a single bit of the result.
 
-Knows a lazily made thread pool, index ranges and elementwise splits. Work is cut by shape, never by the
-number of threads, so results do not depend on it. Must not know Tensor, autograd or any particular kernel.
+Knows a lazily made thread pool, index ranges, elementwise splits. Ranges may depend on the number
+of threads, sums may not: kernels cut those by shape. Must not know Tensor or any particular kernel.
 """
 
 from __future__ import annotations
@@ -17,13 +17,17 @@ from typing import Any
 
 import numpy as np
 
-# two cores: 2^18 float32 additions took 153 us on one thread and 193 on two, 2^19 271 and 252, 2^22 4982 and 2759
+# two cores, float32 additions on one and two threads: 2^18 took 153 and 193 us, 2^19 271 and 252,
+# 2^22 4982 and 2759; exp 2^19 586 and 457
 SPLIT_ELEMENTS = 1 << 19
+BLOCK_ELEMENTS = 1 << 17  # 512 KiB of float32: half of a core's second-level cache
 
 _lock = threading.RLock()
 _threads: int | None = None
 _pool: ThreadPoolExecutor | None = None
-_inside = threading.local()  # set in a worker: nested calls run serially instead of waiting for themselves
+_inside = (
+    threading.local()
+)  # set in a worker: nested calls run serially instead of waiting for themselves
 
 
 def get_num_threads() -> int:
@@ -97,9 +101,9 @@ def _run_inside(fn: Callable[[int, int], None], start: int, stop: int) -> None:
 
 
 def parallel_for(n: int, grain: int, fn: Callable[[int, int], None]) -> None:
-    """Call `fn(start, stop)` over ranges that cover 0..n, on several threads when n exceeds `grain`.
+    """Call `fn(start, stop)` over ranges covering 0..n, on several threads when n exceeds `grain`.
 
-    `fn` must write only what belongs to its range. An error in any range is raised after all have ended.
+    `fn` must write only what belongs to its range. An error is raised after all ranges have ended.
 
     >>> hit = np.zeros(10, int)
     >>> def mark(start, stop): hit[start:stop] += 1
@@ -121,6 +125,23 @@ def parallel_for(n: int, grain: int, fn: Callable[[int, int], None]) -> None:
     for error in errors:
         if error is not None:
             raise error
+
+
+def over_blocks(count: int, size: int, run: Callable[[int, int], None]) -> None:
+    """Call `run(start, stop)` over 0..count, items of `size` elements, in blocks a core can cache.
+
+    >>> over_blocks(3, 1 << 20, lambda start, stop: print(start, stop))
+    0 1
+    1 2
+    2 3
+    """
+    step = max(1, BLOCK_ELEMENTS // max(size, 1))
+
+    def some(start: int, stop: int) -> None:
+        for at in range(start, stop):
+            run(at * step, min(count, (at + 1) * step))
+
+    parallel_for(-(-count // step), 4, some)
 
 
 def elementwise(fn: Callable[..., Any], *arrays: np.ndarray, out: np.ndarray) -> np.ndarray:
@@ -151,7 +172,7 @@ def _splittable(arrays: tuple[np.ndarray, ...], out: np.ndarray) -> bool:
 
 
 class _BlasThreads:
-    """NumPy's bundled OpenBLAS, held to one thread while kernels run tiles on threads of their own."""
+    """NumPy's bundled OpenBLAS, held to one thread while kernels run tiles on their own threads."""
 
     def __init__(self) -> None:
         self.reset()
@@ -164,11 +185,13 @@ class _BlasThreads:
         self.looked = False
 
     def find(self) -> tuple[Any, Any] | None:
-        """Return OpenBLAS' (get, set) thread count functions; None where NumPy uses another BLAS."""
+        """Return OpenBLAS' (get, set) thread count functions; None for another BLAS."""
         if not self.looked:
             self.looked = True
             root = Path(np.__file__).parent
-            for path in sorted([*root.parent.glob("numpy.libs/*openblas*"), *root.glob(".dylibs/*openblas*")]):
+            for path in sorted(
+                [*root.parent.glob("numpy.libs/*openblas*"), *root.glob(".dylibs/*openblas*")]
+            ):
                 self.calls = self.calls or _thread_calls(ctypes.CDLL(str(path)))
         return self.calls
 
@@ -204,9 +227,9 @@ if hasattr(os, "register_at_fork"):
 
 @contextmanager
 def single_blas_thread() -> Iterator[None]:
-    """Hold OpenBLAS to one thread within the block, so that a product's bits do not depend on its threads.
+    """Hold OpenBLAS to one thread within the block: a product's bits then depend on shapes alone.
 
-    Does nothing where NumPy uses another BLAS. Blocks may nest and overlap; the last to end restores.
+    Does nothing where NumPy uses another BLAS. Blocks may nest and overlap; the last one restores.
 
     >>> with single_blas_thread():
     ...     float(np.ones((2, 2)).dot(np.ones(2))[0])

@@ -1,0 +1,531 @@
+"""gradcheck and gradgradcheck: derivatives against finite differences.
+
+Jacobians are laid out (input elements, output elements). Derivatives of complex outputs are checked
+for the real and the imaginary part apart. Knows the engine, forward mode and vmap; no particular op.
+Source: https://docs.pytorch.org/docs/stable/notes/gradcheck.html
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from franken.autograd.api import grad as _grad
+from franken.core.tensor import Tensor, wrap
+
+_FAST_NOTE = """
+The above quantities relating the numerical and analytical jacobians are computed
+in fast mode. See: https://github.com/pytorch/pytorch/issues/53876 for more background
+about fast mode. Below, we recompute numerical and analytical jacobians in slow mode:
+"""
+_REENTRANT = (
+    "Backward is not reentrant, i.e., running backward with same input and grad_output multiple "
+    "times gives different values, although analytical gradient matches numerical gradient."
+    "The tolerance for nondeterminism was {tol}."
+)
+
+
+class GradcheckError(RuntimeError):
+    """A derivative that does not agree with finite differences, or breaks a rule of backward."""
+
+
+class _Settings:
+    """The options of one check."""
+
+    def __init__(self, **options: Any) -> None:
+        self.eps: float = options["eps"]
+        self.atol: float = options["atol"]
+        self.rtol: float = options["rtol"]
+        self.nondet_tol: float = options["nondet_tol"]
+        self.fast: bool = options["fast_mode"]
+
+
+def gradcheck(
+    func: Callable[..., Any], inputs: Any, *, eps: float = 1e-6, atol: float = 1e-5,
+    rtol: float = 1e-3, raise_exception: bool = True, nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True, check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False, check_batched_forward_grad: bool = False,
+    check_forward_ad: bool = False, check_backward_ad: bool = True, fast_mode: bool = False,
+    masked: bool | None = None,
+) -> bool:  # fmt: skip
+    """Compare the derivatives of `func` with finite differences; True, or GradcheckError.
+
+    Args:
+        inputs: tensor(s); those that require grad are checked, and should be float64.
+        eps: step of the differences.  atol, rtol: tolerances.
+        raise_exception: give False instead of an error.
+        nondet_tol: allowed difference between two runs of the same backward.
+        fast_mode: compare products with random vectors instead of whole Jacobians.
+
+    >>> import franken as torch
+    >>> x = torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)
+    >>> gradcheck(lambda x: x * x, (x,))
+    True
+    """
+    if not (check_forward_ad or check_backward_ad):
+        raise AssertionError("Expected at least one of check_forward_ad or check_backward_ad to be True")
+    if check_batched_grad and not check_backward_ad:
+        raise AssertionError("Setting check_batched_grad=True requires check_backward_ad to be True")
+    if check_batched_forward_grad and not check_forward_ad:
+        raise AssertionError(
+            "Setting check_batched_forward_grad=True requires check_forward_ad to be True"
+        )
+    s = _Settings(eps=eps, atol=atol, rtol=rtol, nondet_tol=nondet_tol, fast_mode=fast_mode)
+    try:
+        _check(func, inputs, s, check_undefined_grad, check_batched_grad,
+               check_batched_forward_grad, check_forward_ad, check_backward_ad)  # fmt: skip
+    except GradcheckError:
+        if raise_exception:
+            raise
+        return False
+    return True
+
+
+def _check(
+    func: Any, inputs: Any, s: _Settings, undefined: bool, batched: bool, batched_forward: bool,
+    forward: bool, backward: bool,
+) -> None:  # fmt: skip
+    inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    _check_inputs(inputs)
+    outs = _outputs(func, inputs)
+    chosen = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]  # type: ignore[attr-defined]
+    live = [j for j, o in enumerate(outs) if o.requires_grad]
+    if not live:
+        _check_zero(func, inputs, chosen, s)
+        return
+    for i in chosen:
+        for j in live:
+            if forward:
+                _compare(func, inputs, i, j, s, forward=True)
+            if backward:
+                _compare(func, inputs, i, j, s, forward=False)
+    if batched_forward:
+        _check_batched_forward(func, inputs, chosen, live, s)
+    if not backward:
+        return
+    if batched:
+        _check_batched(func, inputs, chosen, live, s)
+    _check_linear(func, inputs, chosen, live)
+    if undefined and len(live) > 1:
+        _check_undefined(func, inputs, chosen, live, s)
+
+
+def _check_inputs(inputs: tuple[Any, ...]) -> None:
+    any_grad = False
+    for i, x in enumerate(inputs):
+        if not isinstance(x, Tensor) or not x.requires_grad:  # type: ignore[attr-defined]
+            continue
+        any_grad = True
+        if x.dtype.name not in ("float64", "complex128"):
+            warnings.warn(
+                f"Input #{i} requires gradient and is not a double precision floating point or "
+                "complex. This check will likely fail if all the inputs are not of double precision "
+                "floating point or complex. ",
+                stacklevel=4,
+            )
+        if any(st == 0 and n > 1 for st, n in zip(x._a.strides, x._a.shape, strict=True)):
+            raise RuntimeError(
+                f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that "
+                "are non-overlapping to be able to compute the numerical gradients correctly. You "
+                "should call .contiguous on the input before passing it to gradcheck."
+            )
+    if not any_grad:
+        raise ValueError(
+            "gradcheck expects at least one input tensor to require gradient, but none of them have "
+            "requires_grad=True."
+        )
+
+
+def _outputs(func: Any, inputs: Any) -> list[Any]:
+    out = func(*inputs)
+    return list(out) if isinstance(out, (tuple, list)) else [out]
+
+
+def _host(t: Any) -> Any:
+    if t.device.type == "cpu":
+        return t._a
+    from franken.backends import registry
+
+    return registry.to_host(t._a, t.device)
+
+
+def _values(func: Any, inputs: Any, j: int) -> Any:
+    return np.array(_host(_outputs(func, inputs)[j]), copy=True).reshape(-1)
+
+
+# --- finite differences ----------------------------------------------------------------------------
+
+
+def _moved(func: Any, inputs: Any, i: int, j: int, delta: Any) -> Any:
+    """Output j after input i was moved by `delta` (an array of its shape); the input is restored."""
+    a = inputs[i]._a
+    before = a.copy()
+    a[...] = before + delta
+    try:
+        return _values(func, inputs, j)
+    finally:
+        a[...] = before
+
+
+def _difference(func: Any, inputs: Any, i: int, j: int, direction: Any, eps: float) -> Any:
+    """Directional derivative of output j by central difference."""
+    up = _moved(func, inputs, i, j, direction * eps)
+    down = _moved(func, inputs, i, j, direction * -eps)
+    return (up - down) / (2 * eps)
+
+
+def _unit(x: Any, k: int, value: Any = 1.0) -> Any:
+    e = np.zeros(x._a.size, x._a.dtype)
+    e[k] = value
+    return e.reshape(x._a.shape)
+
+
+def _numerical(func: Any, inputs: Any, i: int, j: int, s: _Settings, axis: Any = 1.0) -> Any:
+    """Rows d(output j)/d(input i along `axis`)."""
+    x = inputs[i]
+    rows = [_difference(func, inputs, i, j, _unit(x, k, axis), s.eps) for k in range(x._a.size)]
+    n = _values(func, inputs, j).size
+    return np.array(rows).reshape(x._a.size, n)
+
+
+def _check_zero(func: Any, inputs: Any, chosen: list[int], s: _Settings) -> None:
+    for j, o in enumerate(_outputs(func, inputs)):
+        if not (o.dtype.is_floating_point or o.dtype.is_complex):
+            continue
+        for i in chosen:
+            if np.any(np.abs(_numerical(func, inputs, i, j, s)) > s.atol):
+                raise GradcheckError("Numerical gradient for function expected to be zero")
+
+
+# --- derivatives by the engine ---------------------------------------------------------------------
+
+
+def _cotangent(o: Any, flat: Any) -> Tensor:
+    return wrap(np.asarray(flat, o._a.dtype).reshape(o._a.shape), o.device) if o.device.type == "cpu" \
+        else wrap(np.asarray(flat, o.dtype.np).reshape(tuple(o.shape))).to(o.device)  # type: ignore[attr-defined]  # noqa: E501
+
+
+def _vjp(func: Any, inputs: Any, i: int, j: int, rows: list[Any]) -> list[Any]:
+    """Gradients of input i for several cotangents of output j, as flat arrays."""
+    o = _outputs(func, inputs)[j]
+    found = []
+    for flat in rows:
+        (g,) = _grad(o, (inputs[i],), _cotangent(o, flat), retain_graph=True, allow_unused=True)
+        size = inputs[i]._a.size
+        found.append(np.zeros(size, inputs[i]._a.dtype) if g is None else _host(g).reshape(-1))
+    return found
+
+
+def _reverse(func: Any, inputs: Any, i: int, j: int, part: Any) -> Any:
+    n = _values(func, inputs, j).size
+    columns = _vjp(func, inputs, i, j, [part * np.eye(n)[k] for k in range(n)])
+    return np.array(columns).reshape(n, inputs[i]._a.size).T
+
+
+def _tangent(func: Any, inputs: Any, i: int, j: int, direction: Any) -> Any:
+    """Forward-mode derivative of output j along a direction of input i."""
+    from franken.transforms.api import jvp
+
+    def of_one(x: Any) -> Any:
+        call = [*inputs[:i], x, *inputs[i + 1 :]]
+        return tuple(_outputs(func, call))
+
+    x = inputs[i].detach()
+    slope = jvp(of_one, (x,), (_cotangent(x, direction),))[1][j]
+    return np.array(_host(slope.detach())).reshape(-1)
+
+
+def _forward(func: Any, inputs: Any, i: int, j: int, axis: Any) -> Any:
+    x = inputs[i]
+    rows = [_tangent(func, inputs, i, j, _unit(x, k, axis)) for k in range(x._a.size)]
+    return np.array(rows).reshape(x._a.size, -1)
+
+
+# --- comparing -------------------------------------------------------------------------------------
+
+
+def _parts(func: Any, inputs: Any, j: int) -> list[tuple[str, Any, Any]]:
+    """(words, cotangent factor, projection) for each real part of an output."""
+    if _values(func, inputs, j).dtype.kind != "c":
+        return [("", 1.0, lambda v: v)]
+    words = "While considering the {} part of complex outputs only, "
+    return [
+        (words.format("imaginary"), 1j, lambda v: v.imag),
+        (words.format("real"), 1.0, lambda v: v.real),
+    ]
+
+
+def _compare(func: Any, inputs: Any, i: int, j: int, s: _Settings, *, forward: bool) -> None:
+    check = _compare_fast if s.fast else _compare_slow
+    if forward:
+        axes = (1.0, 1j) if inputs[i].dtype.is_complex else (1.0,)
+        for axis in axes:
+            check(func, inputs, i, j, s, "", axis, lambda v: v, True)
+        return
+    for words, factor, project in _parts(func, inputs, j):
+        check(func, inputs, i, j, s, words, factor, project, False)
+
+
+def _jacobians(
+    func: Any, inputs: Any, i: int, j: int, s: _Settings, factor: Any, project: Any, forward: bool
+) -> tuple[Any, Any]:
+    """(numerical, analytical); complex inputs give df/dRe + i df/dIm, as backward does."""
+    if forward:
+        return (
+            _numerical(func, inputs, i, j, s, factor), _forward(func, inputs, i, j, factor)
+        )  # fmt: skip
+    numerical = project(_numerical(func, inputs, i, j, s))
+    if inputs[i].dtype.is_complex:
+        numerical = numerical + 1j * project(_numerical(func, inputs, i, j, s, 1j))
+    return numerical, _reverse(func, inputs, i, j, factor)
+
+
+def _mode(forward: bool) -> str:
+    return " computed with forward mode" if forward else ""
+
+
+def _compare_slow(
+    func: Any, inputs: Any, i: int, j: int, s: _Settings, words: str, factor: Any, project: Any,
+    forward: bool,
+) -> None:  # fmt: skip
+    numerical, analytical = _jacobians(func, inputs, i, j, s, factor, project, forward)
+    if not np.allclose(analytical, numerical, s.rtol, s.atol, equal_nan=True):
+        raise GradcheckError(
+            f"{words}Jacobian{_mode(forward)} mismatch for output {j} with respect to input {i},\n"
+            f"numerical:{_shown(numerical)}\nanalytical:{_shown(analytical)}\n"
+        )
+    if not forward:
+        again = _reverse(func, inputs, i, j, factor)
+        _check_reentrant(analytical, again, s)
+
+
+def _check_reentrant(first: Any, second: Any, s: _Settings) -> None:
+    if np.any(np.abs(first - second) > s.nondet_tol):
+        raise GradcheckError(_REENTRANT.format(tol=s.nondet_tol))
+
+
+def _directions(seed: int, n: int, complex_: bool) -> Any:
+    """A fixed random unit vector."""
+    draw = np.random.default_rng(seed)
+    v = draw.random(n) + 0.1
+    if complex_:
+        v = v + 1j * (draw.random(n) + 0.1)
+    return v / np.linalg.norm(v)
+
+
+def _compare_fast(
+    func: Any, inputs: Any, i: int, j: int, s: _Settings, words: str, factor: Any, project: Any,
+    forward: bool,
+) -> None:  # fmt: skip
+    x = inputs[i]
+    u = _directions(1, x._a.size, False).reshape(x._a.shape)
+    if forward:
+        numerical = _difference(func, inputs, i, j, u * factor, s.eps)
+        analytical = _tangent(func, inputs, i, j, u * factor)
+    else:
+        n = _values(func, inputs, j).size
+        v = _directions(2, n, False)
+        numerical = np.dot(v, project(_difference(func, inputs, i, j, u, s.eps)))
+        if x.dtype.is_complex:
+            numerical = numerical + 1j * np.dot(
+                v, project(_difference(func, inputs, i, j, u * 1j, s.eps))
+            )
+        (back,) = _vjp(func, inputs, i, j, [factor * v])
+        analytical = np.dot(back, u.reshape(-1))
+    # a product of n terms of size one: torch scales the absolute tolerance alike
+    atol = s.atol * max(1.0, float(np.abs(u).sum()))
+    if np.allclose(analytical, numerical, s.rtol, atol, equal_nan=True):
+        if not forward:
+            (again,) = _vjp(func, inputs, i, j, [factor * v])
+            _check_reentrant(back, again, s)
+        return
+    raise GradcheckError(
+        f"{words}Jacobian{_mode(forward)} mismatch for output {j} with respect to input {i},\n"
+        f"numerical:{_shown(numerical)}\nanalytical:{_shown(analytical)}\n{_FAST_NOTE}"
+        + _slow_text(func, inputs, i, j, s, factor, project, forward)
+    )
+
+
+def _slow_text(
+    func: Any, inputs: Any, i: int, j: int, s: _Settings, factor: Any, project: Any, forward: bool
+) -> str:
+    numerical, analytical = _jacobians(func, inputs, i, j, s, factor, project, forward)
+    worst = np.abs(numerical - analytical).max(initial=0.0)
+    return (
+        f"\nNumerical:\n {_shown(numerical)}\nAnalytical:\n{_shown(analytical)}\n\n"
+        f"The max per-element difference (slow mode) is: {worst}.\n"
+    )
+
+
+def _shown(value: Any) -> str:
+    return repr(wrap(np.array(value))) if isinstance(value, np.ndarray) else str(value)
+
+
+# --- further rules of backward ---------------------------------------------------------------------
+
+
+def _check_linear(func: Any, inputs: Any, chosen: list[int], live: list[int]) -> None:
+    """A zero cotangent gives a zero gradient."""
+    outs = _outputs(func, inputs)
+    outs = [outs[j] for j in live]
+    zeros = [_cotangent(o, np.zeros(o._a.size)) for o in outs]
+    for g in _grad(outs, [inputs[i] for i in chosen], zeros, allow_unused=True):
+        if g is not None and np.any(_host(g) != 0):
+            raise GradcheckError("backward not multiplied by grad_output")
+
+
+def _check_undefined(
+    func: Any, inputs: Any, chosen: list[int], live: list[int], s: _Settings
+) -> None:
+    """A cotangent that did not arrive counts as zero."""
+    targets = [inputs[i] for i in chosen]
+    for j in live:
+        outs = _outputs(func, inputs)
+        ones = {k: _cotangent(outs[k], np.ones(outs[k]._a.size)) for k in live}
+        full = [ones[k] if k == j else _cotangent(outs[k], np.zeros(outs[k]._a.size)) for k in live]
+        alone = _grad(outs[j], targets, ones[j], retain_graph=True, allow_unused=True)
+        whole = _grad([outs[k] for k in live], targets, full, allow_unused=True)
+        for a, b in zip(alone, whole, strict=True):
+            left, right = (0.0 if g is None else _host(g) for g in (a, b))
+            if not np.allclose(left, right, s.rtol, s.atol, equal_nan=True):
+                raise GradcheckError(
+                    "Expected backward function to handle undefined output grads. Please look at "
+                    '"Notes about undefined output gradients" in "tools/autograd/derivatives.yaml"'
+                )
+
+
+def _check_batched(
+    func: Any, inputs: Any, chosen: list[int], live: list[int], s: _Settings
+) -> None:
+    """vmap over cotangents agrees with a loop."""
+    targets = [inputs[i] for i in chosen]
+    for j in live:
+        o = _outputs(func, inputs)[j]
+        rows = [_cotangent(o, _directions(k, o._a.size, o.dtype.is_complex)) for k in (3, 4)]
+        each = [_grad(o, targets, r, retain_graph=True, allow_unused=True) for r in rows]
+        stacked = wrap(np.stack([_host(r) for r in rows]), o.device)
+        at_once = _grad(
+            o, targets, stacked, retain_graph=True, allow_unused=True, is_grads_batched=True
+        )
+        for i, got in zip(chosen, at_once, strict=True):
+            wanted = [e[chosen.index(i)] for e in each]
+            _same_batch(got, wanted, i, j, "gradients", s)
+
+
+def _same_batch(got: Any, wanted: list[Any], i: int, j: int, what: str, s: _Settings) -> None:
+    if got is None or wanted[0] is None:
+        return
+    a, b = _host(got), np.stack([_host(w) for w in wanted])
+    if not np.allclose(a, b, s.rtol, s.atol, equal_nan=True):
+        raise GradcheckError(
+            f"For output {j} and input {i}:\nGot:\n{_shown(a)}\nExpected:\n{_shown(b)}\n"
+            f"while computing batched {what}: vmap over the derivative differs from a loop."
+        )
+
+
+def _check_batched_forward(
+    func: Any, inputs: Any, chosen: list[int], live: list[int], s: _Settings
+) -> None:
+    from franken.transforms.api import jvp, vmap
+
+    for i in chosen:
+        x = inputs[i].detach()
+
+        def along(t: Any, i: int = i, x: Any = x) -> Any:
+            call = lambda y: tuple(_outputs(func, [*inputs[:i], y, *inputs[i + 1 :]]))  # noqa: E731
+            return jvp(call, (x,), (t,))[1]
+
+        rows = [_cotangent(x, _directions(k, x._a.size, x.dtype.is_complex)) for k in (3, 4)]
+        each = [along(r) for r in rows]
+        at_once = vmap(along)(wrap(np.stack([_host(r) for r in rows]), x.device))
+        for j in live:
+            wanted = [e[j].detach() for e in each]
+            _same_batch(at_once[j].detach(), wanted, i, j, "forward gradients", s)
+
+
+# --- second order ----------------------------------------------------------------------------------
+
+
+def gradgradcheck(
+    func: Callable[..., Any], inputs: Any, grad_outputs: Any = None, *, eps: float = 1e-6,
+    atol: float = 1e-5, rtol: float = 1e-3, gen_non_contig_grad_outputs: bool = False,
+    raise_exception: bool = True, nondet_tol: float = 0.0, check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False, check_batched_grad: bool = False,
+    check_fwd_over_rev: bool = False, check_rev_over_rev: bool = True, fast_mode: bool = False,
+    masked: bool = False,
+) -> bool:  # fmt: skip
+    """gradcheck of the backward pass of `func`, by its inputs and by the cotangents.
+
+    >>> import franken as torch
+    >>> x = torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)
+    >>> gradgradcheck(lambda x: x * x * x, (x,))
+    True
+    """
+    inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    outs = [o for o in _outputs(func, inputs) if o.requires_grad]
+    if grad_outputs is None:
+        given = tuple([
+            _cotangent(o, _directions(5 + k, o._a.size, o.dtype.is_complex)).requires_grad_()  # type: ignore[attr-defined]
+            for k, o in enumerate(outs)
+        ])  # fmt: skip
+    else:
+        given = (grad_outputs,) if isinstance(grad_outputs, Tensor) else tuple(grad_outputs)
+    if gen_non_contig_grad_outputs:
+        given = tuple([_strided(g) for g in given])
+    n = len(given)
+    wanted_at = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]  # type: ignore[attr-defined]
+
+    def first_derivative(*args: Any) -> Any:
+        points, cotangents = args[: len(args) - n], args[len(args) - n :]
+        if any(isinstance(a, Tensor) and a.level for a in args):
+            return _traced_vjp(func, points, cotangents, wanted_at)
+        live = [o for o in _outputs(func, points) if o.requires_grad]
+        wanted = [points[i] for i in wanted_at]
+        got = _grad(live, wanted, cotangents, create_graph=True, allow_unused=True)
+        return tuple([g for g in got if g is not None])
+
+    return gradcheck(
+        first_derivative, (*inputs, *given), eps=eps, atol=atol, rtol=rtol,
+        raise_exception=raise_exception, nondet_tol=nondet_tol,
+        check_undefined_grad=check_undefined_grad, check_grad_dtypes=check_grad_dtypes,
+        check_batched_grad=check_batched_grad, fast_mode=fast_mode,
+        check_forward_ad=check_fwd_over_rev, check_backward_ad=check_rev_over_rev, masked=masked,
+    )  # fmt: skip
+
+
+def _traced_vjp(func: Any, points: Any, cotangents: Any, wanted: list[int]) -> Any:
+    """The gradients as a transform, whose tape lies above that of forward mode."""
+    from franken.transforms.api import vjp
+
+    def of_wanted(*chosen: Any) -> Any:
+        call = list(points)
+        for i, x in zip(wanted, chosen, strict=True):
+            call[i] = x
+        return tuple(_outputs(func, call))
+
+    _, back = vjp(of_wanted, *[points[i] for i in wanted])
+    return back(tuple(cotangents))
+
+
+def _strided(g: Any) -> Any:
+    """The same values in memory with gaps."""
+    a = _host(g.detach())
+    wide = np.zeros((*a.shape, 2), a.dtype)
+    wide[..., 0] = a
+    return wrap(wide[..., 0], g.device).requires_grad_()  # type: ignore[attr-defined]
+
+
+class _CallableModule(types.ModuleType):
+    """`autograd.gradcheck` is the function and `import franken.autograd.gradcheck` the module."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> bool:
+        return gradcheck(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _CallableModule
+__all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]

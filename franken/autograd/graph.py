@@ -1,0 +1,39 @@
+"""torch.autograd.graph: the recorded graph as users see it.
+
+Collects names; the work is done in hooks.py and core/node.py.
+Source: https://docs.pytorch.org/docs/stable/autograd.html#autograd-graph
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from franken.autograd.function import FunctionNode
+from franken.autograd.handles import RemovableHandle
+from franken.autograd.hooks import (
+    GradientEdge,
+    allow_mutation_on_saved_tensors,
+    disable_saved_tensors_hooks,
+    get_gradient_edge,
+    increment_version,
+    register_multi_grad_hook,
+    save_on_cpu,
+    saved_tensors_hooks,
+)
+from franken.core import node as _node
+
+
+class _AnyNode(type):
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, (_node.Node, _node.Leaf, FunctionNode))
+
+
+class Node(metaclass=_AnyNode):
+    """The type that every node of the graph is an instance of (`isinstance(t.grad_fn, Node)`)."""
+
+
+__all__ = [
+    "GradientEdge", "Node", "RemovableHandle", "allow_mutation_on_saved_tensors",
+    "disable_saved_tensors_hooks", "get_gradient_edge", "increment_version",
+    "register_multi_grad_hook", "save_on_cpu", "saved_tensors_hooks",
+]  # fmt: skip

@@ -1,0 +1,242 @@
+"""Node hooks, saved-tensor hooks, and the other things that look into the graph.
+
+Knows nodes; knows no op. `franken.autograd.graph` is the public namespace of most of this.
+Source: https://docs.pytorch.org/docs/stable/autograd.html#autograd-graph
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from franken.autograd import engine
+from franken.autograd.handles import RemovableHandle
+from franken.core.node import Leaf, Node, edge_of, split_edge
+from franken.core.state import STATE, special
+from franken.core.tensor import Tensor, version_of
+
+# --- hooks of nodes --------------------------------------------------------------------------------
+
+
+def add_node_hook(node: Any, hook: Any) -> RemovableHandle:
+    """Call hook(grad_inputs, grad_outputs) after a node ran; it may return other grad_inputs."""
+    if node.hooks is None:
+        node.hooks = {}
+    handle = RemovableHandle(node.hooks)
+    node.hooks[handle.key] = hook
+    return handle
+
+
+def add_node_prehook(node: Any, hook: Any) -> RemovableHandle:
+    """Call hook(grad_outputs) before a node runs; it may return other grad_outputs."""
+    if node.pre is None:
+        node.pre = {}
+    handle = RemovableHandle(node.pre)
+    handle.key = ("n", 0, handle.id)
+    node.pre[handle.key] = hook
+    return handle
+
+
+def _metadata(node: Any) -> dict[str, Any]:
+    """A dictionary that users may write notes on a node into."""
+    return node.__dict__.setdefault("_metadata", {})  # type: ignore[no-any-return]
+
+
+def _call_node(node: Any, *grads: Any) -> Any:
+    """Run one node on cotangents of its outputs; the cotangents of its inputs."""
+    r = engine.Run(STATE.grad, True)
+    g = dict(enumerate(grads)) if node.shape is None else grads[0]
+    got = node.apply_vjp(r, g) if type(node) is not Node else engine.apply_vjp(r, node, g)
+    return tuple(got) if len(got) > 1 else got[0]
+
+
+def _saved_attribute(node: Node, name: str) -> Any:
+    """`_saved_self`, `_saved_other`, `_saved_result` and parameters, as torch's nodes show them."""
+    if not name.startswith("_saved_"):
+        raise AttributeError(f"'{node.name()}' object has no attribute '{name}'")
+    what = name[len("_saved_") :]
+    if what in node.params:
+        return node.params[what]
+    names = {n: i for i, n in enumerate(node.prim.inputs)}
+    place = {"self": 0, "other": 1, "tensor1": 1, **names}.get(what, -1)
+    wanted = ("o", 0) if what == "result" else ("x", place)
+    for entry, value in zip(node.plan.entries, engine.unpack(node, True), strict=True):
+        if entry == wanted:
+            return value
+    raise AttributeError(f"'{node.name()}' object has no attribute '{name}'")
+
+
+Node.register_hook = Leaf.register_hook = add_node_hook  # type: ignore[attr-defined]
+Node.register_prehook = Leaf.register_prehook = add_node_prehook  # type: ignore[attr-defined]
+Node.metadata = Leaf.metadata = property(_metadata)  # type: ignore[attr-defined]
+Node.__call__ = _call_node  # type: ignore[method-assign]
+Node.__getattr__ = _saved_attribute  # type: ignore[attr-defined]
+
+
+# --- saved tensors ---------------------------------------------------------------------------------
+
+
+class saved_tensors_hooks:  # noqa: N801
+    """Within the block, tensors saved for backward go through `pack_hook` and `unpack_hook`.
+
+    >>> import franken as torch
+    >>> x = torch.ones(2, requires_grad=True)
+    >>> with saved_tensors_hooks(lambda t: t.numpy(), torch.from_numpy):
+    ...     y = x.exp()
+    >>> y.sum().backward(); x.grad.shape
+    torch.Size([2])
+    """
+
+    def __init__(self, pack_hook: Any, unpack_hook: Any) -> None:
+        self.pack_hook, self.unpack_hook = pack_hook, unpack_hook
+
+    def __enter__(self) -> None:
+        if STATE.saved_hooks_error is not None:
+            raise RuntimeError(STATE.saved_hooks_error)
+        STATE.saved_hooks.append((self.pack_hook, self.unpack_hook))
+        special(1)
+
+    def __exit__(self, *exc: object) -> None:
+        STATE.saved_hooks.pop()
+        special(-1)
+
+
+class save_on_cpu(saved_tensors_hooks):  # noqa: N801
+    """Keep saved tensors in host memory; they return to their device in backward."""
+
+    def __init__(self, pin_memory: bool = False, device_type: str = "cuda") -> None:
+        super().__init__(
+            lambda t: (t.device, t.to("cpu")), lambda packed: packed[1].to(packed[0])
+        )
+
+
+class disable_saved_tensors_hooks:  # noqa: N801
+    """Within the block, entering saved_tensors_hooks raises `error_message`."""
+
+    def __init__(self, error_message: str) -> None:
+        self.message = error_message
+
+    def __enter__(self) -> None:
+        self.before = STATE.saved_hooks_error
+        STATE.saved_hooks_error = self.message
+
+    def __exit__(self, *exc: object) -> None:
+        STATE.saved_hooks_error = self.before
+
+
+class _SavedCopies:
+    """What allow_mutation_on_saved_tensors hands out; `clear` exists for torch's programs."""
+
+    def clear(self) -> None:
+        """Do nothing: each copy belongs to the node that saved it."""
+
+
+@contextmanager
+def allow_mutation_on_saved_tensors() -> Iterator[_SavedCopies]:
+    """Within the block, saved tensors are copies, so that changing the originals is allowed."""
+    with saved_tensors_hooks(lambda t: t.detach().clone(), lambda t: t):
+        yield _SavedCopies()
+
+
+def increment_version(tensor: Any) -> None:
+    """Note a change of memory that the library could not see, on one tensor or several."""
+    if not isinstance(tensor, Iterable):
+        raise RuntimeError("increment_version expect a Iterable[Tensor] as input")
+    for t in (tensor,) if isinstance(tensor, Tensor) else tensor:
+        version_of(t)[0] += 1
+
+
+# --- edges -----------------------------------------------------------------------------------------
+
+
+class GradientEdge:
+    """An edge of the graph, usable in place of a tensor as an input or output of `grad`."""
+
+    __slots__ = ("edge", "node", "output_nr", "ownership_token")
+
+    def __init__(self, node: Any, output_nr: int, edge: Any = None) -> None:
+        self.node, self.output_nr, self.edge = node, output_nr, node if edge is None else edge
+        self.ownership_token = None
+
+    def __repr__(self) -> str:
+        return (
+            f"GradientEdge(node={self.node}, output_nr={self.output_nr}, "
+            f"ownership_token={self.ownership_token})"
+        )
+
+
+def get_gradient_edge(tensor: Tensor) -> GradientEdge:
+    """The edge at which a tensor's gradient arrives."""
+    edge = edge_of(tensor)
+    if edge is None:
+        raise RuntimeError(
+            "It is not possible to get the gradient edge for a Tensor that does not require gradients"
+        )
+    return GradientEdge(*split_edge(edge), edge)
+
+
+# --- several tensors at once -----------------------------------------------------------------------
+
+
+class _MultiHook:
+    """Counts the gradients of one backward pass; calls `fn` when those it can bring are there."""
+
+    def __init__(self, edges: list[Any], fn: Any, mode: str) -> None:
+        self.edges, self.fn, self.mode = edges, fn, mode
+        self.run: Any = None
+        self.got: list[Any] = []
+        self.fired, self.left = False, 0
+
+    def at(self, i: int) -> Any:
+        """The hook of tensor `i`."""
+
+        def hook(g: Any) -> None:
+            run = STATE.runs[-1]
+            if self.run is None or self.run() is not run:
+                self._start(run)
+            if self.mode == "any":
+                if not self.fired:
+                    self.fired = True
+                    self.fn(g)
+                return
+            self.got[i] = g
+            self.left -= 1
+            if self.left == 0:
+                self.fn(list(self.got))
+
+        return hook
+
+    def _start(self, run: Any) -> None:
+        self.run = weakref.ref(run)
+        self.got = [None] * len(self.edges)
+        self.fired = False
+        reached = set(engine.reachable(run.roots))
+        self.left = sum(split_edge(e)[0] in reached for e in self.edges)
+
+
+def register_multi_grad_hook(tensors: Any, fn: Any, *, mode: str = "all") -> RemovableHandle:
+    """Call `fn(grads)` once all gradients that a backward pass brings are there.
+
+    With mode "any", call `fn(grad)` at the first.
+    """
+    if mode not in ("all", "any"):
+        raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
+    tensors = list(tensors)
+    edges = [get_gradient_edge(t).edge for t in tensors]
+    shared = _MultiHook(edges, fn, mode)
+    hooks = {i: t.register_hook(shared.at(i)) for i, t in enumerate(tensors)}
+    return _Several(hooks)
+
+
+class _Several(RemovableHandle):
+    """One handle for many."""
+
+    __slots__ = ()
+
+    def remove(self) -> None:
+        """Remove them all."""
+        for handle in self.hooks.values():
+            handle.remove()
+        self.hooks.clear()

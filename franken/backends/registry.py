@@ -1,0 +1,203 @@
+"""Which array library serves a device: availability, transfers, and kernels by primitive.
+
+Knows that a GPU's library is CuPy (or a module that tests install in its place) and imports it when
+a GPU is first asked for, never before. Nothing here falls back to another device.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from franken.core.errors import FrankenError, MissingKernel
+
+
+class NoCudaError(FrankenError, AssertionError, RuntimeError):
+    """A GPU was asked for and there is none.
+
+    AssertionError is what torch's CPU builds raise, RuntimeError what its CUDA builds do.
+    """
+
+    reason_code = "no-cuda"
+
+
+_installed: Any = None  # what tests put in CuPy's place
+_found: Any = None
+_generators: dict[int, Any] = {}
+_seed: int | None = None
+
+
+def install(module: Any) -> Any:
+    """Serve GPUs by `module` (None: by CuPy again); returns the former one. Kernels found for the
+    former module must be forgotten: see `forget_kernels`."""
+    global _installed
+    before, _installed = _installed, module
+    _generators.clear()
+    return before
+
+
+def forget_kernels(primitives: Any) -> None:
+    """Drop the kernels found by name for a GPU, after `install`."""
+    for prim in primitives:
+        if getattr(prim.kernels.get("cuda"), "found_by_name", False):
+            del prim.kernels["cuda"]
+
+
+def _cupy() -> Any:
+    """CuPy if it is installed and sees a GPU, else None."""
+    global _found
+    if _found is None:
+        _found = False
+        if importlib.util.find_spec("cupy") is not None:
+            import cupy  # type: ignore[import-not-found]
+
+            if cupy.cuda.is_available():
+                _found = cupy
+    return _found or None
+
+
+def cuda_available() -> bool:
+    """Whether a GPU can be used; never raises."""
+    return _installed is not None or _cupy() is not None
+
+
+def array_module() -> Any:
+    """The array library of GPUs; NoCudaError if there is none."""
+    module = _installed if _installed is not None else _cupy()
+    if module is None:
+        why = (
+            "CuPy is not installed" if importlib.util.find_spec("cupy") is None
+            else "No CUDA GPUs are available"
+        )  # fmt: skip
+        raise NoCudaError(f"Torch not compiled with CUDA enabled ({why})")
+    return module
+
+
+def device_count() -> int:
+    """The number of GPUs, 0 without a driver."""
+    return int(array_module().cuda.runtime.getDeviceCount()) if cuda_available() else 0
+
+
+def current_cuda_index() -> int:
+    """The current GPU's number; NoCudaError if there is none."""
+    return int(array_module().cuda.runtime.getDevice())
+
+
+@contextlib.contextmanager
+def on(index: int) -> Iterator[Any]:
+    """Make GPU `index` current for a block, whatever happens in it; gives the array library."""
+    xp = array_module()
+    count = device_count()
+    if not 0 <= index < count:
+        raise RuntimeError(f"CUDA error: invalid device ordinal (got {index}, there are {count})")
+    before = xp.cuda.runtime.getDevice()
+    if before == index:
+        yield xp
+        return
+    xp.cuda.runtime.setDevice(index)
+    try:
+        yield xp
+    finally:
+        xp.cuda.runtime.setDevice(before)
+
+
+# --- transfers -------------------------------------------------------------------------------------
+
+
+def from_host(array: Any, dev: Any) -> Any:
+    """A copy of a NumPy array in the memory of `dev`."""
+    if dev.type != "cuda":
+        raise MissingKernel("empty", dev, array.dtype.name, "only cpu and cuda hold tensors")
+    with on(dev.index) as xp:
+        return xp.asarray(array)
+
+
+def to_host(array: Any, dev: Any) -> Any:
+    """A NumPy copy of a device array."""
+    with on(dev.index) as xp:
+        return xp.asnumpy(array)
+
+
+def transfer(array: Any, source: Any, target: Any) -> Any:
+    """The array copied from one device to another."""
+    if source.type == "cpu":
+        return from_host(array, target)
+    if target.type == "cpu":
+        return to_host(array, source)
+    with on(target.index) as xp:
+        return xp.array(array)
+
+
+def pinned(array: Any) -> Any:
+    """A NumPy copy of an array in page-locked memory."""
+    xp = array_module()
+    memory = xp.cuda.alloc_pinned_memory(max(array.nbytes, 1))
+    made = np.frombuffer(memory, array.dtype, array.size).reshape(array.shape)
+    made[...] = array
+    return made
+
+
+def from_dlpack(source: Any) -> tuple[Any, str, int | None]:
+    """(array, device type, device index) over the memory of a DLPack object."""
+    kind, index = source.__dlpack_device__()
+    if int(kind) in (1, 3):  # host memory, page-locked or not
+        return np.from_dlpack(source), "cpu", None
+    with on(int(index)) as xp:
+        return xp.from_dlpack(source), "cuda", int(index)
+
+
+# --- kernels ---------------------------------------------------------------------------------------
+
+
+def kernel_for(prim: Any, dev: Any) -> Any:
+    """The kernel that serves `prim` on `dev`, found by name; None if there is none."""
+    if dev.type != "cuda":
+        return None
+    from franken.backends.cupy.arrays import served
+
+    return served(prim, array_module())
+
+
+def rebound(function: Any) -> Any:
+    """A NumPy function of the package re-made for the GPU's library."""
+    from franken.backends.cupy.arrays import rebinder_of
+
+    return rebinder_of(array_module()).value(function)
+
+
+# --- random streams --------------------------------------------------------------------------------
+
+
+def new_generator(dev: Any) -> Any:
+    """A fresh stream for a GPU."""
+    from franken.backends.cupy.stream import CounterGenerator
+
+    array_module()
+    return CounterGenerator(dev.index)
+
+
+def default_generator(dev: Any) -> Any:
+    """The stream that a GPU's random ops draw from."""
+    found = _generators.get(dev.index)
+    if found is None:
+        found = _generators[dev.index] = new_generator(dev)
+        if _seed is not None:
+            found.manual_seed(_seed)
+    return found
+
+
+def seed_all(seed: int) -> None:
+    """Restart the streams of all GPUs, those not yet used too."""
+    global _seed
+    _seed = seed
+    for generator in _generators.values():
+        generator.manual_seed(seed)
+
+
+def live_generators(indices: Any = None) -> list[Any]:
+    """The streams of GPUs in use."""
+    return [g for i, g in _generators.items() if indices is None or i in indices]

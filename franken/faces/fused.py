@@ -1,0 +1,7 @@
+"""The fused optimizer steps under the names that `optim` imports."""
+
+from __future__ import annotations
+
+from franken.ops.optimize import adam_step, sgd_step
+
+__all__ = ["adam_step", "sgd_step"]

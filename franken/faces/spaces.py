@@ -1,0 +1,37 @@
+"""Namespaces: how a module shows the names that op declarations published for it.
+
+A missing name is said with the nearest existing ones, so that a gap or a slip is seen at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from franken.core.op import namespace
+
+
+def missing(module: str, name: str, known: Any) -> AttributeError:
+    """The error for a name that a module lacks."""
+    import difflib
+
+    near = difflib.get_close_matches(name, [k for k in known if not k.startswith("_")], 3)
+    hint = f"; the nearest names are: {', '.join(near)}" if near else ""
+    shown = module.replace("franken", "torch", 1)
+    return AttributeError(f"module '{shown}' has no attribute '{name}'{hint}", name=name)
+
+
+def fill(names: dict[str, Any], space: str, modules: tuple[str, ...] = ()) -> None:
+    """Give a module the ops of `space`, submodules on demand, and the error for the rest."""
+    names.update(namespace(space))
+    where = names["__name__"]
+
+    def __getattr__(name: str) -> Any:
+        if name in modules:
+            return importlib.import_module(f"{where}.{name}")
+        late = namespace(space).get(name)  # declared after the module was filled
+        if late is None:
+            raise missing(where, name, names)
+        return late
+
+    names["__getattr__"] = __getattr__

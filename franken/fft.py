@@ -1,0 +1,7 @@
+"""torch.fft: fourier transforms, as the op declarations publish them."""
+
+from __future__ import annotations
+
+from franken.faces.spaces import fill
+
+fill(globals(), "fft")

@@ -1,0 +1,8 @@
+"""torch.masked: reductions and normalizations under a mask. Names only: the ops are elsewhere."""
+
+from __future__ import annotations
+
+from franken.core.op import namespace
+
+globals().update(namespace("masked"))
+__all__ = sorted(namespace("masked"))

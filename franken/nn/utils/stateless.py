@@ -1,0 +1,7 @@
+"""`functional_call` under its older name."""
+
+from __future__ import annotations
+
+from franken.transforms.modules import functional_call as functional_call
+
+__all__ = ["functional_call"]

@@ -1,0 +1,46 @@
+"""Adagrad.
+
+Sources: Duchi et al. 2011; https://docs.pytorch.org/docs/stable/generated/torch.optim.Adagrad.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import franken
+from franken.optim.optimizer import check_hyper
+from franken.optim.stepwise import Stepwise, new_step, value_of
+
+
+class Adagrad(Stepwise):
+    """Divide by the root of the sum of all squared gradients."""
+
+    def __init__(
+        self, params: Any, lr: Any = 1e-2, lr_decay: float = 0, weight_decay: float = 0,
+        initial_accumulator_value: float = 0, eps: float = 1e-10, foreach: bool | None = None, *,
+        maximize: bool = False, differentiable: bool = False, fused: bool | None = None,
+    ) -> None:  # fmt: skip
+        check_hyper(
+            learning_rate=(lr, lr >= 0), lr_decay_value=(lr_decay, lr_decay >= 0),
+            weight_decay_value=(weight_decay, weight_decay >= 0),
+            initial_accumulator_value_value=(initial_accumulator_value, initial_accumulator_value >= 0),
+            epsilon_value=(eps, eps >= 0),
+        )  # fmt: skip
+        super().__init__(params, {
+            "lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay,
+            "initial_accumulator_value": initial_accumulator_value, "foreach": foreach,
+            "maximize": maximize, "differentiable": differentiable, "fused": fused,
+        })  # fmt: skip
+        for group in self.param_groups:
+            for p in group["params"]:
+                self.state[p].update(self._init_state(group, p))
+
+    def _init_state(self, group: dict[str, Any], p: Any) -> dict[str, Any]:
+        start = group["initial_accumulator_value"]
+        fill = complex(start, start) if p.is_complex() else start
+        return {"step": new_step(), "sum": franken.full_like(p.detach(), fill)}
+
+    def _update(self, group: dict[str, Any], p: Any, g: Any, state: dict[str, Any]) -> None:
+        rate = value_of(group["lr"]) / (1 + (value_of(state["step"]) - 1) * group["lr_decay"])
+        state["sum"].addcmul_(g, g, value=1)
+        p.addcdiv_(g, state["sum"].sqrt().add_(group["eps"]), value=-rate)

@@ -1,0 +1,97 @@
+"""Adam and AdamW.
+
+Sources: Kingma and Ba, "Adam", 2014; Loshchilov and Hutter, "Decoupled weight decay", 2017;
+https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import franken
+from franken.faces.fused import adam_step
+from franken.optim.optimizer import Optimizer, check_hyper
+
+
+class Adam(Optimizer):
+    """First and second moments of the gradient, with bias correction."""
+
+    def __init__(
+        self, params: Any, lr: Any = 1e-3, betas: tuple[Any, Any] = (0.9, 0.999),
+        eps: float = 1e-8, weight_decay: float = 0, amsgrad: bool = False, *,
+        foreach: bool | None = None, maximize: bool = False, capturable: bool = False,
+        differentiable: bool = False, fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
+    ) -> None:  # fmt: skip
+        check_hyper(
+            learning_rate=(lr, lr >= 0), epsilon_value=(eps, eps >= 0),
+            beta_at_0=(betas[0], 0 <= betas[0] < 1), beta_at_1=(betas[1], 0 <= betas[1] < 1),
+            weight_decay_value=(weight_decay, weight_decay >= 0),
+        )  # fmt: skip
+        super().__init__(params, {
+            "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad,
+            "maximize": maximize, "foreach": foreach, "capturable": capturable,
+            "differentiable": differentiable, "fused": fused,
+            "decoupled_weight_decay": decoupled_weight_decay,
+        })  # fmt: skip
+
+    def _state_of(self, p: Any, amsgrad: bool) -> dict[str, Any]:
+        state = self.state[p]
+        if not state:
+            state["step"] = franken.tensor(0.0, dtype=franken.float32)
+            state["exp_avg"] = franken.zeros_like(p)
+            state["exp_avg_sq"] = franken.zeros_like(p)
+            if amsgrad:
+                state["max_exp_avg_sq"] = franken.zeros_like(p)
+        return state
+
+    def step_group(self, group: dict[str, Any], params: list[Any], grads: list[Any]) -> None:
+        """Update one group."""
+        amsgrad = group["amsgrad"]
+        states = [self._state_of(p, amsgrad) for p in params]
+        for state in states:
+            state["step"] += 1
+        if group["differentiable"] or any(p.is_complex() for p in params):
+            return self._by_ops(group, params, grads, states)
+        beta1, beta2 = (float(b) for b in group["betas"])
+        adam_step(
+            params, grads, [s["exp_avg"] for s in states], [s["exp_avg_sq"] for s in states],
+            [s["max_exp_avg_sq"] for s in states] if amsgrad else None,
+            [s["step"].item() for s in states], lr=float(group["lr"]), beta1=beta1, beta2=beta2,
+            weight_decay=group["weight_decay"], eps=group["eps"],
+            decoupled=group["decoupled_weight_decay"], maximize=group["maximize"],
+        )  # fmt: skip
+        return None
+
+    def _by_ops(self, group: Any, params: list[Any], grads: list[Any], states: list[Any]) -> None:
+        beta1, beta2 = group["betas"]
+        for p, g, s in zip(params, grads, states, strict=True):
+            g = -g if group["maximize"] else g
+            if group["weight_decay"]:
+                if group["decoupled_weight_decay"]:
+                    p.mul_(1 - group["lr"] * group["weight_decay"])
+                else:
+                    g = g + group["weight_decay"] * p
+            m = s["exp_avg"] = s["exp_avg"].lerp(g, 1 - beta1)
+            v = s["exp_avg_sq"] = s["exp_avg_sq"] * beta2 + (1 - beta2) * g * g.conj()
+            if group["amsgrad"]:
+                v = s["max_exp_avg_sq"] = franken.maximum(s["max_exp_avg_sq"], v)
+            t = s["step"].item()
+            denominator = v.sqrt() / (1 - beta2**t) ** 0.5 + group["eps"]
+            p.add_(m / denominator * (-group["lr"] / (1 - beta1**t)))
+
+
+class AdamW(Adam):
+    """Adam with weight decay applied to the weights, not to the gradient."""
+
+    def __init__(
+        self, params: Any, lr: Any = 1e-3, betas: tuple[Any, Any] = (0.9, 0.999),
+        eps: float = 1e-8, weight_decay: float = 1e-2, amsgrad: bool = False, *,
+        maximize: bool = False, foreach: bool | None = None, capturable: bool = False,
+        differentiable: bool = False, fused: bool | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            params, lr, betas, eps, weight_decay, amsgrad, foreach=foreach, maximize=maximize,
+            capturable=capturable, differentiable=differentiable, fused=fused,
+            decoupled_weight_decay=True,
+        )  # fmt: skip
