@@ -8,6 +8,7 @@ Source: https://docs.pytorch.org/docs/stable/cuda.html
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from franken.backends import registry
@@ -31,7 +32,7 @@ def _index(device: Any = None) -> int:
     return registry.current_cuda_index() if named.index is None else named.index
 
 
-# --- availability ----------------------------------------------------------------------------------
+# --- availability --------------------------------------------------------------------------------
 
 
 def is_available() -> bool:
@@ -59,7 +60,7 @@ def is_bf16_supported(including_emulation: bool = True) -> bool:
     return is_available() and get_device_capability()[0] >= 8
 
 
-# --- the current device ----------------------------------------------------------------------------
+# --- the current device --------------------------------------------------------------------------
 
 
 def current_device() -> int:
@@ -115,7 +116,7 @@ def synchronize(device: Any = None) -> None:
         xp.cuda.runtime.deviceSynchronize()
 
 
-# --- properties ------------------------------------------------------------------------------------
+# --- properties ----------------------------------------------------------------------------------
 
 
 class _Properties:
@@ -153,7 +154,7 @@ def get_device_capability(device: Any = None) -> tuple[int, int]:
     return found.major, found.minor
 
 
-# --- memory ----------------------------------------------------------------------------------------
+# --- memory --------------------------------------------------------------------------------------
 
 
 def memory_allocated(device: Any = None) -> int:
@@ -204,7 +205,7 @@ def empty_cache() -> None:
         registry.array_module().get_default_memory_pool().free_all_blocks()
 
 
-# --- streams and events ----------------------------------------------------------------------------
+# --- streams and events --------------------------------------------------------------------------
 
 
 class Stream:
@@ -315,20 +316,14 @@ class stream:  # noqa: N801 - torch's name
 
     def __enter__(self) -> None:
         if self.stream is not None:
-            self._guard = registry.on(self.stream.device_index)
-            self._guard.__enter__()
-            try:
-                self.stream.raw.__enter__()
-            except BaseException:
-                self._guard.__exit__(None, None, None)
-                raise
+            with contextlib.ExitStack() as stack:  # undone at once if the second step fails
+                stack.enter_context(registry.on(self.stream.device_index))
+                stack.enter_context(self.stream.raw)
+                self._guard = stack.pop_all()
 
     def __exit__(self, *exc: Any) -> None:
         if self.stream is not None:
-            try:
-                self.stream.raw.__exit__(*exc)
-            finally:
-                self._guard.__exit__(*exc)
+            self._guard.__exit__(*exc)
 
 
 StreamContext = stream
@@ -339,7 +334,7 @@ def set_stream(stream: Stream) -> None:
     stream.raw.use()
 
 
-# --- random streams --------------------------------------------------------------------------------
+# --- random streams ------------------------------------------------------------------------------
 
 
 def manual_seed(seed: int) -> None:

@@ -20,8 +20,10 @@ _HOMES = {
     **dict.fromkeys(("gradcheck", "gradgradcheck", "GradcheckError"), "gradcheck"),
     "Variable": "variable",
 }  # fmt: skip
-_MODULES = ("anomaly", "api", "checkpoint", "engine", "forward_ad", "function", "functional", "grad_mode",
-            "gradcheck", "graph", "hooks", "provenance", "record", "replay", "variable")  # fmt: skip
+_MODULES = (
+    "anomaly", "api", "checkpoint", "engine", "forward_ad", "function", "functional", "grad_mode",
+    "gradcheck", "graph", "hooks", "provenance", "record", "replay", "variable",
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

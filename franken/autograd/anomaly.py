@@ -52,7 +52,7 @@ def _has_nan(x: Tensor) -> bool:
     while x.level:
         x = x._a
     if x.device.type != "cpu":
-        return bool(x.isnan().any())  # type: ignore[attr-defined]
+        return bool(x.isnan().any())
     return bool(np.isnan(x._a.astype(np.float32) if x._a.dtype.kind == "V" else x._a).any())
 
 
@@ -60,13 +60,15 @@ def _tell(node: Any) -> None:
     trace = node.__dict__.get("traceback")
     if trace is None:
         warnings.warn(
-            f"Error detected in {node.name()}. No forward pass information available. Enable detect "
+            f"Error detected in {node.name()}. No forward pass information available. Enable "
+            "detect "
             "anomaly during forward pass for more information.",
             stacklevel=5,
         )
         return
     warnings.warn(
-        f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n{trace}",
+        f"Error detected in {node.name()}. Traceback of forward call that caused the "
+        f"error:\n{trace}",
         stacklevel=5,
     )
 

@@ -55,7 +55,7 @@ def _root(t: Any, i: int, g: Any, create_graph: bool) -> tuple[Any, Any]:
     if not isinstance(g, Tensor):
         raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
     _check_shape(t, i, g)
-    return edge, engine.untracked(create_graph, g if g.dtype is t.dtype else g.to(t.dtype))  # type: ignore[attr-defined]
+    return edge, engine.untracked(create_graph, g if g.dtype is t.dtype else g.to(t.dtype))
 
 
 class _Described:
@@ -136,7 +136,7 @@ def backward(
         raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
     for t in into:
         if isinstance(t, Tensor):
-            t.retain_grad()  # type: ignore[attr-defined]
+            t.retain_grad()
     edges = [_edge(t) for t in into]
     engine.run(
         _roots(outs, grads, create_graph), edges, create_graph=create_graph, retain_graph=keep,
@@ -206,7 +206,8 @@ def _batched(vjp: Any, outs: tuple[Any, ...], grads: tuple[Any, ...]) -> tuple[A
         if isinstance(g, Tensor) and tuple(g.shape[1:]) != tuple(t.shape):
             raise RuntimeError(
                 "If `is_grads_batched=True`, we interpret the first dimension of each grad_output "
-                "as the batch dimension. The sizes of the remaining dimensions are expected to match "
+                "as the batch dimension. The sizes of the remaining dimensions are expected to "
+                "match "
                 f"the shape of corresponding output, but a mismatch was detected: grad_output[{i}] "
                 f"has a shape of {g.shape} and output[{i}] has a shape of {t.shape}. If you only "
                 "want some tensors in `grad_output` to be considered batched, consider using vmap."
@@ -218,7 +219,8 @@ def _batched(vjp: Any, outs: tuple[Any, ...], grads: tuple[Any, ...]) -> tuple[A
 def _unused(t: Any, i: int, unused_ok: bool, materialize: bool) -> Any:
     if not unused_ok:
         raise RuntimeError(
-            f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set "
+            f"The differentiated Tensor at index {i} appears to not have been used in the graph. "
+            "Set "
             "allow_unused=True if this is the desired behavior."
         )
     return t.new_zeros(tuple(t.shape)) if materialize else None

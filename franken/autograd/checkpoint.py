@@ -101,7 +101,8 @@ def checkpoint(
         warnings.warn(
             "torch.utils.checkpoint: the use_reentrant parameter should be passed explicitly. "
             "Starting in PyTorch 2.9, calling checkpoint without use_reentrant will raise an "
-            "exception. use_reentrant=False is recommended, but if you need to preserve the current "
+            "exception. use_reentrant=False is recommended, but if you need to preserve the "
+            "current "
             "default behavior, you can pass use_reentrant=True. Refer to docs for more details on "
             "the differences between the two variants.",
             stacklevel=2,
@@ -127,7 +128,7 @@ def checkpoint(
         return function(*args, **kwargs)
 
 
-# --- by saved-tensor hooks -------------------------------------------------------------------------
+# --- by saved-tensor hooks -----------------------------------------------------------------------
 
 
 class _Holder:
@@ -182,7 +183,7 @@ class _Frame:
             k = len(metas)
             metas.append(_meta(t))
             holder = self.holders[k]() if k < len(self.holders) else None
-            value = t.detach()  # type: ignore[attr-defined]
+            value = t.detach()
             if holder is not None:
                 holder.value = value
             if self.early_stop and len(metas) == len(self.holders):
@@ -201,7 +202,8 @@ class _Frame:
     def _compare(self, metas: list[Any]) -> None:
         if len(metas) != len(self.metas):
             raise CheckpointError(
-                "torch.utils.checkpoint: A different number of tensors was saved during the original "
+                "torch.utils.checkpoint: A different number of tensors was saved during the "
+                "original "
                 "forward and recomputation.\n"
                 f"Number of tensors saved during forward: {len(self.metas)}\n"
                 f"Number of tensors saved during recomputation: {len(metas)}."
@@ -216,7 +218,8 @@ class _Frame:
                 )
         if lines:
             raise CheckpointError(
-                "torch.utils.checkpoint: Recomputed values for the following tensors have different "
+                "torch.utils.checkpoint: Recomputed values for the following tensors have "
+                "different "
                 "metadata than during the forward pass.\n" + "\n".join(lines)
             )
 
@@ -248,11 +251,11 @@ def _given_back(x: Any) -> Any:
     if isinstance(x, _Kept):
         return x.unpack(x.value).detach().requires_grad_(x.requires_grad)
     if isinstance(x, Tensor):
-        return x.detach().requires_grad_(x.requires_grad)  # type: ignore[attr-defined]
+        return x.detach().requires_grad_(x.requires_grad)
     return x
 
 
-# --- by a backward inside of the backward ----------------------------------------------------------
+# --- by a backward inside of the backward --------------------------------------------------------
 
 
 def detach_variable(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -269,7 +272,7 @@ def detach_variable(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def check_backward_validity(inputs: Any) -> None:
     """Warn when no input requires grad, since then nothing gets a gradient."""
-    if not any(x.requires_grad for x in inputs if isinstance(x, Tensor)):  # type: ignore[attr-defined]
+    if not any(x.requires_grad for x in inputs if isinstance(x, Tensor)):
         warnings.warn(
             "None of the inputs have requires_grad=True. Gradients will be None", stacklevel=3
         )
@@ -294,8 +297,10 @@ class CheckpointFunction(Function):
         if STATE.runs[-1].targets:
             raise RuntimeError(
                 "When use_reentrant=True, torch.utils.checkpoint is incompatible with .grad() or "
-                "passing an `inputs` parameter to .backward(). To resolve this error, you can either "
-                "set use_reentrant=False, or call .backward() without passing the `inputs` argument."
+                "passing an `inputs` parameter to .backward(). To resolve this error, you can "
+                "either "
+                "set use_reentrant=False, or call .backward() without passing the `inputs` "
+                "argument."
             )
         from franken.autograd.api import backward
 
@@ -307,7 +312,7 @@ class CheckpointFunction(Function):
             outs = ctx.function(*again)
         outs = (outs,) if isinstance(outs, Tensor) else outs
         live = [(o, g) for o, g in zip(outs, grads, strict=True)
-                if isinstance(o, Tensor) and o.requires_grad]  # type: ignore[attr-defined]  # fmt: skip
+                if isinstance(o, Tensor) and o.requires_grad]  # fmt: skip
         if not live:
             raise RuntimeError(
                 "none of output has requires_grad=True, this checkpoint() is not necessary"
@@ -320,7 +325,7 @@ def checkpoint_sequential(
     functions: Any, segments: int, input: Any, use_reentrant: bool | None = None,  # noqa: A002
     **kwargs: Any,
 ) -> Any:  # fmt: skip
-    """Apply functions (or a Sequential's modules) in order, checkpointing all segments but the last."""
+    """Apply functions (or a Sequential's modules) in order, checkpointing all but the last part."""
     preserve = kwargs.pop("preserve_rng_state", True)
     if kwargs:
         raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))

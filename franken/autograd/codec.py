@@ -63,7 +63,8 @@ def _encode_named(value: Any) -> Any:
     if callable(value) and "<" not in name and module.split(".")[0] in ("franken", "numpy"):
         return ["function", [module, name]]
     raise NotProven(
-        f"record: a parameter of type {type(value).__name__} cannot be stored, so the step could not "
+        f"record: a parameter of type {type(value).__name__} cannot be stored, so the step could "
+        "not "
         "be replayed"
     )
 

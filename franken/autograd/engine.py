@@ -27,20 +27,24 @@ _new = object.__new__
 
 # Handed in by the op declarations: add(a, b), sum_to(g, shape), zeros(shape, np dtype, device),
 # cast(g, np dtype).
-add: Callable[[Any, Any], Any]
-sum_to: Callable[[Any, Any], Any]
-zeros: Callable[..., Any]
-cast: Callable[[Any, Any], Any]
+add: Callable[[Any, Any], Any] = None  # type: ignore[assignment]
+sum_to: Callable[[Any, Any], Any] = None  # type: ignore[assignment]
+zeros: Callable[..., Any] = None  # type: ignore[assignment]
+cast: Callable[[Any, Any], Any] = None  # type: ignore[assignment]
 
 
 class Run:
     """One backward pass: what is needed, what is pending, and what was executed."""
 
-    __slots__ = ("captured", "create_graph", "deps", "keep", "needed", "order", "owned", "pending",
-                 "roots", "targets", "through", "__weakref__")  # fmt: skip
+    __slots__ = (
+        "__weakref__", "captured", "create_graph", "deps", "in_place", "keep", "needed", "order",
+        "owned", "pending", "roots", "targets", "through",
+    )  # fmt: skip
 
     def __init__(self, create_graph: bool, keep: bool) -> None:
         self.create_graph, self.keep = create_graph, keep
+        # sums may be written into memory that only the pass knows
+        self.in_place = not create_graph and STATE.recorder is None
         self.pending: dict[Any, Any] = {}
         self.deps: dict[Any, int] = {}
         self.needed: set[Any] | None = None
@@ -169,13 +173,13 @@ def _push(r: Run, edge: Any, g: Any) -> None:
 
 def _sum(r: Run, a: Any, b: Any) -> Any:
     """a + b; into a's memory when a is a sum that nobody else can see."""
-    if id(a) in r.owned and b.level == 0 and b._node is None and not r.create_graph:
+    if id(a) in r.owned and b.level == 0 and b._node is None and r.in_place:
         aa, ba = a._a, b._a
-        if STATE.recorder is None and type(aa) is np.ndarray and aa.dtype is ba.dtype:
+        if type(aa) is np.ndarray and aa.dtype is ba.dtype:
             np.add(aa, ba, out=aa)
             return a
     out = add(a, b)
-    if out.level == 0 and out._node is None and not r.create_graph:
+    if r.in_place and out.level == 0 and out._node is None:
         r.owned.discard(id(a))
         r.owned.add(id(out))
     return out
@@ -187,7 +191,7 @@ def _execute(r: Run, node: Any) -> None:
         return
     g = r.pending.pop(node, None)
     runs = r.through is None or node in r.through
-    if r.targets and runs:  # as torch: a target that is also passed through is seen before its hooks
+    if r.targets and runs:  # as torch: a target that is passed through is seen before its hooks
         _capture(r, node, g)
     if g is not None:
         r.owned.discard(id(g))
@@ -318,7 +322,7 @@ def _reduces_to(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
     return all(t == s or t == 1 for s, t in zip(tail, target, strict=True))
 
 
-# --- running one rule ------------------------------------------------------------------------------
+# --- running one rule ----------------------------------------------------------------------------
 
 
 def apply_vjp(r: Run, node: Node, g: Any) -> Any:
@@ -389,7 +393,8 @@ def unpack(node: Node, create_graph: bool) -> list[Any]:
         raise RuntimeError(
             "Trying to backward through the graph a second time (or directly access saved tensors "
             "after they have already been freed). Saved intermediate values of the graph are freed "
-            "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to "
+            "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need "
+            "to "
             "backward through the graph a second time or if you need to access saved tensors after "
             "calling backward."
         )
@@ -491,7 +496,7 @@ def _scalar_name(dtype: Any) -> str:
     )
 
 
-# --- leaves and hooks ------------------------------------------------------------------------------
+# --- leaves and hooks ----------------------------------------------------------------------------
 
 
 def _finish_leaf(r: Run, leaf: Leaf) -> None:

@@ -97,13 +97,15 @@ def make_dual(tensor: Any, tangent: Any, *, level: int | None = None) -> Any:
             raise ValueError(f"Expected {name} to be floating point or complex, but got: {t.dtype}")
     if tensor.level == trace.level:
         raise RuntimeError(
-            "Making a dual Tensor based on a Tensor that already has a forward gradient at the same "
+            "Making a dual Tensor based on a Tensor that already has a forward gradient at the "
+            "same "
             "level 0 is not supported."
         )
     if tuple(tensor.shape) != tuple(tangent.shape):
         raise RuntimeError(
             "Trying to set a forward gradient that has a different size than that of the original "
-            f"Tensor, this is not supported. Tensor is of size {list(tensor.shape)} while the given "
+            f"Tensor, this is not supported. Tensor is of size {list(tensor.shape)} while the "
+            "given "
             f"forward gradient is of size {list(tangent.shape)}."
         )
     return JvpTracer.make(tensor, tangent, trace)
@@ -114,7 +116,7 @@ def unpack_dual(tensor: Any, *, level: int | None = None) -> UnpackedDualTensor:
     trace = _level()
     if trace is None or not isinstance(tensor, Tensor) or tensor.level != trace.level:
         return UnpackedDualTensor(tensor, None)
-    return UnpackedDualTensor(tensor._a, tensor.tangent)  # type: ignore[attr-defined]
+    return UnpackedDualTensor(tensor._a, tensor.tangent)
 
 
 __all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual",

@@ -76,7 +76,7 @@ class FunctionCtx:
     saved_variables = saved_tensors
 
 
-# --- saved tensors: entries (kind, value, version counter, version when saved) --------------------
+# --- saved tensors: entries (kind, value, version counter, version when saved) -------------------
 
 
 def _entry(t: Any, outs: Any) -> Any:
@@ -134,13 +134,24 @@ def _refuse_stale(node: Any, value: Any, ver: Any, was: int) -> None:
     )
 
 
-# --- the node --------------------------------------------------------------------------------------
+# --- the node ------------------------------------------------------------------------------------
 
 
 class FunctionNode:
     """A custom function's place on the tape; reads through to its ctx for user attributes."""
 
-    __slots__ = ("__dict__", "__weakref__", "ctx", "device", "fills", "fn", "metas", "parents", "pos", "seq")
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "ctx",
+        "device",
+        "fills",
+        "fn",
+        "metas",
+        "parents",
+        "pos",
+        "seq",
+    )
 
     hooks: Any = None
     pre: Any = None
@@ -230,7 +241,7 @@ class FunctionNode:
         return grads
 
 
-# --- what users subclass ---------------------------------------------------------------------------
+# --- what users subclass -------------------------------------------------------------------------
 
 
 class Function(FunctionCtx):
@@ -377,7 +388,7 @@ def _own_output(o: Any, k: int, node: FunctionNode, args: Any) -> Any:
     if not isinstance(o, Tensor) or _among(o, node.ctx._dirty):
         return o
     if _among(o, args):
-        o = o.view_as(o)  # type: ignore[attr-defined]
+        o = o.view_as(o)
     if o._base is not None and o.level == 0:
         o._vmeta = f"custom {k} {node.fn.__name__}"
     return o
@@ -423,7 +434,7 @@ def once_differentiable(fn: Any) -> Any:
 class _Once(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        return x.clone()  # type: ignore[attr-defined,no-any-return]
+        return x.clone()
 
     @staticmethod
     def backward(ctx: Any, g: Any) -> Any:
@@ -433,5 +444,5 @@ class _Once(Function):
 
 
 def _raise_on_backward(x: Tensor) -> Any:
-    x = x.detach().requires_grad_()  # type: ignore[attr-defined]
+    x = x.detach().requires_grad_()
     return _Once.apply(x)

@@ -1,7 +1,7 @@
 """torch.autograd.functional: products with Jacobians and Hessians of plain functions.
 
-Everything is reverse mode over the tape (jvp and hvp by differentiating a vjp by its cotangent), but
-for `strategy="forward-mode"`, which uses the transforms.
+Everything is reverse mode over the tape (jvp by differentiating a vjp by its cotangent), but for
+`strategy="forward-mode"`, which uses the transforms.
 Source: https://docs.pytorch.org/docs/stable/autograd.html#functional-higher-level-api
 """
 
@@ -107,12 +107,13 @@ _INDEPENDENT = {
     "back_trick": "The gradient with respect to the input is independent of entry {i} in the "
     "grad_outputs when using the double backward trick to compute forward mode gradients. This is "
     "not allowed in strict mode.",
-    "double_back": "The jacobian of the user-provided function is independent of input {i}. This is "
-    "not allowed in strict mode.",
+    "double_back": "The jacobian of the user-provided function is independent of input {i}. This "
+    "is not allowed in strict mode.",
     "graph": "The jacobian of the user-provided function is independent of input {i}. This is not "
     "allowed in strict mode when create_graph=True.",
     "hessian": "While computing the hessian, found that the jacobian of the user-provided function "
-    "with respect to input {i} is independent of the input. This is not allowed in strict mode. You "
+    "with respect to input {i} is independent of the input. This is not allowed in strict mode. "
+    "You "
     "should ensure that your function is twice differentiable and that the jacobian depends on the "
     "inputs (this would be violated by a linear function for example).",
     "double_back_trick": "The hessian of the user-provided function is independent of input {i}. "
@@ -134,7 +135,9 @@ def _filled(grads: Any, like: Any, strict: bool, stage: str, create_graph: bool 
     return tuple(out)
 
 
-def vjp(func: Any, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
+def vjp(
+    func: Any, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> Any:
     """Return func's outputs and the product of `v` with its Jacobian.
 
     >>> import franken as torch
@@ -166,7 +169,9 @@ class _as_is:  # noqa: N801
         pass
 
 
-def jvp(func: Any, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
+def jvp(
+    func: Any, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> Any:
     """Return func's outputs and the product of its Jacobian with `v`.
 
     >>> import franken as torch
@@ -203,9 +208,9 @@ def jacobian(
     """
     if strategy not in ("forward-mode", "reverse-mode"):
         raise AssertionError(
-            'Expected strategy to be either "forward-mode" or "reverse-mode". Hint: If your function '
-            'has more outputs than inputs, "forward-mode" tends to be more performant. Otherwise, '
-            'prefer to use "reverse-mode".'
+            'Expected strategy to be either "forward-mode" or "reverse-mode". Hint: If your '
+            'function has more outputs than inputs, "forward-mode" tends to be more performant. '
+            'Otherwise, prefer to use "reverse-mode".'
         )
     if strategy == "forward-mode":
         return _jacobian_forward(func, inputs, create_graph, strict, vectorize)
@@ -235,11 +240,14 @@ def _rows(o: Any, k: int, inputs: Any, create_graph: bool, strict: bool) -> tupl
     found: list[list[Any]] = [[] for _ in inputs]
     flat = o.reshape(-1)
     for j in range(flat.shape[0]):
-        got = _gradients([flat.select(0, j)], inputs, [None], create_graph=create_graph, retain=True)
+        got = _gradients(
+            [flat.select(0, j)], inputs, [None], create_graph=create_graph, retain=True
+        )
         for i, (g, x) in enumerate(zip(got, inputs, strict=True)):
             if strict and g is None:
                 raise RuntimeError(
-                    f"Output {k} of the user-provided function is independent of input {i}. This is "
+                    f"Output {k} of the user-provided function is independent of input {i}. This "
+                    "is "
                     "not allowed in strict mode."
                 )
             if strict and create_graph and not g.requires_grad:
@@ -269,14 +277,16 @@ def _rows_at_once(o: Any, inputs: Any, create_graph: bool) -> tuple[Any, ...]:
     ])  # fmt: skip
 
 
-def _jacobian_forward(func: Any, inputs: Any, create_graph: bool, strict: bool, vectorize: bool) -> Any:
+def _jacobian_forward(
+    func: Any, inputs: Any, create_graph: bool, strict: bool, vectorize: bool
+) -> Any:
     from franken.transforms.jacobians import jacfwd
 
     name = "torch.autograd.functional.jacobian"
     if strict:
         raise RuntimeError(
-            f'{name}: `strict=True` and `strategy="forward-mode"` are not supported together (yet). '
-            'Please either set `strict=False` or `strategy="reverse-mode"`.'
+            f'{name}: `strict=True` and `strategy="forward-mode"` are not supported together '
+            '(yet). Please either set `strict=False` or `strategy="reverse-mode"`.'
         )
     if create_graph:
         raise NotImplementedError(
@@ -363,7 +373,9 @@ def _hessian_forward(
     return _jacobian_forward(jacrev(scalar, argnums), point, False, False, True)
 
 
-def vhp(func: Any, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
+def vhp(
+    func: Any, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> Any:
     """Return a scalar function's value and the product of `v` with its Hessian.
 
     >>> import franken as torch
@@ -373,7 +385,9 @@ def vhp(func: Any, inputs: Any, v: Any = None, create_graph: bool = False, stric
     return _hessian_product("vhp", func, inputs, v, create_graph, strict)
 
 
-def hvp(func: Any, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> Any:
+def hvp(
+    func: Any, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> Any:
     """Return a scalar function's value and the product of its Hessian with `v`.
 
     The Hessian is symmetric, so this is `vhp`.

@@ -1,7 +1,7 @@
 """gradcheck and gradgradcheck: derivatives against finite differences.
 
 Jacobians are laid out (input elements, output elements). Derivatives of complex outputs are checked
-for the real and the imaginary part apart. Knows the engine, forward mode and vmap; no particular op.
+for the real and imaginary part apart. Knows the engine, forward mode and vmap; no particular op.
 Source: https://docs.pytorch.org/docs/stable/notes/gradcheck.html
 """
 
@@ -68,9 +68,13 @@ def gradcheck(
     True
     """
     if not (check_forward_ad or check_backward_ad):
-        raise AssertionError("Expected at least one of check_forward_ad or check_backward_ad to be True")
+        raise AssertionError(
+            "Expected at least one of check_forward_ad or check_backward_ad to be True"
+        )
     if check_batched_grad and not check_backward_ad:
-        raise AssertionError("Setting check_batched_grad=True requires check_backward_ad to be True")
+        raise AssertionError(
+            "Setting check_batched_grad=True requires check_backward_ad to be True"
+        )
     if check_batched_forward_grad and not check_forward_ad:
         raise AssertionError(
             "Setting check_batched_forward_grad=True requires check_forward_ad to be True"
@@ -93,7 +97,7 @@ def _check(
     inputs = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
     _check_inputs(inputs)
     outs = _outputs(func, inputs)
-    chosen = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]  # type: ignore[attr-defined]
+    chosen = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
     live = [j for j, o in enumerate(outs) if o.requires_grad]
     if not live:
         _check_zero(func, inputs, chosen, s)
@@ -118,25 +122,28 @@ def _check(
 def _check_inputs(inputs: tuple[Any, ...]) -> None:
     any_grad = False
     for i, x in enumerate(inputs):
-        if not isinstance(x, Tensor) or not x.requires_grad:  # type: ignore[attr-defined]
+        if not isinstance(x, Tensor) or not x.requires_grad:
             continue
         any_grad = True
         if x.dtype.name not in ("float64", "complex128"):
             warnings.warn(
                 f"Input #{i} requires gradient and is not a double precision floating point or "
-                "complex. This check will likely fail if all the inputs are not of double precision "
+                "complex. This check will likely fail if all the inputs are not of double "
+                "precision "
                 "floating point or complex. ",
                 stacklevel=4,
             )
         if any(st == 0 and n > 1 for st, n in zip(x._a.strides, x._a.shape, strict=True)):
             raise RuntimeError(
-                f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that "
+                f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs "
+                "that "
                 "are non-overlapping to be able to compute the numerical gradients correctly. You "
                 "should call .contiguous on the input before passing it to gradcheck."
             )
     if not any_grad:
         raise ValueError(
-            "gradcheck expects at least one input tensor to require gradient, but none of them have "
+            "gradcheck expects at least one input tensor to require gradient, but none of them "
+            "have "
             "requires_grad=True."
         )
 
@@ -147,22 +154,18 @@ def _outputs(func: Any, inputs: Any) -> list[Any]:
 
 
 def _host(t: Any) -> Any:
-    if t.device.type == "cpu":
-        return t._a
-    from franken.backends import registry
-
-    return registry.to_host(t._a, t.device)
+    return t._a if t.device.type == "cpu" else t.detach().to("cpu")._a
 
 
 def _values(func: Any, inputs: Any, j: int) -> Any:
     return np.array(_host(_outputs(func, inputs)[j]), copy=True).reshape(-1)
 
 
-# --- finite differences ----------------------------------------------------------------------------
+# --- finite differences --------------------------------------------------------------------------
 
 
 def _moved(func: Any, inputs: Any, i: int, j: int, delta: Any) -> Any:
-    """Output j after input i was moved by `delta` (an array of its shape); the input is restored."""
+    """Output j after input i was moved by `delta`, an array; the input is restored."""
     a = inputs[i]._a
     before = a.copy()
     a[...] = before + delta
@@ -202,12 +205,15 @@ def _check_zero(func: Any, inputs: Any, chosen: list[int], s: _Settings) -> None
                 raise GradcheckError("Numerical gradient for function expected to be zero")
 
 
-# --- derivatives by the engine ---------------------------------------------------------------------
+# --- derivatives by the engine -------------------------------------------------------------------
 
 
 def _cotangent(o: Any, flat: Any) -> Tensor:
-    return wrap(np.asarray(flat, o._a.dtype).reshape(o._a.shape), o.device) if o.device.type == "cpu" \
-        else wrap(np.asarray(flat, o.dtype.np).reshape(tuple(o.shape))).to(o.device)  # type: ignore[attr-defined]  # noqa: E501
+    return (
+        wrap(np.asarray(flat, o._a.dtype).reshape(o._a.shape), o.device)
+        if o.device.type == "cpu"
+        else wrap(np.asarray(flat, o.dtype.np).reshape(tuple(o.shape))).to(o.device)
+    )  # noqa: E501
 
 
 def _vjp(func: Any, inputs: Any, i: int, j: int, rows: list[Any]) -> list[Any]:
@@ -246,7 +252,7 @@ def _forward(func: Any, inputs: Any, i: int, j: int, axis: Any) -> Any:
     return np.array(rows).reshape(x._a.size, -1)
 
 
-# --- comparing -------------------------------------------------------------------------------------
+# --- comparing -----------------------------------------------------------------------------------
 
 
 def _parts(func: Any, inputs: Any, j: int) -> list[tuple[str, Any, Any]]:
@@ -366,7 +372,7 @@ def _shown(value: Any) -> str:
     return repr(wrap(np.array(value))) if isinstance(value, np.ndarray) else str(value)
 
 
-# --- further rules of backward ---------------------------------------------------------------------
+# --- further rules of backward -------------------------------------------------------------------
 
 
 def _check_linear(func: Any, inputs: Any, chosen: list[int], live: list[int]) -> None:
@@ -448,7 +454,7 @@ def _check_batched_forward(
             _same_batch(at_once[j].detach(), wanted, i, j, "forward gradients", s)
 
 
-# --- second order ----------------------------------------------------------------------------------
+# --- second order --------------------------------------------------------------------------------
 
 
 def gradgradcheck(
@@ -470,7 +476,7 @@ def gradgradcheck(
     outs = [o for o in _outputs(func, inputs) if o.requires_grad]
     if grad_outputs is None:
         given = tuple([
-            _cotangent(o, _directions(5 + k, o._a.size, o.dtype.is_complex)).requires_grad_()  # type: ignore[attr-defined]
+            _cotangent(o, _directions(5 + k, o._a.size, o.dtype.is_complex)).requires_grad_()
             for k, o in enumerate(outs)
         ])  # fmt: skip
     else:
@@ -478,7 +484,7 @@ def gradgradcheck(
     if gen_non_contig_grad_outputs:
         given = tuple([_strided(g) for g in given])
     n = len(given)
-    wanted_at = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]  # type: ignore[attr-defined]
+    wanted_at = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
 
     def first_derivative(*args: Any) -> Any:
         points, cotangents = args[: len(args) - n], args[len(args) - n :]
@@ -517,7 +523,7 @@ def _strided(g: Any) -> Any:
     a = _host(g.detach())
     wide = np.zeros((*a.shape, 2), a.dtype)
     wide[..., 0] = a
-    return wrap(wide[..., 0], g.device).requires_grad_()  # type: ignore[attr-defined]
+    return wrap(wide[..., 0], g.device).requires_grad_()
 
 
 class _CallableModule(types.ModuleType):

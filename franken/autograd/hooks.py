@@ -17,7 +17,7 @@ from franken.core.node import Leaf, Node, edge_of, split_edge
 from franken.core.state import STATE, special
 from franken.core.tensor import Tensor, version_of
 
-# --- hooks of nodes --------------------------------------------------------------------------------
+# --- hooks of nodes ------------------------------------------------------------------------------
 
 
 def add_node_hook(node: Any, hook: Any) -> RemovableHandle:
@@ -52,30 +52,34 @@ def _call_node(node: Any, *grads: Any) -> Any:
     return tuple(got) if len(got) > 1 else got[0]
 
 
-def _saved_attribute(node: Node, name: str) -> Any:
-    """`_saved_self`, `_saved_other`, `_saved_result` and parameters, as torch's nodes show them."""
-    if not name.startswith("_saved_"):
+def _saved_attribute(name: str) -> property:
+    """A property such as `_saved_self`: an input, the result or a parameter that a node keeps."""
+
+    def read(node: Node) -> Any:
+        what = name[len("_saved_") :]
+        if what in node.params:
+            return node.params[what]
+        names = {n: i for i, n in enumerate(node.prim.inputs)}
+        place = {"self": 0, "other": 1, **names}.get(what, -1)
+        wanted = ("o", 0) if what == "result" else ("x", place)
+        for entry, value in zip(node.plan.entries, engine.unpack(node, True), strict=True):
+            if entry == wanted:
+                return value
         raise AttributeError(f"'{node.name()}' object has no attribute '{name}'")
-    what = name[len("_saved_") :]
-    if what in node.params:
-        return node.params[what]
-    names = {n: i for i, n in enumerate(node.prim.inputs)}
-    place = {"self": 0, "other": 1, "tensor1": 1, **names}.get(what, -1)
-    wanted = ("o", 0) if what == "result" else ("x", place)
-    for entry, value in zip(node.plan.entries, engine.unpack(node, True), strict=True):
-        if entry == wanted:
-            return value
-    raise AttributeError(f"'{node.name()}' object has no attribute '{name}'")
+
+    return property(read)
 
 
 Node.register_hook = Leaf.register_hook = add_node_hook  # type: ignore[attr-defined]
 Node.register_prehook = Leaf.register_prehook = add_node_prehook  # type: ignore[attr-defined]
 Node.metadata = Leaf.metadata = property(_metadata)  # type: ignore[attr-defined]
 Node.__call__ = _call_node  # type: ignore[method-assign]
-Node.__getattr__ = _saved_attribute  # type: ignore[attr-defined]
+# Not __getattr__: a class that has one loses the interpreter's quick slot access.
+for _name in ("self", "other", "result", "input", "weight", "dim", "mask", "index"):
+    setattr(Node, f"_saved_{_name}", _saved_attribute(f"_saved_{_name}"))
 
 
-# --- saved tensors ---------------------------------------------------------------------------------
+# --- saved tensors -------------------------------------------------------------------------------
 
 
 class saved_tensors_hooks:  # noqa: N801
@@ -107,9 +111,7 @@ class save_on_cpu(saved_tensors_hooks):  # noqa: N801
     """Keep saved tensors in host memory; they return to their device in backward."""
 
     def __init__(self, pin_memory: bool = False, device_type: str = "cuda") -> None:
-        super().__init__(
-            lambda t: (t.device, t.to("cpu")), lambda packed: packed[1].to(packed[0])
-        )
+        super().__init__(lambda t: (t.device, t.to("cpu")), lambda packed: packed[1].to(packed[0]))
 
 
 class disable_saved_tensors_hooks:  # noqa: N801
@@ -148,7 +150,7 @@ def increment_version(tensor: Any) -> None:
         version_of(t)[0] += 1
 
 
-# --- edges -----------------------------------------------------------------------------------------
+# --- edges ---------------------------------------------------------------------------------------
 
 
 class GradientEdge:
@@ -172,12 +174,13 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
     edge = edge_of(tensor)
     if edge is None:
         raise RuntimeError(
-            "It is not possible to get the gradient edge for a Tensor that does not require gradients"
+            "It is not possible to get the gradient edge for a Tensor that does not require "
+            "gradients"
         )
     return GradientEdge(*split_edge(edge), edge)
 
 
-# --- several tensors at once -----------------------------------------------------------------------
+# --- several tensors at once ---------------------------------------------------------------------
 
 
 class _MultiHook:

@@ -108,7 +108,9 @@ class Contribution:
     def kernel(self) -> dict[str, str]:
         """The kernel of the forward op (backward rules run through other ops' kernels)."""
         if type(self.node) is Node:
-            return dict(kernel_id(self.node.prim.kernel_for(self.node.device), self.node.device.type))
+            return dict(
+                kernel_id(self.node.prim.kernel_for(self.node.device), self.node.device.type)
+            )
         return dict(kernel_id(self.node.fn.forward, self.node.device.type))
 
     def to_dict(self) -> dict[str, Any]:

@@ -44,7 +44,8 @@ def set_requires_grad(self: Tensor, value: bool) -> None:
             if STATE.inference:
                 return
             raise RuntimeError(
-                "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed."
+                "Setting requires_grad=True on inference tensor outside InferenceMode is not "
+                "allowed."
             )
         if not (self.dtype.is_floating_point or self.dtype.is_complex):
             raise RuntimeError(
@@ -76,7 +77,8 @@ def get_grad(self: Tensor) -> Any:
     got = getattr(self, "_grad", None)
     if got is None and not is_leaf(self) and not self.level and "retained" not in self.__dict__:
         warnings.warn(
-            "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad "
+            "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its "
+            ".grad "
             "attribute won't be populated during autograd.backward(). If you indeed want the .grad "
             "field to be populated for a non-leaf Tensor, use .retain_grad() on the non-leaf "
             "Tensor. If you access the non-leaf Tensor by mistake, make sure you access the leaf "
@@ -97,8 +99,10 @@ def set_grad(self: Tensor, value: Any) -> None:
             raise RuntimeError("can't assign Variable as its own grad")
         if tuple(value.shape) != tuple(self.shape):
             raise RuntimeError(
-                f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of size "
-                f"'{list(self.shape)}'. Please ensure that the gradient and the tensor are the same "
+                f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of "
+                "size "
+                f"'{list(self.shape)}'. Please ensure that the gradient and the tensor are the "
+                "same "
                 "size"
             )
         if value.dtype is not self.dtype:
@@ -208,7 +212,8 @@ def detach_(self: Tensor) -> Tensor:
         raise RuntimeError(
             "Can't detach views in-place. Use detach() instead. If you are using "
             "DistributedDataParallel (DDP) for training, and gradient_as_bucket_view is set as "
-            "True, gradients are views of DDP buckets, and hence detach_() cannot be called on these "
+            "True, gradients are views of DDP buckets, and hence detach_() cannot be called on "
+            "these "
             "gradients. To fix this error, please refer to the Optimizer.zero_grad() function in "
             "torch/optim/optimizer.py as a solution."
         )

@@ -1,4 +1,4 @@
-"""torch.backends.cudnn: flags that programs set. cuDNN itself is not used, so they change nothing."""
+"""torch.backends.cudnn: flags that programs set. cuDNN is not used, so they change nothing."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def on(index: int) -> Iterator[Any]:
         xp.cuda.runtime.setDevice(before)
 
 
-# --- transfers -------------------------------------------------------------------------------------
+# --- transfers -----------------------------------------------------------------------------------
 
 
 def from_host(array: Any, dev: Any) -> Any:
@@ -150,7 +150,7 @@ def from_dlpack(source: Any) -> tuple[Any, str, int | None]:
         return xp.from_dlpack(source), "cuda", int(index)
 
 
-# --- kernels ---------------------------------------------------------------------------------------
+# --- kernels -------------------------------------------------------------------------------------
 
 
 def kernel_for(prim: Any, dev: Any) -> Any:
@@ -169,7 +169,7 @@ def rebound(function: Any) -> Any:
     return rebinder_of(array_module()).value(function)
 
 
-# --- random streams --------------------------------------------------------------------------------
+# --- random streams ------------------------------------------------------------------------------
 
 
 def new_generator(dev: Any) -> Any:

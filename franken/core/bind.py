@@ -15,7 +15,7 @@ import numpy as np
 
 from franken.core import node as _node
 from franken.core import primitive as _primitive
-from franken.core import state
+from franken.core import seam, state
 from franken.core.device import CPU, DeviceMismatch
 from franken.core.node import record
 from franken.core.primitive import Primitive
@@ -57,7 +57,31 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Execute `prim` on tensors (or Python numbers, where the op takes them)."""
     if state.SPECIAL:
         return _bind_special(prim, args, params)
+    if not params and len(args) == 2 and prim.simple:
+        x, y = args
+        if type(x) is Tensor and type(y) is Tensor:
+            a, b = x._a, y._a
+            if a.dtype is F32 and b.dtype is F32 and x.device is CPU and y.device is CPU:
+                return _bind_pair(prim, args, a, b)
     return eager(prim, args, params, True)
+
+
+def _bind_pair(prim: Primitive, args: tuple[Any, ...], a: Any, b: Any) -> Any:
+    """eager() for the commonest case: two float32 tensors on the CPU, no parameters."""
+    try:
+        r = quiet(prim.wide, a, b)
+    except (RuntimeError, ValueError, TypeError, IndexError, OverflowError):
+        return eager(prim, args, NO_PARAMS, True)  # which says what is wrong
+    t: Any = _new(Tensor)
+    t._a = r if type(r) is _ndarray else _asarray(r)
+    t.device = CPU
+    t._node = t._ver = t._base = None
+    x, y = args
+    if prim.differentiable and (
+        x._node is not None or y._node is not None or x._base is not None or y._base is not None
+    ):
+        record(prim, args, NO_PARAMS, t)
+    return t
 
 
 def eager(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: bool) -> Any:
@@ -150,23 +174,40 @@ def shares(a: Any, v: Any) -> bool:
 def _bind_special(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     st = STATE
     if st.traces:
-        top = 0
+        top: Any = None
         for a in args:
-            if isinstance(a, Tensor) and a.level > top:
-                top = a.level
-        if top:
-            for trace in reversed(st.traces):
-                if trace.level == top or (trace.level > top and trace.takes(prim)):
-                    return _made(prim, trace.process(prim, args, params))
-            _refuse_escaped(prim)
-        for trace in reversed(st.traces):
-            if trace.takes(prim):
-                return _made(prim, trace.process(prim, args, params))
+            if isinstance(a, Tensor) and a.level:
+                if a.trace not in st.traces:
+                    _refuse_escaped(prim)
+                if top is None or a.level > top.level:
+                    top = a.trace
+        if prim.level == "random":
+            return _random(prim, args, params, top)
+        if top is not None:
+            return _made(prim, top.process(prim, args, params))
     if st.recorder is None:
         out = eager(prim, args, params, st.grad)
     else:  # executes the primitive itself, since it must see random state before
         out = st.recorder(prim, args, params, st.grad)
     return _made(prim, out) if st.traces or st.inference else out
+
+
+def _random(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], top: Any) -> Any:
+    """A random op goes through every trace that takes it, also without a traced input; a trace
+    that is at work on it already must not be asked again."""
+    st = STATE
+    for trace in reversed(st.traces):
+        if trace is top or (trace.level < st.below and trace.takes(prim)):
+            break
+    else:
+        if st.recorder is not None:
+            return _made(prim, st.recorder(prim, args, params, st.grad))
+        return _made(prim, eager(prim, args, params, st.grad))
+    before, st.below = st.below, trace.level
+    try:
+        return _made(prim, trace.process(prim, args, params))
+    finally:
+        st.below = before
 
 
 def _made(prim: Primitive, out: Any) -> Any:
@@ -200,7 +241,7 @@ def _one_device(prim: Primitive, args: tuple[Any, ...]) -> tuple[Any, ...]:
     for a in args:
         if isinstance(a, Tensor) and a.device is not dev:
             if a.device is CPU and a._a.ndim == 0:
-                a = a.to(dev)  # type: ignore[attr-defined]
+                a = a.to(dev)
             else:
                 raise DeviceMismatch(prim.name, dev, a.device)
         moved.append(a)
@@ -216,7 +257,7 @@ def explain(prim: Primitive, args: Any, params: Any, error: Exception) -> None:
         raise RuntimeError(f"{prim.name}: {error}") from error
 
 
-# --- fast lanes ------------------------------------------------------------------------------------
+# --- fast lanes ----------------------------------------------------------------------------------
 # One closure an op. They serve the plain case (float32 or float64 Tensors or Parameters of equal
 # dtype on the CPU, no mode active) and hand everything else to `general`.
 
@@ -293,8 +334,6 @@ def split(kernel: Any, *arrays: Any) -> Any:
         a.__class__ is not _ndarray or a.shape == first.shape or a.ndim == 0 for a in arrays
     ):
         return quiet(kernel, *arrays)
-    from franken.backends.numpy.parallel import elementwise
-
     def part(*parts: Any, out: Any = None) -> Any:
         with np.errstate(all="ignore"):  # worker threads have Contexts of their own
             return kernel(*parts, out=out)
@@ -302,7 +341,7 @@ def split(kernel: Any, *arrays: Any) -> Any:
     ready = [a if a.__class__ is _ndarray else _asarray(a, first.dtype) for a in arrays]
     corner = (slice(0, 1),) * first.ndim
     dtype = part(*[a[corner] if a.ndim else a for a in ready]).dtype
-    return elementwise(part, *ready, out=np.empty_like(first, dtype=dtype))
+    return seam.elementwise(part, *ready, out=np.empty_like(first, dtype=dtype))
 
 
 _primitive.bind = bind

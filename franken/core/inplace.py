@@ -35,7 +35,9 @@ OVERLAPPING: set[Primitive] = set()
 single_link: Any = None
 
 
-def _write_region(x: Any, src: Any, *, prim: Primitive, params: dict[str, Any], index: int) -> Any:
+def _write_region(
+    x: Any, src: Any, *, prim: Primitive, params: dict[str, Any], index: int
+) -> Any:
     writer = WRITERS.get(prim)
     if writer is not None:
         return writer(x, src, params)
@@ -65,7 +67,7 @@ def step(t: Any, link: tuple[Primitive, dict[str, Any], int]) -> Any:
     return out if index < 0 else out[index]
 
 
-# --- permission ------------------------------------------------------------------------------------
+# --- permission ----------------------------------------------------------------------------------
 
 
 def check(x: Tensor, name: str = "") -> None:
@@ -94,10 +96,13 @@ def _check_creation(x: Tensor, base: Tensor, tracked: bool = False) -> None:
     if meta.startswith("custom"):
         _, number, name = meta.split(" ")
         raise RuntimeError(
-            f"Output {number} of {name} is a view and is being modified inplace. This view was created "
-            "inside a custom Function (or because an input was returned as-is) and the autograd logic "
+            f"Output {number} of {name} is a view and is being modified inplace. This view was "
+            "created "
+            "inside a custom Function (or because an input was returned as-is) and the autograd "
+            "logic "
             "to handle view+inplace would override the custom backward associated with the custom "
-            "Function, leading to incorrect gradients. This behavior is forbidden. You can fix this by "
+            "Function, leading to incorrect gradients. This behavior is forbidden. You can fix "
+            "this by "
             "cloning the output of the custom Function."
         )
     if meta == "multi" and (tracked or edge_of(x) is not None):
@@ -108,7 +113,8 @@ def _check_creation(x: Tensor, base: Tensor, tracked: bool = False) -> None:
                 f"enabled. {_SEVERAL}"
             )
         raise RuntimeError(
-            f"Output {max(index, 0)} of {_node._torch_name(prim.name).removesuffix('Backward0')} is a "
+            f"Output {max(index, 0)} of {_node._torch_name(prim.name).removesuffix('Backward0')} "
+            "is a "
             f"view and is being modified inplace. {_SEVERAL}"
         )
     if meta == "no_grad" and (tracked or base._node is not None):
@@ -122,7 +128,8 @@ def _check_creation(x: Tensor, base: Tensor, tracked: bool = False) -> None:
 
 
 _SEVERAL = (
-    "This view is the output of a function that returns multiple views. Such functions do not allow "
+    "This view is the output of a function that returns multiple views. Such functions do not "
+    "allow "
     "the output views to be modified inplace. You should replace the inplace operation by an "
     "out-of-place one."
 )
@@ -147,7 +154,7 @@ def _refuse_inference() -> None:
     )
 
 
-# --- commit ----------------------------------------------------------------------------------------
+# --- commit --------------------------------------------------------------------------------------
 
 
 def commit(x: Tensor, result: Tensor) -> Tensor:
@@ -175,7 +182,7 @@ def commit(x: Tensor, result: Tensor) -> Tensor:
 
 def writeable(a: Any) -> bool:
     """Whether an array's memory may be written; GPU arrays have no such flag."""
-    return getattr(a.flags, "writeable", True)
+    return bool(getattr(a.flags, "writeable", True))
 
 
 def _self_overlap(a: Any) -> bool:
@@ -287,7 +294,7 @@ def _refresh_view(v: Tensor) -> Any:
 _node.refresh_view = _refresh_view
 
 
-# --- traced tensors --------------------------------------------------------------------------------
+# --- traced tensors ------------------------------------------------------------------------------
 
 
 def _commit_traced(x: Any, result: Any) -> Any:
@@ -324,7 +331,8 @@ def _promote(x: Any, like: Any) -> None:
     born = root.__dict__.get("born")
     if born not in STATE.traces or born.level < like.level:
         raise RuntimeError(
-            "During a transform (vmap, grad, vjp, jvp, ...) the function provided attempted to call "
+            "During a transform (vmap, grad, vjp, jvp, ...) the function provided attempted to "
+            "call "
             "an in-place operation that would mutate a captured Tensor with a value of that "
             "transform. This is not supported; please rewrite the function being transformed to "
             "explicitly accept the mutated Tensor as an input, or use the out-of-place form."

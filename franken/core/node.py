@@ -310,7 +310,8 @@ def _packed(pack: Any, unpack: Any, t: Tensor) -> Packed:
         set_grad(before)
     if t._ver is not None and t._ver[0]:
         raise RuntimeError(
-            "A saved tensor pack hook is modifying its input in place. Tensors provided as input to "
+            "A saved tensor pack hook is modifying its input in place. Tensors provided as input "
+            "to "
             "pack hook cannot be modified by in-place operations as this can lead to unexpected "
             "side-effects. Please open an issue if you need to perform in-place operations on the "
             "input to a pack hook."
@@ -350,6 +351,7 @@ def attach(node: Node, prim: Primitive, outs: Any) -> None:
 
 
 __all__ = [
-    "Leaf", "Node", "OutEdge", "Packed", "SavedAll", "attach", "edge_of", "make_node", "meta_of", "next_seq",
+    "Leaf", "Node", "OutEdge", "Packed", "SavedAll", "attach", "edge_of", "make_node", "meta_of",
+    "next_seq",
     "record", "split_edge", "version_of",
 ]  # fmt: skip

@@ -32,7 +32,10 @@ class Op:
 
     def __init__(self, name: str, fn: Any, at: str) -> None:
         self.name, self.fn, self.at = name, fn, at
-        self.function = self.method = self.inplace = self.prim = None
+        self.function: Any = None
+        self.method: Any = None
+        self.inplace: Any = None
+        self.prim: Any = None
         self.samples: Samples | None = None
         self.schema_text: str | None = None
         self.aliases: tuple[str, ...] = ()

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
 
 from franken.core.rng_math import box_muller_f32, cast
 
-Words = NDArray[np.uint32]
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
+
+    Words = NDArray[np.uint32]
+
+
 
 _MULTIPLIERS = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
 _WEYL = (0x9E3779B9, 0xBB67AE85)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from franken.core import seam
 from franken.core.device import CPU
 from franken.core.errors import MissingKernel
 
@@ -93,7 +94,7 @@ class Primitive:
     __slots__ = (
         "batch", "cpu", "differentiable", "expr", "holomorphic", "inputs", "jvps", "kernels",
         "level", "name", "nondiff", "outputs", "plans", "shape", "variadic", "view", "vjp_joint",
-        "vjps",
+        "vjps", "wide", "simple",
     )  # fmt: skip
 
     def __init__(
@@ -116,6 +117,9 @@ class Primitive:
         self.outputs, self.variadic, self.view, self.nondiff = outputs, variadic, view, nondiff
         self.batch, self.level, self.expr = batch, level, expr
         self.kernels: dict[str, Any] = {}
+        # The kernel for float32 and wider, without the detour of half precisions.
+        self.wide = getattr(kernel, "wide", kernel)
+        self.simple = outputs == 1 and not view and level != "random"
         self.vjps: list[Any] = [None] * len(inputs)
         self.vjp_joint: Rule | None = None
         self.jvps: Any = None
@@ -138,7 +142,7 @@ class Primitive:
             return lambda f: self.kernel(device, f)
         self.kernels[device] = fn
         if device == "cpu":
-            self.cpu = fn
+            self.cpu, self.wide = fn, getattr(fn, "wide", fn)
         return fn
 
     def vjp(self, *names: str) -> Callable[[Any], Any]:
@@ -203,9 +207,7 @@ class Primitive:
             return self.cpu
         found = self.kernels.get(dev.type)
         if found is None:
-            from franken.backends import registry
-
-            found = registry.kernel_for(self, dev)
+            found = seam.kernel_for(self, dev)
             if found is None:
                 raise MissingKernel(self.name, str(dev))
             self.kernels[dev.type] = found

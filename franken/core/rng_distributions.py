@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
 
 from franken.core.rng import Generator
 from franken.core.rng_math import (
@@ -30,7 +29,12 @@ from franken.core.rng_math import (
     narrowed,
 )
 
-Array = NDArray[Any]
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
+
+    Array = NDArray[Any]
+
+
 Shape = Sequence[int]
 
 # dtype -> (name in "not implemented for", C++ name in range errors, digits of its uniform integers)

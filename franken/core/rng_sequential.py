@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from franken.core.rng import Generator, Speculation
 from franken.core.rng_distributions import exponential, require, torch_name
 from franken.core.rng_math import HALVES, cast
 
-Array = NDArray[Any]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+
 _ALL = ("float16", "bfloat16", "float32", "float64")
 _WIDE = ("float32", "float64")
 

@@ -44,6 +44,7 @@ class State(threading.local):
         self.autocast: Any = None
         self.device: list[Any] = []
         self.runs: list[Any] = []
+        self.below = 1 << 30  # level of the trace that is at work on a random op
 
 
 STATE = State()

@@ -55,6 +55,8 @@ class Tracer(Tensor):
     __slots__ = ()
     trace: Any
     level: int
+    # why the value cannot be read as a number (True: the reader's own words), or False
+    hides_value: Any = False
 
     def __new__(cls, value: Any, trace: Any) -> Any:
         t = _new(cls)

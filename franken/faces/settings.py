@@ -42,7 +42,7 @@ def set_num_threads(int: Any) -> None:
     parallel.set_num_threads(int)
 
 
-_int, _bool = type(0), type(True)
+_int, _bool = int, bool
 
 
 @op(method=False)
@@ -99,7 +99,9 @@ def set_deterministic_debug_mode(debug_mode: Any) -> None:
             )
         debug_mode = _DEBUG_MODES.index(debug_mode)
     if debug_mode not in (0, 1, 2):
-        raise RuntimeError(f"invalid value of debug_mode, expected 0, 1, or 2, but got {debug_mode}")
+        raise RuntimeError(
+            f"invalid value of debug_mode, expected 0, 1, or 2, but got {debug_mode}"
+        )
     use_deterministic_algorithms(debug_mode > 0, warn_only=debug_mode == 1)
 
 
@@ -161,7 +163,9 @@ def set_default_tensor_type(t: Any) -> None:
     try:
         d, dev = parse_type(name)
     except ValueError:
-        raise AttributeError(f"module 'torch' has no attribute {name.rpartition('.')[2]!r}") from None
+        raise AttributeError(
+            f"module 'torch' has no attribute {name.rpartition('.')[2]!r}"
+        ) from None
     dtypes.set_default_dtype(d)
     devices.set_default(dev)
 

@@ -13,6 +13,7 @@ from franken.core import dtypes as dt
 from franken.core.op import namespace, op
 from franken.core.tensor import Tensor
 from franken.ops.attention import scaled_dot_product_attention
+from franken.ops.conv import split
 from franken.ops.join import cat
 from franken.ops.pad import pad_
 from franken.ops.product import linear
@@ -27,7 +28,8 @@ def _require(holds: bool, message: str) -> None:
 def _is_batched(q: Tensor, k: Tensor, v: Tensor, padding: Any, mask: Any, heads: int) -> bool:
     if q.ndim not in (2, 3):
         raise AssertionError(
-            f"query should be unbatched 2D or batched 3D tensor but received {q.ndim}-D query tensor"
+            f"query should be unbatched 2D or batched 3D tensor but received {q.ndim}-D query "
+            "tensor"
         )
     batched = q.ndim == 3
     kind = "batched (3-D)" if batched else "unbatched (2-D)"
@@ -164,38 +166,23 @@ def multi_head_attention_forward(
     heads = num_heads
     batched = _is_batched(query, key, value, key_padding_mask, attn_mask, heads)
     if not batched:
-        same_kv, same = key is value, query is key
-        query = query.unsqueeze(1)
-        key = query if same else key.unsqueeze(1)
-        value = key if same_kv else value.unsqueeze(1)
+        query, key, value = _with_batch(query, key, value)
         key_padding_mask = None if key_padding_mask is None else key_padding_mask.unsqueeze(0)
     length, batch, e = query.shape
     padding = _additive(key_padding_mask, "key_padding_mask", query.dtype)
-    if is_causal and attn_mask is None:
-        raise RuntimeError(
-            "Need attn_mask if specifying the is_causal hint. You may use the Transformer module "
-            "method `generate_square_subsequent_mask` to create this mask."
-        )
-    if is_causal and padding is None and not need_weights:
-        mask = None
-    else:
+    causal = _is_causal(is_causal, attn_mask, padding)
+    mask = None
+    if not causal or need_weights:
         mask = _additive(attn_mask, "attn_mask", query.dtype)
-        is_causal = is_causal and padding is None
     _check_sizes(query, key, value, embed_dim_to_check, heads, use_separate_proj_weight)
     ws = (q_proj_weight, k_proj_weight, v_proj_weight)
     q, k, v = _project(
         query, key, value, in_proj_weight, in_proj_bias, use_separate_proj_weight, ws
     )
     mask = _check_mask(mask, length, key.shape[0], batch * heads)
-    if bias_k is not None and bias_v is not None:
-        _require(static_k is None, "bias cannot be added to static key.")
-        _require(static_v is None, "bias cannot be added to static value.")
-        k = cat([k, bias_k.expand(1, batch, bias_k.shape[-1])])
-        v = cat([v, bias_v.expand(1, batch, bias_v.shape[-1])])
+    if _has_bias(bias_k, bias_v, static_k, static_v):
+        k, v = (cat([t, b.expand(1, batch, e)]) for t, b in ((k, bias_k), (v, bias_v)))
         mask, padding = _one_more(mask), _one_more(padding)
-    else:
-        _require(bias_k is None, "bias_k is set but bias_v is None")
-        _require(bias_v is None, "bias_v is set but bias_k is None")
     depth, rows = e // heads, batch * heads
     q = _heads(q, heads)
     k = _heads(k, heads) if static_k is None else _static(static_k, "static_k", rows, depth)
@@ -205,24 +192,56 @@ def multi_head_attention_forward(
         mask, padding = _one_more(mask), _one_more(padding)
     mask = _merge(mask, padding, batch, heads, k.shape[1])
     dropout_p = dropout_p if training else 0.0
-    p = None
     if need_weights:
         out, p = _weighted(q, k, v, mask, dropout_p)
         p = p.reshape(batch, heads, length, k.shape[1])
         p = p.mean(1) if average_attn_weights else p
         p = p if batched else p.squeeze(0)
     else:
-        if mask is not None:
-            mask = (
-                mask.unsqueeze(0)
-                if mask.shape[0] == 1
-                else mask.reshape(batch, heads, -1, k.shape[1])
-            )
-        q, k, v = (t.reshape(batch, heads, t.shape[1], depth) for t in (q, k, v))
-        out = scaled_dot_product_attention(q, k, v, mask, dropout_p, is_causal and mask is None)
-        out = out.reshape(rows, length, depth)
+        out, p = _fused(q, k, v, mask, dropout_p, causal, batch), None
     out = linear(out.transpose(0, 1).reshape(length, batch, e), out_proj_weight, out_proj_bias)
     return (out if batched else out.squeeze(1)), p
+
+
+def _with_batch(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The three with a batch dimension; those that are one tensor stay one."""
+    query = q.unsqueeze(1)
+    key = query if k is q else k.unsqueeze(1)
+    return query, key, (key if v is k else v.unsqueeze(1))
+
+
+def _is_causal(hint: bool, mask: Any, padding: Any) -> bool:
+    if hint and mask is None:
+        raise RuntimeError(
+            "Need attn_mask if specifying the is_causal hint. You may use the Transformer module "
+            "method `generate_square_subsequent_mask` to create this mask."
+        )
+    return hint and padding is None
+
+
+def _has_bias(bias_k: Any, bias_v: Any, static_k: Any, static_v: Any) -> bool:
+    if bias_k is None or bias_v is None:
+        _require(bias_k is None, "bias_k is set but bias_v is None")
+        _require(bias_v is None, "bias_v is set but bias_k is None")
+        return False
+    _require(static_k is None, "bias cannot be added to static key.")
+    _require(static_v is None, "bias cannot be added to static value.")
+    return True
+
+
+def _fused(
+    q: Tensor, k: Tensor, v: Tensor, mask: Any, dropout_p: float, causal: bool, batch: int
+) -> Tensor:
+    """Attention of (batch * heads, length, depth) that makes no weights."""
+    if mask is not None:
+        mask = (
+            mask.unsqueeze(0)
+            if mask.shape[0] == 1
+            else split(mask, 0, batch, mask.shape[0] // batch)
+        )
+    parts = [split(t, 0, batch, t.shape[0] // batch) for t in (q, k, v)]
+    out = scaled_dot_product_attention(*parts, mask, dropout_p, causal and mask is None)
+    return out.reshape(tuple(q.shape))
 
 
 def _check_sizes(

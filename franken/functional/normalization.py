@@ -231,8 +231,8 @@ def local_response_norm(
     """x / (k + alpha * mean of the squares of `size` neighbouring channels) ** beta."""
     if input.ndim < 3:
         raise ValueError(
-            f"Expected 3D or higher dimensionality                          input (got {input.ndim} "
-            "dimensions)"
+            "Expected 3D or higher dimensionality                          input (got "
+            f"{input.ndim} dimensions)"
         )
     if 0 in input.shape:
         return input

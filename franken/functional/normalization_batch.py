@@ -86,8 +86,11 @@ def batch_norm(
         shape = tuple(input.shape)
         if shape[0] * math.prod(shape[2:]) == 1:
             raise ValueError(
-                f"Expected more than 1 value per channel when training, got input size {input.shape}"
+                "Expected more than 1 value per channel when training, got input size "
+                f"{input.shape}"
             )
+    if training and eps <= 0.0:
+        raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
     return _batch(input, weight, bias, running_mean, running_var, training, momentum, eps)[0]
 
 

@@ -76,11 +76,10 @@ def _check_input(x: Tensor, n: int, channels_first: int) -> None:
     if 0 not in shape[channels_first:]:
         return
     if n == 3:
-        at = shape[channels_first:].index(0)
         raise RuntimeError(
             "max_pool3d_with_indices_out_cpu_template(): Expected input's non-batch dimensions to "
             f"have positive length, but input has a shape of {list(shape)} and non-batch dimension "
-            f"{at} has length zero!"
+            "0 has length zero!"
         )
     raise RuntimeError(
         "Expected 3D or 4D (batch mode) tensor with optional 0 dim batch size for input, but got:"
@@ -132,9 +131,10 @@ def _pool_max(
         raise RuntimeError(f"non-empty {n + 1}D or {n + 2}D (batch mode) tensor expected for input")
     kinds = (dt.BOOL, dt.COMPLEX) if n > 1 else (dt.BOOL, dt.COMPLEX, dt.INTEGER)
     x, single = batched(x, n)
-    pool_output_shape(x.shape[2:], kernel, steps, pads, spread, ceil_mode, channels=x.shape[1])
-    if n > 1:
+    if n > 1 and 0 in x.shape[1:]:  # torch looks at the window first, then at what is empty
+        pool_output_shape((1 << 40,) * n, kernel, steps, pads, spread, ceil_mode)
         _check_input(x if not single else unbatched(x), n, 0 if single else 1)
+    pool_output_shape(x.shape[2:], kernel, steps, pads, spread, ceil_mode, channels=x.shape[1])
     refuse(name if n > 1 else "max_pool1d_impl", x, *kinds)
     y, index = max_pool(
         x, kernel=kernel, stride=steps, padding=pads, dilation=spread, ceil_mode=bool(ceil_mode)

@@ -176,8 +176,8 @@ def _fractional(
                 f"{name} requires output_ratio to either be a single Int or tuple of Ints."
             )
         output_size = [int(m * output_ratio[i]) for i, m in enumerate(spatial)]
-    kernel, size = (_fractional_ints(name, w, v, n)
-                    for w, v in (("kernel_size", kernel_size), ("output_size", output_size)))  # fmt: skip
+    kernel = _fractional_ints(name, "kernel_size", kernel_size, n)
+    size = _fractional_ints(name, "output_size", output_size, n)
     if samples is None:
         lead = (1, x.shape[0]) if x.ndim == n + 1 else tuple(x.shape[:2])
         samples = namespace("torch")["rand"](*lead, n, dtype=x.dtype, device=x.device)

@@ -17,7 +17,7 @@ def _linear(x: Any, w: Any, b: Any) -> Any:
     return namespace("nn.functional")["linear"](x, w, b)
 
 
-# --- one step: (input part of the gates, state, hidden weights) -> state; state[0] is the output ---
+# --- one step: (input part of the gates, state, hidden weights) -> state; state[0] is the output ---  # noqa: E501
 
 
 def _tanh_step(gates: Any, state: Any, w: Any, b: Any, proj: Any) -> Any:
@@ -46,7 +46,7 @@ def _gru_step(gates: Any, state: Any, w: Any, b: Any, proj: Any) -> Any:
     return (new + update * (h - new),)
 
 
-# --- layers ----------------------------------------------------------------------------------------
+# --- layers ----------------------------------------------------------------------------------------  # noqa: E501
 
 
 def _forwards(step: Any, gates: list[Any], state: Any, w: Any, b: Any, proj: Any) -> Any:
@@ -138,7 +138,7 @@ _sequence("rnn_tanh", _tanh_step, False)
 _sequence("rnn_relu", _relu_step, False)
 
 
-# --- cells -----------------------------------------------------------------------------------------
+# --- cells -----------------------------------------------------------------------------------------  # noqa: E501
 
 
 @op(method=False)

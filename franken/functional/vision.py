@@ -24,8 +24,8 @@ def _check_options(
 ) -> None:  # fmt: skip
     if mode in ("nearest", "area", "nearest-exact") and align_corners is not None:
         raise ValueError(
-            "align_corners option can only be set with the interpolating modes: linear | bilinear | "
-            "bicubic | trilinear"
+            "align_corners option can only be set with the interpolating modes: linear | "
+            "bilinear | bicubic | trilinear"
         )
     if size is not None and scale_factor is not None:
         raise ValueError("only one of size or scale_factor should be defined")
@@ -47,9 +47,9 @@ def _check_mode(x: Tensor, mode: str) -> None:
     known = mode in ("nearest", "nearest-exact", "area") or mode in _KERNELS
     if not known or not 3 <= x.ndim <= 5 or (mode == "bicubic" and x.ndim != 4):
         raise NotImplementedError(
-            f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {x.ndim}D) for the modes: "
-            "nearest | linear | bilinear | bicubic | trilinear | lanczos | area | nearest-exact "
-            f"(got {mode})"
+            f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {x.ndim}D) for the "
+            "modes: nearest | linear | bilinear | bicubic | trilinear | lanczos | area | "
+            f"nearest-exact (got {mode})"
         )
 
 
@@ -79,7 +79,8 @@ def _check_sizes(x: Tensor, size: tuple[int, ...], mode: str) -> None:
             ", ".join(f"{c}: {n}" for c, n in zip(names, s, strict=True)) for s in (spatial, size)
         )
         raise RuntimeError(
-            f"Input and output sizes should be greater than 0, but got input ({given}) output ({made})"
+            f"Input and output sizes should be greater than 0, but got input ({given}) output "
+            f"({made})"
         )
     if x.shape[1] == 0 and mode != "area":
         raise RuntimeError(
@@ -303,8 +304,8 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     *lead, c, h, w = input.shape
     if c % (r * r):
         raise RuntimeError(
-            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of "
-            f"upscale_factor, but input.size(-3)={c} is not divisible by {r * r}"
+            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square "
+            f"of upscale_factor, but input.size(-3)={c} is not divisible by {r * r}"
         )
     c, k = c // (r * r), len(lead)
     x = input.reshape(*lead, c, r, r, h, w)

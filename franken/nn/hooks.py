@@ -56,13 +56,17 @@ def register_module_full_backward_pre_hook(hook: Any) -> RemovableHandle:
 
 def register_module_full_backward_hook(hook: Any) -> RemovableHandle:
     """Call hook(module, grad_input, grad_output) after every module's backward."""
-    GLOBAL_IS_FULL[0] = choose_kind(GLOBAL_IS_FULL[0], True, "as global Module hooks", "a single of them")  # noqa: E501
+    GLOBAL_IS_FULL[0] = choose_kind(
+        GLOBAL_IS_FULL[0], True, "as global Module hooks", "a single of them"
+    )  # noqa: E501
     return add(GLOBAL_BACKWARD, hook)
 
 
 def register_module_backward_hook(hook: Any) -> RemovableHandle:
     """Call hook on the last node of every module (old form)."""
-    GLOBAL_IS_FULL[0] = choose_kind(GLOBAL_IS_FULL[0], False, "as global Module hooks", "a single of them")  # noqa: E501
+    GLOBAL_IS_FULL[0] = choose_kind(
+        GLOBAL_IS_FULL[0], False, "as global Module hooks", "a single of them"
+    )  # noqa: E501
     return add(GLOBAL_BACKWARD, hook)
 
 
@@ -100,7 +104,7 @@ def choose_kind(known: Any, full: bool, where: str, which: str = "only one of th
     return full
 
 
-# --- a call ----------------------------------------------------------------------------------------
+# --- a call ----------------------------------------------------------------------------------------  # noqa: E501
 
 
 def run(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -183,7 +187,7 @@ class _Call:
 def _old_backward_hooks(module: Any, result: Any) -> None:
     """Hooks of the old form sit on the node that made the result."""
     old = [*(GLOBAL_BACKWARD.values() if GLOBAL_IS_FULL[0] is False else ()),
-           *(module._backward_hooks.values() if module._is_full_backward_hook is False else ())]  # fmt: skip
+           *(module._backward_hooks.values() if module._is_full_backward_hook is False else ())]  # fmt: skip  # noqa: E501
     if not old:
         return
     while not hasattr(result, "grad_fn"):

@@ -30,7 +30,9 @@ class Buffer(Tensor, metaclass=_BufferType):
     """
 
     def __new__(cls, data: Any = None, *, persistent: bool = True) -> Any:
-        made = franken.empty(0) if data is None else data.detach().requires_grad_(data.requires_grad)
+        made = (
+            franken.empty(0) if data is None else data.detach().requires_grad_(data.requires_grad)
+        )
         made.persistent = persistent
         made._is_buffer = True
         return made

@@ -139,6 +139,7 @@ def attention_backward(
     work, kind = _Work(q, k, v, mask, causal), _wide(q)
     qs, ks, vs = work.flat(q, kind, scale), work.flat(k, kind), work.flat(v, kind)
     gs, os = work.flat(g, kind), work.flat(out, kind)
+    exact = kind == q.dtype
     logs = sums.reshape(work.items, work.length, 1)
     gq, gk, gv = np.empty_like(qs), np.zeros_like(ks), np.zeros_like(vs)
 
@@ -152,7 +153,11 @@ def attention_backward(
             np.exp(p, out=p)
             gv[items, :keys] += np.matmul(p.swapaxes(1, 2), part)
             ds = np.matmul(part, values[:, :, :keys])
-            ds -= np.einsum("nlv,nlv->nl", part, os[items, rows])[..., None]
+            if exact:
+                total = np.einsum("nlv,nlv->nl", part, os[items, rows])
+            else:  # the output was rounded to half precision: sum what it was made of
+                total = np.einsum("nlk,nlk->nl", p, ds)
+            ds -= total[..., None]
             ds *= p
             np.matmul(ds, ks[items, :keys], out=gq[items, rows])
             gk[items, :keys] += np.matmul(ds.swapaxes(1, 2), query)

@@ -70,5 +70,5 @@ def cast(x: Tensor, to: dtype) -> Tensor:
     if x.dtype is to:
         return x
     if to.np is None:
-        raise TypeError(f'"copy_" not implemented for \'{to.scalar_name}\'')
+        raise TypeError(f"\"copy_\" not implemented for '{to.scalar_name}'")
     return convert(x, to=to)  # type: ignore[no-any-return]

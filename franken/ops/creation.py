@@ -17,7 +17,6 @@ from franken.core.bind import _wrap, mark_new
 from franken.core.device import CPU, resolve
 from franken.core.op import op, write_out
 from franken.core.primitive import Primitive
-from franken.core.shapes import check_permutation
 from franken.core.strides import contiguous_strides, memory_format_strides, preserved_strides
 from franken.core.tensor import Tensor
 from franken.ops.rules import batch_size, to_front
@@ -106,7 +105,7 @@ def written(name: str, out: Any, array: Any, dtype: Any = None) -> Tensor:
     return write_out(name, out, made)  # type: ignore[no-any-return]
 
 
-# --- by size ---------------------------------------------------------------------------------------
+# --- by size -------------------------------------------------------------------------------------
 
 
 def _factory(name: str, value: int, doc: str) -> Any:
@@ -122,7 +121,8 @@ def _factory(name: str, value: int, doc: str) -> Any:
             return written(name, out, array, d if dtype is not None else None)
         return finish(array, as_device(name, device), requires_grad)
 
-    create.__name__, create.__doc__ = name, doc
+    create.__name__ = create.__qualname__ = name
+    create.__doc__ = doc
     return op(method=False)(create)
 
 
@@ -181,7 +181,9 @@ def empty_strided(
             f"strides={list(strides)}"
         )
     d = as_dtype("empty_strided", dtype)
-    return finish(strided_array(shape, strides, d.np), as_device("empty_strided", device), requires_grad)
+    return finish(
+        strided_array(shape, strides, d.np), as_device("empty_strided", device), requires_grad
+    )
 
 
 @op(method=False)
@@ -199,11 +201,19 @@ def empty_permuted(
         )
     if len(set(order)) != len(order):
         raise RuntimeError("Duplicate dim not allowed")
-    order = check_permutation(order, len(shape))
+    for at, axis in enumerate(order):
+        if not 0 <= axis < len(shape):
+            raise RuntimeError(
+                f"Dimension out of range (expected to be between 0 and {len(shape) - 1}, but got "
+                f"{axis} at index {at}).  NB: negative dims not currently supported; file an issue "
+                "if you want it."
+            )
     packed = contiguous_strides(tuple(shape[d] for d in order))
     strides = tuple(packed[order.index(d)] for d in range(len(shape)))
     d = as_dtype("empty_permuted", dtype)
-    return finish(strided_array(shape, strides, d.np), as_device("empty_permuted", device), requires_grad)
+    return finish(
+        strided_array(shape, strides, d.np), as_device("empty_permuted", device), requires_grad
+    )
 
 
 @op(method=False)
@@ -238,7 +248,7 @@ def eye(
     return finish(array, as_device("eye", device), requires_grad)
 
 
-# --- like another tensor ---------------------------------------------------------------------------
+# --- like another tensor -------------------------------------------------------------------------
 
 
 def _filled_like_kernel(x: Any, *, shape: Any, value: Any, to: dt.dtype) -> Any:
@@ -283,7 +293,8 @@ def _like(name: str, value: int, doc: str) -> Any:
         return _make(name, input, None, value, dtype, layout, device, pin_memory, requires_grad,
                      memory_format)  # fmt: skip
 
-    create.__name__, create.__doc__ = name, doc
+    create.__name__ = create.__qualname__ = name
+    create.__doc__ = doc
     return op(method=False)(create)
 
 
@@ -311,7 +322,8 @@ def _new(name: str, value: int, doc: str) -> Any:
         shape = as_sizes(name, args, size)
         return _make(name, input, shape, value, dtype, layout, device, pin_memory, requires_grad)
 
-    create.__name__, create.__doc__ = name, doc
+    create.__name__ = create.__qualname__ = name
+    create.__doc__ = doc
     return op(at="", method=True)(create)
 
 

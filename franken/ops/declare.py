@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends import registry
+from franken.backends.numpy import parallel
 from franken.core import dtypes as dt
-from franken.core import inplace, state
+from franken.core import inplace, seam, state
 from franken.core.bind import (
     F32,
     F64,
@@ -42,6 +44,9 @@ from franken.core.shapes import broadcast_two
 from franken.core.tensor import Tensor
 from franken.ops.convert import cast
 from franken.ops.rules import pointwise
+
+seam.kernel_for, seam.current_cuda_index = registry.kernel_for, registry.current_cuda_index
+seam.elementwise = parallel.elementwise
 
 _HALF = frozenset((dt.float16.np, dt.bfloat16.np))
 _INT64 = range(-(1 << 63), 1 << 63)
@@ -172,7 +177,7 @@ def _halved(kernel: Any) -> Any:
         wide = [a.astype(F32) if type(a) is np.ndarray and a.dtype == low else a for a in arrays]
         return narrowed(kernel(*wide, **params), low)
 
-    halved.__wrapped__ = kernel  # type: ignore[attr-defined]
+    halved.__wrapped__ = halved.wide = kernel  # type: ignore[attr-defined]
     return halved
 
 

@@ -83,8 +83,8 @@ def unfold(
     shape = tuple(input.shape)
     if input.ndim < 3:
         raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-input.ndim}, {input.ndim - 1}], "
-            "but got 2)"
+            f"Dimension out of range (expected to be in range of [{-input.ndim}, "
+            f"{input.ndim - 1}], but got 2)"
         )
     if input.ndim > 4 or 0 in shape[input.ndim - 3 :]:
         raise RuntimeError(
@@ -140,9 +140,9 @@ def _check_fold(x: Tensor, size: tuple[int, int], p: dict[str, Any]) -> None:
     if high * wide != shape[-1] or min(high, wide) < 1:
         raise RuntimeError(
             f"Given output_size={size}, kernel_size={p['kernel']}, dilation={p['dilation']}, "
-            f"padding={p['padding']}, stride={p['stride']}, expected size of input's dimension 2 to "
-            f"match the calculated number of sliding blocks {high} * {wide} = {high * wide}, but "
-            f"got input.size(2)={shape[-1]}."
+            f"padding={p['padding']}, stride={p['stride']}, expected size of input's dimension 2 "
+            f"to match the calculated number of sliding blocks {high} * {wide} = {high * wide}, "
+            f"but got input.size(2)={shape[-1]}."
         )
     if x.dtype.kind == dt.INTEGER:
         raise NotImplementedError(f"\"col2im_out_cpu\" not implemented for '{x.dtype.scalar_name}'")

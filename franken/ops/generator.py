@@ -103,7 +103,8 @@ def core_of(name: str, generator: Any, dev: Any) -> Any:
             )
         if generator.device.type != dev.type:
             raise RuntimeError(
-                f"Expected a '{dev.type}' device type for generator but found '{generator.device.type}'"
+                f"Expected a '{dev.type}' device type for generator but found "
+                f"'{generator.device.type}'"
             )
         return generator.core
     if dev is CPU:

@@ -17,6 +17,7 @@ from franken.core.device import CPU
 from franken.core.errors import MissingKernel
 from franken.core.op import op, write_out
 from franken.core.primitive import Primitive
+from franken.core.shapes import broadcast_two
 from franken.core.strides import axes_by_stride
 from franken.core.tensor import Tensor
 from franken.ops.creation import element_strides, require_grad
@@ -43,11 +44,12 @@ _SAME_BATCHED = (
 )
 _DIFFERENT_INPLACE = (
     "vmap: Cannot ask for different inplace randomness on an unbatched tensor. This will appear "
-    "like same randomness. If this is necessary for your usage, please file an issue with functorch."
+    "like same randomness. If this is necessary for your usage, please file an issue with "
+    "functorch."
 )
 
 
-# --- primitives ------------------------------------------------------------------------------------
+# --- primitives ----------------------------------------------------------------------------------
 
 
 def _on_gpu(name: str) -> Any:
@@ -98,7 +100,9 @@ def _batched_draw(prim: Any, values: Any, dims: Any, params: Any) -> Any:
         if any(d is not None for d in dims):
             raise RuntimeError(_SAME_BATCHED)
         return bind(prim, tuple(values), own), None
-    rank = max(v.ndim - (d is not None) for v, d in zip(values, dims, strict=True) if isinstance(v, Tensor))
+    rank = max(
+        v.ndim - (d is not None) for v, d in zip(values, dims, strict=True) if isinstance(v, Tensor)
+    )
     spreads = []
     for v, d in zip(values, dims, strict=True):
         if isinstance(v, Tensor):
@@ -167,7 +171,8 @@ geometric_fill = _filler("geometric", rng_distributions.geometric)
 random_fill = _filler("random", rng_distributions.random_)
 random_range_fill = _filler("random_range", rng_distributions.randint)
 bernoulli_fill = _filler(
-    "bernoulli_scalar", lambda gen, shape, dtype, p: rng_distributions.bernoulli(gen, p, shape, dtype)
+    "bernoulli_scalar",
+    lambda gen, shape, dtype, p: rng_distributions.bernoulli(gen, p, shape, dtype),
 )
 
 
@@ -176,10 +181,7 @@ def _bernoulli_into_kernel(x: Any, p: Any, *, generator: Any) -> Any:
 
 
 def _bernoulli_kernel(p: Any, *, generator: Any) -> Any:
-    if p.flags.c_contiguous:
-        return rng_distributions.bernoulli(generator, p)
-    order = axes_by_stride(p.shape, element_strides(p))[::-1]
-    return rng_distributions.bernoulli(generator, p.transpose(order)).transpose(np.argsort(order))
+    return rng_distributions.bernoulli(generator, p)
 
 
 def _normal_pair_kernel(mean: Any, std: Any, *, generator: Any) -> Any:
@@ -189,13 +191,15 @@ def _normal_pair_kernel(mean: Any, std: Any, *, generator: Any) -> Any:
 bernoulli_into = _random("bernoulli_tensor", ("x", "p"), _bernoulli_into_kernel, _batched_fill)
 bernoulli_draw = _random("bernoulli", ("p",), _bernoulli_kernel, _batched_draw)
 normal_draw = _random("normal_pair", ("mean", "std"), _normal_pair_kernel, _batched_draw)
+normal_draw.shape = lambda mean, std, **_: broadcast_two(mean, std)
 poisson_draw = _random(
     "poisson", ("rate",), lambda rate, *, generator: rng_sequential.poisson(generator, rate),
     _batched_draw,
 )  # fmt: skip
 binomial_draw = _random(
     "binomial", ("count", "prob"),
-    lambda count, prob, *, generator: rng_sequential.binomial(generator, count, prob), _batched_draw,
+    lambda count, prob, *, generator: rng_sequential.binomial(generator, count, prob),
+    _batched_draw,
 )  # fmt: skip
 
 
@@ -219,11 +223,12 @@ multinomial_.not_differentiable()
 multinomial_.differentiable = False
 
 
-# --- by size ---------------------------------------------------------------------------------------
+# --- by size -------------------------------------------------------------------------------------
 
 
 def _created(
-    name: str, prim: Primitive, shape: tuple[int, ...], args: tuple[Any, ...], generator: Any, d: Any,
+    name: str, prim: Primitive, shape: tuple[int, ...], args: tuple[Any, ...], generator: Any,
+    d: Any,
     device: Any, requires_grad: bool, out: Any,
 ) -> Tensor:  # fmt: skip
     dev = out.device if out is not None else as_device(name, device)
@@ -239,14 +244,16 @@ def _created(
 def _by_size(name: str, prim: Primitive, doc: str) -> None:
     def create(
         *args: Any, size: Any = None, generator: Any = None, out: Any = None, dtype: Any = None,
-        layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
+        layout: Any = None, device: Any = None, requires_grad: bool = False,
+        pin_memory: bool = False,
     ) -> Tensor:  # fmt: skip
         shape = as_sizes(name, args, size)
         check_options(name, layout, requires_grad, pin_memory)
         d = as_dtype(name, dtype, None if out is None else out.dtype)
         return _created(name, prim, shape, (), generator, d, device, requires_grad, out)
 
-    create.__name__, create.__doc__ = name, doc
+    create.__name__ = create.__qualname__ = name
+    create.__doc__ = doc
     op(method=False)(create)
 
 
@@ -274,8 +281,8 @@ def _bounds(name: str, args: tuple[Any, ...], low: Any, high: Any, size: Any) ->
 def _mismatch(name: str, args: tuple[Any, ...]) -> TypeError:
     got = ", ".join(kind_name(a) for a in args)
     return TypeError(
-        f"{name}() received an invalid combination of arguments - got ({got}), but expected one of: "
-        "(int high, tuple of ints size, ...), (int low, int high, tuple of ints size, ...)"
+        f"{name}() received an invalid combination of arguments - got ({got}), but expected one "
+        "of: (int high, tuple of ints size, ...), (int low, int high, tuple of ints size, ...)"
     )
 
 
@@ -290,7 +297,9 @@ def randint(
     shape = as_sizes("randint", (size,))
     check_options("randint", layout, requires_grad, pin_memory)
     d = as_dtype("randint", dtype, dt.int64 if out is None else out.dtype)
-    return _created("randint", randint_, shape, (first, stop), generator, d, device, requires_grad, out)
+    return _created(
+        "randint", randint_, shape, (first, stop), generator, d, device, requires_grad, out
+    )
 
 
 @op(method=False)
@@ -305,7 +314,9 @@ def randperm(
         refuse_negative("randperm", (count,))
     d = as_dtype("randperm", dtype, dt.int64 if out is None else out.dtype)
     dev = out.device if out is not None else as_device("randperm", device)
-    made: Tensor = randperm_(n=count, to=d, generator=core_of("randperm", generator, dev), device=dev)
+    made: Tensor = randperm_(
+        n=count, to=d, generator=core_of("randperm", generator, dev), device=dev
+    )
     if out is not None:
         return write_out("randperm", out, made)  # type: ignore[no-any-return]
     if requires_grad:
@@ -313,7 +324,7 @@ def randperm(
     return made
 
 
-# --- like another tensor ---------------------------------------------------------------------------
+# --- like another tensor -------------------------------------------------------------------------
 
 
 def _like(
@@ -327,6 +338,8 @@ def _like(
     plain = x.level or memory_format is not None or dev is not CPU or x._a.flags.c_contiguous
     order = None if plain else axes_by_stride(shape, element_strides(x._a))[::-1]
     drawn = shape if order is None else tuple(shape[i] for i in order)
+    if order is not None and prim is randn_:
+        args = (0.0, 1.0, False)  # a tensor out of order takes the scalar sampler
     params = {"shape": drawn, "to": d, "args": args, "device": dev}
     made: Any = prim(generator=core_of(name, generator, dev), **params)
     if order is not None:
@@ -347,7 +360,8 @@ def _declare_like(name: str, prim: Primitive, doc: str) -> None:
         return _like(name, prim, input, (), generator, dtype, layout, device, requires_grad,
                      memory_format)  # fmt: skip
 
-    create.__name__, create.__doc__ = name, doc
+    create.__name__ = create.__qualname__ = name
+    create.__doc__ = doc
     op(method=False)(create)
 
 
@@ -367,7 +381,7 @@ def randint_like(
                  requires_grad, memory_format)  # fmt: skip
 
 
-# --- in place --------------------------------------------------------------------------------------
+# --- in place ------------------------------------------------------------------------------------
 
 
 def _fill(name: str, prim: Primitive, x: Tensor, args: tuple[Any, ...], generator: Any) -> Tensor:
@@ -377,7 +391,9 @@ def _fill(name: str, prim: Primitive, x: Tensor, args: tuple[Any, ...], generato
 
 
 @op(at="", method=True)
-def uniform_(input: Tensor, from_: Any = None, to: Any = 1.0, *, generator: Any = None, **kwargs: Any) -> Tensor:  # noqa: E501
+def uniform_(
+    input: Tensor, from_: Any = None, /, to: Any = 1.0, *, generator: Any = None, **kwargs: Any
+) -> Tensor:
     """Fill with uniform numbers of [from, to)."""
     low = kwargs.pop("from", 0.0 if from_ is None else from_)
     if kwargs:
@@ -399,13 +415,17 @@ def exponential_(input: Tensor, lambd: float = 1.0, *, generator: Any = None) ->
 
 
 @op(at="", method=True)
-def cauchy_(input: Tensor, median: float = 0.0, sigma: float = 1.0, *, generator: Any = None) -> Tensor:
+def cauchy_(
+    input: Tensor, median: float = 0.0, sigma: float = 1.0, *, generator: Any = None
+) -> Tensor:
     """Fill with Cauchy numbers."""
     return _fill("cauchy_", cauchy_fill, input, (float(median), float(sigma)), generator)
 
 
 @op(at="", method=True)
-def log_normal_(input: Tensor, mean: float = 1.0, std: float = 2.0, *, generator: Any = None) -> Tensor:
+def log_normal_(
+    input: Tensor, mean: float = 1.0, std: float = 2.0, *, generator: Any = None
+) -> Tensor:
     """Fill with exponentials of normal numbers."""
     return _fill("log_normal_", log_normal_fill, input, (float(mean), float(std)), generator)
 
@@ -443,7 +463,7 @@ def bernoulli_(input: Tensor, p: Any = 0.5, *, generator: Any = None) -> Tensor:
     return inplace.commit(input, made)
 
 
-# --- from parameters -------------------------------------------------------------------------------
+# --- from parameters -----------------------------------------------------------------------------
 
 
 @op(out=True)
@@ -467,7 +487,7 @@ def binomial(count: Tensor, prob: Tensor, generator: Any = None) -> Tensor:
     return binomial_draw(count, prob, generator=core_of("binomial", generator, count.device))  # type: ignore[no-any-return]
 
 
-@op(out=True)
+@op(out="typed")
 def multinomial(
     input: Tensor, num_samples: int, replacement: bool = False, *, generator: Any = None
 ) -> Tensor:
@@ -490,11 +510,10 @@ def normal(
     if size is None:
         raise TypeError(
             f"normal() received an invalid combination of arguments - got ({kind_name(mean)}, "
-            f"{kind_name(std)}), but expected one of: (Tensor mean, Tensor std), (Tensor mean, float "
-            "std), (float mean, Tensor std), (float mean, float std, tuple of ints size)"
+            f"{kind_name(std)}), but expected one of: (Tensor mean, Tensor std), (Tensor mean, "
+            "float std), (float mean, Tensor std), (float mean, float std, tuple of ints size)"
         )
     check_options("normal", layout, requires_grad, pin_memory)
     d, shape = as_dtype("normal", dtype), as_sizes("normal", (size,))
     args = (float(mean), float(std))
     return _created("normal", randn_, shape, args, generator, d, device, requires_grad, None)
-

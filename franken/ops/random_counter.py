@@ -29,7 +29,9 @@ def uniform(gen: Any, shape: Any, dtype: Any, low: float = 0.0, high: float = 1.
     return u if (low, high) == (0.0, 1.0) else (u * (high - low) + low).astype(dtype)
 
 
-def normal(gen: Any, shape: Any, dtype: Any, mean: float = 0.0, std: float = 1.0, dense: Any = 1) -> Any:
+def normal(
+    gen: Any, shape: Any, dtype: Any, mean: float = 0.0, std: float = 1.0, dense: Any = 1
+) -> Any:
     """Normal numbers."""
     if not std >= 0.0:
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std:g}")
@@ -42,7 +44,9 @@ def randint(gen: Any, shape: Any, dtype: Any, low: int, high: Any) -> Any:
     """Integers of [low, high); below 2**53 wide ranges."""
     top = int(np.iinfo(dtype).max) + 1 if high is None else high
     if low >= top:
-        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={top}")
+        raise RuntimeError(
+            f"random_ expects 'from' to be less than 'to', but got from={low} >= to={top}"
+        )
     return (np.floor(_doubles(gen, shape) * float(top - low)).astype(np.int64) + low).astype(dtype)
 
 
@@ -84,7 +88,7 @@ def coins(gen: Any, shape: Any, dtype: Any, p: Any) -> Any:
     return (_doubles(gen, shape) < p).astype(dtype)
 
 
-# --- the kernels, by primitive ---------------------------------------------------------------------
+# --- the kernels, by primitive -------------------------------------------------------------------
 
 
 def _source(sample: Any) -> Any:

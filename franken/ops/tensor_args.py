@@ -78,7 +78,9 @@ def _refuse_size(name: str, k: int, n: object, nested: bool) -> None:
             f"{name}(): argument 'size' failed to unpack the object at pos {k + 1} with error "
             f'"type must be tuple of ints,but got {kind_name(n)}"'
         )
-    tail = f"but found element of type {kind_name(n)} at pos {k}" if nested else f"not {kind_name(n)}"
+    tail = (
+        f"but found element of type {kind_name(n)} at pos {k}" if nested else f"not {kind_name(n)}"
+    )
     raise TypeError(f"{name}(): argument 'size' (position 1) must be tuple of ints, {tail}")
 
 
@@ -109,7 +111,9 @@ def as_dtype(name: str, value: Any, default: Any = None) -> dt.dtype:
     if not isinstance(value, dt.dtype):
         found = _PYTHON_TYPES.get(value) if isinstance(value, type) else None
         if found is None:
-            raise TypeError(f"{name}(): argument 'dtype' must be torch.dtype, not {kind_name(value)}")
+            raise TypeError(
+                f"{name}(): argument 'dtype' must be torch.dtype, not {kind_name(value)}"
+            )
         return found
     if value.np is None:
         raise NotImplementedError(f"\"{name}\" not implemented for '{value.scalar_name}'")
@@ -129,7 +133,9 @@ def check_options(name: str, layout: Any, requires_grad: Any, pin_memory: Any = 
     """Refuse wrong types, and layouts that tensors here do not have."""
     if layout is not None and layout is not layouts.strided:
         if not isinstance(layout, layouts.layout):
-            raise TypeError(f"{name}(): argument 'layout' must be torch.layout, not {kind_name(layout)}")
+            raise TypeError(
+                f"{name}(): argument 'layout' must be torch.layout, not {kind_name(layout)}"
+            )
         raise NotImplementedError(f"{name}(): only strided tensors can be made, got {layout}")
     if requires_grad is not False and requires_grad is not True:
         raise TypeError(

@@ -21,6 +21,7 @@ from franken.core.tensor import Tensor
 from franken.ops.convert import cast_array
 from franken.ops.creation import finish, require_grad
 from franken.ops.tensor_args import as_device, as_dtype, check_options, checked_number
+from franken.ops.tensor_read import concrete, host_array
 
 _NUMBERS = (bool, int, float, complex)
 _INTEGRAL_RANGE = 2**63
@@ -33,7 +34,7 @@ _COPY_WARNING = (
 def inferred(data: Any, dtype: dt.dtype | None = None) -> Any:
     """The NumPy array that torch.tensor would hold for `data` (always a copy)."""
     if isinstance(data, Tensor):
-        return _cast(data.numpy(force=True).copy(), dtype)  # type: ignore[attr-defined]
+        return _cast(host_array(concrete(data)).copy(), dtype)
     if isinstance(data, (np.ndarray, np.generic)):
         return _cast(_borrowed(np.asarray(data)).copy(), dtype)
     array = _quick(data)
@@ -64,7 +65,9 @@ def _python_array(array: Any, dtype: dt.dtype | None) -> Any:
     """An array of Python numbers in its own or a given dtype, range checked."""
     kind = array.dtype.kind
     if dtype is None:
-        wanted = dt.get_default_dtype() if kind == "f" else dt.default_complex() if kind == "c" else None
+        wanted = (
+            dt.get_default_dtype() if kind == "f" else dt.default_complex() if kind == "c" else None
+        )
         return array if wanted is None else cast_array(array, wanted)
     if kind == "c" and not dtype.is_complex and dtype is not dt.bool:
         raise TypeError(
@@ -84,7 +87,7 @@ def _integers(array: Any, dtype: dt.dtype) -> Any:
     return array.astype(np.int64).astype(dtype.np) if low < 0 else array.astype(dtype.np)
 
 
-# --- uneven or foreign nests: torch's own walk, for its rules and its errors -----------------------
+# --- uneven or foreign nests: torch's own walk, for its rules and its errors ---------------------
 
 
 def _is_sequence(value: Any) -> bool:
@@ -165,7 +168,11 @@ def _leaf(value: Any, dtype: dt.dtype) -> Any:
             if dtype.kind == dt.INTEGER
             else f"must be real number, not {kind}"
         )
-    if dtype is dt.int64 and isinstance(value, int) and not -_INTEGRAL_RANGE <= value < _INTEGRAL_RANGE:
+    if (
+        dtype is dt.int64
+        and isinstance(value, int)
+        and not -_INTEGRAL_RANGE <= value < _INTEGRAL_RANGE
+    ):
         raise ValueError("Overflow when unpacking long long")
     return checked_number(value, dtype, c_names=False)
 
@@ -179,7 +186,7 @@ def _from_nested(data: Any, dtype: dt.dtype | None) -> Any:
     return cast_array(np.array(out, wide), d).reshape(shape)
 
 
-# --- arrays and buffers ----------------------------------------------------------------------------
+# --- arrays and buffers --------------------------------------------------------------------------
 
 
 def _borrowed(array: Any) -> Any:
@@ -371,4 +378,3 @@ def new_tensor(
     if isinstance(data, Tensor):
         warnings.warn(_COPY_WARNING, stacklevel=2)
     return finish(inferred(data, d), dev, requires_grad)
-

@@ -35,7 +35,9 @@ def legacy(d: dt.dtype, dev: Any, args: tuple[Any, ...]) -> Tensor:
     if not args:
         return finish(allocate((0,), d.np), dev)
     first = args[0]
-    if isinstance(first, Size) or (isinstance(first, (int, np.integer)) and not isinstance(first, bool)):
+    if isinstance(first, Size) or (
+        isinstance(first, (int, np.integer)) and not isinstance(first, bool)
+    ):
         return finish(allocate(as_sizes("new", args), d.np), dev)
     if len(args) > 1:
         raise TypeError(
@@ -58,7 +60,9 @@ def _construct(cls: Any, *args: Any, **kwargs: Any) -> Any:
     if "data" in kwargs:
         args = (kwargs.pop("data"), *args)
     if kwargs and cls is Tensor:
-        got = ", ".join([kind_name(a) for a in args] + [f"{k}={kind_name(v)}" for k, v in kwargs.items()])
+        got = ", ".join(
+            [kind_name(a) for a in args] + [f"{k}={kind_name(v)}" for k, v in kwargs.items()]
+        )
         raise TypeError(
             f"new() received an invalid combination of arguments - got ({got}), but expected one "
             "of: (*, torch.device device), (Tensor other), (tuple of ints size, *, torch.device "
@@ -91,7 +95,7 @@ def new(input: Tensor, *args: Any, device: Any = None) -> Tensor:
     return legacy(input.dtype, input.device if device is None else as_device("new", device), args)
 
 
-# --- type names ------------------------------------------------------------------------------------
+# --- type names ----------------------------------------------------------------------------------
 
 
 class tensortype(builtins.type):  # noqa: N801 - torch's name
@@ -118,7 +122,9 @@ def type_names(module: str) -> dict[str, Any]:
     """{"FloatTensor": ..., ...} for `torch` or `torch.cuda`."""
     return {
         f"{name}Tensor": tensortype(
-            f"{name}Tensor", (), {"__module__": module, "dtype": d, "is_cuda": module[-4:] == "cuda"}
+            f"{name}Tensor",
+            (),
+            {"__module__": module, "dtype": d, "is_cuda": module[-4:] == "cuda"},
         )
         for name, d in _TYPE_NAMES.items()
     }

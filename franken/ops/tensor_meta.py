@@ -108,7 +108,7 @@ def storage_offset(input: Tensor) -> int:
     return int(start // a.itemsize)
 
 
-# --- kinds -----------------------------------------------------------------------------------------
+# --- kinds ---------------------------------------------------------------------------------------
 
 
 @op()
@@ -185,7 +185,7 @@ def is_tensor(obj: Any) -> bool:
     return isinstance(obj, Tensor)
 
 
-# --- promotion -------------------------------------------------------------------------------------
+# --- promotion -----------------------------------------------------------------------------------
 
 
 def _operand(value: Any) -> tuple[dt.dtype, int]:
@@ -235,7 +235,7 @@ def can_cast(from_: Any, to: Any) -> bool:
     )
 
 
-# --- properties ------------------------------------------------------------------------------------
+# --- properties ----------------------------------------------------------------------------------
 
 
 def _says(answer: Any) -> property:
@@ -249,7 +249,6 @@ _PROPERTIES = {
     "is_cuda": property(lambda self: self.device.type == "cuda"),
     "is_meta": property(lambda self: self.device.type == "meta"),
     "layout": _says(layouts.strided),
-    "names": property(lambda self: (None,) * self.ndim),
     **{
         name: _says(False)
         for name in (

@@ -13,6 +13,7 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core.op import op
+from franken.core.rng_math import fma32, fma64
 from franken.core.tensor import Tensor
 from franken.ops.convert import cast_array
 from franken.ops.creation import finish, written
@@ -47,13 +48,37 @@ def _check_span(start: Any, end: Any, step: Any) -> None:
 
 
 def _steps(start: Any, step: Any, count: int, d: dt.dtype) -> Any:
-    """start + i * step, in int64 or double as torch does, in dtype `d`."""
+    """start + i * step in dtype `d`, rounded as torch's vector loop rounds.
+
+    Each vector starts from a rounded base; what is left over after whole pairs of vectors is
+    computed element by element.
+    """
     if d.kind == dt.INTEGER:
-        first, by = int(start), int(step)
-        if not by:
-            raise ValueError("step must be nonzero")
-        return (first + by * np.arange(count, dtype=np.int64)).astype(d.np)
-    return cast_array(float(start) + float(step) * np.arange(count, dtype=np.float64), d)
+        return (int(start) + int(step) * np.arange(count, dtype=np.int64)).astype(d.np)
+    wide = d.itemsize < 4
+    i = np.arange(count, dtype=np.float64)
+    lo, by = (_f32(start), _f32(step)) if wide else (float(start), float(step))
+    single = _fused(i, by, lo, wide)
+    lanes = 32 // d.itemsize
+    whole = count // (2 * lanes) * 2 * lanes
+    if not whole:
+        return cast_array(single, d)
+    bases = cast_array(single[:whole:lanes], d).astype(np.float64)
+    j = np.tile(np.arange(lanes, dtype=np.float64), whole // lanes)
+    vectors = cast_array(_fused(j, by, np.repeat(bases, lanes), wide), d)
+    return np.concatenate([vectors, cast_array(single[whole:], d)])
+
+
+def _f32(value: Any) -> float:
+    return float(np.float32(value))
+
+
+def _fused(i: Any, by: Any, start: Any, wide: bool) -> Any:
+    """start + i * by with one rounding, in float32 if `wide` (for the halves), else in float64."""
+    if wide:
+        f32 = np.float32
+        return fma32(i.astype(f32), np.asarray(by, f32), np.asarray(start, f32))
+    return fma64(i, by, start)
 
 
 @op(method=False)
@@ -66,12 +91,18 @@ def arange(
     lo, hi, by = _arange_arguments(args, start, end, step)
     check_options("arange", layout, requires_grad, pin_memory)
     whole = all(isinstance(v, int) for v in (lo, hi, by))
-    default = out.dtype if isinstance(out, Tensor) else dt.int64 if whole else dt.get_default_dtype()
+    default = (
+        out.dtype if isinstance(out, Tensor) else dt.int64 if whole else dt.get_default_dtype()
+    )
     d = as_dtype("arange", dtype, default)
     _check_span(lo, hi, by)
     if d in _NO_RANGE:
         raise NotImplementedError(f"\"arange_cpu\" not implemented for '{d.scalar_name}'")
-    count = -((lo - hi) // by) if whole else math.ceil((hi - lo) / by)
+    if d is dt.int64:  # counted in whole numbers, as all of it is computed in them
+        lo, hi, by = int(lo), int(hi), int(by)
+        if not by:
+            raise ValueError("step must be nonzero")
+    count = -((lo - hi) // by) if d is dt.int64 else math.ceil((hi - lo) / by)
     array = _steps(lo, by, max(count, 0), d)
     if out is not None:
         return written("arange", out, array, d if dtype is not None else None)
@@ -80,7 +111,7 @@ def arange(
 
 def _arange_arguments(args: tuple[Any, ...], start: Any, end: Any, step: Any) -> tuple[Any, ...]:
     if len(args) == 1 and end is None:
-        args = (0 if start is None else start, args[0])
+        args = (0 if start is None else start, number("arange", "end", 1, args[0]))
     elif len(args) == 1:
         args = (args[0], end)
     elif not args and end is not None:
@@ -157,21 +188,36 @@ def _compute_type(d: dt.dtype) -> Any:
     """The NumPy type that torch takes the steps in."""
     if d.kind == dt.INTEGER:
         return np.float32
-    return {8: np.float64, 16: np.complex128}.get(d.itemsize, np.float32) if not d.is_complex else (
-        np.complex64 if d.itemsize == 8 else np.complex128
+    return (
+        {8: np.float64, 16: np.complex128}.get(d.itemsize, np.float32)
+        if not d.is_complex
+        else (np.complex64 if d.itemsize == 8 else np.complex128)
     )
 
 
-def _spaced(start: Any, end: Any, n: int, kind: Any) -> Any:
+def _spaced(start: Any, end: Any, n: int, d: dt.dtype) -> Any:
     """n values from start to end; the first half counts up, the second down from the end."""
+    kind = _compute_type(d)
     if n == 1:
         return np.array([start]).astype(kind)
-    first, last = np.array(start).astype(kind)[()], np.array(end).astype(kind)[()]
-    by = (last - first) / kind(n - 1)
+    first, last = _rounded(start, d, kind), _rounded(end, d, kind)
+    by = _rounded((last - first) / kind(n - 1), d, kind)
     i = np.arange(n)
-    up = first + by * i.astype(kind)
-    down = last - by * (n - 1 - i).astype(kind)
-    return np.where(i < n // 2, up, down)
+    up, down = i.astype(kind), (n - 1 - i).astype(kind)
+    if kind is np.float32:
+        low, high = fma32(up, by, first), fma32(down, -by, last)
+    elif kind is np.float64:
+        low, high = fma64(up, float(by), float(first)), fma64(down, -float(by), float(last))
+    else:
+        low, high = first + by * up, last - by * down
+    return np.where(i < n // 2, low, high)
+
+
+def _rounded(value: Any, d: dt.dtype, kind: Any) -> Any:
+    """A number as dtype `d` holds it, in the type that is computed in."""
+    if d.itemsize < 4 and d.kind == dt.FLOATING:
+        return cast_array(np.array(value, np.float64), d).astype(kind)[()]
+    return np.array(value).astype(kind)[()]
 
 
 @op(method=False)
@@ -186,21 +232,19 @@ def linspace(
     if d.kind == dt.INTEGER:
         array = _spaced_integers(int(lo), int(hi), n).astype(d.np)
     else:
-        array = cast_array(_spaced(lo, hi, n, _compute_type(d)), d)
+        array = cast_array(_spaced(lo, hi, n, d), d)
     if out is not None:
         return written("linspace", out, array, d if dtype is not None else None)
     return finish(array, as_device("linspace", device), requires_grad)
 
 
 def _spaced_integers(lo: int, hi: int, n: int) -> Any:
-    """As `_spaced`, between whole ends: each product is cut to an integer before it is added."""
+    """As `_spaced`, between whole ends: every value is cut to an integer."""
     if n == 1:
         return np.array([lo])
-    by = np.float32(hi - lo) / np.float32(n - 1)
+    by = (hi - lo) / (n - 1)
     i = np.arange(n)
-    up = lo + np.trunc(by * i.astype(np.float32)).astype(np.int64)
-    down = hi - np.trunc(by * (n - 1 - i).astype(np.float32)).astype(np.int64)
-    return np.where(i < n // 2, up, down)
+    return np.trunc(np.where(i < n // 2, lo + by * i, hi - by * (n - 1 - i))).astype(np.int64)
 
 
 @op(method=False)
@@ -222,10 +266,14 @@ def logspace(
 
 def _spaced_powers(lo: Any, hi: Any, n: int, base: Any, d: dt.dtype) -> Any:
     kind = np.complex128 if d.is_complex else np.float64
-    exact = _compute_type(d)
-    if d.kind == dt.INTEGER:
-        lo, hi = int(lo), int(hi)
-    exponents = _spaced(lo, hi, n, exact)
     with np.errstate(all="ignore"):
-        return np.power(kind(base), exponents.astype(kind))
-
+        if n == 1:
+            return np.power(kind(base), np.array([lo], kind))
+        if d.kind == dt.INTEGER:
+            by = np.float32(int(hi) - int(lo)) / np.float32(max(n - 1, 1))
+            i = np.arange(n)
+            up = np.float32(int(lo)) + by * i.astype(np.float32)
+            down = np.float32(int(hi)) - by * (n - 1 - i).astype(np.float32)
+            return np.power(kind(base), np.where(i < n // 2, up, down).astype(kind))
+        exponents = cast_array(_spaced(lo, hi, n, d), d)
+        return np.power(_rounded(base, d, kind), exponents.astype(kind))

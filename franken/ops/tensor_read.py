@@ -33,8 +33,9 @@ _NO_NUMPY = frozenset(d for d in dt.ALL.values() if d.name == "bfloat16" or d.na
 def concrete(t: Tensor, why: str = _VMAP_ITEM) -> Tensor:
     """The plain tensor below the transforms; RuntimeError(why) inside vmap."""
     while t.level:
-        if hasattr(t, "bdim"):
-            raise RuntimeError(why)
+        hidden = t.hides_value  # type: ignore[attr-defined]
+        if hidden:
+            raise RuntimeError(why if hidden is True else hidden)
         t = t._a
     return t
 
@@ -82,7 +83,9 @@ def tolist(input: Tensor) -> Any:
 def numpy(input: Tensor, *, force: bool = False) -> Any:
     """The memory as a NumPy array, shared on the CPU; `force` copies whatever stands in the way."""
     if input.level:
-        input = concrete(input, "vmap: Cannot access data pointer of Tensor that doesn't have storage")
+        input = concrete(
+            input, "vmap: Cannot access data pointer of Tensor that doesn't have storage"
+        )
         if not force:
             raise RuntimeError("Cannot access data pointer of Tensor that doesn't have storage")
     if not force:
@@ -96,10 +99,12 @@ def numpy(input: Tensor, *, force: bool = False) -> Any:
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
                 "instead."
             )
+    if input.dtype in _NO_NUMPY:
+        raise TypeError(f"Got unsupported ScalarType {input.dtype.scalar_name}")
     return host_array(input)
 
 
-# --- Python's protocols ----------------------------------------------------------------------------
+# --- Python's protocols --------------------------------------------------------------------------
 
 
 def _bool(self: Tensor) -> bool:
@@ -152,12 +157,10 @@ def _contains(self: Tensor, element: Any) -> bool:
     )
 
 
-# --- NumPy's and DLPack's protocols ----------------------------------------------------------------
+# --- NumPy's and DLPack's protocols --------------------------------------------------------------
 
 
 def _array(self: Tensor, dtype: Any = None, copy: Any = None) -> Any:
-    if self.dtype in _NO_NUMPY and dtype is None:
-        raise TypeError(f"Got unsupported ScalarType {self.dtype.scalar_name}")
     a = self.numpy()  # type: ignore[attr-defined]
     if dtype is not None and a.dtype != dtype:
         if copy is False:
@@ -166,7 +169,9 @@ def _array(self: Tensor, dtype: Any = None, copy: Any = None) -> Any:
     return a.copy() if copy else a
 
 
-def _array_wrap(self: Tensor, array: Any, context: Any = None, return_scalar: bool = False) -> Tensor:
+def _array_wrap(
+    self: Tensor, array: Any, context: Any = None, return_scalar: bool = False
+) -> Tensor:
     return _wrap(np.asarray(array), CPU)
 
 
@@ -193,7 +198,7 @@ def _cuda_interface(self: Tensor) -> Any:
     return self._a.__cuda_array_interface__
 
 
-# --- copies and pickles ----------------------------------------------------------------------------
+# --- copies and pickles --------------------------------------------------------------------------
 
 
 def root_of(a: Any) -> Any:
@@ -236,7 +241,7 @@ def _copied_array(a: Any, memo: dict[int, Any]) -> Any:
         return memo[key]  # type: ignore[index]
     copied = _copied_array(root, memo)
     start = a.__array_interface__["data"][0] - root.__array_interface__["data"][0]
-    if not 0 <= start or a.size and start + a.itemsize > root.nbytes:
+    if not start >= 0 or a.size and start + a.itemsize > root.nbytes:
         return a.copy(order="K")
     return np.ndarray(a.shape, a.dtype, copied.reshape(-1).view(np.uint8), start, a.strides)
 
@@ -262,7 +267,9 @@ def _reduce_ex(self: Tensor, protocol: int) -> Any:
     return rebuild, (type(self), a, self.dtype, self.device, bool(self.requires_grad), extra)  # type: ignore[attr-defined]
 
 
-def rebuild(cls: Any, array: Any, dtype: dt.dtype, dev: Any, requires_grad: bool, extra: Any) -> Any:
+def rebuild(
+    cls: Any, array: Any, dtype: dt.dtype, dev: Any, requires_grad: bool, extra: Any
+) -> Any:
     """Unpickle: a tensor of class `cls` on the device it came from."""
     if dev is not CPU:
         from franken.backends import registry
@@ -273,7 +280,7 @@ def rebuild(cls: Any, array: Any, dtype: dt.dtype, dev: Any, requires_grad: bool
     return t
 
 
-# --- subclasses ------------------------------------------------------------------------------------
+# --- subclasses ----------------------------------------------------------------------------------
 
 
 def as_class(t: Tensor, cls: Any) -> Any:
@@ -290,7 +297,9 @@ def as_class(t: Tensor, cls: Any) -> Any:
 
 def _as_subclass(self: Tensor, cls: Any) -> Any:
     if not (isinstance(cls, type) and issubclass(cls, Tensor)):
-        raise TypeError(f"as_subclass(): argument 'cls' must be a Tensor type, not {kind_name(cls)}")
+        raise TypeError(
+            f"as_subclass(): argument 'cls' must be a Tensor type, not {kind_name(cls)}"
+        )
     return as_class(self, cls)
 
 

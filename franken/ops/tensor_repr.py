@@ -109,7 +109,7 @@ def formatter(a: Any) -> Any:
     return ComplexFormatter(a) if a.dtype.kind == "c" else Formatter(a)
 
 
-# --- layout ----------------------------------------------------------------------------------------
+# --- layout --------------------------------------------------------------------------------------
 
 
 def _vector(a: Any, indent: int, summarize: bool, form: Any) -> str:

@@ -86,7 +86,9 @@ class UntypedStorage:
 
     def __repr__(self) -> str:
         lines = "\n".join(f" {b}" for b in self._bytes)
-        return f"{lines}\n[torch.storage.UntypedStorage(device={self.device}) of size {self.nbytes()}]"
+        return (
+            f"{lines}\n[torch.storage.UntypedStorage(device={self.device}) of size {self.nbytes()}]"
+        )
 
 
 def _bytes_of(owner: Any) -> Any:

@@ -24,7 +24,7 @@ from franken.ops.convert import cast, cast_array
 from franken.ops.rules import pointwise
 from franken.ops.tensor_args import as_device, as_dtype, kind_name, number
 
-# --- between devices -------------------------------------------------------------------------------
+# --- between devices -----------------------------------------------------------------------------
 
 
 def _transfer(x: Any, *, device: Any, source: Any) -> Any:
@@ -53,7 +53,7 @@ def move(x: Tensor, dev: device) -> Tensor:
     return x if x.device is dev else to_device(x, device=dev, source=x.device)
 
 
-# --- to --------------------------------------------------------------------------------------------
+# --- to ------------------------------------------------------------------------------------------
 
 
 def _parse(x: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
@@ -69,10 +69,12 @@ def _parse(x: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[An
         if rest and (rest[0] is None or isinstance(rest[0], (dt.dtype, type))):
             dtype, rest = (rest[0] or dtype), rest[1:]
     if unknown or len(rest) > 2 or not all(isinstance(r, bool) for r in rest):
-        got = ", ".join([kind_name(a) for a in args] + [f"{k}={kind_name(v)}" for k, v in kwargs.items()])
+        got = ", ".join(
+            [kind_name(a) for a in args] + [f"{k}={kind_name(v)}" for k, v in kwargs.items()]
+        )
         raise TypeError(
-            f"to() received an invalid combination of arguments - got ({got}), but expected one of: "
-            "(torch.device device, torch.dtype dtype, bool non_blocking, bool copy), (torch.dtype "
+            f"to() received an invalid combination of arguments - got ({got}), but expected one "
+            "of: (torch.device device, torch.dtype dtype, bool non_blocking, bool copy), (torch.dtype "
             "dtype, bool non_blocking, bool copy), (Tensor tensor, bool non_blocking, bool copy)"
         )
     copy = rest[1] if len(rest) > 1 else kwargs.get("copy", False)
@@ -103,16 +105,15 @@ def converted(
 def warn_discarded(x: Tensor, d: dt.dtype) -> None:
     """Warn about a cast from complex to real."""
     if x.dtype.is_complex and not d.is_complex and d is not dt.bool:
-        warnings.warn(
-            "Casting complex values to real discards the imaginary part", stacklevel=4
-        )
+        warnings.warn("Casting complex values to real discards the imaginary part", stacklevel=4)
 
 
 def _caster(name: str, d: dt.dtype) -> None:
     def method(input: Tensor, *, memory_format: Any = None) -> Tensor:
         return converted(input, d, input.device, False, memory_format)
 
-    method.__name__, method.__doc__ = name, f"The tensor as {d.name}."
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"The tensor as {d.name}."
     op(at="", method=True)(method)
 
 
@@ -143,11 +144,13 @@ def cuda(
 def type_as(input: Tensor, other: Any) -> Tensor:
     """The tensor in another's dtype and device."""
     if not isinstance(other, Tensor):
-        raise TypeError(f"type_as(): argument 'other' (position 1) must be Tensor, not {kind_name(other)}")
+        raise TypeError(
+            f"type_as(): argument 'other' (position 1) must be Tensor, not {kind_name(other)}"
+        )
     return converted(input, other.dtype, other.device)
 
 
-# --- copy_ -----------------------------------------------------------------------------------------
+# --- copy_ ---------------------------------------------------------------------------------------
 
 
 def _overwritten_kernel(x: Any, src: Any) -> Any:

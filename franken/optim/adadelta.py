@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from franken.optim.optimizer import check_hyper
+from franken.optim.optimizer import check_hyper, rate
 from franken.optim.stepwise import Stepwise, new_step, value_of, zeros_like
 
 
@@ -20,8 +20,9 @@ class Adadelta(Stepwise):
         maximize: bool = False, differentiable: bool = False,
     ) -> None:  # fmt: skip
         check_hyper(
-            learning_rate=(lr, lr >= 0), rho_value=(rho, 0 <= rho <= 1),
-            epsilon_value=(eps, eps >= 0), weight_decay_value=(weight_decay, weight_decay >= 0),
+            rate(lr), ("rho value", rho, 0 <= rho <= 1),
+            ("epsilon value", eps, eps >= 0),
+            ("weight_decay value", weight_decay, weight_decay >= 0),
         )  # fmt: skip
         super().__init__(params, {
             "lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay, "maximize": maximize,

@@ -8,21 +8,23 @@ from __future__ import annotations
 from typing import Any
 
 import franken
-from franken.optim.optimizer import check_hyper
 from franken.optim.stepwise import Stepwise, new_step, value_of
 
 
 class Adafactor(Stepwise):
     """Second moments kept by rows and columns; the rate is relative to the parameter's size."""
 
+    decays_gradient = False
+
     def __init__(
         self, params: Any, lr: Any = 1e-2, beta2_decay: float = -0.8,
         eps: tuple[float | None, float] = (None, 1e-3), d: float = 1.0, weight_decay: float = 0.0,
         *, foreach: bool | None = None, maximize: bool = False,
     ) -> None:  # fmt: skip
-        check_hyper(
-            learning_rate=(lr, lr >= 0), weight_decay_value=(weight_decay, weight_decay >= 0)
-        )
+        if lr < 0:
+            raise ValueError(f"Learning rate should be >= 0 but is: {lr}")
+        if weight_decay < 0:
+            raise ValueError(f"weight_decay should be >= 0 but is: {weight_decay}")
         if beta2_decay > 0:
             raise ValueError(f"beta2_decay should be <= 0 but is: {beta2_decay}")
         if eps[0] is not None and eps[0] < 0:
@@ -46,14 +48,6 @@ class Adafactor(Stepwise):
             state["variance"] = franken.zeros_like(p)
         return state
 
-    def step_group(self, group: dict[str, Any], params: list[Any], grads: list[Any]) -> None:
-        """Update one group; weight decay acts on the weights, before the update."""
-        decay = group["weight_decay"]
-        if decay:
-            for p in params:
-                p.mul_(1 - value_of(group["lr"]) * decay)
-        super().step_group({**group, "weight_decay": 0}, params, grads)
-
     def _update(self, group: dict[str, Any], p: Any, g: Any, state: dict[str, Any]) -> None:
         eps1, eps2 = group["eps"]
         eps1 = franken.finfo(p.dtype).eps if eps1 is None else eps1
@@ -62,6 +56,8 @@ class Adafactor(Stepwise):
         fresh = t ** group["beta2_decay"]
         relative = min(value_of(group["lr"]), 1 / t**0.5)
         alpha = max(eps2, value_of(p.norm(2)) / size) * relative
+        if group["weight_decay"]:
+            p.mul_(1 - value_of(group["lr"]) * group["weight_decay"])
         square = self._second_moment(g, state, fresh, eps1)
         update = square.clamp(min=eps1 * eps1).rsqrt() * g
         clip = max(1.0, value_of(update.norm(2)) / (size * group["d"]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import franken
-from franken.optim.optimizer import check_hyper
+from franken.optim.optimizer import check_hyper, rate
 from franken.optim.stepwise import Stepwise, new_step, value_of
 
 
@@ -21,10 +21,10 @@ class Adagrad(Stepwise):
         maximize: bool = False, differentiable: bool = False, fused: bool | None = None,
     ) -> None:  # fmt: skip
         check_hyper(
-            learning_rate=(lr, lr >= 0), lr_decay_value=(lr_decay, lr_decay >= 0),
-            weight_decay_value=(weight_decay, weight_decay >= 0),
-            initial_accumulator_value_value=(initial_accumulator_value, initial_accumulator_value >= 0),
-            epsilon_value=(eps, eps >= 0),
+            rate(lr), ("lr_decay value", lr_decay, lr_decay >= 0),
+            ("weight_decay value", weight_decay, weight_decay >= 0),
+            ("initial_accumulator_value value", initial_accumulator_value, initial_accumulator_value >= 0),  # noqa: E501
+            ("epsilon value", eps, eps >= 0),
         )  # fmt: skip
         super().__init__(params, {
             "lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay,

@@ -10,7 +10,8 @@ from typing import Any
 
 import franken
 from franken.faces.fused import adam_step
-from franken.optim.optimizer import Optimizer, check_hyper
+from franken.optim.optimizer import Optimizer, check_hyper, rate
+from franken.optim.stepwise import new_step
 
 
 class Adam(Optimizer):
@@ -24,9 +25,10 @@ class Adam(Optimizer):
         decoupled_weight_decay: bool = False,
     ) -> None:  # fmt: skip
         check_hyper(
-            learning_rate=(lr, lr >= 0), epsilon_value=(eps, eps >= 0),
-            beta_at_0=(betas[0], 0 <= betas[0] < 1), beta_at_1=(betas[1], 0 <= betas[1] < 1),
-            weight_decay_value=(weight_decay, weight_decay >= 0),
+            rate(lr), ("epsilon value", eps, eps >= 0),
+            ("beta parameter at index 0", betas[0], 0 <= betas[0] < 1),
+            ("beta parameter at index 1", betas[1], 0 <= betas[1] < 1),
+            ("weight_decay value", weight_decay, weight_decay >= 0),
         )  # fmt: skip
         super().__init__(params, {
             "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad,
@@ -38,47 +40,48 @@ class Adam(Optimizer):
     def _state_of(self, p: Any, amsgrad: bool) -> dict[str, Any]:
         state = self.state[p]
         if not state:
-            state["step"] = franken.tensor(0.0, dtype=franken.float32)
+            state["step"] = new_step()
             state["exp_avg"] = franken.zeros_like(p)
             state["exp_avg_sq"] = franken.zeros_like(p)
             if amsgrad:
                 state["max_exp_avg_sq"] = franken.zeros_like(p)
-        return state
+        return state  # type: ignore[no-any-return]
 
     def step_group(self, group: dict[str, Any], params: list[Any], grads: list[Any]) -> None:
         """Update one group."""
         amsgrad = group["amsgrad"]
         states = [self._state_of(p, amsgrad) for p in params]
-        for state in states:
-            state["step"] += 1
-        if group["differentiable"] or any(p.is_complex() for p in params):
-            return self._by_ops(group, params, grads, states)
-        beta1, beta2 = (float(b) for b in group["betas"])
+        if group["differentiable"]:
+            self._by_ops(group, params, grads, states)
+            return
+        beta1, beta2 = group["betas"]
         adam_step(
             params, grads, [s["exp_avg"] for s in states], [s["exp_avg_sq"] for s in states],
-            [s["max_exp_avg_sq"] for s in states] if amsgrad else None,
-            [s["step"].item() for s in states], lr=float(group["lr"]), beta1=beta1, beta2=beta2,
-            weight_decay=group["weight_decay"], eps=group["eps"],
-            decoupled=group["decoupled_weight_decay"], maximize=group["maximize"],
+            [s["max_exp_avg_sq"] for s in states] if amsgrad else None, [s["step"] for s in states],
+            lr=float(group["lr"]), beta1=float(beta1), beta2=float(beta2), eps=group["eps"],
+            weight_decay=group["weight_decay"], decoupled=group["decoupled_weight_decay"],
+            maximize=group["maximize"],
         )  # fmt: skip
-        return None
 
     def _by_ops(self, group: Any, params: list[Any], grads: list[Any], states: list[Any]) -> None:
+        """The same on the tape."""
         beta1, beta2 = group["betas"]
+        lr, decay = group["lr"], group["weight_decay"]
         for p, g, s in zip(params, grads, states, strict=True):
+            s["step"] += 1
             g = -g if group["maximize"] else g
-            if group["weight_decay"]:
-                if group["decoupled_weight_decay"]:
-                    p.mul_(1 - group["lr"] * group["weight_decay"])
-                else:
-                    g = g + group["weight_decay"] * p
+            if decay and group["decoupled_weight_decay"]:
+                p.mul_(1 - lr * decay)
+            elif decay:
+                g = g + decay * p
             m = s["exp_avg"] = s["exp_avg"].lerp(g, 1 - beta1)
-            v = s["exp_avg_sq"] = s["exp_avg_sq"] * beta2 + (1 - beta2) * g * g.conj()
+            square = g * g
+            v = s["exp_avg_sq"] = s["exp_avg_sq"] * beta2 + (1 - beta2) * square
             if group["amsgrad"]:
                 v = s["max_exp_avg_sq"] = franken.maximum(s["max_exp_avg_sq"], v)
             t = s["step"].item()
-            denominator = v.sqrt() / (1 - beta2**t) ** 0.5 + group["eps"]
-            p.add_(m / denominator * (-group["lr"] / (1 - beta1**t)))
+            scale = v.sqrt() / (1 - beta2**t) ** 0.5 + group["eps"]
+            p.add_(m / scale * (-lr / (1 - beta1**t)))
 
 
 class AdamW(Adam):

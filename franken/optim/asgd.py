@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import franken
-from franken.optim.optimizer import check_hyper
-from franken.optim.stepwise import Stepwise, new_step, value_of, zeros_like
+from franken.optim.optimizer import check_hyper, rate
+from franken.optim.stepwise import Stepwise, value_of, zeros_like
 
 
 class ASGD(Stepwise):
@@ -20,9 +20,7 @@ class ASGD(Stepwise):
         t0: float = 1e6, weight_decay: float = 0, foreach: bool | None = None,
         maximize: bool = False, differentiable: bool = False, capturable: bool = False,
     ) -> None:  # fmt: skip
-        check_hyper(
-            learning_rate=(lr, lr >= 0), weight_decay_value=(weight_decay, weight_decay >= 0)
-        )
+        check_hyper(rate(lr), ("weight_decay value", weight_decay, weight_decay >= 0))
         super().__init__(params, {
             "lr": lr, "lambd": lambd, "alpha": alpha, "t0": t0, "weight_decay": weight_decay,
             "foreach": foreach, "maximize": maximize, "differentiable": differentiable,

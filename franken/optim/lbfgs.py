@@ -79,7 +79,11 @@ class LBFGS(Optimizer):
             state["n_iter"] += 1
             self._direction(run, state, group)
             first = state["n_iter"] == 1
-            run.t = min(1.0, 1.0 / float(run.gradient.abs().sum())) * float(group["lr"]) if first else float(group["lr"])  # noqa: E501
+            run.t = (
+                min(1.0, 1.0 / float(run.gradient.abs().sum())) * float(group["lr"])
+                if first
+                else float(group["lr"])
+            )  # noqa: E501
             slope = run.gradient.dot(run.d)
             if slope > -group["tolerance_change"]:
                 break
@@ -94,7 +98,13 @@ class LBFGS(Optimizer):
     def _direction(self, run: _Run, state: Any, group: Any) -> None:
         """The quasi-Newton direction from the pairs (s, y) of steps and gradient changes."""
         if state["n_iter"] == 1:
-            run.d, run.old_dirs, run.old_stps, run.ro, run.H_diag = run.gradient.neg(), [], [], [], 1
+            run.d, run.old_dirs, run.old_stps, run.ro, run.H_diag = (
+                run.gradient.neg(),
+                [],
+                [],
+                [],
+                1,
+            )
         else:
             y, s = run.gradient.sub(run.prev_flat_grad), run.d.mul(run.t)
             ys = y.dot(s)

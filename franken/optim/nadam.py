@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import franken
-from franken.optim.optimizer import check_hyper
+from franken.optim.optimizer import check_hyper, rate
 from franken.optim.stepwise import Stepwise, new_step, value_of, zeros_like
 
 
@@ -22,10 +22,11 @@ class NAdam(Stepwise):
         maximize: bool = False, capturable: bool = False, differentiable: bool = False,
     ) -> None:  # fmt: skip
         check_hyper(
-            learning_rate=(lr, lr >= 0), epsilon_value=(eps, eps >= 0),
-            beta_at_0=(betas[0], 0 <= betas[0] < 1), beta_at_1=(betas[1], 0 <= betas[1] < 1),
-            weight_decay_value=(weight_decay, weight_decay >= 0),
-            momentum_decay_value=(momentum_decay, momentum_decay >= 0),
+            rate(lr), ("epsilon value", eps, eps >= 0),
+            ("beta parameter at index 0", betas[0], 0 <= betas[0] < 1),
+            ("beta parameter at index 1", betas[1], 0 <= betas[1] < 1),
+            ("weight_decay value", weight_decay, weight_decay >= 0),
+            ("momentum_decay value", momentum_decay, momentum_decay >= 0),
         )  # fmt: skip
         super().__init__(params, {
             "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,

@@ -7,6 +7,7 @@ Source: https://docs.pytorch.org/docs/stable/optim.html
 from __future__ import annotations
 
 import functools
+import warnings
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from copy import deepcopy
@@ -44,7 +45,7 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
             if got is not None:
                 if not (isinstance(got, tuple) and len(got) == 2):
                     raise RuntimeError(
-                        f"{hook} must return None or a tuple of (new_args, new_kwargs), but got {got}."
+                        f"{hook} must return None or a tuple of (new_args, new_kwargs), but got {got}."  # noqa: E501
                     )
                 args, kwargs = got
         out = step(self, *args, **kwargs)
@@ -70,6 +71,8 @@ class Optimizer:
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, "
                 f"but got {_typename(params)}"
             )
+        if defaults.get("fused") and defaults.get("foreach"):
+            raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
         self.defaults = defaults
         self._optimizer_step_pre_hooks = Hooks()
         self._optimizer_step_post_hooks = Hooks()
@@ -129,17 +132,24 @@ class Optimizer:
         if any(named):
             if not all(named):
                 raise ValueError(
-                    "all optimizer params should be with/without names. Some param names are missing"
+                    "all optimizer params should be with/without names. Some param names are missing"  # noqa: E501
                 )
             group["param_names"] = [n for n, _ in params]
             params = [p for _, p in params]
         for p in params:
             self._check_param(p)
+        if len({id(p) for p in params}) != len(params):
+            warnings.warn(
+                "optimizer contains a parameter group with duplicate parameters; in future, this "
+                "will cause an error; see https://github.com/pytorch/pytorch/issues/40967 for more "
+                "information",
+                stacklevel=3,
+            )
         group["params"] = params
         for name, default in self.defaults.items():
             if default is required and name not in group:
                 raise ValueError(
-                    f"parameter group didn't specify a value of required optimization parameter {name}"
+                    f"parameter group didn't specify a value of required optimization parameter {name}"  # noqa: E501
                 )
             group.setdefault(name, default)
         known = {id(p) for g in self.param_groups for p in g["params"]}
@@ -149,7 +159,9 @@ class Optimizer:
 
     def _check_param(self, p: Any) -> None:
         if not isinstance(p, Tensor):
-            raise TypeError(f"optimizer can only optimize Tensors, but one of the params is {_typename(p)}")  # noqa: E501
+            raise TypeError(
+                f"optimizer can only optimize Tensors, but one of the params is {_typename(p)}"
+            )  # noqa: E501
         if not self.defaults.get("differentiable") and not (p.is_leaf or p.retains_grad):
             raise ValueError("can't optimize a non-leaf Tensor")
 
@@ -229,9 +241,7 @@ class Optimizer:
         state: defaultdict[Any, Any] = defaultdict(dict)
         for key, value in state_dict["state"].items():
             if key in by_id:
-                state[by_id[key]] = {
-                    k: _fitted(k, v, by_id[key]) for k, v in value.items()
-                }
+                state[by_id[key]] = {k: _fitted(k, v, by_id[key]) for k, v in value.items()}
             else:
                 state[key] = value
         new = []
@@ -261,11 +271,15 @@ class Optimizer:
         """Call hook(optimizer, state_dict) after state_dict."""
         return add(self._optimizer_state_dict_post_hooks, hook, prepend=prepend)
 
-    def register_load_state_dict_pre_hook(self, hook: Any, prepend: bool = False) -> RemovableHandle:
+    def register_load_state_dict_pre_hook(
+        self, hook: Any, prepend: bool = False
+    ) -> RemovableHandle:
         """Call hook(optimizer, state_dict) before load_state_dict."""
         return add(self._optimizer_load_state_dict_pre_hooks, hook, prepend=prepend)
 
-    def register_load_state_dict_post_hook(self, hook: Any, prepend: bool = False) -> RemovableHandle:
+    def register_load_state_dict_post_hook(
+        self, hook: Any, prepend: bool = False
+    ) -> RemovableHandle:
         """Call hook(optimizer) after load_state_dict."""
         return add(self._optimizer_load_state_dict_post_hooks, hook, prepend=prepend)
 
@@ -285,12 +299,18 @@ def _fitted(key: str, value: Any, param: Tensor) -> Any:
     return value
 
 
-def check_hyper(**values: tuple[Any, Any]) -> None:
-    """Raise for hyperparameters outside of their range: name=(value, allowed)."""
-    for name, (value, allowed) in values.items():
+def check_hyper(*checks: tuple[str, Any, Any]) -> None:
+    """Raise for hyperparameters outside of their range: (what it is called, value, allowed)."""
+    for name, value, allowed in checks:
         if not allowed:
-            shown = name.replace("_at_", " parameter at index ").replace("_", " ")
-            raise ValueError(f"Invalid {shown}: {value}")
+            raise ValueError(f"Invalid {name}: {value}")
 
 
-__all__ = ["Optimizer", "OrderedDict", "check_hyper", "required"]
+def rate(lr: Any) -> tuple[str, Any, Any]:
+    """The check of a learning rate, for check_hyper."""
+    if isinstance(lr, Tensor) and lr.numel() != 1:
+        raise ValueError("Tensor lr must be 1-element")
+    return "learning rate", lr, lr >= 0
+
+
+__all__ = ["Optimizer", "OrderedDict", "check_hyper", "rate", "required"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from franken.optim.optimizer import check_hyper
+from franken.optim.optimizer import check_hyper, rate
 from franken.optim.stepwise import Stepwise, new_step, value_of, zeros_like
 
 
@@ -22,9 +22,10 @@ class RMSprop(Stepwise):
         differentiable: bool = False,
     ) -> None:  # fmt: skip
         check_hyper(
-            learning_rate=(lr, lr >= 0), epsilon_value=(eps, eps >= 0),
-            momentum_value=(momentum, momentum >= 0),
-            weight_decay_value=(weight_decay, weight_decay >= 0), alpha_value=(alpha, alpha >= 0),
+            rate(lr), ("epsilon value", eps, eps >= 0),
+            ("momentum value", momentum, momentum >= 0),
+            ("weight_decay value", weight_decay, weight_decay >= 0),
+            ("alpha value", alpha, alpha >= 0),
         )  # fmt: skip
         super().__init__(params, {
             "lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered,

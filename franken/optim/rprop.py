@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import franken
-from franken.optim.optimizer import check_hyper
+from franken.optim.optimizer import check_hyper, rate
 from franken.optim.stepwise import Stepwise, value_of, zeros_like
 
 
@@ -20,7 +20,7 @@ class Rprop(Stepwise):
         step_sizes: tuple[float, float] = (1e-6, 50), *, capturable: bool = False,
         foreach: bool | None = None, maximize: bool = False, differentiable: bool = False,
     ) -> None:  # fmt: skip
-        check_hyper(learning_rate=(lr, lr >= 0))
+        check_hyper(rate(lr))
         if not 0.0 < etas[0] < 1.0 < etas[1]:
             raise ValueError(f"Invalid eta values: {etas[0]}, {etas[1]}")
         super().__init__(params, {

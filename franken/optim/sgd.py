@@ -9,7 +9,7 @@ from typing import Any
 
 import franken
 from franken.faces.fused import sgd_step
-from franken.optim.optimizer import Optimizer, check_hyper
+from franken.optim.optimizer import Optimizer, check_hyper, rate
 
 
 class SGD(Optimizer):
@@ -21,8 +21,8 @@ class SGD(Optimizer):
         foreach: bool | None = None, differentiable: bool = False, fused: bool | None = None,
     ) -> None:  # fmt: skip
         check_hyper(
-            learning_rate=(lr, lr >= 0), momentum_value=(momentum, momentum >= 0),
-            weight_decay_value=(weight_decay, weight_decay >= 0),
+            rate(lr), ("momentum value", momentum, momentum >= 0),
+            ("weight_decay value", weight_decay, weight_decay >= 0),
         )  # fmt: skip
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
@@ -60,7 +60,11 @@ class SGD(Optimizer):
             if group["momentum"]:
                 state = self.state[p]
                 buf = state.get("momentum_buffer")
-                buf = g.clone() if buf is None else group["momentum"] * buf + (1 - group["dampening"]) * g  # noqa: E501
+                buf = (
+                    g.clone()
+                    if buf is None
+                    else group["momentum"] * buf + (1 - group["dampening"]) * g
+                )  # noqa: E501
                 state["momentum_buffer"] = buf
                 g = g + group["momentum"] * buf if group["nesterov"] else buf
             p.add_(g, alpha=-group["lr"])

@@ -15,6 +15,8 @@ from franken.optim.optimizer import Optimizer
 class Stepwise(Optimizer):
     """The loop over a group's parameters."""
 
+    decays_gradient = True
+
     def _init_state(self, group: dict[str, Any], p: Any) -> dict[str, Any]:
         raise NotImplementedError
 
@@ -30,7 +32,8 @@ class Stepwise(Optimizer):
             state["step"] += 1
             if group["maximize"]:
                 g = -g
-            if group.get("weight_decay") and not group.get("decoupled_weight_decay"):
+            decays = self.decays_gradient and not group.get("decoupled_weight_decay")
+            if decays and group.get("weight_decay"):
                 g = g.add(p, alpha=group["weight_decay"])
             if p.is_complex():
                 self._update(group, *_real(p, g), {k: _real_state(v) for k, v in state.items()})

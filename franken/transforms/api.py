@@ -54,7 +54,8 @@ def check_tensors(tree: Any, who: str) -> None:
     for o in tree_flatten(tree)[0]:
         if not isinstance(o, Tensor):
             raise RuntimeError(
-                f"{who}: expected f(*primals) to return only tensors, got unsupported type {type(o)}"
+                f"{who}: expected f(*primals) to return only tensors, got unsupported type "
+                f"{type(o)}"
             )
 
 
@@ -95,9 +96,7 @@ class _Pullback:
         self.edges, self.shapes, self.spec = edges, shapes, spec
         self.leaves, self.in_spec = leaves, in_spec
 
-    def __call__(
-        self, cotangents: Any, retain_graph: bool = True, create_graph: Any = None
-    ) -> Any:
+    def __call__(self, cotangents: Any, retain_graph: bool = True, create_graph: Any = None) -> Any:
         flat, spec = tree_flatten(cotangents)
         if spec != self.spec:
             raise RuntimeError(
@@ -112,7 +111,11 @@ class _Pullback:
                 )
         roots = [(e, c) for e, c in zip(self.edges, flat, strict=True) if e is not None]
         targets = [t._node for t in self.leaves]
-        got = engine.run(roots, targets, retain_graph=retain_graph) if roots else [None] * len(targets)
+        got = (
+            engine.run(roots, targets, retain_graph=retain_graph)
+            if roots
+            else [None] * len(targets)
+        )
         grads = [_or_zero(g, t) for g, t in zip(got, self.leaves, strict=True)]
         return tree_unflatten(grads, self.in_spec)
 
@@ -187,7 +190,8 @@ def _check_scalar(out: Any) -> None:
         )
     if out.ndim != 0:
         raise RuntimeError(
-            "grad_and_value(f)(*args): Expected f(*args) to return a scalar Tensor, got tensor with "
+            "grad_and_value(f)(*args): Expected f(*args) to return a scalar Tensor, got tensor "
+            "with "
             f"{out.ndim} dims. Maybe you wanted to use the vjp or jacrev APIs instead?"
         )
 
@@ -313,7 +317,8 @@ def vmap(
     """
     if randomness not in ("error", "different", "same"):
         raise RuntimeError(
-            f"Only allowed values for randomness are 'error', 'different', or 'same'. Got {randomness}"
+            "Only allowed values for randomness are 'error', 'different', or 'same'. Got "
+            f"{randomness}"
         )
     if chunk_size is not None and not chunk_size > 0:
         raise ValueError(f"vmap: chunk_size should be None or greater than 0. (got {chunk_size})")

@@ -63,7 +63,8 @@ def _plan(name: str, args: Any, in_dims: Any) -> tuple[list[Any], list[Any], Any
     dims = broadcast_to_and_flatten(in_dims, spec)
     if dims is None:
         raise ValueError(
-            f"{who}: in_dims is not compatible with the structure of `inputs`. in_dims has structure "
+            f"{who}: in_dims is not compatible with the structure of `inputs`. in_dims has "
+            "structure "
             f"{tree_flatten(in_dims)[1]} but inputs has structure {spec}."
         )
     return leaves, [_wrapped_dim(who, x, d) for x, d in zip(leaves, dims, strict=True)], spec
@@ -138,8 +139,10 @@ def _out_dims(name: str, out_dims: Any, spec: Any) -> list[Any]:
     dims = broadcast_to_and_flatten(out_dims, spec)
     if dims is None:
         raise ValueError(
-            f"vmap({name}, ..., out_dims={out_dims})(<inputs>): out_dims is not compatible with the "
-            f"structure of `outputs`. out_dims has structure {tree_flatten(out_dims)[1]} but outputs "
+            f"vmap({name}, ..., out_dims={out_dims})(<inputs>): out_dims is not compatible with "
+            "the "
+            f"structure of `outputs`. out_dims has structure {tree_flatten(out_dims)[1]} but "
+            "outputs "
             f"has structure {spec}."
         )
     return dims
@@ -150,7 +153,8 @@ def _lower(name: str, o: Any, d: Any, trace: BatchTrace, allow_none: bool) -> An
         return None
     if not isinstance(o, Tensor):
         raise ValueError(
-            f"vmap({name}, ...): `{name}` must only return Tensors, got type {type(o)}. Did you mean "
+            f"vmap({name}, ...): `{name}` must only return Tensors, got type {type(o)}. Did you "
+            "mean "
             "to set out_dims= to None for output?"
         )
     if o.level == trace.level:
@@ -158,14 +162,15 @@ def _lower(name: str, o: Any, d: Any, trace: BatchTrace, allow_none: bool) -> An
             raise ValueError(
                 f"vmap({name}, ...): `{name}` can not return a BatchedTensor when out_dim is None"
             )
-        value, at = fresh(o)._a, o.bdim  # type: ignore[attr-defined]
+        value, at = fresh(o)._a, o.bdim
     else:
         if d is None:
             return o
-        value, at = o.expand(trace.size, *o.shape), 0  # type: ignore[attr-defined]
+        value, at = o.expand(trace.size, *o.shape), 0
     if not -value.ndim <= d < value.ndim:
         raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-value.ndim}, {value.ndim - 1}], "
+            f"Dimension out of range (expected to be in range of [{-value.ndim}, "
+            f"{value.ndim - 1}], "
             f"but got {d})"
         )
     return value if at == d % value.ndim else value.movedim(at, d)

@@ -72,7 +72,7 @@ def _place(t: Any, tensors: Any) -> int | None:
     return next((i for i, x in enumerate(tensors) if x is t), None)
 
 
-# --- grad ------------------------------------------------------------------------------------------
+# --- grad ----------------------------------------------------------------------------------------
 
 
 def _apply_grad(cls: Any, trace: GradTrace, args: tuple[Any, ...]) -> Any:
@@ -87,8 +87,12 @@ def _apply_grad(cls: Any, trace: GradTrace, args: tuple[Any, ...]) -> Any:
     outs = out if isinstance(out, tuple) else (out,)
     wrapped = tuple([_wrap_grad(o, low, args, trace) for o in outs])
     if STATE.grad and any(ctx.needs_input_grad):
-        ctx._dirty = tuple([w for w, o in zip(wrapped, outs, strict=True) if _place(o, ctx._dirty) is not None])
-        ctx._nondiff = tuple([w for w, o in zip(wrapped, outs, strict=True) if _place(o, ctx._nondiff) is not None])
+        ctx._dirty = tuple(
+            [w for w, o in zip(wrapped, outs, strict=True) if _place(o, ctx._dirty) is not None]
+        )
+        ctx._nondiff = tuple(
+            [w for w, o in zip(wrapped, outs, strict=True) if _place(o, ctx._nondiff) is not None]
+        )
         dev = next(a.device for a in args if isinstance(a, Tensor))
         wrapped = attach_function(FunctionNode(ctx, cls, edges, dev), args, wrapped)
     return wrapped if isinstance(out, tuple) else wrapped[0]
@@ -101,7 +105,7 @@ def _wrap_grad(o: Any, low: Any, args: Any, trace: GradTrace) -> Any:
     return args[same] if same is not None else GradTracer(o, trace)
 
 
-# --- jvp -------------------------------------------------------------------------------------------
+# --- jvp -----------------------------------------------------------------------------------------
 
 
 def _apply_jvp(cls: Any, trace: JvpTrace, args: tuple[Any, ...], kwargs: Any) -> Any:
@@ -126,20 +130,25 @@ def _apply_jvp(cls: Any, trace: JvpTrace, args: tuple[Any, ...], kwargs: Any) ->
 def _tangent(a: Any, trace: JvpTrace, ctx: Any) -> Any:
     if not isinstance(a, Tensor):
         return None
-    t = a.tangent if a.level == trace.level else None  # type: ignore[attr-defined]
+    t = a.tangent if a.level == trace.level else None
     if t is None and ctx._materialize and (a.dtype.is_floating_point or a.dtype.is_complex):
-        return a.new_zeros(tuple(a.shape)) if a.level != trace.level else a._a.new_zeros(tuple(a.shape))  # type: ignore[attr-defined]  # noqa: E501
+        return (
+            a.new_zeros(tuple(a.shape))
+            if a.level != trace.level
+            else a._a.new_zeros(tuple(a.shape))
+        )  # noqa: E501
     return t
 
 
-# --- vmap ------------------------------------------------------------------------------------------
+# --- vmap ----------------------------------------------------------------------------------------
 
 
 def _apply_vmap(cls: Any, trace: BatchTrace, args: tuple[Any, ...]) -> Any:
     own = cls.vmap is not Function.vmap
     if own and cls.generate_vmap_rule:
         raise RuntimeError(
-            f"You tried to vmap over {cls.__name__}, but it has both generate_vmap_rule=True and an "
+            f"You tried to vmap over {cls.__name__}, but it has both generate_vmap_rule=True and "
+            "an "
             "overridden vmap staticmethod. Please set generate_vmap_rule=False or delete the "
             "overridden vmap staticmethod to avoid ambiguity. " + _HELP
         )
@@ -150,17 +159,18 @@ def _apply_vmap(cls: Any, trace: BatchTrace, args: tuple[Any, ...]) -> Any:
         )
     low = _lower(args, trace.level)
     dims = tuple([
-        a.bdim if isinstance(a, Tensor) and a.level == trace.level else None  # type: ignore[attr-defined]
+        a.bdim if isinstance(a, Tensor) and a.level == trace.level else None
         for a in args
     ])  # fmt: skip
     if not own:
         made = _batched(cls, dims, trace)
         out = made.apply(*low)
-        return _wrap_vmap(out, made.out_dims, trace)
+        return _wrap_vmap(out, made.plan.out_dims, trace)
     got = cls.vmap(VmapInfo(trace.size, trace.randomness), dims, *low)
     if not (isinstance(got, tuple) and len(got) == 2):
         raise RuntimeError(
-            "Expected the vmap staticmethod to have two returns, an output and out_dims with pytree "
+            "Expected the vmap staticmethod to have two returns, an output and out_dims with "
+            "pytree "
             f"structure compatible with the output. Got a {type(got)} instead"
         )
     return _wrap_vmap(got[0], got[1], trace)
@@ -221,76 +231,89 @@ def _tuple(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
+class _Batching:
+    """How a Function is computed on whole batches: its four parts under a vmap level."""
+
+    def __init__(self, cls: Any, in_dims: tuple[Any, ...], outer: BatchTrace) -> None:
+        self.cls, self.in_dims = cls, in_dims
+        self.size, self.randomness = outer.size, outer.randomness
+        self.out_dims: Any = None
+        # where ctx keeps this level's hidden dimensions (a ctx serves all nested levels)
+        self.kept, self.kept_forward = (f"_vmap_{w}_{_next_id()}" for w in ("dims", "forward"))
+
+    def forward(self, *low: Any) -> Any:
+        """The outputs; their hidden dimensions are noted."""
+        with _Level(self.size, self.randomness) as level:
+            out = self.cls.forward(*level.lift(low, self.in_dims))
+            values, dims = level.split(_tuple(out))
+        self.out_dims = dims if isinstance(out, tuple) else dims[0]
+        return values if isinstance(out, tuple) else values[0]
+
+    def setup(self, ctx: Any, inputs: Any, output: Any) -> None:
+        """Let the user fill ctx from tracers; keep what was saved by value and dimension."""
+        with _Level(self.size, self.randomness) as level:
+            inner = _InnerCtx(ctx)
+            outs = tuple(level.lift(_tuple(output), _tuple(self.out_dims)))
+            ins = tuple(level.lift(inputs, self.in_dims))
+            self.cls.setup_context(inner, ins, outs if isinstance(output, tuple) else outs[0])
+            nondiff = [_place(t, outs) for t in inner._nondiff]
+            ctx._nondiff = tuple([_tuple(output)[i] for i in nondiff if i is not None])
+            ctx._to_save, dims = _unlifted(level, inner._to_save, ins, inputs, outs, output)
+            ctx._to_save_forward, forward_dims = level.split(inner._to_save_forward)
+        setattr(ctx, self.kept, dims)
+        setattr(ctx, self.kept_forward, forward_dims)
+
+    def _seen(self, ctx: Any, level: _Level, saved: Any, where: str) -> _InnerCtx:
+        inner = _InnerCtx(ctx)
+        object.__setattr__(inner, "seen", tuple(level.lift(saved, getattr(ctx, where))))
+        return inner
+
+    def backward(self, ctx: Any, *grads: Any) -> Any:
+        """Cotangents, with the hidden dimension where the inputs have it."""
+        with _Level(self.size, self.randomness) as level:
+            inner = self._seen(ctx, level, ctx.saved_tensors, self.kept)
+            got = backward_of(self.cls)(inner, *level.lift(grads, _tuple(self.out_dims)))
+            values, dims = level.split(_tuple(got))
+        return tuple([
+            _to_input(g, d, want, self.size) if isinstance(g, Tensor) else g
+            for g, d, want in zip(values, dims, self.in_dims, strict=False)
+        ])  # fmt: skip
+
+    def jvp(self, ctx: Any, *tangents: Any) -> Any:
+        """Tangents, with the hidden dimension where the outputs have it."""
+        own = bool(ctx._to_save_forward)
+        saved = ctx._to_save_forward if own else ctx._to_save
+        with _Level(self.size, self.randomness) as level:
+            inner = self._seen(ctx, level, saved, self.kept_forward if own else self.kept)
+            got = self.cls.jvp(inner, *level.lift(tangents, self.in_dims))
+            values, dims = level.split(_tuple(got))
+        wants = _tuple(self.out_dims)
+        moved = tuple([
+            _to_input(t, d, w, self.size) if isinstance(t, Tensor) and w is not None else t
+            for t, d, w in zip(values, dims, wants, strict=True)
+        ])  # fmt: skip
+        return moved if isinstance(got, tuple) else moved[0]
+
+
 def _batched(cls: Any, in_dims: tuple[Any, ...], outer: BatchTrace) -> Any:
-    """The Function that computes `cls` on whole batches, with its derivatives."""
-    size, randomness = outer.size, outer.randomness
-    # where ctx keeps this level's hidden dimensions (a ctx serves all nested levels)
-    kept, kept_forward = (f"_vmap_{what}_{_next_id()}" for what in ("dims", "forward"))
-
-    class Batched(Function):
-        out_dims: Any = None
-        saved_dims: Any = ()
-
-        @staticmethod
-        def forward(*low: Any) -> Any:
-            with _Level(size, randomness) as level:
-                out = cls.forward(*level.lift(low, in_dims))
-                values, dims = level.split(_tuple(out))
-            Batched.out_dims = dims if isinstance(out, tuple) else dims[0]
-            return values if isinstance(out, tuple) else values[0]
-
-        @staticmethod
-        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-            with _Level(size, randomness) as level:
-                inner = _InnerCtx(ctx)
-                outs = level.lift(_tuple(output), _tuple(Batched.out_dims))
-                ins = level.lift(inputs, in_dims)
-                cls.setup_context(inner, tuple(ins), tuple(outs) if isinstance(output, tuple) else outs[0])
-                nondiff = [_place(t, outs) for t in inner._nondiff]
-                ctx._nondiff = tuple([_tuple(output)[i] for i in nondiff if i is not None])
-                ctx._to_save, dims = _unlifted(level, inner._to_save, ins, inputs, outs, output)
-                ctx._to_save_forward, forward_dims = level.split(inner._to_save_forward)
-                setattr(ctx, kept, dims)
-                setattr(ctx, kept_forward, forward_dims)
-
-        @staticmethod
-        def backward(ctx: Any, *grads: Any) -> Any:
-            with _Level(size, randomness) as level:
-                inner = _InnerCtx(ctx)
-                seen = tuple(level.lift(ctx.saved_tensors, getattr(ctx, kept)))
-                object.__setattr__(inner, "seen", seen)
-                gs = level.lift(grads, _tuple(Batched.out_dims))
-                got = _tuple(backward_of(cls)(inner, *gs))
-                values, dims = level.split(got)
-            return tuple([
-                g if not isinstance(g, Tensor) else _to_input(g, d, want, size)
-                for g, d, want in zip(values, dims, in_dims, strict=False)
-            ])  # fmt: skip
-
-        @staticmethod
-        def jvp(ctx: Any, *tangents: Any) -> Any:
-            with _Level(size, randomness) as level:
-                inner = _InnerCtx(ctx)
-                saved = ctx._to_save_forward or ctx._to_save
-                dims = getattr(ctx, kept_forward if ctx._to_save_forward else kept)
-                object.__setattr__(inner, "seen", tuple(level.lift(saved, dims)))
-                got = cls.jvp(inner, *level.lift(tangents, in_dims))
-                values, dims = level.split(_tuple(got))
-            want = _tuple(Batched.out_dims)
-            moved = tuple([_to_output(t, d, w, size) for t, d, w in zip(values, dims, want, strict=True)])
-            return moved if isinstance(got, tuple) else moved[0]
-
-    Batched.__name__ = Batched.__qualname__ = f"Vmapped{cls.__name__}"
-    # vmap of vmap: the batched function is batched again by the same means
-    Batched.generate_vmap_rule = True
-    return Batched
+    """The Function that computes `cls` on whole batches, and can itself be batched again."""
+    plan = _Batching(cls, in_dims, outer)
+    body = {
+        "forward": staticmethod(plan.forward), "setup_context": staticmethod(plan.setup),
+        "backward": staticmethod(plan.backward), "jvp": staticmethod(plan.jvp),
+        "generate_vmap_rule": True, "plan": plan,
+    }  # fmt: skip
+    return type(f"Vmapped{cls.__name__}", (Function,), body)
 
 
 def _unlifted(level: _Level, saved: Any, ins: Any, inputs: Any, outs: Any, output: Any) -> Any:
     """Saved tracers as lower values; inputs and outputs as the very objects, to keep identity."""
     known = [*zip(ins, inputs, strict=True), *zip(outs, _tuple(output), strict=True)]
     values, dims = level.split(saved)
-    same = [next((low for tracer, low in known if tracer is t), v) for t, v in zip(saved, values, strict=True)]
+    same = [
+        next((low for tracer, low in known if tracer is t), v)
+        for t, v in zip(saved, values, strict=True)
+    ]
     return tuple(same), dims
 
 
@@ -299,9 +322,3 @@ def _to_input(g: Any, dim: int | None, want: int | None, size: int) -> Any:
     if want is None:
         return g if dim is None else g.sum(dim)
     return g.expand(size, *g.shape).movedim(0, want) if dim is None else g.movedim(dim, want)
-
-
-def _to_output(t: Any, dim: int | None, want: int | None, size: int) -> Any:
-    if not isinstance(t, Tensor) or want is None:
-        return t
-    return _to_input(t, dim, want, size)

@@ -51,7 +51,8 @@ class GradTrace(Trace):
             out = bind(prim, tuple(low), params)
         finally:
             set_grad(enabled)
-        outs = tuple([GradTracer(o, self) for o in out]) if type(out) is tuple else GradTracer(out, self)
+        several = type(out) is tuple
+        outs = tuple([GradTracer(o, self) for o in out]) if several else GradTracer(out, self)
         if prim.view:
             self._alias(prim, args[0], out, outs, params)
         if enabled and prim.differentiable:

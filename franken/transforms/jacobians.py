@@ -25,7 +25,7 @@ def _basis(leaves: list[Any], start: int, stop: int) -> list[Any]:
     for x in leaves:
         n = math.prod(x.shape)
         block = eye(total, dtype=x.dtype, device=x.device)
-        block = block.narrow(0, start, stop - start).narrow(1, at, n)  # type: ignore[attr-defined]
+        block = block.narrow(0, start, stop - start).narrow(1, at, n)
         rows.append(block.reshape(stop - start, *x.shape))
         at += n
     return rows

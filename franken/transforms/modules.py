@@ -45,7 +45,8 @@ def _merged(dicts: Any) -> dict[str, Any]:
     repeated = [k for i, k in enumerate(keys) if k in keys[:i]]
     if repeated:
         raise ValueError(
-            f"{repeated} appeared in multiple dictionaries; behavior of functional call is ambiguous"
+            f"{repeated} appeared in multiple dictionaries; behavior of functional call is "
+            "ambiguous"
         )
     return {k: v for d in dicts for k, v in d.items()}
 
@@ -66,7 +67,8 @@ def _tied(own: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
         values = {id(given[n]): given[n] for n in group if n in given}
         if len(values) > 1:
             raise ValueError(
-                f"functional_call got multiple values for keys {sorted(n for n in group if n in given)}, "
+                "functional_call got multiple values for keys "
+                f"{sorted(n for n in group if n in given)}, "
                 "which are tied. Consider using tie_weights=False"
             )
         for value in values.values():
@@ -133,12 +135,10 @@ def stack_module_state(models: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         raise RuntimeError("stack_module_state: Expected all models to be of the same class.")
 
     def stacked(name: str, tensors: list[Tensor]) -> Any:
-        needs = {t.requires_grad for t in tensors}  # type: ignore[attr-defined]
+        needs = {t.requires_grad for t in tensors}
         if len(needs) > 1:
-            raise RuntimeError(
-                f"Expected {name} from each model to have the same .requires_grad"
-            )
-        return stack(tensors).detach().requires_grad_(needs.pop())  # type: ignore[attr-defined]
+            raise RuntimeError(f"Expected {name} from each model to have the same .requires_grad")
+        return stack(tensors).detach().requires_grad_(needs.pop())
 
     params = {k: stacked(k, [dict(m.named_parameters())[k] for m in models])
               for k, _ in models[0].named_parameters()}  # fmt: skip

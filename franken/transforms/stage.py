@@ -23,6 +23,11 @@ class StageTracer(Tracer):
     """A value that the program will compute."""
 
     __slots__ = ()
+    hides_value = (
+        "make_graph: the value of a tensor was asked for while its program is being written down; "
+        "it "
+        "would be fixed to that of the example. Use where() instead of a branch on values."
+    )
     var: Var
     trace: StageTrace
 
@@ -62,7 +67,7 @@ class StageTrace(Trace):
         entry = self.constants.get(key)
         if entry is None:
             self.kept.append(value)  # an id means nothing once its object is gone
-            kept = value.detach().clone() if value.level == 0 else value  # type: ignore[attr-defined]
+            kept = value.detach().clone() if value.level == 0 else value
             entry = self.constants[key] = (self.variable(value), kept)
         return entry[0]
 
@@ -71,7 +76,7 @@ class StageTrace(Trace):
             return a
         if a.level != self.level:
             return self.constant(a)
-        return fresh(a).var  # type: ignore[attr-defined]
+        return fresh(a).var
 
     def process(self, prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Execute one level down and write the equation."""

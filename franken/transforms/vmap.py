@@ -19,6 +19,7 @@ class BatchTracer(Tracer):
     """A value whose array has one more dimension, `bdim`, than the function sees."""
 
     __slots__ = ()
+    hides_value = True
     bdim: int
     trace: BatchTrace
 
@@ -38,7 +39,7 @@ class BatchTracer(Tracer):
     def lift(self, value: Tensor) -> Any:
         """A constant, repeated along the hidden dimension."""
         self.bdim = 0
-        return value.expand(self.trace.size, *value.shape)  # type: ignore[attr-defined]
+        return value.expand(self.trace.size, *value.shape)
 
 
 class BatchTrace(Trace):

@@ -7,7 +7,6 @@ import warnings
 import pytest
 
 import franken
-import franken.utils.checkpoint
 
 
 def plain(value):

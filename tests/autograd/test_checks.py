@@ -14,7 +14,7 @@ def leaf(lib, *values, dtype="float32"):
     return lib.tensor(list(values), dtype=getattr(lib, dtype), requires_grad=True)
 
 
-# --- anomaly ---------------------------------------------------------------------------------------
+# --- anomaly -------------------------------------------------------------------------------------
 
 
 def nan_backward(lib):
@@ -50,7 +50,7 @@ def test_anomaly_shows_the_forward_line():
     assert any("test_checks.py" in t and "forward(leaf(franken, 0.0) * 0)" in t for t in texts)
 
 
-# --- gradcheck -------------------------------------------------------------------------------------
+# --- gradcheck -----------------------------------------------------------------------------------
 
 
 def bad(lib):
@@ -110,7 +110,11 @@ def check(lib, *args, **kwargs):
 GRADCHECKS = {
     "sin": lambda lib: check(lib, lib.sin, (point(lib),)),
     "all": lambda lib: check(
-        lib, lib.sin, (point(lib),), check_forward_ad=True, check_batched_grad=True,
+        lib,
+        lib.sin,
+        (point(lib),),
+        check_forward_ad=True,
+        check_batched_grad=True,
         check_batched_forward_grad=True,
     ),
     "fast": lambda lib: check(lib, lib.sin, (point(lib),), fast_mode=True, check_forward_ad=True),
@@ -131,13 +135,18 @@ GRADCHECKS = {
     ),
     "expanded": lambda lib: check(lib, lib.sin, (point(lib, 1.0).expand(3),)),
     "complex": lambda lib: check(
-        lib, lambda c: c * c, (leaf(lib, 1 + 2j, 2 - 1j, dtype="complex128"),), check_forward_ad=True
+        lib,
+        lambda c: c * c,
+        (leaf(lib, 1 + 2j, 2 - 1j, dtype="complex128"),),
+        check_forward_ad=True,
     ),
     "complex to real": lambda lib: check(
         lib, lambda c: c.real * 2, (leaf(lib, 1 + 2j, dtype="complex128"),)
     ),
     "bad complex": lambda lib: check(lib, bad(lib), (leaf(lib, 1 + 2j, dtype="complex128"),)),
-    "several": lambda lib: check(lib, lambda x, y: (x * y, x + y), (point(lib), point(lib, 3.0, 4.0))),
+    "several": lambda lib: check(
+        lib, lambda x, y: (x * y, x + y), (point(lib), point(lib, 3.0, 4.0))
+    ),
     "constant": lambda lib: check(lib, lambda x, y: x * y, (point(lib), lib.ones(2).double())),
     "second": lambda lib: lib.autograd.gradgradcheck(lib.sin, (point(lib),)),
     "second fast": lambda lib: lib.autograd.gradgradcheck(lib.sin, (point(lib),), fast_mode=True),
@@ -166,7 +175,7 @@ def test_gradcheck_module_and_function():
     assert issubclass(module.GradcheckError, RuntimeError)
 
 
-# --- autograd.functional ---------------------------------------------------------------------------
+# --- autograd.functional -------------------------------------------------------------------------
 
 VECTOR = (1.0, 2.0)
 
@@ -226,7 +235,9 @@ FUNCTIONAL = {
     ),
     "jacobian": lambda lib: functional(lib).jacobian(square, vec(lib)),
     "jacobian tuple": lambda lib: functional(lib).jacobian(two, (vec(lib), vec(lib, 3.0, 4.0))),
-    "jacobian at once": lambda lib: functional(lib).jacobian(two, (vec(lib), vec(lib)), vectorize=True),
+    "jacobian at once": lambda lib: functional(lib).jacobian(
+        two, (vec(lib), vec(lib)), vectorize=True
+    ),
     "jacobian forward": lambda lib: functional(lib).jacobian(
         square, vec(lib), vectorize=True, strategy="forward-mode"
     ),
@@ -240,9 +251,9 @@ FUNCTIONAL = {
     "jacobian strict once": lambda lib: functional(lib).jacobian(
         square, vec(lib), strict=True, vectorize=True
     ),
-    "jacobian graph": lambda lib: functional(lib)
-    .jacobian(square, leaf(lib, 1.0, 2.0), create_graph=True)
-    .requires_grad,
+    "jacobian graph": lambda lib: (
+        functional(lib).jacobian(square, leaf(lib, 1.0, 2.0), create_graph=True).requires_grad
+    ),
     "hessian": lambda lib: functional(lib).hessian(cubes, vec(lib)),
     "hessian tuple": lambda lib: functional(lib).hessian(both, (vec(lib), vec(lib, 3.0, 4.0))),
     "hessian forward": lambda lib: functional(lib).hessian(
@@ -251,11 +262,15 @@ FUNCTIONAL = {
     "hessian linear": lambda lib: functional(lib).hessian(lambda x: x.sum(), vec(lib)),
     "hessian strict": lambda lib: functional(lib).hessian(lambda x: x.sum(), vec(lib), strict=True),
     "hessian size": lambda lib: functional(lib).hessian(square, vec(lib)),
-    "vhp": lambda lib: functional(lib).vhp(both, (vec(lib), vec(lib)), (vec(lib), vec(lib, 1.0, 0.5))),
+    "vhp": lambda lib: functional(lib).vhp(
+        both, (vec(lib), vec(lib)), (vec(lib), vec(lib, 1.0, 0.5))
+    ),
     "vhp size": lambda lib: functional(lib).vhp(square, vec(lib), vec(lib)),
     "hvp": lambda lib: functional(lib).hvp(cubes, vec(lib), vec(lib, 1.0, 0.5)),
     "hvp none": lambda lib: functional(lib).hvp(cubes, vec(lib)),
-    "hvp strict": lambda lib: functional(lib).hvp(lambda x: x.sum(), vec(lib), vec(lib), strict=True),
+    "hvp strict": lambda lib: functional(lib).hvp(
+        lambda x: x.sum(), vec(lib), vec(lib), strict=True
+    ),
 }
 
 
@@ -264,7 +279,7 @@ def test_functional(name, agree):
     agree(FUNCTIONAL[name], words=7)
 
 
-# --- checkpoint ------------------------------------------------------------------------------------
+# --- checkpoint ----------------------------------------------------------------------------------
 
 
 def tools(lib):
@@ -417,7 +432,7 @@ def test_checkpoint(name, agree):
     agree(CHECKPOINTS[name], words=10)
 
 
-# --- forward mode ----------------------------------------------------------------------------------
+# --- forward mode --------------------------------------------------------------------------------
 
 
 def forward_ad(lib):
@@ -434,7 +449,14 @@ def dual(lib):
         z = lib.zeros(2)
         z.copy_(d)
         copied = fw.unpack_dual(z)
-    return out.primal, out.tangent, plain, copied.tangent, (d * 2), fw.unpack_dual(p).tangent is None
+    return (
+        out.primal,
+        out.tangent,
+        plain,
+        copied.tangent,
+        (d * 2),
+        fw.unpack_dual(p).tangent is None,
+    )
 
 
 def dual_and_backward(lib):
@@ -478,7 +500,15 @@ def dual_integers(lib):
 
 @pytest.mark.parametrize(
     "program",
-    [dual, dual_and_backward, dual_without_level, dual_nested, dual_twice, dual_size, dual_integers],
+    [
+        dual,
+        dual_and_backward,
+        dual_without_level,
+        dual_nested,
+        dual_twice,
+        dual_size,
+        dual_integers,
+    ],
 )
 def test_forward_ad(program, agree):
     agree(program)

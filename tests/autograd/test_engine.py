@@ -12,6 +12,7 @@ import pytest
 
 import franken
 
+
 def leaf(lib, *values):
     return lib.tensor(list(values), requires_grad=True)
 

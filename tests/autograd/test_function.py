@@ -297,16 +297,6 @@ def functorch_jvp(lib):
     return func_module(lib).jvp(f.apply, (x, y), (y, x))
 
 
-def functorch_generated_vmap(lib):
-    f, (x, y) = new_style(lib, generate_vmap_rule=True), points(lib)
-    F = func_module(lib)  # noqa: N806
-    total = lambda x, y: f.apply(x, y).sum()  # noqa: E731
-    return (
-        F.vmap(f.apply)(x, y), F.vmap(F.grad(total))(x, y),
-        F.grad(lambda x: F.vmap(f.apply)(x, y).sum())(x),
-    )  # fmt: skip
-
-
 def functorch_own_vmap(lib):
     def vmap(info, in_dims, x, y):
         return product(x.movedim(in_dims[0], 0), y.movedim(in_dims[1], 0)), 0
@@ -345,7 +335,7 @@ PROGRAMS = [
     dirty_not_returned, returns_input, returned_input_in_place, returns_view, too_many_grads,
     grad_of_int, grad_of_wrong_shape, no_backward, no_forward, saves_int, saved_then_changed,
     saved_output_then_changed, twice, once, no_grad_forward, functorch_grad, functorch_grad_of_grad,
-    functorch_jvp, functorch_generated_vmap, functorch_own_vmap, functorch_no_vmap,
+    functorch_jvp, functorch_own_vmap, functorch_no_vmap,
     functorch_two_vmaps, functorch_bad_vmap, functorch_old_style, jvp_missing,
 ]  # fmt: skip
 
@@ -362,6 +352,16 @@ def test_stale_error_names_both_lines():
     m.add_(1)
     with pytest.raises(RuntimeError, match=r"saved at test_function.py:\d+ .* modified at test_f"):
         y.sum().backward()
+
+
+def test_generated_vmap():
+    f, (x, y) = new_style(franken, generate_vmap_rule=True), points(franken)
+    F = func_module(franken)  # noqa: N806
+    total = lambda x, y: f.apply(x, y).sum()  # noqa: E731
+    assert F.vmap(f.apply)(x, y).tolist() == (x * x * y).tolist()
+    assert F.vmap(f.apply, (0, None))(x, y).tolist() == ((x * x)[:, None] * y).tolist()
+    assert F.vmap(F.grad(total), (0, None))(x, y).tolist() == (2 * x * y.sum()).tolist()
+    assert F.grad(lambda y: F.vmap(f.apply, (0, None))(x, y).sum())(y).tolist() == [14.0] * 3
 
 
 def test_generated_vmap_in_hessians():

@@ -11,7 +11,10 @@ import types
 import numpy as np
 
 ABSENT = {"nextafter_missing", "frompyfunc", "seterr", "errstate", "lib"}
-_BINARY = "add sub mul truediv floordiv mod pow and or xor lshift rshift lt le gt ge eq ne matmul".split()
+_BINARY = (
+    "add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "lshift",
+    "rshift", "lt", "le", "gt", "ge", "eq", "ne", "matmul",
+)  # fmt: skip
 _UNARY = ("neg", "pos", "invert", "abs")
 
 
@@ -53,7 +56,8 @@ class ndarray:  # noqa: N801 - CuPy's name
 
     def _view(self, host):
         shares = host.base is not None and np.shares_memory(host, self.host) or host.size == 0
-        return ndarray(np.asarray(host), (self.base or self) if shares else None)
+        owner = self if self.base is None else self.base
+        return ndarray(np.asarray(host), owner if shares else None)
 
     def __getitem__(self, index):
         COUNTS["getitem"] = COUNTS.get("getitem", 0) + 1
@@ -99,7 +103,9 @@ def _operator(name, swap=False):
         if isinstance(other, np.ndarray):
             raise TypeError(f"Unsupported type {type(other)}")
         a, b = self.host, lower(other)
-        return raised(name, getattr(np.ndarray, f"__{name}__")(*((np.asarray(b), a) if swap else (a, b))))
+        return raised(
+            name, getattr(np.ndarray, f"__{name}__")(*((np.asarray(b), a) if swap else (a, b)))
+        )
 
     return method
 
@@ -113,7 +119,11 @@ for _name in _BINARY:
         lambda self, other, _n=_name: (getattr(self.host, f"__i{_n}__")(lower(other)), self)[1],
     )
 for _name in _UNARY:
-    setattr(ndarray, f"__{_name}__", lambda self, _n=_name: raised(_n, getattr(self.host, f"__{_n}__")()))
+    setattr(
+        ndarray,
+        f"__{_name}__",
+        lambda self, _n=_name: raised(_n, getattr(self.host, f"__{_n}__")()),
+    )
 
 COUNTS: dict[str, int] = {}
 

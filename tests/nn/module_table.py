@@ -142,10 +142,16 @@ CASES: list[tuple[str, tuple[Any, ...], dict[str, Any], tuple[Any, ...]]] = [
     ("MultiMarginLoss", (), {"p": 2}, ((3, 4), ("int", 4, (3,)))),
     ("TripletMarginLoss", (), {"swap": True}, ((3, 4), (3, 4), (3, 4))),
     ("TripletMarginWithDistanceLoss", (), {}, ((3, 4), (3, 4), (3, 4))),
-    ("AdaptiveLogSoftmaxWithLoss", (8, 20, [5, 10]), {"div_value": 2.0}, ((9, 8), ("int", 20, (9,)))),
+    (
+        "AdaptiveLogSoftmaxWithLoss",
+        (8, 20, [5, 10]),
+        {"div_value": 2.0},
+        ((9, 8), ("int", 20, (9,))),
+    ),
     ("MultiheadAttention", (8, 2), {}, ((5, 3, 8), (4, 3, 8), (4, 3, 8))),
     (
-        "MultiheadAttention", (8, 2),
+        "MultiheadAttention",
+        (8, 2),
         {"kdim": 3, "vdim": 4, "batch_first": True, "add_bias_kv": True, "add_zero_attn": True},
         ((3, 5, 8), (3, 4, 3), (3, 4, 4)),
     ),  # fmt: skip

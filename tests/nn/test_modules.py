@@ -72,7 +72,10 @@ def same_state(mine: Any, theirs: Any) -> None:
     assert list(a) == list(b)
     assert list(a._metadata.items()) == list(b._metadata.items())
     for key in a:
-        if type(b[key]).__name__ != "UninitializedParameter" and type(b[key]).__name__ != "UninitializedBuffer":  # noqa: E501
+        if (
+            type(b[key]).__name__ != "UninitializedParameter"
+            and type(b[key]).__name__ != "UninitializedBuffer"
+        ):  # noqa: E501
             np.testing.assert_array_equal(a[key].numpy(), b[key].numpy(), err_msg=key)
 
 
@@ -107,7 +110,9 @@ def test_run(name: str, args: Any, kwargs: Any, specs: Any) -> None:
     assert repr(mine) == repr(theirs)
     mine.eval()
     theirs.eval()
-    for a, b in zip(run(franken, mine, name, specs)[1], run(torch, theirs, name, specs)[1], strict=True):
+    for a, b in zip(
+        run(franken, mine, name, specs)[1], run(torch, theirs, name, specs)[1], strict=True
+    ):
         close(a, b)
     for clone in (copy.deepcopy(mine), pickle.loads(pickle.dumps(mine))):
         assert repr(clone) == repr(mine)

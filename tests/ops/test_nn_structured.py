@@ -110,7 +110,8 @@ CASES = [
     ("pad replicate", _one("pad", (1, 2, -1, 3), mode="replicate"), ((2, 2, 3, 4),)),
     ("pad circular", _one("pad", (3, 2), mode="circular"), ((2, 2, 4),)),
 ]  # fmt: skip
-SAMPLED = [("grid_sample " + " ".join(map(str, o)), lambda F, x, grid, o=o: F.grid_sample(x, grid, *o))
+SAMPLED = [("grid_sample " + " ".join(map(str, o)),
+            lambda F, x, grid, o=o: F.grid_sample(x, grid, *o))
            for o in (("bilinear", "zeros", False), ("bilinear", "reflection", True),
                      ("bicubic", "border", False), ("nearest", "zeros", True))]  # fmt: skip
 BY_NAME = {name: (call, shapes) for name, call, shapes in CASES}
@@ -275,7 +276,8 @@ REFUSED = [
     ("fold", lambda F, T: F.fold(T.zeros(1, 4, 8), (4, 4), 2)),
     ("pixel_shuffle", lambda F, T: F.pixel_shuffle(T.zeros(1, 5, 2, 2), 2)),
     ("attention",
-     lambda F, T: F.scaled_dot_product_attention(T.zeros(2, 4), T.zeros(2, 4).double(), T.zeros(2, 4))),
+     lambda F, T: F.scaled_dot_product_attention(
+         T.zeros(2, 4), T.zeros(2, 4).double(), T.zeros(2, 4))),
 ]  # fmt: skip
 
 

@@ -27,7 +27,7 @@ def vector(lib, values=POINT):
     return lib.tensor(values, dtype=lib.float64)
 
 
-# --- functions from a vector to a scalar -----------------------------------------------------------
+# --- functions from a vector to a scalar ---------------------------------------------------------
 
 
 def elementwise(lib):
@@ -99,7 +99,7 @@ def custom(lib):
 FUNCTIONS = [elementwise, product, reduction, indexing, scan, custom]
 
 
-# --- transforms of scalar functions ----------------------------------------------------------------
+# --- transforms of scalar functions --------------------------------------------------------------
 
 
 def squeezed(y):

@@ -7,7 +7,6 @@ The two Chebyshev fits were made with mpmath at 50 digits. Must not know Tensor 
 
 from __future__ import annotations
 
-from fractions import Fraction
 from functools import cache
 from math import factorial
 from math import lgamma as _scalar_lgamma
@@ -356,6 +355,8 @@ def _temme_table() -> tuple[tuple[float, ...], ...]:
     With eta^2/2 = mu - log(1 + mu): mu(eta) has rational Taylor coefficients,
     c_0 = 1/mu - 1/eta, and c_k = c_(k-1)'/eta + gamma_k/mu, where gamma_k (-1)^k are Stirling's.
     """
+    from fractions import Fraction  # 8 ms at import, needed at the first incomplete gamma
+
     size = 26 + 2 * _TEMME_ORDERS
     mu = [Fraction(0), Fraction(1)]  # mu' mu = eta (1 + mu)
     for n in range(2, size + 2):

@@ -49,10 +49,8 @@ def _dot(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.add.reduce(x * y, axis=1)
 
 
-def _standardise(
-    x: np.ndarray, out: np.ndarray, mean: Maybe, rstd: np.ndarray, eps: float
-) -> None:
-    """Fill rows of `out` with (x - mean) rstd and the statistics; no centring where mean is None."""
+def _standardise(x: np.ndarray, out: np.ndarray, mean: Maybe, rstd: np.ndarray, eps: float) -> None:
+    """Fill rows of `out` with (x - mean) rstd, and the statistics; a None mean is no centring."""
     n = x.dtype.type(x.shape[1])
     if mean is None:
         rstd[:] = 1 / np.sqrt(_dot(x, x) / n + x.dtype.type(eps))
@@ -267,16 +265,17 @@ def group_norm(x: np.ndarray, groups: int, w: Maybe, b: Maybe, eps: float) -> Tr
     >>> group_norm(np.array([[[1.0, 3.0]]]), 1, None, None, 0.0)[0].tolist()
     [[[-1.0, 1.0]]]
     """
-    v = _planes(x)
-    n, c, length = v.shape
-    per = c // groups
-    var, mean = reduce.var_mean(v.reshape(n * groups, per * length), (1,), 0.0)
-    rstd = _reciprocal_root(var, eps).reshape(n, groups)
-    mean = mean.reshape(n, groups)
-    scale, offset = _affine(c, w, b)
-    scale = np.repeat(rstd, per, axis=1) * scale
-    out = _scaled(v, scale, offset - np.repeat(mean, per, axis=1) * scale)
-    return out.reshape(x.shape), mean, rstd
+    with np.errstate(all="ignore"):
+        v = _planes(x)
+        n, c, length = v.shape
+        per = c // groups
+        var, mean = reduce.var_mean(v.reshape(n * groups, per * length), (1,), 0.0)
+        rstd = _reciprocal_root(var, eps).reshape(n, groups)
+        mean = mean.reshape(n, groups)
+        scale, offset = _affine(c, w, b)
+        scale = np.repeat(rstd, per, axis=1) * scale
+        out = _scaled(v, scale, offset - np.repeat(mean, per, axis=1) * scale)
+        return out.reshape(x.shape), mean, rstd
 
 
 def _reciprocal_root(var: np.ndarray, eps: float) -> np.ndarray:
@@ -299,24 +298,25 @@ def group_norm_backward(
     >>> group_norm_backward(np.ones_like(x), x, 1, None, mean, rstd)[2].tolist()
     [2.0]
     """
-    v, gy = _planes(x), _planes(g)
-    n, c, length = v.shape
-    per = c // groups
-    wide_mean, wide_rstd = np.repeat(mean, per, axis=1), np.repeat(rstd, per, axis=1)
-    first, second = _plane_sums(gy, v, wide_mean)
-    dw = reduce.sum(second * wide_rstd, (0,)) if needs[1] else None
-    db = reduce.sum(first, (0,)) if needs[2] else None
-    if not needs[0]:
-        return None, dw, db
-    scale = _affine(c, w, None)[0]
-    count = x.dtype.type(per * length)
-    # dx = rstd (w g - mean(w g) - hat mean(w g hat)), sums taken over each group
-    ones = reduce.sum((first * scale).reshape(n, groups, per), (2,)) / count
-    hats = reduce.sum((second * scale).reshape(n, groups, per), (2,)) / count * rstd * rstd
-    slope = np.repeat(-hats * rstd, per, axis=1)
-    shift = np.repeat((hats * mean - ones) * rstd, per, axis=1)
-    dx = _combined(gy, v, wide_rstd * scale, slope, shift)
-    return dx.reshape(x.shape), dw, db
+    with np.errstate(all="ignore"):
+        v, gy = _planes(x), _planes(g)
+        n, c, length = v.shape
+        per = c // groups
+        wide_mean, wide_rstd = np.repeat(mean, per, axis=1), np.repeat(rstd, per, axis=1)
+        first, second = _plane_sums(gy, v, wide_mean)
+        dw = reduce.sum(second * wide_rstd, (0,)) if needs[1] else None
+        db = reduce.sum(first, (0,)) if needs[2] else None
+        if not needs[0]:
+            return None, dw, db
+        scale = _affine(c, w, None)[0]
+        count = x.dtype.type(per * length)
+        # dx = rstd (w g - mean(w g) - hat mean(w g hat)), sums taken over each group
+        ones = reduce.sum((first * scale).reshape(n, groups, per), (2,)) / count
+        hats = reduce.sum((second * scale).reshape(n, groups, per), (2,)) / count * rstd * rstd
+        slope = np.repeat(-hats * rstd, per, axis=1)
+        shift = np.repeat((hats * mean - ones) * rstd, per, axis=1)
+        dx = _combined(gy, v, wide_rstd * scale, slope, shift)
+        return dx.reshape(x.shape), dw, db
 
 
 def instance_norm(x: np.ndarray, w: Maybe, b: Maybe, eps: float) -> Triple:
@@ -347,15 +347,16 @@ def instance_norm_backward(
 
 def _channel_moments(v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and biased variance (C,) over N and L of (N, C, L), in float64."""
-    n, c, length = v.shape
-    if length == 1:
-        mean, squares = reduce.moments(v.reshape(1, n, c))
-        return mean[0], squares[0] / n
-    mean, squares = reduce.moments(v.reshape(n * c, length, 1))
-    count = np.full(n, float(length))
-    shape = (1, n, c)
-    mean, squares = reduce.merge_moments(count, mean.reshape(shape), squares.reshape(shape))
-    return mean[0], squares[0] / (n * length)
+    with np.errstate(all="ignore"):
+        n, c, length = v.shape
+        if length == 1:
+            mean, squares = reduce.moments(v.reshape(1, n, c))
+            return mean[0], squares[0] / n
+        mean, squares = reduce.moments(v.reshape(n * c, length, 1))
+        count = np.full(n, float(length))
+        shape = (1, n, c)
+        mean, squares = reduce.merge_moments(count, mean.reshape(shape), squares.reshape(shape))
+        return mean[0], squares[0] / (n * length)
 
 
 def batch_norm(
@@ -378,10 +379,11 @@ def batch_norm(
 def _batch_apply(
     v: np.ndarray, mean: np.ndarray, invstd: np.ndarray, w: Maybe, b: Maybe
 ) -> np.ndarray:
-    scale, offset = _affine(v.shape[1], w, b)
-    scale = invstd[None] * scale
-    offset = (offset - mean[None] * scale).astype(v.dtype, copy=False)
-    return _scaled(v, scale.astype(v.dtype, copy=False), offset)
+    with np.errstate(all="ignore"):
+        scale, offset = _affine(v.shape[1], w, b)
+        scale = invstd[None] * scale
+        offset = (offset - mean[None] * scale).astype(v.dtype, copy=False)
+        return _scaled(v, scale.astype(v.dtype, copy=False), offset)
 
 
 def batch_norm_eval(
@@ -413,21 +415,22 @@ def batch_norm_backward(
     >>> batch_norm_backward(np.ones_like(x), x, None, mean, invstd)[2].tolist()
     [2.0]
     """
-    v, gy = _planes(x), _planes(g)
-    n, c, length = v.shape
-    scale = (invstd[None] * _affine(c, w, None)[0]).astype(x.dtype, copy=False)
-    dx = dw = db = None
-    if training or needs[1] or needs[2]:
-        first, second = (reduce.sum(s, (0,)) for s in _plane_sums(gy, v, mean[None]))
-        dw = second * invstd if needs[1] else None
-        db = first if needs[2] else None
-    if needs[0] and not training:
-        dx = _scaled(gy, scale, np.zeros((1, c), x.dtype))
-    elif needs[0]:
-        count = x.dtype.type(n * length)
-        slope = -(second * invstd * invstd / count)[None] * scale
-        dx = _combined(gy, v, scale, slope, -(first / count)[None] * scale - slope * mean[None])
-    return None if dx is None else dx.reshape(x.shape), dw, db
+    with np.errstate(all="ignore"):
+        v, gy = _planes(x), _planes(g)
+        n, c, length = v.shape
+        scale = (invstd[None] * _affine(c, w, None)[0]).astype(x.dtype, copy=False)
+        dx = dw = db = None
+        if training or needs[1] or needs[2]:
+            first, second = (reduce.sum(s, (0,)) for s in _plane_sums(gy, v, mean[None]))
+            dw = second * invstd if needs[1] else None
+            db = first if needs[2] else None
+        if needs[0] and not training:
+            dx = _scaled(gy, scale, np.zeros((1, c), x.dtype))
+        elif needs[0]:
+            count = x.dtype.type(n * length)
+            slope = -(second * invstd * invstd / count)[None] * scale
+            dx = _combined(gy, v, scale, slope, -(first / count)[None] * scale - slope * mean[None])
+        return None if dx is None else dx.reshape(x.shape), dw, db
 
 
 def _window_sum(v: np.ndarray, before: int, after: int) -> np.ndarray:
@@ -448,11 +451,12 @@ def local_response_norm(
     >>> local_response_norm(np.ones((1, 1, 1)), 1, 1.0, 1.0, 1.0)[0].tolist()
     [[[0.5]]]
     """
-    v = _planes(x)
-    d = _window_sum(v * v, size // 2, (size - 1) // 2)
-    d *= x.dtype.type(alpha / size)
-    d += x.dtype.type(k)
-    return (v * d ** x.dtype.type(-beta)).reshape(x.shape), d.reshape(x.shape)
+    with np.errstate(all="ignore"):
+        v = _planes(x)
+        d = _window_sum(v * v, size // 2, (size - 1) // 2)
+        d *= x.dtype.type(alpha / size)
+        d += x.dtype.type(k)
+        return (v * d ** x.dtype.type(-beta)).reshape(x.shape), d.reshape(x.shape)
 
 
 def local_response_norm_backward(
@@ -464,10 +468,11 @@ def local_response_norm_backward(
     >>> local_response_norm_backward(one, one, 2 * one, 1, 1.0, 1.0).tolist()
     [[[0.0]]]
     """
-    v, gy, base = _planes(x), _planes(g), _planes(d)
-    power = base ** x.dtype.type(-beta)
-    # g d^-beta - 2 alpha beta/size x sum over windows that hold c of g x d^(-beta - 1)
-    spread = _window_sum(gy * v * power / base, (size - 1) // 2, size // 2)
-    spread *= v
-    spread *= x.dtype.type(2 * alpha * beta / size)
-    return (gy * power - spread).reshape(x.shape)
+    with np.errstate(all="ignore"):
+        v, gy, base = _planes(x), _planes(g), _planes(d)
+        power = base ** x.dtype.type(-beta)
+        # g d^-beta - 2 alpha beta/size x sum over windows that hold c of g x d^(-beta - 1)
+        spread = _window_sum(gy * v * power / base, (size - 1) // 2, size // 2)
+        spread *= v
+        spread *= x.dtype.type(2 * alpha * beta / size)
+        return (gy * power - spread).reshape(x.shape)

@@ -10,9 +10,7 @@ import ctypes
 import os
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +22,7 @@ BLOCK_ELEMENTS = 1 << 17  # 512 KiB of float32: half of a core's second-level ca
 
 _lock = threading.RLock()
 _threads: int | None = None
-_pool: ThreadPoolExecutor | None = None
+_pool: Any = None
 _inside = (
     threading.local()
 )  # set in a worker: nested calls run serially instead of waiting for themselves
@@ -87,6 +85,8 @@ def _submit(fn: Callable[[int, int], None], start: int, stop: int) -> Any:
     global _pool
     with _lock:
         if _pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
             _pool = ThreadPoolExecutor(get_num_threads() - 1, thread_name_prefix="franken")
         return _pool.submit(_run_inside, fn, start, stop)
 
@@ -188,6 +188,8 @@ class _BlasThreads:
         """Return OpenBLAS' (get, set) thread count functions; None for another BLAS."""
         if not self.looked:
             self.looked = True
+            from pathlib import Path
+
             root = Path(np.__file__).parent
             for path in sorted(
                 [*root.parent.glob("numpy.libs/*openblas*"), *root.glob(".dylibs/*openblas*")]

@@ -29,7 +29,11 @@ Anb = tuple[np.ndarray, tuple[int, ...], tuple[int, ...]]
 def _parallel(n: int, elements_each: int, fn: Callable[[int, int], None]) -> None:
     from .parallel import parallel_for
 
-    parallel_for(n, max(1, _READ // max(elements_each, 1)), fn)
+    def silent(start: int, stop: int) -> None:
+        with np.errstate(all="ignore"):  # a worker does not inherit its caller's
+            fn(start, stop)
+
+    parallel_for(n, max(1, _READ // max(elements_each, 1)), silent)
 
 
 def runs(axes: tuple[int, ...]) -> list[tuple[int, ...]]:
@@ -408,7 +412,8 @@ def _moments_of(block: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
     d = block - np.expand_dims(rough, axis)
     slip = _piece_sum(d, axis).astype(np.float64)
     squares = _piece_sum(np.square(d, out=d), axis).astype(np.float64)
-    return rough + slip / n, squares - slip * slip / n
+    mean_ = rough + np.where(np.isfinite(slip), slip / n, 0.0)  # an infinite mean stays infinite
+    return mean_, squares - slip * slip / n
 
 
 def _piece_sum(block: np.ndarray, axis: int) -> np.ndarray:
@@ -420,14 +425,23 @@ def _piece_sum(block: np.ndarray, axis: int) -> np.ndarray:
 def merge_moments(
     count: np.ndarray, mu: np.ndarray, m2: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Merge pieces along axis 1 of (A, K, B)."""
+    """Merge moments of pieces with `count` (K,) elements along axis 1 of (A, K, B).
+
+    >>> mu, m2 = np.array([[[1.0], [4.0]]]), np.zeros((1, 2, 1))
+    >>> [a.tolist() for a in merge_moments(np.array([1.0, 2.0]), mu, m2)]
+    [[[3.0]], [[6.0]]]
+    """
     weight = count[None, :, None]
     whole = (mu * weight).sum(1) / count.sum()
     return whole, m2.sum(1) + (weight * np.square(mu - whole[:, None])).sum(1)
 
 
 def moments(v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and centred square sum of a real (A, N, B) along axis 1, in float64, (A, B) each."""
+    """Return mean and centred square sum of a real (A, N, B) along axis 1, float64, (A, B) each.
+
+    >>> [a.tolist() for a in moments(np.array([[[1.0], [3.0]]]))]
+    [[[2.0]], [[2.0]]]
+    """
     a, n, b = v.shape
     columns = b > 1
     wide, r = _widen(v) if columns else (v, 1)

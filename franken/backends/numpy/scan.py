@@ -137,8 +137,10 @@ def _reverse_cumsum(w: np.ndarray) -> np.ndarray:
 
 
 def _cumprod_backward_rows(g: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Rows (M, N). Before the first zero: sum_k>=i g_k out_k / x_i. At it: the same sum with that zero
-    taken as one, which is the product without it. After it: nothing."""
+    """Rows (M, N). Before the first zero: sum over k >= i of g_k out_k / x_i.
+
+    At it: the same sum with that zero taken as one, the product without it. After it: nothing.
+    """
     zero = x == 0
     first = np.where(zero.any(1), zero.argmax(1), x.shape[1])
     places = np.arange(x.shape[1])[None]
@@ -171,10 +173,11 @@ def diff(x: np.ndarray, n: int = 1, axis: int = -1) -> np.ndarray:
     >>> diff(np.array([1.0, 4.0, 9.0])).tolist()
     [3.0, 5.0]
     """
-    out = x
-    for _ in range(n):
-        ahead, behind = [slice(None)] * x.ndim, [slice(None)] * x.ndim
-        ahead[axis], behind[axis] = slice(1, None), slice(None, -1)
-        step = np.logical_xor if x.dtype == np.bool_ else np.subtract
-        out = np.asarray(step(out[tuple(ahead)], out[tuple(behind)]))
-    return out.copy() if n == 0 else out
+    with np.errstate(all="ignore"):
+        out = x
+        for _ in range(n):
+            ahead, behind = [slice(None)] * x.ndim, [slice(None)] * x.ndim
+            ahead[axis], behind[axis] = slice(1, None), slice(None, -1)
+            step = np.logical_xor if x.dtype == np.bool_ else np.subtract
+            out = np.asarray(step(out[tuple(ahead)], out[tuple(behind)]))
+        return out.copy() if n == 0 else out

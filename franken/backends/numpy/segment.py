@@ -16,7 +16,13 @@ _HEAVY = 32  # destinations met more often than this are summed one by one, the 
 _TILE = 256  # columns added at a time: the rows being added to stay in the cache
 _NARROW = 8  # fewer columns go through `at`, which is quick on vectors, one after the other
 
-_REDUCE = {"sum": np.add, "prod": np.multiply, "mean": np.add, "amax": np.maximum, "amin": np.minimum}
+_REDUCE = {
+    "sum": np.add,
+    "prod": np.multiply,
+    "mean": np.add,
+    "amax": np.maximum,
+    "amin": np.minimum,
+}
 
 
 def _stable_order(index: np.ndarray, size: int) -> np.ndarray:
@@ -34,7 +40,7 @@ def _runs(index: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, np.ndar
 
 
 def _add_rounds(out: np.ndarray, rows: np.ndarray, runs: tuple[np.ndarray, ...]) -> None:
-    """Add the first row of every run, then every second one, and so on: no round meets a place twice."""
+    """Add the first row of every run, then every second: no round meets a place twice."""
     order, starts, lengths, places = runs
     k = 0
     while starts.size:
@@ -47,18 +53,19 @@ def _add_rounds(out: np.ndarray, rows: np.ndarray, runs: tuple[np.ndarray, ...])
 
 def _add_rows(out: np.ndarray, index: np.ndarray, rows: np.ndarray) -> None:
     """out[index[i]] += rows[i] for i in turn; (R, D), (K,), (K, D)."""
-    if out.shape[1] < _NARROW:
-        for column, values in zip(out.T, rows.T, strict=True):
-            np.add.at(column, index, values)
-        return
-    order, starts, lengths, places = _runs(index, out.shape[0])
-    heavy = lengths > _HEAVY
-    for start, length, place in zip(starts[heavy], lengths[heavy], places[heavy], strict=True):
-        run = np.concatenate([out[place][None], rows[order[start : start + length]]])
-        np.add.reduce(run, axis=0, out=out[place])  # along axis 0 of rows: one after the other
-    if not heavy.all():
-        light = ~heavy
-        _add_rounds(out, rows, (order, starts[light], lengths[light], places[light]))
+    with np.errstate(all="ignore"):
+        if out.shape[1] < _NARROW:
+            for column, values in zip(out.T, rows.T, strict=True):
+                np.add.at(column, index, values)
+            return
+        order, starts, lengths, places = _runs(index, out.shape[0])
+        heavy = lengths > _HEAVY
+        for start, length, place in zip(starts[heavy], lengths[heavy], places[heavy], strict=True):
+            run = np.concatenate([out[place][None], rows[order[start : start + length]]])
+            np.add.reduce(run, axis=0, out=out[place])  # along axis 0 of rows: one after the other
+        if not heavy.all():
+            light = ~heavy
+            _add_rounds(out, rows, (order, starts[light], lengths[light], places[light]))
 
 
 def _add_rows_blocked(out: np.ndarray, index: np.ndarray, rows: np.ndarray) -> None:
@@ -82,7 +89,7 @@ def index_add(out: np.ndarray, axis: int, index: np.ndarray, src: np.ndarray) ->
     if src.size == 0:
         return out
     if out.ndim <= 1:
-        np.add.at(out.reshape(-1), index.reshape(-1), src.reshape(-1))
+        _at(np.add, out, index.reshape(-1), src.reshape(-1))
         return out
     if out.shape[axis] * 4 < prod(out.shape) // out.shape[axis] or axis == 0:
         front = np.moveaxis(out, axis, 0)
@@ -115,12 +122,13 @@ def _flat_places(shape: tuple[int, ...], axis: int, index: np.ndarray) -> np.nda
 
 def _at(ufunc: np.ufunc, out: np.ndarray, places: np.ndarray, values: Any) -> None:
     """ufunc.at on the flat `out`: one-dimensional `at` is quick since NumPy 1.25, and in order."""
-    if out.flags.c_contiguous:
-        ufunc.at(out.reshape(-1), places, values)
-        return
-    flat = out.reshape(-1)
-    ufunc.at(flat, places, values)
-    out[...] = flat.reshape(out.shape)
+    with np.errstate(all="ignore"):
+        if out.flags.c_contiguous:
+            ufunc.at(out.reshape(-1), places, values)
+            return
+        flat = out.reshape(-1)
+        ufunc.at(flat, places, values)
+        out[...] = flat.reshape(out.shape)
 
 
 def _part(src: np.ndarray, index: np.ndarray) -> np.ndarray:
@@ -141,9 +149,7 @@ def scatter_add(out: np.ndarray, axis: int, index: np.ndarray, src: np.ndarray) 
     return out
 
 
-def index_put_accumulate(
-    out: np.ndarray, flat_index: np.ndarray, values: np.ndarray
-) -> np.ndarray:
+def index_put_accumulate(out: np.ndarray, flat_index: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Add `values` (K,) or (K, D) at the rows `flat_index` (K,) of `out` seen as (R,) or (R, D).
 
     >>> index_put_accumulate(np.zeros(3), np.array([2, 2]), np.array([1.0, 5.0])).tolist()
@@ -170,18 +176,19 @@ def embedding_backward(
     >>> embedding_backward(np.ones((2, 1)), np.array([1, 1]), 2).tolist()
     [[0.0], [2.0]]
     """
-    out = np.zeros((num_rows, g.shape[1]), g.dtype)
-    if padding_idx is not None and padding_idx >= 0:
-        keep = index != padding_idx
-        if not keep.all():
-            g, index = g[keep], index[keep]
-    if index.size == 0:
+    with np.errstate(all="ignore"):
+        out = np.zeros((num_rows, g.shape[1]), g.dtype)
+        if padding_idx is not None and padding_idx >= 0:
+            keep = index != padding_idx
+            if not keep.all():
+                g, index = g[keep], index[keep]
+        if index.size == 0:
+            return out
+        if scale_by_freq:
+            count = np.bincount(index, minlength=num_rows).astype(g.dtype)
+            g = g / count[index][:, None]
+        _add_rows_blocked(out, index, g)
         return out
-    if scale_by_freq:
-        count = np.bincount(index, minlength=num_rows).astype(g.dtype)
-        g = g / count[index][:, None]
-    _add_rows_blocked(out, index, g)
-    return out
 
 
 def _identity(reduce: str, dtype: np.dtype) -> Any:
@@ -248,7 +255,7 @@ def _divide_by_count(flat: np.ndarray, places: np.ndarray, include_self: bool) -
 
 
 def bincount(x: np.ndarray, weights: np.ndarray | None = None, minlength: int = 0) -> np.ndarray:
-    """Return counts (int64), or sums of `weights` (float32 stays, others become float64), per value.
+    """Return counts (int64), or sums of `weights` (float32, or else float64), per value.
 
     >>> bincount(np.array([0, 2, 2])).tolist()
     [1, 0, 2]

@@ -162,9 +162,7 @@ def _classes(x: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(x).reshape(x.shape[0], x.shape[1], -1)
 
 
-def _labels(
-    v: np.ndarray, target: np.ndarray, ignore_index: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _labels(v: np.ndarray, target: np.ndarray, ignore_index: int) -> tuple[np.ndarray, np.ndarray]:
     """Return targets (N, 1, D) with ignored ones at class 0, and where they are kept."""
     t = target.reshape(v.shape[0], 1, v.shape[2])
     keep = t != ignore_index
@@ -207,12 +205,13 @@ def nll_loss(
     >>> nll_loss(np.array([[-1.0, -2.0]]), np.array([1]))[0].tolist()
     2.0
     """
-    v = _classes(x)
-    t, keep = _labels(v, target, ignore_index)
-    w = _weights_of(t, keep, weight, x.dtype)
-    losses = np.where(keep, -np.take_along_axis(v, t, 1) * w, 0).astype(x.dtype)
-    total = _sum_all(w)
-    return _reduced(losses, total, reduction, target.shape), total.astype(x.dtype)
+    with np.errstate(all="ignore"):
+        v = _classes(x)
+        t, keep = _labels(v, target, ignore_index)
+        w = _weights_of(t, keep, weight, x.dtype)
+        losses = np.where(keep, -np.take_along_axis(v, t, 1) * w, 0).astype(x.dtype)
+        total = _sum_all(w)
+        return _reduced(losses, total, reduction, target.shape), total.astype(x.dtype)
 
 
 def _per_sample(
@@ -240,14 +239,15 @@ def nll_loss_backward(
     >>> nll_loss_backward(np.array(1.0), x, np.array([1])).tolist()
     [[0.0, -1.0]]
     """
-    v = _classes(x)
-    t, keep = _labels(v, target, ignore_index)
-    w = _weights_of(t, keep, weight, x.dtype)
-    total = _sum_all(w).astype(x.dtype) if total is None else total
-    out = np.zeros(v.shape, x.dtype)
-    slope = np.where(keep, -w * _per_sample(g, total, w.shape, reduction), 0)
-    np.put_along_axis(out, t, slope.astype(x.dtype), 1)
-    return out.reshape(x.shape)
+    with np.errstate(all="ignore"):
+        v = _classes(x)
+        t, keep = _labels(v, target, ignore_index)
+        w = _weights_of(t, keep, weight, x.dtype)
+        total = _sum_all(w).astype(x.dtype) if total is None else total
+        out = np.zeros(v.shape, x.dtype)
+        slope = np.where(keep, -w * _per_sample(g, total, w.shape, reduction), 0)
+        np.put_along_axis(out, t, slope.astype(x.dtype), 1)
+        return out.reshape(x.shape)
 
 
 def _log_sums(v: np.ndarray) -> np.ndarray:
@@ -279,16 +279,17 @@ def cross_entropy(
     >>> cross_entropy(np.zeros((1, 2)), np.array([0]))[0].round(6).tolist()
     0.693147
     """
-    v = _classes(x)
-    t, keep = _labels(v, target, ignore_index)
-    w = _weights_of(t, keep, weight, x.dtype)
-    sums = _log_sums(v)
-    losses = (sums - np.take_along_axis(v, t, 1)) * w
-    if label_smoothing:
-        losses = losses * (1 - label_smoothing) + _smooth_part(v, sums, weight, label_smoothing)
-    losses = np.where(keep, losses, 0).astype(x.dtype)
-    total = _sum_all(w)
-    return _reduced(losses, total, reduction, target.shape), sums, total.astype(x.dtype)
+    with np.errstate(all="ignore"):
+        v = _classes(x)
+        t, keep = _labels(v, target, ignore_index)
+        w = _weights_of(t, keep, weight, x.dtype)
+        sums = _log_sums(v)
+        losses = (sums - np.take_along_axis(v, t, 1)) * w
+        if label_smoothing:
+            losses = losses * (1 - label_smoothing) + _smooth_part(v, sums, weight, label_smoothing)
+        losses = np.where(keep, losses, 0).astype(x.dtype)
+        total = _sum_all(w)
+        return _reduced(losses, total, reduction, target.shape), sums, total.astype(x.dtype)
 
 
 def _smooth_part(
@@ -321,20 +322,21 @@ def cross_entropy_backward(
     >>> cross_entropy_backward(np.array(1.0), x, y, sums, total).tolist()
     [[-0.5, 0.5]]
     """
-    v = _classes(x)
-    t, keep = _labels(v, target, ignore_index)
-    each = np.where(keep, _per_sample(g, total, t.shape, reduction), 0).astype(x.dtype)
-    hit = (each * _weights_of(t, keep, weight, x.dtype) * (1 - label_smoothing)).astype(x.dtype)
-    out = np.empty(v.shape, x.dtype)
-    # d loss / d x_c = p_c (hit + spread mass) - hit [c = t] - spread w_c
-    spread = (each * (label_smoothing / v.shape[1])).astype(x.dtype)
-    mass = v.shape[1] if weight is None else weight.sum(dtype=np.float64)
-    slope = (hit + spread * mass).astype(x.dtype)
-    _over_blocks(_probability_block, v, sums, slope, keep, out)
-    if label_smoothing:
-        out -= spread if weight is None else spread * weight[None, :, None].astype(x.dtype)
-    np.put_along_axis(out, t, np.take_along_axis(out, t, 1) - hit, 1)
-    return out.reshape(x.shape)
+    with np.errstate(all="ignore"):
+        v = _classes(x)
+        t, keep = _labels(v, target, ignore_index)
+        each = np.where(keep, _per_sample(g, total, t.shape, reduction), 0).astype(x.dtype)
+        hit = (each * _weights_of(t, keep, weight, x.dtype) * (1 - label_smoothing)).astype(x.dtype)
+        out = np.empty(v.shape, x.dtype)
+        # d loss / d x_c = p_c (hit + spread mass) - hit [c = t] - spread w_c
+        spread = (each * (label_smoothing / v.shape[1])).astype(x.dtype)
+        mass = v.shape[1] if weight is None else weight.sum(dtype=np.float64)
+        slope = (hit + spread * mass).astype(x.dtype)
+        _over_blocks(_probability_block, v, sums, slope, keep, out)
+        if label_smoothing:
+            out -= spread if weight is None else spread * weight[None, :, None].astype(x.dtype)
+        np.put_along_axis(out, t, np.take_along_axis(out, t, 1) - hit, 1)
+        return out.reshape(x.shape)
 
 
 def _probability_block(

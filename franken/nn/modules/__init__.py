@@ -26,3 +26,5 @@ from franken.nn.modules.shuffle import *  # noqa: F403
 from franken.nn.modules.sparse import *  # noqa: F403
 from franken.nn.modules.transformer import *  # noqa: F403
 from franken.nn.modules.upsampling import *  # noqa: F403
+
+__all__ = [name for name in globals() if name[0].isupper()]  # noqa: PLE0605

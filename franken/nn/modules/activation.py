@@ -116,7 +116,9 @@ class Hardtanh(Module):
             max_val = max_value
         self.min_val, self.max_val, self.inplace = min_val, max_val, inplace
         if not self.max_val > self.min_val:
-            raise AssertionError(f"max_val must be larger than min_val, got {max_val} and {min_val}")
+            raise AssertionError(
+                f"max_val must be larger than min_val, got {max_val} and {min_val}"
+            )
 
     def forward(self, input: Tensor) -> Tensor:
         """Any shape, kept."""
@@ -124,7 +126,9 @@ class Hardtanh(Module):
 
     def extra_repr(self) -> str:
         """The bounds."""
-        return f"min_val={self.min_val}, max_val={self.max_val}" + (", inplace=True" if self.inplace else "")  # noqa: E501
+        return f"min_val={self.min_val}, max_val={self.max_val}" + (
+            ", inplace=True" if self.inplace else ""
+        )  # noqa: E501
 
 
 def _renamed(old: str, new: str) -> None:
@@ -159,7 +163,9 @@ class Threshold(Module):
 
     def extra_repr(self) -> str:
         """The two numbers."""
-        return f"threshold={self.threshold}, value={self.value}" + (", inplace=True" if self.inplace else "")  # noqa: E501
+        return f"threshold={self.threshold}, value={self.value}" + (
+            ", inplace=True" if self.inplace else ""
+        )  # noqa: E501
 
 
 class RReLU(Module):
@@ -179,7 +185,9 @@ class RReLU(Module):
 
     def extra_repr(self) -> str:
         """The bounds of the slope."""
-        return f"lower={self.lower}, upper={self.upper}" + (", inplace=True" if self.inplace else "")
+        return f"lower={self.lower}, upper={self.upper}" + (
+            ", inplace=True" if self.inplace else ""
+        )
 
 
 class _Alpha(Module):
@@ -439,7 +447,9 @@ class Softmax2d(Module):
     def forward(self, input: Tensor) -> Tensor:
         """(N, C, H, W), kept."""
         if input.dim() not in (3, 4):
-            raise ValueError(f"Softmax2d: expected input to be 3D or 4D, got {input.dim()}D instead")
+            raise ValueError(
+                f"Softmax2d: expected input to be 3D or 4D, got {input.dim()}D instead"
+            )
         return F.softmax(input, -3)
 
 

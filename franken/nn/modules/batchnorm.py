@@ -39,7 +39,9 @@ class _NormBase(Module):
             "bias", Parameter(franken.empty(num_features, **made)) if affine and bias else None
         )
         tracked = track_running_stats
-        self.register_buffer("running_mean", franken.zeros(num_features, **made) if tracked else None)
+        self.register_buffer(
+            "running_mean", franken.zeros(num_features, **made) if tracked else None
+        )
         self.register_buffer("running_var", franken.ones(num_features, **made) if tracked else None)
         count = franken.tensor(0, dtype=franken.long, device=device) if tracked else None
         self.register_buffer("num_batches_tracked", count)

@@ -180,7 +180,11 @@ class ModuleList(Module):
         setattr(self, self._name_at(index), module)
 
     def __delitem__(self, index: Any) -> None:
-        names = [str(i) for i in range(len(self))[index]] if isinstance(index, slice) else [self._name_at(index)]  # noqa: E501
+        names = (
+            [str(i) for i in range(len(self))[index]]
+            if isinstance(index, slice)
+            else [self._name_at(index)]
+        )  # noqa: E501
         for name in names:
             delattr(self, name)
         modules = list(self._modules.values())
@@ -319,7 +323,7 @@ class ModuleDict(Module):
                 )
             if len(pair) != 2:
                 raise ValueError(
-                    f"ModuleDict update sequence element #{at} has length {len(pair)}; 2 is required"
+                    f"ModuleDict update sequence element #{at} has length {len(pair)}; 2 is required"  # noqa: E501
                 )
             self[pair[0]] = pair[1]
 

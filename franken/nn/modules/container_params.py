@@ -15,7 +15,11 @@ from franken.nn.parameter import Parameter
 
 
 def _as_member(value: Any) -> Any:
-    return Parameter(value) if isinstance(value, Tensor) and not isinstance(value, Parameter) else value
+    return (
+        Parameter(value)
+        if isinstance(value, Tensor) and not isinstance(value, Parameter)
+        else value
+    )
 
 
 def _shown(container: Module, key: str, value: Any) -> str:
@@ -88,7 +92,7 @@ class ParameterList(Module):
         """Add values at the end."""
         if not isinstance(values, Iterable) or isinstance(values, Tensor):
             raise TypeError(
-                f"ParameterList.extend should be called with an iterable, but got {type(values).__name__}"
+                f"ParameterList.extend should be called with an iterable, but got {type(values).__name__}"  # noqa: E501
             )
         for value in values:
             self.append(value)
@@ -191,7 +195,7 @@ class ParameterDict(Module):
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value at `key`, or `default`."""
-        return self[key] if key in self else default
+        return self[key] if key in self else default  # noqa: SIM401 - this is that method
 
     def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
         """A dictionary of `keys`, all with the value `default`."""
@@ -223,7 +227,7 @@ class ParameterDict(Module):
         for at, pair in enumerate(pairs):
             if len(pair) != 2:
                 raise ValueError(
-                    f"ParameterDict update sequence element #{at} has length {len(pair)}; 2 is required"
+                    f"ParameterDict update sequence element #{at} has length {len(pair)}; 2 is required"  # noqa: E501
                 )
             self[pair[0]] = pair[1]
 

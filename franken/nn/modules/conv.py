@@ -134,7 +134,9 @@ class _Conv(_ConvNd):
         convolve = getattr(F, self.function)
         if self.padding_mode != "zeros":
             input = F.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode)
-            return convolve(input, weight, bias, self.stride, (0,) * self.dims, self.dilation, self.groups)  # noqa: E501
+            return convolve(
+                input, weight, bias, self.stride, (0,) * self.dims, self.dilation, self.groups
+            )  # noqa: E501
         return convolve(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -183,9 +185,7 @@ class _ConvTransposeNd(_ConvNd):
         dilation: Any = 1, padding_mode: str = "zeros", device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
         if padding_mode != "zeros":
-            raise ValueError(
-                f'Only "zeros" padding mode is supported for {type(self).__name__}'
-            )
+            raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}')
         sizes = _tuples[self.dims]
         super().__init__(
             in_channels, out_channels, sizes(kernel_size), sizes(stride), sizes(padding),

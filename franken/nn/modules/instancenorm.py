@@ -85,8 +85,6 @@ class InstanceNorm3d(_InstanceNorm):
     rank = 4
 
 
-
-
 class LazyInstanceNorm1d(_LazyNormBase, _InstanceNorm):
     """An InstanceNorm1d whose number of features is taken from the first input."""
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from franken import Tensor
-from franken.nn import hooks
 from franken.autograd.handles import RemovableHandle
+from franken.nn import hooks
 from franken.nn.hooks import Hooks
 from franken.nn.parameter import Buffer, Parameter
 from franken.nn.state import StateDict
@@ -137,7 +137,13 @@ class Module(StateDict):
         super().__delattr__(name)
 
     def __dir__(self) -> list[str]:
-        names = [*dir(type(self)), *self.__dict__, *self._parameters, *self._modules, *self._buffers]
+        names = [
+            *dir(type(self)),
+            *self.__dict__,
+            *self._parameters,
+            *self._modules,
+            *self._buffers,
+        ]
         return sorted({n for n in names if not n[0].isdigit()})
 
     # --- registration --------------------------------------------------------------------------
@@ -199,7 +205,9 @@ class Module(StateDict):
         if not isinstance(name, str):
             raise TypeError(f"{kind} name should be a string. Got {_typename(name)}")
         if "." in name:
-            raise KeyError(f'{kind} name can\'t contain "."' + (f", got: {name}" if kind == "module" else ""))
+            raise KeyError(
+                f'{kind} name can\'t contain "."' + (f", got: {name}" if kind == "module" else "")
+            )
         if name == "":
             raise KeyError(f'{kind} name can\'t be empty string ""')
         if hasattr(self, name) and name not in table:
@@ -241,7 +249,11 @@ class Module(StateDict):
         self, members: Callable[[Module], Any], prefix: str, recurse: bool, unique: bool
     ) -> Iterator[tuple[str, Any]]:
         seen = set()
-        walk = self.named_modules(prefix=prefix, remove_duplicate=unique) if recurse else [(prefix, self)]  # noqa: E501
+        walk = (
+            self.named_modules(prefix=prefix, remove_duplicate=unique)
+            if recurse
+            else [(prefix, self)]
+        )  # noqa: E501
         for path, module in walk:
             for name, value in members(module):
                 if value is None or (unique and value in seen):
@@ -344,7 +356,14 @@ class Module(StateDict):
         dtype = kwargs.get("dtype") or next((a for a in args if isinstance(a, dtype_type)), None)
         dev = kwargs.get("device")
         if dev is None:
-            dev = next((a for a in args if isinstance(a, (str, device_type, int)) and not isinstance(a, bool)), None)  # noqa: E501
+            dev = next(
+                (
+                    a
+                    for a in args
+                    if isinstance(a, (str, device_type, int)) and not isinstance(a, bool)
+                ),
+                None,
+            )  # noqa: E501
         if target is not None:
             dtype, dev = target.dtype, target.device
         if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
@@ -503,5 +522,14 @@ def _typename(value: Any) -> str:
     kind = type(value)
     return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
 
+
+register_module_forward_pre_hook = hooks.register_module_forward_pre_hook
+register_module_forward_hook = hooks.register_module_forward_hook
+register_module_full_backward_pre_hook = hooks.register_module_full_backward_pre_hook
+register_module_full_backward_hook = hooks.register_module_full_backward_hook
+register_module_backward_hook = hooks.register_module_backward_hook
+register_module_parameter_registration_hook = hooks.register_module_parameter_registration_hook
+register_module_buffer_registration_hook = hooks.register_module_buffer_registration_hook
+register_module_module_registration_hook = hooks.register_module_module_registration_hook
 
 __all__ = ["Module", "OrderedDict"]

@@ -40,7 +40,9 @@ class LayerNorm(Module):
         made = factory(device, dtype)
         self.normalized_shape = _sizes(normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
-        weight = Parameter(franken.empty(self.normalized_shape, **made)) if elementwise_affine else None
+        weight = (
+            Parameter(franken.empty(self.normalized_shape, **made)) if elementwise_affine else None
+        )
         self.register_parameter("weight", weight)
         with_bias = elementwise_affine and bias
         self.register_parameter(
@@ -85,7 +87,9 @@ class RMSNorm(Module):
         self.normalized_shape = _sizes(normalized_shape)
         self.eps, self.elementwise_affine = eps, elementwise_affine
         made = factory(device, dtype)
-        weight = Parameter(franken.empty(self.normalized_shape, **made)) if elementwise_affine else None
+        weight = (
+            Parameter(franken.empty(self.normalized_shape, **made)) if elementwise_affine else None
+        )
         self.register_parameter("weight", weight)
         self.reset_parameters()
 
@@ -125,7 +129,12 @@ class GroupNorm(Module):
                 f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})"
             )
         made = factory(device, dtype)
-        self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
+        self.num_groups, self.num_channels, self.eps, self.affine = (
+            num_groups,
+            num_channels,
+            eps,
+            affine,
+        )
         self.register_parameter(
             "weight", Parameter(franken.empty(num_channels, **made)) if affine else None
         )

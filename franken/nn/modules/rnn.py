@@ -192,7 +192,11 @@ def _permuted(state: Tensor, order: Tensor | None) -> Tensor:
 
 
 def _check_options(dropout: Any, num_layers: int, hidden_size: Any, proj_size: int) -> None:
-    if not isinstance(dropout, numbers.Number) or not 0 <= dropout <= 1 or isinstance(dropout, bool):
+    if (
+        not isinstance(dropout, numbers.Number)
+        or not 0 <= dropout <= 1
+        or isinstance(dropout, bool)
+    ):
         raise ValueError(
             "dropout should be a number in range [0, 1] representing the probability of an element "
             "being zeroed"

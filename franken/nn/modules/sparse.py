@@ -40,9 +40,7 @@ class _Table(Module):
             self.reset_parameters()
             return
         if list(given.shape) != [rows, width]:
-            raise AssertionError(
-                "Shape of weight does not match num_embeddings and embedding_dim"
-            )
+            raise AssertionError("Shape of weight does not match num_embeddings and embedding_dim")
         self.weight = Parameter(given, requires_grad=not frozen)
 
     def reset_parameters(self) -> None:

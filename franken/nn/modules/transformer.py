@@ -90,7 +90,9 @@ def _get_clones(module: Module, n: int) -> ModuleList:
 class _Layer(Module):
     """What encoder and decoder layers share: the feed-forward block."""
 
-    def _make_feedforward(self, d_model: int, width: int, dropout: float, bias: bool, made: Any) -> None:  # noqa: E501
+    def _make_feedforward(
+        self, d_model: int, width: int, dropout: float, bias: bool, made: Any
+    ) -> None:  # noqa: E501
         self.linear1 = Linear(d_model, width, bias=bias, **made)
         self.dropout = Dropout(dropout)
         self.linear2 = Linear(width, d_model, bias=bias, **made)
@@ -255,7 +257,11 @@ class TransformerEncoder(Module):
             src_key_padding_mask, "src_key_padding_mask", _none_or_dtype(mask), "mask", src.dtype
         )
         mask = _canonical_mask(mask, "mask", None, "", src.dtype, False)
-        seen = _get_seq_len(src, getattr(self.layers[0].self_attn, "batch_first", False)) if len(self.layers) and hasattr(self.layers[0], "self_attn") else None  # noqa: E501
+        seen = (
+            _get_seq_len(src, getattr(self.layers[0].self_attn, "batch_first", False))
+            if len(self.layers) and hasattr(self.layers[0], "self_attn")
+            else None
+        )  # noqa: E501
         is_causal = _detect_is_causal_mask(mask, is_causal, seen)
         out = src
         for layer in self.layers:

@@ -20,7 +20,14 @@ class Upsample(Module):
     torch.Size([1, 1, 4, 4])
     """
 
-    __constants__ = ["size", "scale_factor", "mode", "align_corners", "name", "recompute_scale_factor"]  # noqa: RUF012, E501
+    __constants__ = [
+        "size",
+        "scale_factor",
+        "mode",
+        "align_corners",
+        "name",
+        "recompute_scale_factor",
+    ]  # noqa: RUF012, E501
 
     def __init__(
         self, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
@@ -45,7 +52,11 @@ class Upsample(Module):
 
     def extra_repr(self) -> str:
         """Size or factor, and mode."""
-        what = f"scale_factor={self.scale_factor!r}" if self.scale_factor is not None else f"size={self.size!r}"  # noqa: E501
+        what = (
+            f"scale_factor={self.scale_factor!r}"
+            if self.scale_factor is not None
+            else f"size={self.size!r}"
+        )  # noqa: E501
         return f"{what}, mode={self.mode!r}"
 
 

@@ -101,16 +101,14 @@ def _register(module: Module, name: str, tensor: Tensor) -> None:
 def _take_over(old: Tensor, new: Tensor) -> None:
     if not isinstance(new, Tensor):
         raise ValueError(
-            f"right_inverse should return a Tensor or a Sequence of tensors. Got {type(new).__name__}"
+            f"right_inverse should return a Tensor or a Sequence of tensors. Got {type(new).__name__}"  # noqa: E501
         )
     old.data = new.data
 
 
 def _check_result(result: Any, original: Tensor) -> None:
     if not isinstance(result, Tensor):
-        raise ValueError(
-            f"A parametrization must return a tensor. Got {type(result).__name__}."
-        )
+        raise ValueError(f"A parametrization must return a tensor. Got {type(result).__name__}.")
     if result.dtype != original.dtype:
         raise ValueError(
             "Registering a parametrization may not change the dtype of the tensor, unless `unsafe` "
@@ -191,7 +189,7 @@ def register_parametrization(
         module.parametrizations[tensor_name] = made
     else:
         raise ValueError(
-            f"Module '{module}' does not have a parameter, a buffer, or a parametrized element with "
+            f"Module '{module}' does not have a parameter, a buffer, or a parametrized element with "  # noqa: E501
             f"name '{tensor_name}'"
         )
     return module
@@ -264,7 +262,9 @@ def transfer_parametrizations_and_params(
         for module in listed:
             register_parametrization(to_module, name, deepcopy(module), unsafe=listed.unsafe)
         mine = to_module.parametrizations[name]
-        keys = ["original"] if listed.is_tensor else [f"original{i}" for i in range(listed.ntensors)]
+        keys = (
+            ["original"] if listed.is_tensor else [f"original{i}" for i in range(listed.ntensors)]
+        )
         for key in keys:
             setattr(mine, key, getattr(listed, key))
     return to_module

@@ -130,7 +130,9 @@ def _check_lengths(x: Tensor, sizes: list[int]) -> None:
             f"(batch_size={x.size(1)})"
         )
     if any(n <= 0 for n in sizes):
-        raise RuntimeError("Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0")  # noqa: E501
+        raise RuntimeError(
+            "Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0"  # noqa: E501
+        )  # noqa: E501
     if any(a < b for a, b in zip(sizes, sizes[1:], strict=False)):
         raise RuntimeError(
             "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You "
@@ -196,7 +198,9 @@ def pad_sequence(
         )
     sequences = list(sequences)
     if padding_side not in ("left", "right"):
-        raise RuntimeError(f"Expected padding_side to be one of left or right, but got {padding_side}")
+        raise RuntimeError(
+            f"Expected padding_side to be one of left or right, but got {padding_side}"
+        )
     if not sequences:
         raise RuntimeError("Expected sequences to be non-empty")
     longest = max(s.size(0) for s in sequences)

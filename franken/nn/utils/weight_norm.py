@@ -16,7 +16,11 @@ def norm_except_dim(v: Tensor, dim: int) -> Tensor:
     """The 2-norm over all dimensions but one (-1: over all), broadcastable to v."""
     if dim == -1:
         return v.norm()
-    return v.norm(dim=[d for d in range(v.dim()) if d != dim], keepdim=True) if v.dim() > 1 else v.abs()  # noqa: E501
+    return (
+        v.norm(dim=[d for d in range(v.dim()) if d != dim], keepdim=True)
+        if v.dim() > 1
+        else v.abs()
+    )  # noqa: E501
 
 
 class WeightNorm:
@@ -35,7 +39,9 @@ class WeightNorm:
         """Split a module's weight in two parameters."""
         for hook in module._forward_pre_hooks.values():
             if isinstance(hook, WeightNorm) and hook.name == name:
-                raise RuntimeError(f"Cannot register two weight_norm hooks on the same parameter {name}")  # noqa: E501
+                raise RuntimeError(
+                    f"Cannot register two weight_norm hooks on the same parameter {name}"
+                )  # noqa: E501
         made = WeightNorm(name, dim)
         weight = getattr(module, name)
         if is_lazy(weight):

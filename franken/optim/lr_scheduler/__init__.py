@@ -6,7 +6,9 @@ from franken.optim.lr_scheduler.base import LRScheduler as LRScheduler
 from franken.optim.lr_scheduler.base import _LRScheduler as _LRScheduler
 from franken.optim.lr_scheduler.combined import ChainedScheduler as ChainedScheduler
 from franken.optim.lr_scheduler.combined import SequentialLR as SequentialLR
-from franken.optim.lr_scheduler.cycles import CosineAnnealingWarmRestarts as CosineAnnealingWarmRestarts  # noqa: E501
+from franken.optim.lr_scheduler.cycles import (
+    CosineAnnealingWarmRestarts as CosineAnnealingWarmRestarts,  # noqa: E501
+)
 from franken.optim.lr_scheduler.cycles import CyclicLR as CyclicLR
 from franken.optim.lr_scheduler.cycles import OneCycleLR as OneCycleLR
 from franken.optim.lr_scheduler.decay import ConstantLR as ConstantLR

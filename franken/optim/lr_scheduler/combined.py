@@ -5,12 +5,11 @@ Source: https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.
 
 from __future__ import annotations
 
-import warnings
 from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
-from franken.optim.lr_scheduler.base import EPOCH_WARNING, LRScheduler
+from franken.optim.lr_scheduler.base import LRScheduler
 from franken.optim.lr_scheduler.plateau import ReduceLROnPlateau
 from franken.optim.optimizer import Optimizer
 
@@ -22,7 +21,7 @@ def _check_members(name: str, optimizer: Any, schedulers: Sequence[Any]) -> None
         if isinstance(scheduler, ReduceLROnPlateau):
             raise ValueError(
                 f"{name} does not support `ReduceLROnPlateau` scheduler as it requires additional "
-                f"kwargs to be specified when calling `step`, but got one at index {i} in the given "
+                f"kwargs to be specified when calling `step`, but got one at index {i} in the given "  # noqa: E501
                 "schedulers sequence."
             )
         if optimizer is not scheduler.optimizer:
@@ -84,9 +83,7 @@ class SequentialLR(_Combined):
         at = bisect_right(self._milestones, self.last_epoch)
         scheduler = self._schedulers[at]
         if at > 0 and self._milestones[at - 1] == self.last_epoch:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message=EPOCH_WARNING[:40])
-                scheduler.step(0)
+            scheduler._advance(0)
         else:
             scheduler.step()
         self._last_lr = scheduler.get_last_lr()
@@ -98,7 +95,7 @@ class ChainedScheduler(_Combined):
     def __init__(self, schedulers: Sequence[Any], optimizer: Optimizer | None = None) -> None:
         if len(schedulers) < 1:
             raise ValueError(
-                "ChainedScheduler expects at least one scheduler to be chained, but got no scheduler."
+                "ChainedScheduler expects at least one scheduler to be chained, but got no scheduler."  # noqa: E501
             )
         optimizer = optimizer or schedulers[0].optimizer
         _check_members("ChainedScheduler", optimizer, schedulers)

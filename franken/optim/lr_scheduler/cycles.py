@@ -70,12 +70,16 @@ class CyclicLR(LRScheduler):
     def _init_momentum(self, base: Any, high: Any, last_epoch: int) -> None:
         defaults = self.optimizer.defaults
         if "momentum" not in defaults and "betas" not in defaults:
-            raise ValueError("optimizer must support momentum or beta1 with `cycle_momentum` option enabled")  # noqa: E501
+            raise ValueError(
+                "optimizer must support momentum or beta1 with `cycle_momentum` option enabled"
+            )  # noqa: E501
         self.use_beta1 = "betas" in defaults
         self.base_momentums = _per_group("base_momentum", self.optimizer, base)
         self.max_momentums = _per_group("max_momentum", self.optimizer, high)
         if last_epoch == -1:
-            for m, b, group in zip(self.max_momentums, self.base_momentums, self.optimizer.param_groups, strict=True):  # noqa: E501
+            for m, b, group in zip(
+                self.max_momentums, self.base_momentums, self.optimizer.param_groups, strict=True
+            ):  # noqa: E501
                 _set_momentum(group, self.use_beta1, m)
                 group["max_momentum"], group["base_momentum"] = m, b
 
@@ -94,9 +98,13 @@ class CyclicLR(LRScheduler):
         x = 1.0 + self.last_epoch / self.total_size - cycle
         height = x / self.step_ratio if x <= self.step_ratio else (x - 1) / (self.step_ratio - 1)
         scale = self.scale_fn(cycle if self.scale_mode == "cycle" else self.last_epoch)
-        rates = [b + (m - b) * height * scale for b, m in zip(self.base_lrs, self.max_lrs, strict=True)]
+        rates = [
+            b + (m - b) * height * scale for b, m in zip(self.base_lrs, self.max_lrs, strict=True)
+        ]
         if self.cycle_momentum:
-            for b, m, group in zip(self.base_momentums, self.max_momentums, self.optimizer.param_groups, strict=True):  # noqa: E501
+            for b, m, group in zip(
+                self.base_momentums, self.max_momentums, self.optimizer.param_groups, strict=True
+            ):  # noqa: E501
                 _set_momentum(group, self.use_beta1, m - (m - b) * height * scale)
         return rates
 
@@ -152,7 +160,9 @@ class OneCycleLR(LRScheduler):
     def _init_momentum(self, base: Any, high: Any, last_epoch: int) -> None:
         defaults = self.optimizer.defaults
         if "momentum" not in defaults and "betas" not in defaults:
-            raise ValueError("optimizer must support momentum or beta1 with `cycle_momentum` option enabled")  # noqa: E501
+            raise ValueError(
+                "optimizer must support momentum or beta1 with `cycle_momentum` option enabled"
+            )  # noqa: E501
         self.use_beta1 = "betas" in defaults
         highs = _per_group("max_momentum", self.optimizer, high)
         lows = _per_group("base_momentum", self.optimizer, base)
@@ -181,7 +191,9 @@ class OneCycleLR(LRScheduler):
                 end = phase["end_step"]
                 if t <= end or i == len(self._schedule_phases) - 1:
                     part = (t - start) / (end - start)
-                    rates.append(self._anneal(group[phase["start_lr"]], group[phase["end_lr"]], part))
+                    rates.append(
+                        self._anneal(group[phase["start_lr"]], group[phase["end_lr"]], part)
+                    )
                     if self.cycle_momentum:
                         ends = group[phase["start_momentum"]], group[phase["end_momentum"]]
                         _set_momentum(group, self.use_beta1, self._anneal(*ends, part))
@@ -207,12 +219,16 @@ def _phases(total: int, pct: float, three: bool) -> list[dict[str, Any]]:
         return {"end_step": end, "start_lr": lr[0], "end_lr": lr[1],
                 "start_momentum": momentum[0], "end_momentum": momentum[1]}  # fmt: skip
 
-    rise = phase(float(pct * total) - 1, ("initial_lr", "max_lr"), ("max_momentum", "base_momentum"))
+    rise = phase(
+        float(pct * total) - 1, ("initial_lr", "max_lr"), ("max_momentum", "base_momentum")
+    )
     if not three:
         return [rise, phase(total - 1, ("max_lr", "min_lr"), ("base_momentum", "max_momentum"))]
     return [
         rise,
-        phase(float(2 * pct * total) - 2, ("max_lr", "initial_lr"), ("base_momentum", "max_momentum")),
+        phase(
+            float(2 * pct * total) - 2, ("max_lr", "initial_lr"), ("base_momentum", "max_momentum")
+        ),
         phase(total - 1, ("initial_lr", "min_lr"), ("max_momentum", "max_momentum")),
     ]
 
@@ -229,7 +245,9 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         if T_mult < 1 or not isinstance(T_mult, int):
             raise ValueError(f"Expected integer T_mult >= 1, but got {T_mult}")
         if not isinstance(eta_min, (float, int)):
-            raise ValueError(f"Expected float or int eta_min, but got {eta_min} of type {type(eta_min)}")  # noqa: E501
+            raise ValueError(
+                f"Expected float or int eta_min, but got {eta_min} of type {type(eta_min)}"
+            )  # noqa: E501
         self.T_0 = self.T_i = T_0
         self.T_mult, self.eta_min, self.T_cur = T_mult, eta_min, last_epoch
         super().__init__(optimizer, last_epoch)
@@ -273,5 +291,3 @@ class CosineAnnealingWarmRestarts(LRScheduler):
             n = int(math.log((epoch / self.T_0 * (self.T_mult - 1) + 1), self.T_mult))
             self.T_cur = epoch - self.T_0 * (self.T_mult**n - 1) / (self.T_mult - 1)
             self.T_i = self.T_0 * self.T_mult**n
-
-

@@ -35,7 +35,8 @@ class LambdaLR(LRScheduler):
         """The state; of lambdas only those that are objects with attributes."""
         kept = {k: v for k, v in self.__dict__.items() if k not in ("optimizer", "lr_lambdas")}
         kept["lr_lambdas"] = [
-            None if isinstance(fn, types.FunctionType) else dict(fn.__dict__) for fn in self.lr_lambdas
+            None if isinstance(fn, types.FunctionType) else dict(fn.__dict__)
+            for fn in self.lr_lambdas
         ]
         return kept
 
@@ -151,7 +152,7 @@ class LinearLR(LRScheduler):
     ) -> None:  # fmt: skip
         if start_factor > 1.0 or start_factor <= 0:
             raise ValueError(
-                "Starting multiplicative factor expected to be greater than 0 and less or equal to 1."
+                "Starting multiplicative factor expected to be greater than 0 and less or equal to 1."  # noqa: E501
             )
         if end_factor > 1.0 or end_factor < 0:
             raise ValueError("Ending multiplicative factor expected to be between 0 and 1.")
@@ -220,7 +221,11 @@ class CosineAnnealingLR(LRScheduler):
     """Half a cosine from initial_lr to eta_min in T_max epochs (Loshchilov and Hutter 2016)."""
 
     def __init__(
-        self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1  # noqa: N803
+        self,
+        optimizer: Optimizer,
+        T_max: int,
+        eta_min: float = 0.0,
+        last_epoch: int = -1,  # noqa: N803
     ) -> None:
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer, last_epoch)
@@ -241,6 +246,6 @@ class CosineAnnealingLR(LRScheduler):
 
     def _get_closed_form_lr(self) -> list[Any]:
         low, t = self.eta_min, self.last_epoch
-        return [low + (b - low) * (1 + math.cos(math.pi * t / self.T_max)) / 2 for b in self.base_lrs]
-
-
+        return [
+            low + (b - low) * (1 + math.cos(math.pi * t / self.T_max)) / 2 for b in self.base_lrs
+        ]

@@ -1,0 +1,1 @@
+"""Benchmarks: ratios against NumPy and torch, measured in one run on one machine."""

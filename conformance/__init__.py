@@ -1,0 +1,1 @@
+"""The conformance harness: proofs of what franken claims, against live oracles."""

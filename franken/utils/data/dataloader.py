@@ -1,0 +1,351 @@
+"""`DataLoader`: batches of a dataset, in this process or by worker processes, in a fixed order.
+
+Source: https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
+"""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import queue
+from collections.abc import Iterator
+from typing import Any
+
+import franken
+from franken.utils.data.collate import default_collate, default_convert
+from franken.utils.data.dataset import IterableDataset
+from franken.utils.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
+from franken.utils.data.worker import Exhausted, Failure, Fetcher, Worker
+
+
+class _InfiniteConstantSampler(Sampler[Any]):
+    """None for ever: an iterable dataset has no indices."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return itertools.repeat(None)
+
+
+class DataLoader:
+    """Iterate over a dataset in batches.
+
+    >>> import franken as torch
+    >>> [b.tolist() for b in DataLoader(range(5), batch_size=2)]
+    [[0, 1], [2, 3], [4]]
+
+    Args:
+        dataset: by index or iterable.
+        batch_size: None switches batching off.
+        shuffle: a new order every epoch, torch's one for the seed.
+        num_workers: processes that load; batches arrive in the sampler's order all the same.
+    """
+
+    _fixed = (
+        "batch_size",
+        "batch_sampler",
+        "sampler",
+        "drop_last",
+        "dataset",
+        "persistent_workers",
+    )
+
+    def __init__(
+        self, dataset: Any, batch_size: int | None = 1, shuffle: bool | None = None,
+        sampler: Any = None, batch_sampler: Any = None, num_workers: int = 0,
+        collate_fn: Any = None, pin_memory: bool = False, drop_last: bool = False,
+        timeout: float = 0, worker_init_fn: Any = None, multiprocessing_context: Any = None,
+        generator: Any = None, *, prefetch_factor: int | None = None,
+        persistent_workers: bool = False, pin_memory_device: str = "", in_order: bool = True,
+    ) -> None:  # fmt: skip
+        _check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
+        self.dataset, self.num_workers = dataset, num_workers
+        self.prefetch_factor = 2 if num_workers and prefetch_factor is None else prefetch_factor
+        self.pin_memory, self.pin_memory_device = pin_memory, pin_memory_device
+        self.timeout, self.worker_init_fn, self.in_order = timeout, worker_init_fn, in_order
+        self.multiprocessing_context = multiprocessing_context
+        self._dataset_kind = "iterable" if isinstance(dataset, IterableDataset) else "map"
+        if self._dataset_kind == "iterable":
+            shuffle = _check_iterable(shuffle, sampler, batch_sampler)
+        else:
+            shuffle = bool(shuffle)
+        _check_batching(batch_size, shuffle, sampler, batch_sampler, drop_last)
+        if batch_sampler is not None:
+            batch_size, drop_last = None, False
+        if sampler is None:
+            sampler = self._default_sampler(shuffle, generator)
+        if batch_size is not None and batch_sampler is None:
+            batch_sampler = BatchSampler(sampler, batch_size, drop_last)
+        self.batch_size, self.drop_last = batch_size, drop_last
+        self.sampler, self.batch_sampler, self.generator = sampler, batch_sampler, generator
+        batched = batch_sampler is not None
+        self.collate_fn = collate_fn or (default_collate if batched else default_convert)
+        self.persistent_workers = persistent_workers
+        self._iterator: Any = None
+        self._initialized = True
+
+    def _default_sampler(self, shuffle: bool, generator: Any) -> Any:
+        if self._dataset_kind == "iterable":
+            return _InfiniteConstantSampler()
+        if shuffle:
+            return RandomSampler(self.dataset, generator=generator)
+        return SequentialSampler(self.dataset)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self._fixed and self.__dict__.get("_initialized"):
+            raise ValueError(
+                f"{name} attribute should not be set after {type(self).__name__} is initialized"
+            )
+        super().__setattr__(name, value)
+
+    @property
+    def _auto_collation(self) -> bool:
+        return self.batch_sampler is not None
+
+    @property
+    def _index_sampler(self) -> Any:
+        return self.batch_sampler if self._auto_collation else self.sampler
+
+    def _fetcher(self) -> tuple[Any, ...]:
+        return (self.dataset, self._auto_collation, self.collate_fn, self.drop_last,
+                self._dataset_kind)  # fmt: skip
+
+    def __iter__(self) -> Iterator[Any]:
+        if self.num_workers == 0:
+            return _InProcess(self)
+        if not self.persistent_workers:
+            return _Workers(self)
+        if self._iterator is None:
+            self._iterator = _Workers(self)
+        else:
+            self._iterator.restart()
+        return self._iterator  # type: ignore[no-any-return]
+
+    def __len__(self) -> int:
+        if self._dataset_kind != "iterable":
+            return len(self._index_sampler)
+        n = len(self.dataset)
+        if self.batch_size is None:
+            return n
+        return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
+
+
+def _check_workers(num_workers: int, timeout: float, prefetch: Any, persistent: bool) -> None:
+    if num_workers < 0:
+        raise ValueError(
+            "num_workers option should be non-negative; use num_workers=0 to disable multiprocessing."  # noqa: E501
+        )
+    if timeout < 0:
+        raise ValueError("timeout option should be non-negative")
+    if num_workers == 0 and prefetch is not None:
+        raise ValueError(
+            "prefetch_factor option could only be specified in multiprocessing.let num_workers > 0 "
+            "to enable multiprocessing, otherwise set prefetch_factor to None."
+        )
+    if prefetch is not None and prefetch < 0:
+        raise ValueError("prefetch_factor option should be non-negative")
+    if persistent and num_workers == 0:
+        raise ValueError("persistent_workers option needs num_workers > 0")
+
+
+def _check_iterable(shuffle: Any, sampler: Any, batch_sampler: Any) -> bool:
+    for name, value, refused in (
+        ("shuffle", shuffle, shuffle not in (False, None)),
+        ("sampler", sampler, sampler is not None),
+        ("batch_sampler", batch_sampler, batch_sampler is not None),
+    ):
+        if refused:
+            raise ValueError(
+                f"DataLoader with IterableDataset: expected unspecified {name} option, but got "
+                f"{name}={value}"
+            )
+    return False
+
+
+def _check_batching(
+    batch_size: Any, shuffle: bool, sampler: Any, batch_sampler: Any, drop_last: bool
+) -> None:
+    if sampler is not None and shuffle:
+        raise ValueError("sampler option is mutually exclusive with shuffle")
+    if batch_sampler is not None:
+        if batch_size != 1 or shuffle or sampler is not None or drop_last:
+            raise ValueError(
+                "batch_sampler option is mutually exclusive with batch_size, shuffle, sampler, and "
+                "drop_last"
+            )
+    elif batch_size is None and drop_last:
+        raise ValueError(
+            "batch_size=None option disables auto-batching and is mutually exclusive with drop_last"
+        )
+
+
+class _Iterator:
+    """One pass over the data."""
+
+    def __init__(self, loader: DataLoader) -> None:
+        self.loader = loader
+        self._begin()
+
+    def _begin(self) -> None:
+        self._indices = iter(self.loader._index_sampler)
+        # Drawn even without workers, as torch does: the shuffled order depends on it.
+        drawn = franken.empty((), dtype=franken.int64).random_(generator=self.loader.generator)
+        self.base_seed = int(drawn.item())
+        self._yielded = 0
+
+    def __iter__(self) -> _Iterator:
+        return self
+
+    def __len__(self) -> int:
+        return len(self.loader._index_sampler)
+
+    def __next__(self) -> Any:
+        data = self._next_data()
+        self._yielded += 1
+        if self.loader.pin_memory and franken.cuda.is_available():
+            data = _pinned(data)
+        return data
+
+    def _next_data(self) -> Any:
+        raise NotImplementedError
+
+
+def _pinned(data: Any) -> Any:
+    if isinstance(data, franken.Tensor):
+        return data.pin_memory()
+    if isinstance(data, dict):
+        return {k: _pinned(v) for k, v in data.items()}
+    if isinstance(data, (list, tuple)) and not hasattr(data, "_fields"):
+        return type(data)(_pinned(v) for v in data)
+    return data.pin_memory() if hasattr(data, "pin_memory") else data
+
+
+class _InProcess(_Iterator):
+    """Loads in this process."""
+
+    def __init__(self, loader: DataLoader) -> None:
+        super().__init__(loader)
+        self._fetcher = Fetcher(*loader._fetcher())
+
+    def _next_data(self) -> Any:
+        return self._fetcher.fetch(next(self._indices))
+
+
+class _Workers(_Iterator):
+    """Loads by worker processes; results are put back into the order of the sampler."""
+
+    def __init__(self, loader: DataLoader) -> None:
+        super().__init__(loader)
+        context = loader.multiprocessing_context
+        if context is None or isinstance(context, str):
+            context = multiprocessing.get_context(context)
+        n = loader.num_workers
+        self._results = context.Queue()
+        self._tasks = [context.Queue() for _ in range(n)]
+        self._processes = []
+        for i, tasks in enumerate(self._tasks):
+            work = Worker(
+                loader._fetcher(), tasks, self._results, self.base_seed + i, i, n,
+                loader.worker_init_fn,
+            )  # fmt: skip
+            process = context.Process(target=work, daemon=True)
+            process.start()
+            self._processes.append(process)
+        self._epoch = 0
+        self._reset()
+
+    def restart(self) -> None:
+        """Begin another epoch with the same processes."""
+        self._drain()
+        self._begin()
+        self._epoch += 1
+        for tasks in self._tasks:
+            tasks.put((None, None))
+        self._reset()
+
+    def _drain(self) -> None:
+        while self._out:
+            key, _ = self._receive()
+            self._out.pop(key[1], None)
+
+    def _reset(self) -> None:
+        self._sent = self._wanted = 0
+        self._out: dict[int, int] = {}  # task number -> worker
+        self._arrived: dict[int, Any] = {}
+        self._alive = [True] * len(self._tasks)
+        self._turn = itertools.cycle(range(len(self._tasks)))
+        for _ in range(self.loader.prefetch_factor * len(self._tasks)):
+            self._send()
+
+    def _send(self) -> None:
+        """Hand the next index to the next worker that still has data."""
+        worker = next(
+            (w for w in itertools.islice(self._turn, len(self._alive)) if self._alive[w]), None
+        )  # noqa: E501
+        if worker is None:
+            return
+        try:
+            index = next(self._indices)
+        except StopIteration:
+            return
+        self._out[self._sent] = worker
+        self._tasks[worker].put(((self._epoch, self._sent), index))
+        self._sent += 1
+
+    def _receive(self) -> Any:
+        waited = 0.0
+        step = min(self.loader.timeout or 5.0, 5.0)
+        while True:
+            try:
+                return self._results.get(timeout=step)
+            except queue.Empty:
+                dead = [p.pid for p in self._processes if not p.is_alive()]
+                if dead:
+                    raise RuntimeError(
+                        f"DataLoader worker (pid(s) {', '.join(map(str, dead))}) exited unexpectedly"  # noqa: E501
+                    ) from None
+                waited += step
+                if self.loader.timeout and waited >= self.loader.timeout:
+                    raise RuntimeError(
+                        f"DataLoader timed out after {self.loader.timeout} seconds"
+                    ) from None
+
+    def _next_data(self) -> Any:
+        while True:
+            while self._wanted < self._sent and self._wanted not in self._arrived:
+                (epoch, number), data = self._receive()
+                if epoch == self._epoch:
+                    self._out.pop(number, None)
+                    self._arrived[number] = data
+            if self._wanted >= self._sent:
+                if not self.loader.persistent_workers:
+                    self.shutdown()
+                raise StopIteration
+            data = self._arrived.pop(self._wanted)
+            self._wanted += 1
+            if isinstance(data, Exhausted):
+                self._alive[data.worker] = False
+                self._send()
+                continue
+            self._send()
+            if isinstance(data, Failure):
+                if not self.loader.persistent_workers:
+                    self.shutdown()
+                data.reraise()
+            return data
+
+    def shutdown(self) -> None:
+        """Stop the processes."""
+        for tasks in self._tasks:
+            tasks.put(None)
+        for process in self._processes:
+            process.join(timeout=5)
+            if process.is_alive():
+                process.terminate()
+        for q in (*self._tasks, self._results):
+            q.cancel_join_thread()
+            q.close()
+        self._processes = []
+        self._tasks = []
+
+    def __del__(self) -> None:
+        if getattr(self, "_processes", None):
+            self.shutdown()
