@@ -11,9 +11,10 @@ import franken
 
 torch = pytest.importorskip("torch")
 
-SHAPES = [(), (1,), (3,), (30,), (2, 3), (5, 17), (2, 3, 4), (0,), (2, 0), (1001,), (40, 30), (3, 400),
-          (2, 2, 2, 2), (11, 11, 11)]  # fmt: skip
-DTYPES = ["float32", "float64", "float16", "bfloat16", "int64", "int32", "uint8", "bool", "complex64",
+SHAPES = [(), (1,), (3,), (30,), (2, 3), (5, 17), (2, 3, 4), (0,), (2, 0), (1001,), (40, 30),
+          (3, 400), (2, 2, 2, 2), (11, 11, 11)]  # fmt: skip
+DTYPES = ["float32", "float64", "float16", "bfloat16", "int64", "int32", "uint8", "bool",
+          "complex64",
           "complex128", "float8_e4m3fn", "float8_e5m2"]  # fmt: skip
 OPTIONS = [{}, {"precision": 2}, {"sci_mode": True}, {"sci_mode": False}, {"linewidth": 40},
            {"threshold": 5, "edgeitems": 2}, {"profile": "short"}, {"profile": "full"}]  # fmt: skip
@@ -95,7 +96,8 @@ def test_options(options):
 @pytest.mark.parametrize(
     "text",
     [
-        "ones(2, requires_grad=True)", "ones(2, requires_grad=True) * 2", "ones(2, 0, dtype=torch.int32)",
+        "ones(2, requires_grad=True)", "ones(2, requires_grad=True) * 2",
+        "ones(2, 0, dtype=torch.int32)",
         "full((9,), 123456.789, requires_grad=True) * 1", "nn.Parameter(torch.ones(2, 2))",
         "zeros(30, dtype=torch.float64, requires_grad=True) + 1", "tensor(3.5, requires_grad=True)",
         "ones(3, requires_grad=True).sum()", "tensor([], dtype=torch.float64)", "ones(2).bool()",

@@ -60,7 +60,7 @@ def run(device: str, seed: int, epochs: int, data: str | None, console: Any) -> 
     console.print(f"   weights SHA-256 {again}  " + _verdict(same, "same bits", "DIFFERENT bits"))
     console.print("[bold]3. Record[/] one more step, and [bold]replay[/] it in a fresh process")
     replayed = _record_and_replay(model, optimizer, train_data, console)
-    console.print("[bold]4. Explain[/] the gradient of one weight (op, line, kernel; from the loss)")
+    console.print("[bold]4. Explain[/] the gradient of the first weight: each op, its line, up to the loss")
     tree = str(next(iter(model.parameters())).grad.provenance)
     for line in tree.splitlines():
         console.print("   " + line, markup=False, soft_wrap=True)

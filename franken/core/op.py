@@ -101,6 +101,7 @@ def register(
     made = Op(name if first in ("torch", "Tensor") else f"{first}.{name}", fn, at)
     made.samples, made.aliases, made.out = samples, alias, bool(out)
     made.function = function_form(name, fn, out)
+    made.function.__module__ = "franken" if first == "torch" else f"franken.{first}"  # for pickle
     if method or (method is None and "torch" in spaces):
         made.method = numpy_spelling(fn)
     if inplace:

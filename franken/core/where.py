@@ -12,6 +12,7 @@ from types import CodeType
 from typing import Any
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+PROGRAMS = os.path.join(PACKAGE, "cli") + os.sep
 _internal: dict[str, bool] = {}
 _getframe = sys._getframe
 
@@ -35,7 +36,8 @@ def here(depth: int = 1) -> Position | None:
 
 def is_internal(filename: str) -> bool:
     """Whether a source file is part of this package."""
-    return filename.startswith(PACKAGE)
+    # The command line's own training program is a user of the package like any other.
+    return filename.startswith(PACKAGE) and not filename.startswith(PROGRAMS)
 
 
 def line(pos: Position | None) -> int:

@@ -32,7 +32,7 @@ def _check(x: Tensor, mean: Any, var: Any, w: Any, b: Any, training: bool) -> No
 
 def _follow(running: Tensor, value: Tensor, momentum: float) -> None:
     """running = (1 - momentum) * running + momentum * value, in place and off the tape."""
-    if running.level == 0 and value.level == 0 and running._a.flags.writeable:
+    if running.level == 0 and value.level == 0 and getattr(running._a.flags, "writeable", True):
         a = running._a
         a *= a.dtype.type(1 - momentum)
         a += (value._a * value._a.dtype.type(momentum)).astype(a.dtype)

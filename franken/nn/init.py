@@ -52,25 +52,40 @@ def trunc_normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0,
     generator: Any = None,
 ) -> Tensor:  # fmt: skip
-    """Draw from the normal distribution cut off outside of [a, b], by inverting its CDF."""
+    """Draw from the normal distribution cut off outside of [a, b], by rejection.
+
+    Proposals are normal where they fall into [a, b] often enough, else uniform on [a, b]; what is
+    refused is drawn again. Numbers outside of [a, b] never arise.
+    """
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
             "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of "
             "values may be incorrect.",
             stacklevel=2,
         )
+    if not a < b:
+        raise ValueError(f"trunc_normal_: expected a < b, got a={a} and b={b}")
 
     def cdf(x: float) -> float:
-        return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
+        return (1.0 + math.erf((x - mean) / (std * math.sqrt(2.0)))) / 2.0
+
+    often = cdf(b) - cdf(a) >= 0.3
+    peak = (min(max(mean, a), b) - mean) ** 2
+
+    def propose() -> tuple[Tensor, Tensor]:
+        if often:
+            x = franken.empty_like(tensor).normal_(mean, std, generator=generator)
+            return x, (x >= a) & (x <= b)
+        x = franken.empty_like(tensor).uniform_(a, b, generator=generator)
+        height = franken.exp((peak - (x - mean) ** 2) / (2 * std**2))
+        return x, franken.empty_like(tensor).uniform_(generator=generator) <= height
 
     with franken.no_grad():
-        low, high = cdf((a - mean) / std), cdf((b - mean) / std)
-        tensor.uniform_(2 * low - 1, 2 * high - 1, generator=generator)
-        tensor.erfinv_()
-        tensor.mul_(std * math.sqrt(2.0))
-        tensor.add_(mean)
-        tensor.clamp_(min=a, max=b)
-    return tensor
+        value, kept = propose()
+        while not bool(kept.all()):
+            x, ok = propose()
+            value, kept = franken.where(kept, value, x), kept | ok
+        return tensor.copy_(value)
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:

@@ -222,6 +222,10 @@ def _by_channel(x: Tensor, w: Tensor) -> Tensor:
             "Mismatch of parameter numbers and input channel size. Found parameter numbers = "
             f"{w.numel()} and channel size = {channels}."  # type: ignore[attr-defined]
         )
+    if w.ndim > 1:
+        raise RuntimeError(
+            f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {w.ndim}"
+        )
     return w.reshape((channels,) + (1,) * (x.ndim - 2))  # type: ignore[attr-defined,no-any-return]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from franken.core import dtypes as dt
 from franken.core.op import op
-from franken.core.primitive import Primitive
+from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.tensor import Tensor
 from franken.ops import linalg_kernels as kernels
 from franken.ops.linalg_checks import (
@@ -57,7 +57,7 @@ def _(g: Any, x_shape: Any, out0: Any, out1: Any) -> Any:
     g, lu = g[0], out0
     square, g_square = lu[..., :k, :k], g[..., :k, :k]
     low, up = tril_(g_square, diagonal=-1), triu_(g_square, diagonal=0)
-    lower = tril_(square, diagonal=-1) + _eye(square)
+    lower = tril_(square, diagonal=-1) + _eye(square, k, k)
     upper = triu_(square, diagonal=0)
     if m > n:
         rest = _right(g[..., k:, :], upper, True, False)  # cotangent of the rows below
@@ -114,16 +114,7 @@ def _unpack(lu: Tensor) -> tuple[Any, Any]:
     m, n = lu.shape[-2:]
     k = min(m, n)
     wide, tall = lu[..., :, :k], lu[..., :k, :]  # type: ignore[index]
-    eye = _eye(wide) if m >= k else None
-    if m > k:
-        eye = eye.new_zeros(m, k) + _pad_rows(eye, m)  # type: ignore[union-attr, attr-defined]
-    return tril_(wide, diagonal=-1) + eye, triu_(tall, diagonal=0)
-
-
-def _pad_rows(eye: Any, m: int) -> Any:
-    from franken.ops.join import cat
-
-    return cat([eye, eye.new_zeros(m - eye.shape[0], eye.shape[1])], 0)
+    return tril_(wide, diagonal=-1) + _eye(lu, m, k), triu_(tall, diagonal=0)
 
 
 @op(at="linalg", out="typed")
@@ -213,6 +204,8 @@ ldl_solve_ = Primitive(
     "linalg_ldl_solve", ("ld", "pivots", "b"), kernels.ldl_solve, batch=leading({1: 1})
 )
 ldl_solve_.holomorphic = False
+
+ldl_solve_.vjp("ld", "pivots")(NOT_DIFFERENTIABLE)
 
 
 @ldl_solve_.vjp("b")

@@ -17,7 +17,7 @@ from franken.core.primitive import Primitive
 from franken.core.trace import fresh
 from franken.ops.linalg_checks import leading
 from franken.ops.linalg_solve import solve_, triangular_
-from franken.ops.triangular import tril_, triu_
+from franken.ops.triangular import triu_
 
 # --- QR ------------------------------------------------------------------------------------------
 
@@ -65,13 +65,11 @@ def _(g: Any, out0: Any, out1: Any, x_shape: Any, mode: str) -> Any:
 
 def _qr_tall(gq: Any, gr: Any, q: Any, r: Any) -> Any:
     middle = triu_(gr, diagonal=0) @ r.mH - q.mH @ gq
-    below = tril_(middle.mH, diagonal=-1)
     upper = triu_(middle, diagonal=1)
     diagonal = middle.diagonal(0, -2, -1)
     if diagonal.dtype.is_complex:
         diagonal = diagonal.real.to(middle.dtype)
     copied = upper + upper.mH + diagonal.diag_embed()
-    del below
     back = gq + q @ copied
     return triangular_(r.conj_physical(), back.mT, upper=True, unit=False).mT
 

@@ -14,7 +14,7 @@ from franken.backends.numpy import segment
 from franken.core import dtypes as dt
 from franken.core.bind import bind
 from franken.core.op import op
-from franken.core.primitive import Primitive
+from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.state import STATE
 from franken.core.tensor import Tensor
 from franken.ops.tensor_ranges import arange
@@ -50,6 +50,9 @@ def _sum_kernel(g: Any, i: Any, *, rows: int, padding: int, scale: bool) -> Any:
 rows_take: Any = Primitive("embedding", ("w", "i"), _take_kernel)
 rows_sum: Any = Primitive("embedding_grad", ("g_", "i"), halved(_sum_kernel))
 rows_take.cpu = _take_kernel
+
+rows_take.vjp("i")(NOT_DIFFERENTIABLE)
+rows_sum.vjp("i")(NOT_DIFFERENTIABLE)
 
 
 @rows_take.vjp("w")
@@ -177,7 +180,7 @@ def embedding(
 
     Rows looked up are first scaled in place to a norm of at most `max_norm`, where given.
     """
-    padding = _padding(padding_idx, weight.shape[0])
+    padding = _padding(padding_idx, weight.shape[0]) if weight.ndim else -1
     if max_norm is not None:
         _renormalise(weight, input, max_norm, norm_type)
     return _embedding(weight, input, padding, scale_grad_by_freq, sparse)

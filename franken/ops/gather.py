@@ -11,7 +11,7 @@ import numpy as np
 
 from franken.core.bind import bind
 from franken.core.op import op
-from franken.core.primitive import Primitive
+from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.shapes import broadcast_two, wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.rules import all_batched, pointwise
@@ -44,6 +44,8 @@ def _gather_kernel(x: Any, index: Any, *, dim: int) -> Any:
 
 
 gather_ = Primitive("gather", ("x", "index"), _gather_kernel, batch=all_batched("dim"))
+
+gather_.vjp("index")(NOT_DIFFERENTIABLE)
 
 
 @gather_.vjp("x")

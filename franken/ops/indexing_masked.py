@@ -9,7 +9,7 @@ import numpy as np
 from franken.core import dtypes as dt
 from franken.core import inplace
 from franken.core.op import op
-from franken.core.primitive import NO_BATCH_RULE, Primitive
+from franken.core.primitive import NOT_DIFFERENTIABLE, NO_BATCH_RULE, Primitive
 from franken.core.promotion import can_cast
 from franken.core.shapes import broadcast_two
 from franken.core.tensor import Tensor
@@ -27,6 +27,8 @@ def _fill_kernel(x: Any, mask: Any, value: Any) -> Any:
 masked_fill_prim = Primitive("masked_fill", ("x", "mask", "value"), _fill_kernel, batch=pointwise)
 masked_fill_prim.vjp("x")(lambda g, mask: masked_fill_prim(g, mask, 0))
 masked_fill_prim.vjp("value")(lambda g, mask: masked_fill_prim(g, ~mask, 0))
+
+masked_fill_prim.vjp("mask")(NOT_DIFFERENTIABLE)
 
 
 @masked_fill_prim.jvp
@@ -94,6 +96,8 @@ masked_select_ = Primitive(
     "masked_select", ("x", "mask"), lambda x, mask: x[mask], batch=NO_BATCH_RULE
 )
 
+masked_select_.vjp("mask")(NOT_DIFFERENTIABLE)
+
 
 @masked_select_.vjp("x")
 def _(g: Any, x_shape: Any, mask: Any) -> Any:
@@ -113,6 +117,8 @@ def _scatter_kernel(x: Any, mask: Any, source: Any) -> Any:
 
 masked_scatter_ = Primitive("masked_scatter", ("x", "mask", "source"), _scatter_kernel, batch=loop)
 masked_scatter_.vjp("x")(lambda g, mask: masked_fill_prim(g, mask, 0))
+
+masked_scatter_.vjp("mask")(NOT_DIFFERENTIABLE)
 
 
 @masked_scatter_.vjp("source")
@@ -137,6 +143,8 @@ def _back_kernel(g: Any, mask: Any, *, shape: Any) -> Any:
 
 # The masked elements in order, then zeros, as `shape`: how masked_scatter used its source.
 masked_fill_back_ = Primitive("masked_unscatter", ("x", "mask"), _back_kernel, batch=loop)
+
+masked_fill_back_.vjp("mask")(NOT_DIFFERENTIABLE)
 
 
 @masked_fill_back_.vjp("x")

@@ -59,7 +59,7 @@ def _inverse(input: Tensor, name: str) -> Tensor:
     return out  # type: ignore[no-any-return]
 
 
-@op(at="linalg", out="typed", name="inv", alias=("torch.inverse",))
+@op(at="linalg", out="typed", alias=("torch.inverse",))
 def inv(input: Tensor) -> Tensor:
     """The inverses of square matrices (..., n, n); LinAlgError where there is none."""
     return _inverse(input, "linalg.inv")
@@ -250,7 +250,7 @@ def _(g: Any, x: Any, out0: Any) -> Any:
     return slope.unsqueeze(-1).unsqueeze(-1) * inverse_(x)[0].mH
 
 
-@op(at="linalg", out="typed", alias=("torch.det",))
+@op(at="linalg", out="typed", method=True, alias=("torch.det",))
 def det(input: Tensor) -> Tensor:
     """The determinants of square matrices (..., n, n)."""
     check_float(input, "linalg.det", kernel="lu_cpu")
@@ -282,8 +282,6 @@ def logdet(input: Tensor) -> Tensor:
         return sign.log() + size  # type: ignore[no-any-return]
     return size.masked_fill(sign == -1, float("nan"))  # type: ignore[no-any-return]
 
-
-Tensor.det = det  # type: ignore[attr-defined]
 
 # --- Cholesky ------------------------------------------------------------------------------------
 
@@ -368,7 +366,7 @@ def cholesky_inverse(input: Tensor, upper: bool = False) -> Tensor:
     check_float(input, "cholesky_inverse", kernel="cholesky_inverse_out_cpu")
     factor = input.mH if upper else input  # type: ignore[attr-defined]
     raise_if_singular(_zero_pivot(factor), "cholesky_inverse")
-    eye = factor.new_zeros(tuple(factor.shape)) + _eye(factor)
+    eye = _eye(factor)
     half = triangular_(factor, eye, upper=False, unit=False)
     return half.mH @ half  # type: ignore[no-any-return]
 
@@ -377,8 +375,9 @@ _zero_pivot = Primitive("linalg_zero_pivot", ("x",), kernels.first_zero, batch=l
 _zero_pivot.not_differentiable()
 
 
-def _eye(x: Tensor) -> Tensor:
-    """The identity matrix for the matrices of x."""
+def _eye(x: Tensor, rows: int | None = None, columns: int | None = None) -> Tensor:
+    """The identity matrix (rows, columns) for the matrices of x."""
     from franken.ops.creation import eye
 
-    return eye(x.shape[-1], dtype=x.dtype, device=x.device)
+    n = x.shape[-1] if rows is None else rows
+    return eye(n, n if columns is None else columns, dtype=x.dtype, device=x.device)

@@ -13,7 +13,7 @@ import numpy as np
 
 from franken.backends.numpy import softmax as kernels
 from franken.core.bind import bind
-from franken.core.primitive import Primitive
+from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.ops.declare import halved
 from franken.ops.rules import batch_size, loop, spread
 from franken.ops.reduce_softmax import softmax_
@@ -126,6 +126,8 @@ def _per_sample(g: Any, t: Any, total: Any, reduction: str) -> Any:
         return g
     return (g / total if reduction == "mean" else g).expand(tuple(t.shape))
 
+cross_entropy_.vjp("t", "w")(NOT_DIFFERENTIABLE)
+
 
 @cross_entropy_.vjp("x")
 def _(
@@ -146,6 +148,8 @@ def _(
         return None, None, None
     losses = _along(tangents[0], x, t, w, ignore, smoothing)
     return _reduced(losses, out[2], reduction), None, None
+
+cross_entropy_grad.vjp("t", "w", "sums", "total")(NOT_DIFFERENTIABLE)
 
 
 @cross_entropy_grad.vjp("g_")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from franken.backends.numpy import pool as kernels
-from franken.core.primitive import Primitive
+from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.tensor import Tensor
 from franken.ops.conv import merge, split
 from franken.ops.declare import halved
@@ -107,6 +107,11 @@ for _prim in (max_pool, adaptive_max, fractional_max):
             None if tangents[0] is None else take_planes(tangents[0], out[1]), None
         )
     )  # fmt: skip
+
+fractional_max.vjp("samples")(NOT_DIFFERENTIABLE)
+max_pool_grad.vjp("index")(NOT_DIFFERENTIABLE)
+max_unpool.vjp("index")(NOT_DIFFERENTIABLE)
+take_planes.vjp("index")(NOT_DIFFERENTIABLE)
 
 
 @max_pool_grad.vjp("y")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from franken.core.primitive import Primitive
+from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.ops.declare import halved
 from franken.ops.rules import all_batched
 
@@ -37,6 +37,9 @@ def _place_kernel(g: Any, index: Any, *, dim: int, size: int, unique: bool) -> A
 # x at `index` along `dim`, and its transpose; `unique` says that no place occurs twice.
 pick = Primitive("pick", ("x", "index"), _pick_kernel, batch=all_batched("dim"))
 place = Primitive("place", ("g_", "index"), halved(_place_kernel), batch=all_batched("dim"))
+
+pick.vjp("index")(NOT_DIFFERENTIABLE)
+place.vjp("index")(NOT_DIFFERENTIABLE)
 
 
 @pick.vjp("x")

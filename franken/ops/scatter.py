@@ -14,7 +14,7 @@ from franken.backends.numpy import segment
 from franken.core import dtypes as dt
 from franken.core.bind import bind
 from franken.core.op import op
-from franken.core.primitive import Primitive
+from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.gather import along, check_bounds
@@ -103,6 +103,8 @@ def _scatter_kernel(x: Any, index: Any, src: Any, *, dim: int) -> Any:
 
 scatter_ = Primitive("scatter", ("x", "index", "src"), _scatter_kernel, batch=all_batched("dim"))
 
+scatter_.vjp("index")(NOT_DIFFERENTIABLE)
+
 
 @scatter_.vjp("x")
 def _(g: Any, index: Any, dim: int) -> Any:
@@ -143,6 +145,7 @@ scatter_add_ = Primitive(
 )
 scatter_add_.vjp("x")(lambda g: g)
 scatter_add_.vjp("src")(lambda g, index, dim: g.gather(dim, index))
+scatter_add_.vjp("index")(NOT_DIFFERENTIABLE)
 scatter_add_.jvp(_filled(scatter_add_))
 
 _REDUCES = ("sum", "prod", "mean", "amax", "amin")

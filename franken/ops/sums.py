@@ -14,7 +14,7 @@ from franken.backends.numpy import reduce as kernels
 from franken.core import dtypes as dt
 from franken.core.bind import _wrap
 from franken.core.op import op
-from franken.core.primitive import Primitive
+from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.shapes import brackets, wrap_dims
 from franken.core.tensor import Tensor
 from franken.ops.convert import cast
@@ -177,6 +177,8 @@ def _zero_nan_kernel(x: Any, like: Any) -> Any:
 
 # x with zeros where `like` is NaN: linear in x.
 zero_nan = Primitive("zero_nan", ("x", "like"), _zero_nan_kernel, batch=pointwise)
+
+zero_nan.vjp("like")(NOT_DIFFERENTIABLE)
 
 
 @zero_nan.vjp("x")

@@ -74,8 +74,9 @@ def _parse(x: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[An
         )
         raise TypeError(
             f"to() received an invalid combination of arguments - got ({got}), but expected one "
-            "of: (torch.device device, torch.dtype dtype, bool non_blocking, bool copy), (torch.dtype "
-            "dtype, bool non_blocking, bool copy), (Tensor tensor, bool non_blocking, bool copy)"
+            "of: (torch.device device, torch.dtype dtype, bool non_blocking, bool copy), "
+            "(torch.dtype dtype, bool non_blocking, bool copy), (Tensor tensor, "
+            "bool non_blocking, bool copy)"
         )
     copy = rest[1] if len(rest) > 1 else kwargs.get("copy", False)
     return dtype, dev, copy, kwargs.get("memory_format")

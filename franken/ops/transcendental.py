@@ -59,7 +59,7 @@ atan = _unary("atan", np.arctan, lambda g, x: g / (x * x + 1), "The inverse tang
 
 def _tanh_grad_kernel(g: Any, out: Any) -> Any:
     t = np.multiply(out, out)
-    np.subtract(1, t, out=t if isinstance(t, np.ndarray) else None)
+    t = np.subtract(1, t, out=t if isinstance(t, np.ndarray) else None)  # 0-dim: a scalar
     return np.multiply(g, t)
 
 

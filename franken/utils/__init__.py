@@ -1,1 +1,13 @@
-"""torch.utils: checkpointing, data loading and other helpers."""
+"""torch.utils: checkpointing, data loading and other helpers, imported when first asked for."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("_") or importlib.util.find_spec(f"franken.utils.{name}") is None:
+        raise AttributeError(f"module 'franken.utils' has no attribute {name!r}")
+    return importlib.import_module(f"franken.utils.{name}")

@@ -152,7 +152,8 @@ def raised(name, value, source=None):
             return source._view(host)
         return ndarray(host)
     if isinstance(value, (tuple, list)):
-        return type(value)(raised(name, v, source) for v in value)
+        made = [raised(name, v, source) for v in value]
+        return type(value)(*made) if hasattr(value, "_fields") else type(value)(made)
     return value
 
 
@@ -233,7 +234,8 @@ class StandIn(types.ModuleType):
     def asarray(self, value, dtype=None):
         if isinstance(value, ndarray):
             return value if dtype is None or value.dtype == dtype else value.astype(dtype)
-        COUNTS["upload"] = COUNTS.get("upload", 0) + 1
+        if isinstance(value, np.ndarray):
+            COUNTS["upload"] = COUNTS.get("upload", 0) + 1
         return ndarray(np.array(value, dtype))
 
     def asnumpy(self, value):
@@ -254,12 +256,26 @@ class StandIn(types.ModuleType):
     def __getattr__(self, name):
         if name in ABSENT or name.startswith("__"):
             raise AttributeError(f"module 'cupy' has no attribute '{name}'", name=name, obj=self)
-        found = getattr(np, name)
-        if isinstance(found, type) or not callable(found):
-            return found
-        if isinstance(found, np.ufunc):
-            return _Ufunc(found)
-        return lambda *args, **kwargs: raised(name, found(*lower(args), **lower(kwargs)))
+        if name in ("linalg", "fft"):
+            return _Space(getattr(np, name))
+        return offered(name, getattr(np, name))
+
+
+def offered(name, found):
+    """A NumPy name as the stand-in offers it."""
+    if isinstance(found, type) or not callable(found):
+        return found
+    if isinstance(found, np.ufunc):
+        return _Ufunc(found)
+    return lambda *args, **kwargs: raised(name, found(*lower(args), **lower(kwargs)))
+
+
+class _Space:
+    def __init__(self, module):
+        self._module = module
+
+    def __getattr__(self, name):
+        return offered(name, getattr(self._module, name))
 
 
 class _Ufunc:

@@ -11,10 +11,11 @@ import pytest
 
 import franken
 import franken.cuda
+import franken.nn.functional as F  # noqa: N812
+from franken import randn
 from franken.backends import registry
 from franken.core.errors import MissingKernel
 from franken.core.primitive import PRIMITIVES, Primitive
-
 from tests.backends import standin
 
 
@@ -59,6 +60,41 @@ def test_training_equals_the_cpus_bit_for_bit(gpu):
     assert losses == expected_losses
     for a, b in zip(ours, expected, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+LAYERS = {
+    "conv": lambda d: F.conv2d(randn(2, 2, 8, 8).to(d), randn(3, 2, 3, 3).to(d).requires_grad_()),
+    "max_pool": lambda d: F.max_pool2d(randn(2, 2, 8, 8).to(d).requires_grad_(), 2),
+    "layer_norm": lambda d: F.layer_norm(randn(2, 8).to(d).requires_grad_(), (8,)),
+    "batch_norm": lambda d: F.batch_norm(
+        randn(4, 3).to(d).requires_grad_(), None, None, training=True
+    ),
+    "cross_entropy": lambda d: F.cross_entropy(
+        randn(4, 3).to(d).requires_grad_(), franken.tensor([0, 2, 1, 1]).to(d)
+    ),
+    "embedding": lambda d: F.embedding(
+        franken.tensor([1, 3, 1]).to(d), randn(5, 2).to(d).requires_grad_()
+    ),
+    "gelu": lambda d: F.gelu(randn(4).to(d).requires_grad_()),
+    "attention": lambda d: F.scaled_dot_product_attention(
+        *[randn(1, 2, 4, 8).to(d).requires_grad_() for _ in range(3)]
+    ),
+    "sort": lambda d: randn(4, 5).to(d).requires_grad_().sort(-1)[0],
+    "index": lambda d: randn(4, 5).to(d).requires_grad_()[franken.tensor([0, 2, 2]).to(d)],
+    "lgamma": lambda d: franken.lgamma(randn(4).abs().to(d).requires_grad_()),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_and_their_gradients_stay_on_the_device(gpu, name):
+    franken.manual_seed(1)
+    expected = LAYERS[name]("cpu")
+    franken.manual_seed(1)
+    out = LAYERS[name]("cuda")
+    standin.COUNTS.clear()
+    out.sum().backward()
+    assert not {"upload", "download"} & set(standin.COUNTS)
+    np.testing.assert_allclose(out.detach().cpu().numpy(), expected.detach().numpy(), rtol=1e-6)
 
 
 def test_only_asked_for_transfers_happen(gpu):

@@ -16,6 +16,7 @@ FILLS = {
     "uniform_": lambda i, t: i.uniform_(t, -2, 3),
     "normal_": lambda i, t: i.normal_(t, 1, 2),
     "trunc_normal_": lambda i, t: i.trunc_normal_(t, 0.1, 0.7, -1, 1),
+    "trunc_normal_ in the tail": lambda i, t: i.trunc_normal_(t, 0.1, 0.7, 1, 3),
     "constant_": lambda i, t: i.constant_(t, 0.3),
     "ones_": lambda i, t: i.ones_(t),
     "zeros_": lambda i, t: i.zeros_(t),
@@ -135,7 +136,7 @@ def test_parametrize() -> None:
         before = m.weight.detach().numpy().copy()
         utils.register_parametrization(m, "weight", Double())
         utils.register_parametrization(m, "weight", Double())
-        np.testing.assert_allclose(m.weight.detach().numpy(), before)
+        np.testing.assert_allclose(m.weight.detach().numpy(), 2 * before)
         log = [repr(m), list(m.state_dict()), utils.is_parametrized(m, "weight"), type(m).__name__]
         m.weight = lib.ones(2, 2)
         log += [m.parametrizations.weight.original.tolist(), m.weight.tolist()]

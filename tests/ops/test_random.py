@@ -207,8 +207,8 @@ def test_random_inside_of_grad_of_vmap_asks_the_inner_map():
 
 @pytest.mark.parametrize(
     "f",
-    [lambda x: x.clone().uniform_(), lambda x: (x * 2).normal_(), franken.bernoulli, franken.poisson,
-     lambda x: franken.normal(x, 1.0), lambda x: x.clone().bernoulli_(0.5)],
+    [lambda x: x.clone().uniform_(), lambda x: (x * 2).normal_(), franken.bernoulli,
+     franken.poisson, lambda x: franken.normal(x, 1.0), lambda x: x.clone().bernoulli_(0.5)],
 )  # fmt: skip
 def test_gradients_are_zero(f):
     x = franken.full((3,), 0.5, requires_grad=True)

@@ -8,6 +8,7 @@ library cannot do raises MissingKernel; no array ever goes to the host unseen.
 from __future__ import annotations
 
 import builtins
+import contextlib
 import functools
 import types
 from typing import Any
@@ -51,21 +52,40 @@ def _whole_elementwise(kernel: Any, *arrays: Any, out: Any = None) -> Any:
     return out
 
 
-_INSTEAD = {"parallel_for": _whole_range, "elementwise": _whole_elementwise}
+_INSTEAD = {
+    "parallel_for": _whole_range, "over_blocks": _whole_range, "elementwise": _whole_elementwise,
+    "single_blas_thread": contextlib.nullcontext, "get_num_threads": lambda: 1,
+}  # fmt: skip
+
+
+class _Library:
+    """The GPU's library as kernels see `np`: no warnings to silence, the rest by name."""
+
+    def __init__(self, xp: Any) -> None:
+        self._xp = xp
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._xp, name)
+
+    @staticmethod
+    def errstate(**_: Any) -> Any:
+        """GPU arithmetic warns of nothing."""
+        return contextlib.nullcontext()
 
 
 class Rebinder:
     """Re-makes functions for one array library; keeps what it has made."""
 
     def __init__(self, xp: Any) -> None:
-        self.xp = xp
+        self.xp, self.np = xp, _Library(xp)
+        self.builtins = {**vars(builtins), "__import__": self.importing}
         self.made: dict[int, Any] = {}
         self.alive: list[Any] = []  # ids stay valid while their objects live
 
     def value(self, v: Any) -> Any:
         """What a global, a closure cell or a default means on the GPU."""
         if v is np:
-            return self.xp
+            return self.np
         if isinstance(v, np.ufunc) or _is_numpy_function(v):
             return getattr(self.xp, v.__name__, None) or _Lacking(f"numpy.{v.__name__}")
         if isinstance(v, types.FunctionType):
@@ -86,6 +106,11 @@ class Rebinder:
             return getattr(self.xp, m.__name__[6:], None) or _Lacking(m.__name__)
         return _Module(self, m) if m.__name__.startswith(_COMPUTE) else m
 
+    def importing(self, name: str, *args: Any) -> Any:
+        """What an import inside a function gives."""
+        found = builtins.__import__(name, *args)
+        return self.value(found) if isinstance(found, types.ModuleType) else found
+
     def function(self, f: Any) -> Any:
         """The function with everything it reaches re-made."""
         where = f.__module__ or ""
@@ -95,7 +120,8 @@ class Rebinder:
             return f
         if id(f) in self.made:
             return self.made[id(f)]
-        space: dict[str, Any] = {"__builtins__": builtins, "__name__": where}
+        package = f.__globals__.get("__package__")
+        space = {"__builtins__": self.builtins, "__name__": where, "__package__": package}
         cells = f.__closure__
         fresh = None if cells is None else tuple(types.CellType() for _ in cells)
         g = types.FunctionType(f.__code__, space, f.__name__, None, fresh)

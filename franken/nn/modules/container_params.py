@@ -6,6 +6,7 @@ Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.ParameterDict.ht
 from __future__ import annotations
 
 import operator
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -222,6 +223,8 @@ class ParameterDict(Module):
             )
         if hasattr(parameters, "items"):
             pairs = list(parameters.items())
+            if not isinstance(parameters, (OrderedDict, ParameterDict)):
+                pairs.sort(key=lambda pair: pair[0])  # by key; a plain mapping's order does not count
         else:
             pairs = [tuple(p) for p in parameters]
         for at, pair in enumerate(pairs):

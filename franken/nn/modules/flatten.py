@@ -66,7 +66,7 @@ class Unflatten(Module):
 def _require_ints(sizes: Any) -> None:
     if not isinstance(sizes, (tuple, list)):
         raise TypeError(
-            f"unflattened_size must be a tuple or list, but found type {type(sizes).__name__}"
+            f"unflattened_size must be a tuple of ints, but found type {type(sizes).__name__}"
         )
     for at, size in enumerate(sizes):
         if not isinstance(size, int):

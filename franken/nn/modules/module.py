@@ -517,8 +517,9 @@ def _indent(text: str) -> str:
 
 
 def _typename(value: Any) -> str:
+    """How torch names a value's type in messages: torch.FloatTensor, int, package.Class."""
     if isinstance(value, Tensor):
-        return "torch.FloatTensor" if value.dtype.name == "float32" else "torch.Tensor"
+        return value.type()
     kind = type(value)
     return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
 

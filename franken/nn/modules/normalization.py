@@ -197,8 +197,8 @@ class CrossMapLRN2d(Module):
         half = (self.size - 1) // 2  # an even size has the window of the odd one below it
         squares = input * input
         total = F.pad(squares, (0, 0, 0, 0, half, half)).unfold(1, 2 * half + 1, 1).sum(-1)
-        # torch's running sum never drops the first channel's square; its backward forgets that.
-        first = squares[:, :1].detach().expand_as(total[:, half + 1 :])
+        # torch's running sum never drops the first channel's square.
+        first = squares[:, :1].expand_as(total[:, half + 1 :])
         total = franken.cat([total[:, : half + 1], total[:, half + 1 :] + first], 1)
         return input * (total * (self.alpha / self.size) + self.k).pow(-self.beta)
 

@@ -1,0 +1,224 @@
+"""Runs cases in worker processes: a time limit a sample, and a hang or crash costs one op only.
+
+Workers are forked after the imports, so that each op costs only itself. Knows no op; what a check
+means is `checks`.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from conformance import checks
+from conformance.cases import Case, Sample
+from conformance.known import KNOWN
+from conformance.oracle import Side
+from conformance.values import describe
+
+PASS, FAIL, NOT_PROVEN, KNOWN_FAIL = "PASS", "FAIL", "NOT PROVEN", "KNOWN"
+
+
+class Result(NamedTuple):
+    """One check of one op on one sample."""
+
+    op: str
+    source: str
+    check: str
+    dtype: str
+    verdict: str
+    reason: str = ""
+
+
+class Options(NamedTuple):
+    """What a run is told."""
+
+    dtypes: tuple[str, ...] = ("float32", "int64", "bool", "complex64", "bfloat16")
+    derivative_dtypes: tuple[str, ...] = ("float64", "complex128")
+    samples: int = 3
+    workers: int = 2
+    sample_timeout: float = 4.0
+    op_timeout: float = 25.0
+    deadline: float = 230.0
+
+
+class _Late(BaseException):
+    """The sample's time is over; not an Exception, so that no library swallows it."""
+
+
+def _ring(*_: Any) -> None:
+    raise _Late
+
+
+@contextmanager
+def _limit(seconds: float) -> Iterator[None]:
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def run_case(case: Case, options: Options, ours: Side, theirs: Side) -> list[Result]:
+    """All checks of one op, in this process."""
+    fns = case.functions(ours, theirs)
+    if fns[0] is None:
+        return [Result(case.name, case.source, "value", "", FAIL, f"franken has no {case.name}")]
+    found: list[Result] = []
+
+    def check(name: str, sample: Sample, dtype: str) -> None:
+        pair = checks.Pair(sample, fns, ours, theirs)
+        run: Callable[[Any], None] = getattr(checks, name)
+        found.append(Result(case.name, case.source, name, dtype, *_verdict(run, pair, options)))
+
+    for dtype in options.dtypes:
+        for sample in _samples(case, dtype, options.samples, ours, theirs):
+            check("value", sample, dtype)
+    for dtype in options.derivative_dtypes:
+        count = options.samples if dtype == "float64" else 1
+        for sample in _samples(case, dtype, count, ours, theirs):
+            if sample.wants_grad():
+                for name in checks.DERIVATIVES:
+                    check(name, sample, dtype)
+    for sample in case.error_samples(theirs):
+        check("errors", sample, "")
+    return found
+
+
+def _samples(case: Case, dtype: str, count: int, ours: Side, theirs: Side) -> list[Sample]:
+    try:
+        return case.samples(dtype, count, ours, theirs)
+    except (RuntimeError, TypeError, NotImplementedError):
+        if case.source != "opinfo":
+            raise
+        return []  # torch's own generator does not know the dtype after all
+
+
+def _verdict(run: Callable[[Any], None], pair: Any, options: Options) -> tuple[str, str]:
+    try:
+        with _limit(options.sample_timeout):
+            run(pair)
+    except checks.NotProven as error:
+        return NOT_PROVEN, str(error)[:160]
+    except checks.Failed as error:
+        return FAIL, f"[{describe([pair.sample.args, pair.sample.kwargs])[:120]}] {error}"[:320]
+    except _Late:
+        return FAIL, f"longer than {options.sample_timeout:g} s"
+    except Exception as error:  # a fault of a check must not look like a pass
+        return FAIL, f"the check itself: {checks.brief(error)}"
+    return PASS, ""
+
+
+# --- processes -------------------------------------------------------------------------------------
+
+
+def _serve(pipe: Any, cases: list[Case], options: Options, ours: Side, theirs: Side) -> None:
+    warnings.simplefilter("ignore")
+    signal.signal(signal.SIGALRM, _ring)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    while (index := pipe.recv()) is not None:
+        case = cases[index]
+        try:
+            pipe.send(run_case(case, options, ours, theirs))
+        except Exception as error:  # one op's trouble is reported as that op's
+            reason = f"no samples: {checks.brief(error)}"
+            pipe.send([Result(case.name, case.source, "value", "", FAIL, reason)])
+
+
+class _Worker:
+    def __init__(self, *args: Any) -> None:
+        context = multiprocessing.get_context("fork")
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs, *args), daemon=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # fork with threads: none is held
+            self.process.start()
+        theirs.close()
+        self.index: int | None = None
+        self.since = 0.0
+
+    def give(self, index: int) -> None:
+        self.index, self.since = index, time.monotonic()
+        self.pipe.send(index)
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+
+def run(
+    cases: list[Case], options: Options, ours: Side, theirs: Side, done: Callable[[], None]
+) -> list[Result]:
+    """Run all cases; those that the deadline cuts off are NOT PROVEN."""
+    start = time.monotonic()
+    waiting = list(range(len(cases)))[::-1]
+    found: dict[int, list[Result]] = {}
+    args = (cases, options, ours, theirs)
+    workers = [_Worker(*args) for _ in range(min(options.workers, len(cases)))]
+    try:
+        while len(found) < len(cases) and time.monotonic() - start < options.deadline:
+            for w in workers:
+                if w.index is None and waiting:
+                    w.give(waiting.pop())
+            ready = multiprocessing.connection.wait([w.pipe for w in workers], timeout=0.25)
+            for i, w in enumerate(workers):
+                result = _collect(w, w.pipe in ready, cases, options)
+                if result is not None:
+                    found[w.index or 0] = result
+                    done()
+                    if not w.process.is_alive() or w.index is None:
+                        w.end()
+                        workers[i] = _Worker(*args)
+                    w.index = None
+    finally:
+        for w in workers:
+            w.end()
+    return [r for i, c in enumerate(cases) for r in found.get(i) or [_cut(c)]]
+
+
+def _collect(w: _Worker, ready: bool, cases: list[Case], options: Options) -> Any:
+    """What a worker has to say: its results, or how it ended; None while it works."""
+    if w.index is None:
+        return None
+    case = cases[w.index]
+    if ready:
+        try:
+            return w.pipe.recv()
+        except EOFError:
+            w.process.join()
+            reason = f"the process ended with code {w.process.exitcode}"
+            return [Result(case.name, case.source, "value", "", FAIL, reason)]
+    if time.monotonic() - w.since > options.op_timeout:
+        w.process.kill()
+        w.process.join()
+        reason = f"longer than {options.op_timeout:g} s"
+        return [Result(case.name, case.source, "value", "", FAIL, reason)]
+    return None
+
+
+def _cut(case: Case) -> Result:
+    return Result(case.name, case.source, "value", "", NOT_PROVEN, "out of time")
+
+
+def apply_known(results: list[Result]) -> tuple[list[Result], list[str]]:
+    """(results with known failures marked, entries that no longer fail)."""
+    known = {(k.op, k.check): k.reason for k in KNOWN}
+    used: set[tuple[str, str]] = set()
+    marked = []
+    for r in results:
+        key = (r.op, r.check)
+        if r.verdict == FAIL and key in known:
+            used.add(key)
+            r = r._replace(verdict=KNOWN_FAIL, reason=known[key])
+        marked.append(r)
+    ran = {(r.op, r.check) for r in results}
+    return marked, [f"{op} {check}" for op, check in known if (op, check) in ran - used]

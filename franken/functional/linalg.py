@@ -1,0 +1,311 @@
+"""Composites of linear algebra: norms, condition, rank, powers, pseudo-inverse, least squares."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from franken.core import dtypes as dt
+from franken.core.op import op
+from franken.core.shapes import wrap_dim
+from franken.core.tensor import Tensor
+from franken.ops.convert import cast
+from franken.ops.decomp import svd, svdvals
+from franken.ops.decomp_spectral import eigh_, eigvalsh_, svdvals_
+from franken.ops.linalg_checks import (
+    HALF,
+    check_float,
+    check_kernel,
+    check_matrix,
+    check_square,
+)
+from franken.ops.linalg_solve import _eye, inv, inverse_
+from franken.ops.product import matmul
+from franken.ops.reduce_norm import vector_norm
+from franken.ops.return_types import make
+
+# --- norms ---------------------------------------------------------------------------------------
+
+_ORDERS = ("fro", "nuc", 2, -2, 1, -1, math.inf, -math.inf)
+
+
+def _shown(order: Any) -> str:
+    return order if isinstance(order, str) else f"{order:g}"
+
+
+@op(at="linalg", out="typed")
+def matrix_norm(
+    A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None
+) -> Tensor:
+    """Norms of matrices: "fro", "nuc", inf, -inf, 1, -1, 2 or -2."""
+    name = "linalg.matrix_norm"
+    check_matrix(A, name)
+    dims = (dim,) if isinstance(dim, int) else tuple(dim)
+    if len(dims) != 2:
+        raise RuntimeError(
+            f"{name}: dim must be a 2-tuple. Got {' '.join(str(d) for d in dims)}"
+        )
+    if ord not in _ORDERS:
+        raise RuntimeError(f"{name}: Order {_shown(ord)} not supported.")
+    rows, columns = (wrap_dim(d, A.ndim) for d in dims)
+    if rows == columns:
+        raise RuntimeError(f"{name}: dims must be different. Got ({dims[0]}, {dims[1]})")
+    check_float(A, name, low=True)
+    if ord == "fro":
+        return vector_norm(A, 2, (rows, columns), keepdim, dtype=dtype)
+    if dtype is not None:
+        A = cast(A, dtype)
+    if ord in ("nuc", 2, -2):
+        return _spectral_norm(A, ord, rows, columns, keepdim)
+    return _sum_norm(A, ord, rows, columns, keepdim)
+
+
+def _spectral_norm(A: Any, order: Any, rows: int, columns: int, keepdim: bool) -> Any:
+    values = svdvals(A.movedim((rows, columns), (-2, -1)))
+    if order == "nuc":
+        out = values.sum(-1)
+    else:
+        out = values.amax(-1) if order == 2 else values.amin(-1)
+    return _restored(out, rows, columns) if keepdim else out
+
+
+def _restored(out: Any, rows: int, columns: int) -> Any:
+    for d in sorted((rows, columns)):
+        out = out.unsqueeze(d)
+    return out
+
+
+def _sum_norm(A: Any, order: Any, rows: int, columns: int, keepdim: bool) -> Any:
+    summed, other = (rows, columns) if abs(order) == 1 else (columns, rows)
+    totals = vector_norm(A, 1, summed, True)
+    out = totals.amax(other, True) if order > 0 else totals.amin(other, True)
+    if keepdim:
+        return out
+    return out.squeeze((rows, columns))
+
+
+@op(at="linalg", out="typed")
+def norm(
+    A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
+) -> Tensor:
+    """Vector or matrix norm, by the number of dimensions it is taken over."""
+    dims = None if dim is None else (dim,) if isinstance(dim, int) else tuple(dim)
+    if dims is not None and ord is not None and len(dims) not in (1, 2):
+        raise RuntimeError(
+            f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(dims)}"
+        )
+    if dims is None and ord is not None and A.ndim not in (1, 2):
+        if not isinstance(ord, str) or A.ndim:
+            raise RuntimeError(
+                "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got "
+                f"{A.ndim}D."
+            )
+    matrix = ord is not None and (
+        isinstance(ord, str) or (len(dims) == 2 if dims is not None else A.ndim == 2)
+    )
+    if matrix:
+        return matrix_norm(A, ord, (-2, -1) if dims is None else dims, keepdim, dtype=dtype)
+    return vector_norm(A, 2 if ord is None else ord, dims, keepdim, dtype=dtype)
+
+
+@op(at="linalg", out="typed")
+def cond(A: Tensor, p: Any = None) -> Tensor:
+    """The condition numbers of matrices in the norm p (2 by default)."""
+    if A.ndim < 2:
+        raise RuntimeError("linalg.cond: The input tensor must have at least 2 dimensions.")
+    if p not in (None, *_ORDERS):
+        raise RuntimeError(f"linalg.cond got an invalid norm type: {_shown(p)}")
+    if p in (None, 2, -2):
+        values = svdvals(A)
+        first, last = values[..., 0], values[..., -1]  # type: ignore[index]
+        return last / first if p == -2 else first / last  # type: ignore[no-any-return]
+    check_square(A, f"linalg.cond(ord={_shown(p)})")
+    if 0 in A.shape:
+        return matrix_norm(A, p).new_zeros(tuple(A.shape[:-2]))  # type: ignore[attr-defined, no-any-return]
+    check_float(A, "linalg.inv")
+    inverse, info = inverse_(A)
+    number = matrix_norm(A, p) * matrix_norm(inverse, p)  # type: ignore[operator]
+    return number.masked_fill(info != 0, math.inf)  # type: ignore[attr-defined, no-any-return]
+
+
+# --- rank and pseudo-inverse ---------------------------------------------------------------------
+
+
+def _tolerances(A: Tensor, atol: Any, rtol: Any) -> tuple[Any, Any]:
+    """Absolute and relative tolerance as torch chooses them; tensors stay tensors."""
+    if rtol is None:
+        given = atol is not None and (isinstance(atol, Tensor) or atol > 0)
+        eps = dt.finfo(A.dtype).eps * max(A.shape[-2:])
+        if isinstance(atol, Tensor):
+            rtol = (atol <= 0).to(atol.dtype) * eps  # type: ignore[attr-defined]
+        else:
+            rtol = 0.0 if given else eps
+    return (0.0 if atol is None else atol), rtol
+
+
+def _column(x: Any) -> Any:
+    return x.unsqueeze(-1) if isinstance(x, Tensor) else x  # type: ignore[attr-defined]
+
+
+def _cutoff(values: Any, atol: Any, rtol: Any) -> Any:
+    """The magnitude below which a singular value counts as zero."""
+    relative = values[..., :1].detach() * _column(rtol)
+    absolute = _column(atol)
+    if isinstance(absolute, Tensor):
+        return relative.maximum(absolute.to(relative.dtype))  # type: ignore[attr-defined]
+    return relative.clamp(min=absolute)
+
+
+@op(at="linalg", out="typed")
+def matrix_rank(
+    A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
+) -> Tensor:
+    """The number of singular values above max(atol, rtol * the largest)."""
+    name = "torch.linalg.matrix_rank"
+    if A.dtype.kind <= dt.INTEGER or A.dtype in HALF:
+        raise RuntimeError("This function doesn't handle types other than float and double")
+    if tol is not None:
+        atol, rtol = tol, 0.0
+    for t, what in ((atol, "atol"), (rtol, "rtol")):
+        if isinstance(t, Tensor) and t.dtype.is_complex:
+            raise RuntimeError(
+                f"{name}: {what} tensor of complex type is not supported. Got "
+                f"{t.dtype.scalar_name}"
+            )
+    check_matrix(A, name, "input")
+    if 0 in A.shape[-2:]:
+        return A.new_zeros(tuple(A.shape[:-2]), dtype=dt.int64)  # type: ignore[attr-defined, no-any-return]
+    values = _magnitudes(A, hermitian)
+    atol, rtol = _tolerances(A, atol, rtol)
+    top = values.amax(-1, True)
+    return (values > _cutoff(top, atol, rtol)).sum(-1)  # type: ignore[no-any-return]
+
+
+def _magnitudes(A: Tensor, hermitian: bool) -> Any:
+    if not hermitian:
+        return svdvals_(A)
+    check_square(A, "linalg.eigh")
+    return eigvalsh_(A, lower=True).abs()
+
+
+@op(at="linalg", out="typed")
+def pinv(
+    A: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
+) -> Tensor:
+    """The Moore-Penrose pseudo-inverses; singular values below the tolerance count as zero."""
+    if rcond is not None:
+        rtol = rcond
+    if A.ndim < 2 or A.dtype.kind <= dt.INTEGER or A.dtype in HALF:
+        raise RuntimeError(
+            f"linalg.pinv({A.dtype.scalar_name}{{{list(A.shape)}}}): expected a tensor with 2 or "
+            "more dimensions of float, double, cfloat or cdouble types"
+        )
+    if 0 in A.shape:
+        return A.new_zeros((*A.shape[:-2], A.shape[-1], A.shape[-2])) + A.mT * 0  # type: ignore[attr-defined, no-any-return]
+    return _pinv(A, *_tolerances(A, atol, rtol), hermitian)
+
+
+def _pinv(A: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
+    """Cut off small singular values, then differentiate what is left by the normal equations."""
+    if hermitian:
+        check_square(A, "linalg.eigh")
+        values, u = eigh_(A, lower=True)
+        size = values.abs()
+        keep = size > _cutoff(size.amax(-1, True), atol, rtol)
+        inverse = values.reciprocal().masked_fill(keep.logical_not(), 0)
+        return (u * inverse.to(u.dtype).unsqueeze(-2)) @ u.mH
+    u, s, vh = svd(A, False)
+    keep = s > _cutoff(s, atol, rtol)
+    inverse = s.reciprocal().masked_fill(keep.logical_not(), 0)
+    return (vh.mH * inverse.to(u.dtype).unsqueeze(-2)) @ u.mH
+
+
+@op()
+def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
+    """The Moore-Penrose pseudo-inverses; `rcond` is the relative cutoff."""
+    return pinv(input, rcond)
+
+
+@op(at="linalg")
+def lstsq(input: Tensor, B: Tensor, rcond: Any = None, *, driver: Any = None) -> Any:
+    """Solutions of min |A X - B|, residuals, ranks and singular values."""
+    name = "torch.linalg.lstsq"
+    if input.ndim < 2:
+        raise RuntimeError(f"{name}: input must have at least 2 dimensions.")
+    if B.ndim < 1:
+        raise RuntimeError(f"{name}: other must have at least 1 dimension.")
+    vector = B.ndim == 1 or (
+        input.ndim - 1 == B.ndim and tuple(B.shape) == tuple(input.shape[:-1])
+    )
+    if input.shape[-2] != B.shape[-1 if vector else -2]:
+        raise RuntimeError(
+            f"{name}: input.size(-2) should match other.size({-1 if vector else -2})"
+        )
+    if input.dtype is not B.dtype:
+        raise RuntimeError(f"{name}: input and other should have the same dtype, but got {input.dtype.scalar_name} and {B.dtype.scalar_name}")  # noqa: E501
+    if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
+        raise RuntimeError(
+            f"{name}: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)"
+        )
+    check_kernel(input, "linalg_lstsq_cpu")
+    return _lstsq(input, B.unsqueeze(-1) if vector else B, vector, rcond, driver or "gelsy")  # type: ignore[attr-defined]
+
+
+def _lstsq(A: Any, b: Any, vector: bool, rcond: Any, driver: str) -> Any:
+    m, n = A.shape[-2:]
+    cutoff = dt.finfo(A.dtype).eps * max(m, n) if rcond is None else rcond
+    full = driver == "gels"
+    if 0 in A.shape:
+        x = A.mH @ b
+    else:
+        x = _pinv(A, 0.0, 0.0 if full else cutoff, False) @ b
+    empty = A.new_zeros(0)
+    values = svdvals_(A.detach()).detach() if not full and 0 not in A.shape else empty
+    rank = A.new_zeros(0, dtype=dt.int64)
+    if not full:
+        rank = matrix_rank(A.detach(), rtol=cutoff)
+    residuals = _residuals(A, x, b, rank, empty, driver)
+    if driver not in ("gelsd", "gelss"):
+        values = empty.real if empty.dtype.is_complex else empty
+    if vector:
+        x = x.squeeze(-1)
+    return make("linalg_lstsq", "solution", "residuals", "rank", "singular_values")(
+        x, residuals, rank, values
+    )
+
+
+def _residuals(A: Any, x: Any, b: Any, rank: Any, empty: Any, driver: str) -> Any:
+    """Squared residuals, which exist only for overdetermined systems of full rank."""
+    m, n = A.shape[-2:]
+    real = empty.real if empty.dtype.is_complex else empty
+    if m <= n or driver == "gelsy":
+        return real
+    if driver != "gels" and bool((rank != n).any()):
+        return real
+    return (A @ x - b).abs().square().sum(-2)
+
+
+# --- powers --------------------------------------------------------------------------------------
+
+
+@op(at="linalg", out="typed", method=True, alias=("torch.matrix_power",))
+def matrix_power(A: Tensor, n: int) -> Tensor:
+    """The n-th powers of square matrices by repeated squaring; negative n invert first."""
+    if isinstance(n, bool) or not isinstance(n, int):
+        raise TypeError(
+            "linalg_matrix_power(): argument 'n' (position 2) must be int, not "
+            f"{type(n).__name__}"
+        )
+    check_square(A, "linalg.matrix_power")
+    if n == 0:
+        return (A * 0).nan_to_num(0, 0, 0) + _eye(A)  # type: ignore[operator, no-any-return]
+    base = inv(A) if n < 0 else A
+    out, n = None, abs(n)
+    while True:
+        if n & 1:
+            out = base if out is None else matmul(out, base)
+        n >>= 1
+        if not n:
+            break
+        base = matmul(base, base)
+    return out.clone() if out is A else out  # type: ignore[union-attr, return-value]
