@@ -29,10 +29,14 @@ NOT_PROVEN = 3
 @click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True)
 @click.option("--deadline", type=float, help="Seconds for the whole run.")
 @click.option("--quick", is_flag=True, help="A fixed choice of ops, in seconds.")
+@click.option(
+    "--source", type=click.Choice(["both", "declared", "opinfo"]), default="both",
+    help="Samples of the declarations, of torch's test suite, or both.",
+)
 @click.option("--all", "everything", is_flag=True, help="Show passing ops too.")
 def differential(
     only: str | None, mode: str, dtypes: str | None, samples: int | None, path: Path | None,
-    workers: int, deadline: float | None, quick: bool, everything: bool,
+    workers: int, deadline: float | None, quick: bool, source: str, everything: bool,
 ) -> None:  # fmt: skip
     """Compare every op with torch: value, errors, VJP, JVP, vmap, double backward, replay bits.
 
@@ -48,7 +52,7 @@ def differential(
 
     _set_mode(ours.module, mode)
     options = _options(runner.Options(workers=workers), dtypes, samples, deadline, quick, theirs)
-    chosen = cases.collect(only, quick)
+    chosen = cases.collect(only, quick, source)
     if not chosen:
         raise click.BadParameter(f"no op matches {only!r}", param_hint="--only")
     start = time.monotonic()
@@ -58,7 +62,7 @@ def differential(
     seconds = time.monotonic() - start
     console = Console(width=None if sys.stdout.isatty() else 150)
     report.show(results, stale, console, everything)
-    target = path or (None if only or quick else REPORT)
+    target = path or (None if only or quick or source != "both" else REPORT)
     if target is not None:
         report.write(target, report.document(results, stale, theirs.module, seconds))
         click.echo(f"report: {target}")
@@ -70,7 +74,8 @@ def _check_regex(only: str | None) -> None:
     try:
         re.compile(only or "")
     except re.error as error:
-        raise click.BadParameter(f"not a regular expression: {error}", param_hint="--only") from error
+        message = f"not a regular expression: {error}"
+        raise click.BadParameter(message, param_hint="--only") from error
 
 
 def _set_mode(franken: Any, mode: str) -> None:
@@ -78,7 +83,7 @@ def _set_mode(franken: Any, mode: str) -> None:
     if setter is not None:
         setter(mode)
     elif mode != "strict":
-        raise click.BadParameter("this build of franken has only the strict mode", param_hint="--mode")
+        raise click.BadParameter("franken has only the strict mode here", param_hint="--mode")
 
 
 def _options(options: Any, dtypes: str | None, samples: int | None, deadline: float | None,

@@ -49,7 +49,6 @@ def sides() -> tuple[Side, Side]:
 
     try:
         import torch
-        from torch.testing._internal import common_methods_invocations as _
     except (ImportError, OSError) as error:
         raise OracleMissing(f"torch cannot be imported: {error}") from error
     torch.set_num_threads(1)
@@ -104,6 +103,16 @@ def public(name: str, module: Any) -> Any:
 _rebound: dict[Any, Any] = {}
 
 
+def _seeded(module: Any) -> Any:
+    """What the suite wraps random ops in: the same seed before every call."""
+
+    def call(op: Any, *args: Any, **kwargs: Any) -> Any:
+        module.manual_seed(42)
+        return op(*args, **kwargs)
+
+    return call
+
+
 def rebind(fn: Any, module: Any) -> Any:
     """Give a function of torch's test suite whose global `torch` is `module`."""
     ours = isinstance(fn, types.FunctionType) and (fn.__module__ or "").startswith("torch.testing")
@@ -111,7 +120,7 @@ def rebind(fn: Any, module: Any) -> Any:
         return fn
     key = (fn, module.__name__)
     if key not in _rebound:
-        names = dict(fn.__globals__, torch=module, wrapper_set_seed=lambda op, *a, **k: op(*a, **k))
+        names = dict(fn.__globals__, torch=module, wrapper_set_seed=_seeded(module))
         made = types.FunctionType(fn.__code__, names, fn.__name__, fn.__defaults__, fn.__closure__)
         made.__kwdefaults__ = fn.__kwdefaults__
         _rebound[key] = made

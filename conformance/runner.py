@@ -14,6 +14,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from conformance import checks
@@ -41,7 +42,7 @@ class Options(NamedTuple):
 
     dtypes: tuple[str, ...] = ("float32", "int64", "bool", "complex64", "bfloat16")
     derivative_dtypes: tuple[str, ...] = ("float64", "complex128")
-    samples: int = 3
+    samples: int = 2
     workers: int = 2
     sample_timeout: float = 4.0
     op_timeout: float = 25.0
@@ -77,15 +78,24 @@ def run_case(case: Case, options: Options, ours: Side, theirs: Side) -> list[Res
         run: Callable[[Any], None] = getattr(checks, name)
         found.append(Result(case.name, case.source, name, dtype, *_verdict(run, pair, options)))
 
+    def refused(sample: Sample) -> BaseException | None:
+        return checks.Pair(sample, fns, ours, theirs).refusal()
+
     for dtype in options.dtypes:
         for sample in _samples(case, dtype, options.samples, ours, theirs):
-            check("value", sample, dtype)
+            error = refused(sample)
+            if error is None:
+                check("value", sample, dtype)
+            else:  # what torch refuses, franken must refuse
+                check("errors", replace(sample, error=(type(error),)), dtype)
     for dtype in options.derivative_dtypes:
         count = options.samples if dtype == "float64" else 1
-        for sample in _samples(case, dtype, count, ours, theirs):
-            if sample.wants_grad():
-                for name in checks.DERIVATIVES:
-                    check(name, sample, dtype)
+        for sample in _samples(case, dtype, count, ours, theirs)[:count]:
+            if not sample.wants_grad() or refused(sample) is not None:
+                continue
+            differentiable = checks.Pair(sample, fns, ours, theirs).has_gradient()
+            for name in (*(checks.DERIVATIVES if differentiable else ()), *checks.ALWAYS):
+                check(name, sample, dtype)
     for sample in case.error_samples(theirs):
         check("errors", sample, "")
     return found
@@ -115,7 +125,7 @@ def _verdict(run: Callable[[Any], None], pair: Any, options: Options) -> tuple[s
     return PASS, ""
 
 
-# --- processes -------------------------------------------------------------------------------------
+# --- processes ------------------------------------------------------------------------------------
 
 
 def _serve(pipe: Any, cases: list[Case], options: Options, ours: Side, theirs: Side) -> None:
@@ -172,13 +182,12 @@ def run(
             ready = multiprocessing.connection.wait([w.pipe for w in workers], timeout=0.25)
             for i, w in enumerate(workers):
                 result = _collect(w, w.pipe in ready, cases, options)
-                if result is not None:
-                    found[w.index or 0] = result
+                if result is not None and w.index is not None:
+                    found[w.index], w.index = result, None
                     done()
-                    if not w.process.is_alive() or w.index is None:
+                    if not w.process.is_alive():
                         w.end()
                         workers[i] = _Worker(*args)
-                    w.index = None
     finally:
         for w in workers:
             w.end()

@@ -54,6 +54,8 @@ def to_numpy(t: Any) -> Any:
     t = t.resolve_conj().resolve_neg()
     if dtype_name(t.dtype) in _SMALL_FLOATS:
         t = t.float()
+    if "_is_zerotensor" in dir(type(t)) and t._is_zerotensor():
+        t = t.clone()  # torch's symbolic zero has no memory
     return np.array(t.numpy())
 
 
@@ -64,7 +66,8 @@ def freeze(value: Any, side: Side, memo: dict[int, Any], strides: bool = False) 
     if isinstance(value, dict):
         return {k: freeze(v, side, memo, strides) for k, v in value.items()}
     if isinstance(value, slice):
-        return slice(*[freeze(v, side, memo, strides) for v in (value.start, value.stop, value.step)])
+        parts = (value.start, value.stop, value.step)
+        return slice(*[freeze(v, side, memo, strides) for v in parts])
     if isinstance(value, (tuple, list)):
         kind = list if isinstance(value, list) else tuple
         return kind(freeze(v, side, memo, strides) for v in value)
@@ -81,7 +84,8 @@ def _freeze_tensor(t: Any, memo: dict[int, Any], strides: bool) -> Frozen:
     if id(t) in memo:
         return memo[id(t)][0]
     name = dtype_name(t.dtype)
-    if "strided" not in str(t.layout) or t.numel() > LARGEST or re.search("q|float8|bits", name):
+    carried = t.numel() <= LARGEST and t.ndim <= 64 and not re.search("q|float8|bits", name)
+    if not carried or "strided" not in str(t.layout):
         raise Unusual(f"{t.layout} {name} of {t.numel()} elements")
     strided = None
     if strides and not t.is_contiguous():

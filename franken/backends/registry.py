@@ -116,6 +116,17 @@ def from_host(array: Any, dev: Any) -> Any:
         return xp.asarray(array)
 
 
+def filled(shape: Any, value: Any, np_dtype: Any, dev: Any, order: tuple[int, ...]) -> Any:
+    """A device array of one value whose axes lie in memory in the given order, widest first."""
+    if dev.type != "cuda":
+        raise MissingKernel("empty", dev, np_dtype.name, "only cpu and cuda hold tensors")
+    with on(dev.index) as xp:
+        made = xp.full(tuple(shape[axis] for axis in order), value, np_dtype)
+        if order == tuple(range(len(order))):
+            return made
+        return made.transpose(tuple(order.index(axis) for axis in range(len(order))))
+
+
 def to_host(array: Any, dev: Any) -> Any:
     """A NumPy copy of a device array."""
     with on(dev.index) as xp:

@@ -12,12 +12,11 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core.op import namespace, op
+from franken.core.primitive import Primitive
 from franken.core.shapes import broadcast_two, wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declare import promoted, refused
 from franken.ops.rules import pointwise
-from franken.core.primitive import Primitive
-from franken.ops.tensor_ranges import triu_indices
 
 _MODES = (
     "use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist",
@@ -164,5 +163,5 @@ def pdist(input: Tensor, p: float = 2) -> Tensor:
     n, m = x.shape
     if n <= 1 or not m:
         return x.new_zeros((n * (n - 1) // 2 if n else 0,)) + x.sum() * 0  # type: ignore[no-any-return]
-    first, second = triu_indices(n, n, 1, device=x.device)
+    first, second = namespace("torch")["triu_indices"](n, n, 1, device=x.device)
     return _norm(x.index_select(0, first) - x.index_select(0, second), p)  # type: ignore[no-any-return]

@@ -133,7 +133,7 @@ def _axes(x: Tensor, s: Any, dim: Any) -> tuple[tuple[int, ...], list[Any]]:
     sizes = None if s is None else [s] if isinstance(s, int) else list(s)
     if dim is not None:
         dims = (dim,) if isinstance(dim, int) else tuple(dim)
-        axes = tuple(wrap_dim(d, x.ndim) for d in dims)
+        axes = tuple(_axis(x, d) for d in dims)
         if len(set(axes)) != len(axes):
             raise RuntimeError("FFT dims must be unique")
         if sizes is not None and len(sizes) != len(axes):

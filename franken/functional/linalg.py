@@ -10,8 +10,8 @@ from franken.core.op import op
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.convert import cast
-from franken.ops.decomp import svd, svdvals
-from franken.ops.decomp_spectral import eigh_, eigvalsh_, svdvals_
+from franken.ops.decomp import svdvals
+from franken.ops.decomp_spectral import eigvalsh_, svdvals_
 from franken.ops.linalg_checks import (
     HALF,
     check_float,
@@ -19,7 +19,7 @@ from franken.ops.linalg_checks import (
     check_matrix,
     check_square,
 )
-from franken.ops.linalg_solve import _eye, inv, inverse_
+from franken.ops.linalg_solve import _eye, inv, inverse_, pinv_
 from franken.ops.product import matmul
 from franken.ops.reduce_norm import vector_norm
 from franken.ops.return_types import make
@@ -202,22 +202,9 @@ def pinv(
         )
     if 0 in A.shape:
         return A.new_zeros((*A.shape[:-2], A.shape[-1], A.shape[-2])) + A.mT * 0  # type: ignore[attr-defined, no-any-return]
-    return _pinv(A, *_tolerances(A, atol, rtol), hermitian)
-
-
-def _pinv(A: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
-    """Cut off small singular values, then differentiate what is left by the normal equations."""
     if hermitian:
         check_square(A, "linalg.eigh")
-        values, u = eigh_(A, lower=True)
-        size = values.abs()
-        keep = size > _cutoff(size.amax(-1, True), atol, rtol)
-        inverse = values.reciprocal().masked_fill(keep.logical_not(), 0)
-        return (u * inverse.to(u.dtype).unsqueeze(-2)) @ u.mH
-    u, s, vh = svd(A, False)
-    keep = s > _cutoff(s, atol, rtol)
-    inverse = s.reciprocal().masked_fill(keep.logical_not(), 0)
-    return (vh.mH * inverse.to(u.dtype).unsqueeze(-2)) @ u.mH
+    return pinv_(A, *_tolerances(A, atol, rtol), hermitian=hermitian)  # type: ignore[no-any-return]
 
 
 @op()
@@ -258,7 +245,7 @@ def _lstsq(A: Any, b: Any, vector: bool, rcond: Any, driver: str) -> Any:
     if 0 in A.shape:
         x = A.mH @ b
     else:
-        x = _pinv(A, 0.0, 0.0 if full else cutoff, False) @ b
+        x = pinv_(A, 0.0, 0.0 if full else cutoff, hermitian=False) @ b
     empty = A.new_zeros(0)
     values = svdvals_(A.detach()).detach() if not full and 0 not in A.shape else empty
     rank = A.new_zeros(0, dtype=dt.int64)

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from franken.core import dtypes as dt
-from franken.core.op import op
+from franken.core.op import namespace, op
 from franken.core.shapes import broadcast_two, wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.decomp import qr, svd
@@ -208,14 +208,17 @@ def tensorsolve(A: Tensor, B: Tensor, dims: Any = None) -> Tensor:
 @op(at="linalg", name="vander")
 def _vander(x: Tensor, *, N: int | None = None) -> Tensor:
     """Vandermonde matrices (..., n, N) with ascending powers of x (..., n)."""
-    if x.ndim == 0 or (N is not None and N <= 1):
+    if N is None:
+        N = x.shape[-1] if x.ndim else 1
+    if N <= 1:
         raise RuntimeError("N must be greater than 1.")
+    if not x.ndim:
+        x = x.reshape(1)  # type: ignore[attr-defined]
     from franken.ops.join import cat
 
-    n = x.shape[-1] if N is None else N
     if not x.dtype.is_floating_point and not x.dtype.is_complex:
         x = x.to(dt.int64)  # type: ignore[attr-defined]
-    powers = x.unsqueeze(-1).expand(*x.shape, n - 1).cumprod(-1)  # type: ignore[attr-defined]
+    powers = x.unsqueeze(-1).expand(*x.shape, N - 1).cumprod(-1)  # type: ignore[attr-defined]
     return cat([powers.new_ones((*x.shape, 1)), powers], -1)  # type: ignore[no-any-return]
 
 
@@ -224,7 +227,7 @@ def _vander(x: Tensor, *, N: int | None = None) -> Tensor:
 
 def _range(A: Any, q: int, niter: int, M: Any) -> Any:
     """An orthonormal basis near the range of A - M (Halko, Martinsson & Tropp, 2011, alg. 4.4)."""
-    from franken.ops.random import randn
+    randn = namespace("torch")["randn"]
 
     def times(t: Any, adjoint: bool) -> Any:
         a, m = (A.mH, M if M is None else M.mH) if adjoint else (A, M)

@@ -13,10 +13,9 @@ from franken.core import dtypes as dt
 from franken.core.op import namespace, op
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
-from franken.ops.activation_smooth import logsigmoid
 from franken.ops.convert import cast
 from franken.ops.declare import promoted, refused
-from franken.ops.loss_elementwise import binary_entropy, logit_entropy
+from franken.ops.loss_elementwise import binary_entropy, logit_entropy, weighted_entropy
 from franken.ops.loss_entropy import _by_class, _weight_of, cross_entropy_
 from franken.ops.reduce_softmax import log_softmax
 from franken.ops.rules import pointwise
@@ -218,7 +217,7 @@ def nll_loss(
         x, t = x.unsqueeze(0), t.reshape((1,))
     safe = checked_classes(t, classes=x.shape[1], ignore=ignore_index)
     picked = x.gather(1, safe.unsqueeze(1)).squeeze(1)
-    weights = _weight_of(t, weight, x, ignore_index)
+    weights = _weight_of(t, weight, x.dtype, ignore_index)
     losses = -(picked * weights).masked_fill(t == ignore_index, 0)
     if reduction == "none":
         return losses.reshape(shape)  # type: ignore[no-any-return]
@@ -291,11 +290,9 @@ def binary_cross_entropy_with_logits(
 
 def _with_logits(x: Any, y: Any, weight: Any, pos_weight: Any, reduction: str) -> Tensor:
     refused("log_sigmoid_cpu", x.dtype, "bic")
-    if pos_weight is None:
-        (x, y), _ = promoted("binary_cross_entropy_with_logits", "default", (x, y))
-        losses = logit_entropy(x, y)
-    else:
-        losses = (1 - y) * x - ((pos_weight - 1) * y + 1) * logsigmoid(x)
+    parts = (x, y) if pos_weight is None else (x, y, pos_weight)
+    parts, _ = promoted("binary_cross_entropy_with_logits", "default", parts)
+    losses = (logit_entropy if pos_weight is None else weighted_entropy)(*parts)
     if weight is not None:
         losses = losses * weight
     return reduced(losses, reduction)  # type: ignore[no-any-return]
@@ -303,7 +300,7 @@ def _with_logits(x: Any, y: Any, weight: Any, pos_weight: Any, reduction: str) -
 
 @op(method=False, name="binary_cross_entropy_with_logits")
 def _with_logits_plain(
-    input: Tensor, target: Tensor, weight: Any = None, pos_weight: Any = None, reduction: int = 1
+    input: Tensor, target: Tensor, weight: Any = None, pos_weight: Any = None, reduction: int = 0
 ) -> Tensor:
     """binary_cross_entropy of sigmoid(input) without overflow."""
     return _with_logits(input, target, weight, pos_weight, numbered(reduction))

@@ -89,7 +89,7 @@ def margin_ranking_loss(
 
 @op(method=False, name="hinge_embedding_loss")
 def _hinge_plain(
-    input: Tensor, target: Tensor, margin: float = 1.0, reduction: int = 1
+    input: Tensor, target: Tensor, margin: float = 1.0, reduction: int = 0
 ) -> Tensor:
     """x where the target is 1, max(0, margin - x) where it is -1."""
     return reduced(_hinge(input, target, margin), numbered(reduction))  # type: ignore[no-any-return]
@@ -97,7 +97,7 @@ def _hinge_plain(
 
 @op(method=False, name="cosine_embedding_loss")
 def _cosine_plain(
-    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 1
+    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 0
 ) -> Tensor:
     """1 - cos(x, y) where the target is 1, max(0, cos(x, y) - margin) where it is -1."""
     return reduced(_cosine(input1, input2, target, margin), numbered(reduction))  # type: ignore[no-any-return]
@@ -105,7 +105,7 @@ def _cosine_plain(
 
 @op(method=False, name="margin_ranking_loss")
 def _ranking_plain(
-    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 1
+    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 0
 ) -> Tensor:
     """max(0, margin - target (x - y))."""
     return reduced(_ranking(input1, input2, target, margin), numbered(reduction))  # type: ignore[no-any-return]
@@ -196,9 +196,11 @@ def _multi_check(x: Any, t: Any, weight: Any) -> None:
             f"samples (batch size). Expected target size [{samples}], but got {list(t.shape)}. "
             f"Input has shape {list(x.shape)}."
         )
-    if weight is not None and tuple(weight.shape) != (x.shape[-1],):
+    if weight is not None and weight.ndim != 1:
+        raise ValueError("weight must be one-dimensional")
+    if weight is not None and weight.shape[0] != (x.shape[-1] if x.ndim else 1):
         raise RuntimeError(
-            f"inconsistent weight size, expected {x.shape[-1]} but got {list(weight.shape)}"
+            f"inconsistent weight size, expected {x.shape[-1] if x.ndim else 1} but got {list(weight.shape)}"
         )
     refused("multi_margin_loss_cpu_kernel", x.dtype, "bic")
     for got, want in ((t, dt.int64), (weight, x.dtype)):

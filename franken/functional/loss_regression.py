@@ -128,7 +128,7 @@ def kl_div(
 
 @op(method=False, name="kl_div")
 def _kl_plain(
-    input: Tensor, target: Tensor, reduction: int = 1, *, log_target: bool = False
+    input: Tensor, target: Tensor, reduction: int = 0, *, log_target: bool = False
 ) -> Tensor:
     """y (log y - x) of log-probabilities x."""
     return reduced(_kl(input, target, log_target), numbered(reduction))  # type: ignore[no-any-return]

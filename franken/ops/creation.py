@@ -72,20 +72,40 @@ def element_strides(a: Any) -> tuple[int, ...]:
     return tuple(s // a.itemsize for s in a.strides) if a.itemsize else a.strides
 
 
-def like_array(t: Tensor, memory_format: Any, np_dtype: Any) -> Any:
-    """Zeroed memory for a tensor like `t` in a memory format (by default its own)."""
+def like_strides(t: Tensor, memory_format: Any) -> tuple[int, ...] | None:
+    """Strides of a tensor like `t` in a memory format (its own by default); None: row-major."""
     shape = tuple(t.shape)
     if memory_format is None or memory_format is layouts.preserve_format:
-        if t.level or (t.device is CPU and t._a.flags.c_contiguous):
-            return allocate(shape, np_dtype)
-        return strided_array(shape, preserved_strides(shape, element_strides(t._a)), np_dtype)
-    return strided_array(shape, memory_format_strides(shape, memory_format), np_dtype)
+        if t.level or t._a.flags.c_contiguous:
+            return None
+        return preserved_strides(shape, element_strides(t._a))
+    return memory_format_strides(shape, memory_format)
 
 
 def _filled(array: Any, value: Any) -> Any:
     if value:
         array.fill(value)
     return array
+
+
+def filled(
+    shape: tuple[int, ...], value: Any, d: dt.dtype, dev: Any, requires_grad: bool = False,
+    strides: tuple[int, ...] | None = None,
+) -> Tensor:  # fmt: skip
+    """A tensor of one value, made where it will live."""
+    if dev is CPU:
+        array = allocate(shape, d.np) if strides is None else strided_array(shape, strides, d.np)
+        t = _wrap(_filled(array, value), CPU)
+    else:
+        from franken.backends import registry
+
+        order = tuple(range(len(shape)))
+        if strides is not None:
+            order = tuple(sorted(order, key=lambda axis: (-strides[axis], axis)))
+        t = _wrap(registry.filled(shape, value, d.np, dev, order), dev)
+    if requires_grad:
+        require_grad(t)
+    return t
 
 
 def _check_out(out: Any, dtype: Any) -> None:
@@ -116,10 +136,10 @@ def _factory(name: str, value: int, doc: str) -> Any:
         shape = as_sizes(name, args, size)
         check_options(name, layout, requires_grad, pin_memory)
         d = as_dtype(name, dtype)
+        if out is None:
+            return filled(shape, value, d, as_device(name, device), requires_grad)
         array = _filled(allocate(shape, d.np), value)
-        if out is not None:
-            return written(name, out, array, d if dtype is not None else None)
-        return finish(array, as_device(name, device), requires_grad)
+        return written(name, out, array, d if dtype is not None else None)
 
     create.__name__ = create.__qualname__ = name
     create.__doc__ = doc
@@ -143,7 +163,7 @@ def empty(
     if out is not None:
         return written("empty", out, allocate(shape, d.np), d if dtype is not None else None)
     strides = memory_format_strides(shape, memory_format or layouts.contiguous_format)
-    return finish(strided_array(shape, strides, d.np), as_device("empty", device), requires_grad)
+    return filled(shape, 0, d, as_device("empty", device), requires_grad, strides)
 
 
 @op(method=False)
@@ -156,10 +176,11 @@ def full(
     check_options("full", layout, requires_grad, pin_memory)
     value = number("full", "fill_value", 2, fill_value)
     d = as_dtype("full", dtype, out.dtype if isinstance(out, Tensor) else dtype_of_number(value))
-    array = _filled(allocate(shape, d.np), checked_number(value, d))
-    if out is not None:
-        return written("full", out, array, d if dtype is not None else None)
-    return finish(array, as_device("full", device), requires_grad)
+    value = checked_number(value, d)
+    if out is None:
+        return filled(shape, value, d, as_device("full", device), requires_grad)
+    array = _filled(allocate(shape, d.np), value)
+    return written("full", out, array, d if dtype is not None else None)
 
 
 @op(method=False)
@@ -281,8 +302,9 @@ def _make(
         if requires_grad:
             require_grad(t)
         return t
-    array = allocate(shape, d.np) if shape is not None else like_array(x, memory_format, d.np)
-    return finish(_filled(array, value), dev, requires_grad)
+    if shape is not None:
+        return filled(shape, value, d, dev, requires_grad)
+    return filled(tuple(x.shape), value, d, dev, requires_grad, like_strides(x, memory_format))
 
 
 def _like(name: str, value: int, doc: str) -> Any:

@@ -97,8 +97,8 @@ def householder_product(input: Tensor, tau: Tensor) -> Tensor:
         )
     _check_tau(input, tau, name, "input")
     k = tau.shape[-1]
-    eye = _eye(input, *input.shape[-2:]).expand(*input.shape)  # type: ignore[attr-defined]
-    return _reflect(_vectors(input, k), tau, reversed(range(k)), eye + 0, False)  # type: ignore[no-any-return]
+    start = _eye(input, *input.shape[-2:]) + input.narrow(-1, 0, 0).sum(-1, keepdim=True)  # type: ignore[attr-defined]
+    return _reflect(_vectors(input, k), tau, reversed(range(k)), start, False)  # type: ignore[no-any-return]
 
 
 Tensor.orgqr = householder_product  # type: ignore[attr-defined]

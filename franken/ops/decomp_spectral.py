@@ -103,20 +103,29 @@ def _differences(values: Any) -> Any:
     return gaps + eye
 
 
+def _skew(x: Any) -> Any:
+    return x - x.mH
+
+
 def _concrete(x: Any) -> Any:
     while x.level:
         x = fresh(x)._a
     return x._a
 
 
-def _refuse_phase(name: str, what: str, residue: Any, scale: Any) -> None:
+_DEPENDS = "quantity, so it is"
+
+
+def _refuse_phase(
+    name: str, what: str, residue: Any, scale: Any, depends: str = _DEPENDS
+) -> None:
     """Raise if the loss depends on the phase of the vectors: a diagonal that should vanish."""
     bad = np.abs(_concrete(residue)).max(initial=0)
     limit = 1e-2 * max(1.0, float(np.abs(_concrete(scale)).max(initial=0)))
     if bad > limit:
         raise RuntimeError(
             f"{name}: The {what} in the complex case are specified up to multiplication by "
-            "e^{i phi}. The specified loss function depends on this quantity, so it is ill-defined."
+            f"e^{{i phi}}. The specified loss function depends on this {depends} ill-defined."
         )
 
 
@@ -126,7 +135,7 @@ def _(g: Any, out0: Any, out1: Any) -> Any:
     if inner.dtype.is_complex:
         diagonal = inner.diagonal(0, -2, -1).imag
         _refuse_phase("linalg_eigh_backward", "eigenvectors", diagonal, inner)
-    off = inner / _differences(out0)
+    off = _skew(inner) * 0.5 / _differences(out0)
     off = off - off.diagonal(0, -2, -1).diag_embed()
     return out1 @ (off + g[0].to(off.dtype).diag_embed()) @ out1.mH
 
@@ -188,19 +197,11 @@ svd_ = Primitive("linalg_svd", ("x",), _svd_kernel, outputs=3, batch=leading())
 svd_.holomorphic = False
 
 
-def _skew(x: Any) -> Any:
-    return x - x.mH
-
-
 @svd_.vjp("x")
-def _(g: Any, out0: Any, out1: Any, out2: Any, full: bool) -> Any:
+def _(g: Any, out0: Any, out1: Any, out2: Any) -> Any:
     k = out1.shape[-1]
-    if full and out0.shape[-1] != out2.shape[-1]:
-        raise RuntimeError(
-            "svd_backward: The gradient of linalg.svd with full_matrices=True of a matrix that is "
-            "not square is not defined for the vectors beyond min(m, n); use full_matrices=False"
-        )
-    u, s, v, gu, gv = out0, out1, out2.mH, g[0], g[2].mH
+    u, s, v = out0[..., :k], out1, out2[..., :k, :].mH  # vectors beyond k have no derivative
+    gu, gv = g[0][..., :k], g[2][..., :k, :].mH
     m, n = u.shape[-2], v.shape[-2]
     inner_u, inner_v = u.mH @ gu, v.mH @ gv
     sc = s.to(u.dtype)
@@ -212,7 +213,7 @@ def _(g: Any, out0: Any, out1: Any, out2: Any, full: bool) -> Any:
     if u.dtype.is_complex:
         phase = inner_u.diagonal(0, -2, -1).imag
         total = phase + inner_v.diagonal(0, -2, -1).imag
-        _refuse_phase("svd_backward", "singular vectors", total, inner_u)
+        _refuse_phase("svd_backward", "singular vectors", total, inner_u, "phase term, making it")
         middle = middle + (phase * 1j / s).diag_embed()
     out = u @ middle @ v.mH
     if m > k:

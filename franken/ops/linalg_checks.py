@@ -106,7 +106,8 @@ def leading(ranks: dict[int, int] | None = None) -> Any:
     def rule(prim: Primitive, values: Any, dims: Any, params: Any) -> Any:
         core = [(ranks or {}).get(i, 2) for i in range(len(values))]
         extra = [
-            v.ndim - (d is not None) - c for v, d, c in zip(values, dims, core, strict=True)
+            v.ndim - (d is not None) - c if isinstance(v, Tensor) else 0
+            for v, d, c in zip(values, dims, core, strict=True)
         ]
         most = max(extra)
         aligned = []

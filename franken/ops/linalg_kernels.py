@@ -15,7 +15,12 @@ import numpy as np
 BLOCK = 48
 
 
-def hermitian(a: Any) -> Any:
+def _stacked(a: Any) -> Any:
+    """All matrices along one leading axis."""
+    return a.reshape(math.prod(a.shape[:-2]), *a.shape[-2:])
+
+
+def hermitian_transpose(a: Any) -> Any:
     """Conjugate transpose of the last two axes."""
     return a.swapaxes(-1, -2).conj() if a.dtype.kind == "c" else a.swapaxes(-1, -2)
 
@@ -30,7 +35,7 @@ def lu_factor(a: Any) -> Any:
     """
     m, n = a.shape[-2:]
     k = min(m, n)
-    lu = np.array(a.reshape(-1, m, n))
+    lu = np.array(_stacked(a))
     pivots = np.empty((len(lu), k), np.int32)
     for start in range(0, k, BLOCK):
         stop = min(start + BLOCK, k)
@@ -73,7 +78,7 @@ def first_zero(a: Any) -> Any:
 def permutation(pivots: Any, m: int) -> Any:
     """The order of rows that a sequence of exchanges leaves."""
     k = pivots.shape[-1]
-    flat = pivots.reshape(-1, k) - 1
+    flat = pivots.reshape(math.prod(pivots.shape[:-1]), k) - 1
     order = np.tile(np.arange(m), (len(flat), 1))
     batch = np.arange(len(flat))
     for j in range(k):
@@ -168,6 +173,27 @@ def cofactor(a: Any) -> Any:
     return (u.conj() * scale[..., None, :]) @ vh.conj()
 
 
+def pinv(a: Any, atol: Any, rtol: Any, *, hermitian: bool) -> Any:
+    """Pseudo-inverse without the singular values up to max(atol, rtol * the largest).
+
+    Single precision is computed in double: the products of large and small values need it.
+    """
+    wide = a.astype(np.complex128 if a.dtype.kind == "c" else np.float64)
+    if hermitian:
+        values, u = np.linalg.eigh(wide)
+        vh = hermitian_transpose(u)
+    else:
+        u, values, vh = np.linalg.svd(wide, full_matrices=False)
+    size = np.abs(values)
+    limit = np.maximum(
+        np.asarray(atol, np.float64)[..., None],
+        np.asarray(rtol, np.float64)[..., None] * size.max(-1, keepdims=True),
+    )
+    scale = np.divide(1, values, out=np.zeros_like(values), where=size > limit)
+    out = (hermitian_transpose(vh) * scale[..., None, :]) @ hermitian_transpose(u)
+    return out.astype(a.dtype)
+
+
 # --- Cholesky --------------------------------------------------------------------------------------
 
 
@@ -178,7 +204,7 @@ def cholesky(a: Any) -> Any:
         return np.linalg.cholesky(a), np.zeros(shape, np.int32)
     except np.linalg.LinAlgError:
         pass
-    flat = a.reshape(-1, *a.shape[-2:])
+    flat = _stacked(a)
     out = np.tril(flat)
     info = np.zeros(len(flat), np.int32)
     for i, x in enumerate(flat):
@@ -213,7 +239,7 @@ def ldl_factor(a: Any, *, hermitian: bool) -> Any:
     Bunch & Kaufman, Math. Comp. 31 (1977), diagonal pivoting, one matrix at a time.
     """
     n = a.shape[-1]
-    out = np.tril(a).reshape(-1, n, n)
+    out = _stacked(np.tril(a))
     pivots = np.zeros((len(out), n), np.int32)
     info = np.zeros(len(out), np.int32)
     herm = hermitian and a.dtype.kind == "c"
@@ -304,9 +330,9 @@ def ldl_solve(ld: Any, pivots: Any, b: Any, *, hermitian: bool) -> Any:
     herm = hermitian and ld.dtype.kind == "c"
     lead = np.broadcast_shapes(ld.shape[:-2], b.shape[:-2])
     x = np.array(np.broadcast_to(b, (*lead, *b.shape[-2:])))
-    ld = np.broadcast_to(ld, (*lead, n, n)).reshape(-1, n, n)
-    flat = x.reshape(-1, n, b.shape[-1])
-    pivots = np.broadcast_to(pivots, (*lead, n)).reshape(-1, n)
+    ld = _stacked(np.broadcast_to(ld, (*lead, n, n)))
+    flat = _stacked(x)
+    pivots = _stacked(np.broadcast_to(pivots[..., None], (*lead, n, 1)))[..., 0]
     for a, p, one in zip(ld, pivots, flat, strict=True):
         _ldl_solve_one(a, p, one, herm)
     return x
@@ -353,7 +379,7 @@ def matrix_exp(a: Any) -> Any:
     if a.size == 0:
         return a.copy()
     wide = np.complex128 if a.dtype.kind == "c" else np.float64
-    x = a.reshape(-1, *a.shape[-2:]).astype(wide)
+    x = _stacked(a).astype(wide)
     norm = np.abs(x).sum(-2).max(-1)
     squarings = np.zeros(len(x), np.int64)
     big = np.isfinite(norm) & (norm > _THETA13)

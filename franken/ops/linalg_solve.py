@@ -157,6 +157,32 @@ def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = Fa
     return make("linalg_solve_ex", "result", "info")(x, info)
 
 
+# --- pseudo-inverse ------------------------------------------------------------------------------
+
+pinv_ = Primitive(
+    "linalg_pinv", ("x", "atol", "rtol"), kernels.pinv, batch=leading({1: 0, 2: 0})
+)
+pinv_.holomorphic = False
+
+
+@pinv_.vjp("x")
+def _(g: Any, x: Any, out: Any) -> Any:
+    """Golub & Pereyra, SIAM J. Numer. Anal. 10 (1973), transposed; the rank is locally constant."""
+    p, back, gh = out, out.mH, g.mH
+    first = -(back @ g @ back)
+    left, right = gh @ p @ back, back @ p @ gh
+    return first + (left - x @ (p @ left)) + (right - (right @ p) @ x)
+
+
+@pinv_.jvp
+def _(tangents: Any, out: Any, x: Any, atol: Any, rtol: Any, *, hermitian: bool) -> Any:
+    t, p = tangents[0], out
+    if t is None:
+        return None
+    left, right = p @ p.mH @ t.mH, t.mH @ p.mH @ p
+    return -(p @ t @ p) + (left - left @ x @ p) + (right - p @ (x @ right))
+
+
 # --- triangular systems --------------------------------------------------------------------------
 
 triangular_ = Primitive(
@@ -285,29 +311,30 @@ def logdet(input: Tensor) -> Tensor:
 
 # --- Cholesky ------------------------------------------------------------------------------------
 
+
+def _cholesky_kernel(x: Any, *, upper: bool) -> Any:
+    """The lower factor; `upper` says which triangle is read."""
+    return kernels.cholesky(kernels.hermitian_transpose(x) if upper else x)
+
+
 cholesky_ = Primitive(
-    "linalg_cholesky", ("x",), kernels.cholesky, outputs=2, nondiff=(1,), batch=leading()
+    "linalg_cholesky", ("x",), _cholesky_kernel, outputs=2, nondiff=(1,), batch=leading()
 )
 cholesky_.holomorphic = False
-
-
-def _half_diagonal(x: Any) -> Any:
-    """Lower triangle with half of the diagonal (Φ of Murray, 2016)."""
-    return (tril_(x, diagonal=0) + tril_(x, diagonal=-1)) * 0.5
 
 
 @cholesky_.vjp("x")
 def _(g: Any, out0: Any) -> Any:
     """Murray, "Differentiation of the Cholesky decomposition" (2016), symmetrized."""
-    middle = _half_diagonal(out0.mH @ tril_(g[0], diagonal=0))
-    middle = (middle + middle.mH) * 0.5
+    middle = out0.mH @ tril_(g[0], diagonal=0)
+    middle = (tril_(middle, diagonal=0) + tril_(middle, diagonal=-1).mH) * 0.5
     up = out0.mH
     left = triangular_(up, middle, upper=True, unit=False)
-    return triangular_(up, left.mH, upper=True, unit=False).mH
+    return triangular_(out0.mT, left.mT, upper=True, unit=False).mT
 
 
 def _cholesky(input: Tensor, upper: bool) -> tuple[Tensor, Tensor]:
-    factor, info = cholesky_(input.mH if upper else input)  # type: ignore[attr-defined]
+    factor, info = cholesky_(input, upper=upper)
     return (factor.mH if upper else factor), info
 
 
@@ -342,6 +369,33 @@ def _cholesky_torch(input: Tensor, upper: bool = False) -> Tensor:
     return factor
 
 
+def _cholesky_solve_kernel(b: Any, x: Any, *, upper: bool) -> Any:
+    low = kernels.hermitian_transpose(x) if upper else x
+    half = kernels.solve_triangular(low, b, upper=False, unit=False)
+    return kernels.solve_triangular(
+        kernels.hermitian_transpose(low), half, upper=True, unit=False
+    )
+
+
+cholesky_solve_ = Primitive(
+    "cholesky_solve", ("b", "x"), _cholesky_solve_kernel, batch=leading()
+)
+cholesky_solve_.holomorphic = False
+
+
+@cholesky_solve_.vjp("b")
+def _(g: Any, x: Any, upper: bool) -> Any:
+    return cholesky_solve_(g, x, upper=upper)
+
+
+@cholesky_solve_.vjp("x")
+def _(g: Any, x: Any, out: Any, upper: bool) -> Any:
+    """Through A = L Lᴴ, whole: as torch has it, the factor's other triangle gets a cotangent."""
+    half = cholesky_solve_(g, x, upper=upper) @ out.mH
+    change = -(half + half.mH)
+    return x @ change if upper else change @ x
+
+
 @op(out="typed")
 def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     """The solution of A X = input from the Cholesky factor of A."""
@@ -352,9 +406,7 @@ def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     _check_system(L, input, True, "cholesky_solve")
     check_same(input, L, "cholesky_solve", "b", "A")
     check_kernel(input, "cholesky_solve_cpu")
-    first, second = (L.mH, L) if upper else (L, L.mH)  # type: ignore[attr-defined]
-    half = triangular_(first, input, upper=False, unit=False)
-    return triangular_(second, half, upper=True, unit=False)  # type: ignore[no-any-return]
+    return cholesky_solve_(input, L, upper=upper)  # type: ignore[no-any-return]
 
 
 @op(out="typed")
@@ -364,11 +416,8 @@ def cholesky_inverse(input: Tensor, upper: bool = False) -> Tensor:
     if input.dtype in HALF:
         not_implemented(input, "cholesky_inverse_out_cpu")
     check_float(input, "cholesky_inverse", kernel="cholesky_inverse_out_cpu")
-    factor = input.mH if upper else input  # type: ignore[attr-defined]
-    raise_if_singular(_zero_pivot(factor), "cholesky_inverse")
-    eye = _eye(factor)
-    half = triangular_(factor, eye, upper=False, unit=False)
-    return half.mH @ half  # type: ignore[no-any-return]
+    raise_if_singular(_zero_pivot(input), "cholesky_inverse")
+    return cholesky_solve_(_eye(input), input, upper=upper)  # type: ignore[no-any-return]
 
 
 _zero_pivot = Primitive("linalg_zero_pivot", ("x",), kernels.first_zero, batch=leading())

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from franken.backends.numpy import special
+from franken.ops.activation_smooth import logsigmoid_
 from franken.ops.declare import pointwise_primitive, typed
 from franken.ops.transcendental import sigmoid
 
@@ -75,9 +76,33 @@ logit_entropy = pointwise_primitive(
     d=(lambda g, x, y: g * (sigmoid(x) - y), lambda g, x: -g * x),
 )  # fmt: skip
 
+
+
+def _positive_kernel(x: Any, y: Any, z: Any) -> Any:
+    return (1 - y) * x - ((z - 1) * y + 1) * special.log_sigmoid(x)
+
+
+def _positive_slope(g: Any, x: Any, y: Any, z: Any) -> Any:
+    own = z * y
+    return ((own + 1 - y) * sigmoid(x) - own) * g
+
+
+# the same with positives weighted by z
+weighted_entropy = pointwise_primitive(
+    "binary_cross_entropy_weighted", ("x", "y", "z"), _positive_kernel,
+    d=(_positive_slope, lambda g, x, z: -g * (x + (z - 1) * logsigmoid_(x, args=())),
+       lambda g, x, y: -g * y * logsigmoid_(x, args=())),
+)  # fmt: skip
+
 # --- log(1 + exp(-y x)) ----------------------------------------------------------------------------
 
+
+def _soft_margin_kernel(x: Any, y: Any) -> Any:
+    return np.log(np.exp(-x * y) + x.dtype.type(1))  # overflows where torch's does
+
+
 soft_margin = pointwise_primitive(
-    "soft_margin", ("x", "y"), typed(lambda x, y: -special.log_sigmoid(x * y)),
+    "soft_margin", ("x", "y"), _soft_margin_kernel,
     d=(lambda g, x, y: -g * y * sigmoid(-x * y), lambda g, x, y: -g * x * sigmoid(-x * y)),
 )  # fmt: skip
+soft_margin.cpu = _soft_margin_kernel  # half precision is rounded at each step

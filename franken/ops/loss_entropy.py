@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from franken.backends.numpy import softmax as kernels
+from franken.backends.numpy import cross_entropy as kernels
 from franken.core.bind import bind
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.ops.declare import halved
@@ -66,9 +66,18 @@ def _backward(
     return out
 
 
+def _forward_halved(x: Any, t: Any, w: Any, **params: Any) -> Any:
+    """Half precision in float32; what backward needs stays so, or small probabilities are lost."""
+    if x.dtype.itemsize > 2:
+        return _forward(x, t, w, **params)
+    wide = None if w is None else w.astype(np.float32)
+    out, sums, total = _forward(x.astype(np.float32), t, wide, **params)
+    return out.astype(x.dtype), sums, total
+
+
 # outputs: the loss; by sample log(sum(exp(scores))); the total weight
 cross_entropy_ = Primitive(
-    "cross_entropy", ("x", "t", "w"), halved(_forward), outputs=3, nondiff=(1, 2)
+    "cross_entropy", ("x", "t", "w"), _forward_halved, outputs=3, nondiff=(1, 2)
 )
 cross_entropy_grad = Primitive(
     "cross_entropy_grad", ("g_", "x", "t", "w", "sums", "total"), halved(_backward)
@@ -84,13 +93,13 @@ def _pick(x: Any, t: Any, ignore: int) -> Any:
     return x.gather(1, safe.unsqueeze(1)).squeeze(1)
 
 
-def _weight_of(t: Any, w: Any, like: Any, ignore: int) -> Any:
+def _weight_of(t: Any, w: Any, to: Any, ignore: int) -> Any:
     """Each sample's weight, 0 where it is ignored."""
     kept = t != ignore
     if w is None:
-        return kept.to(like.dtype)
+        return kept.to(to)
     rows = w.take(t.masked_fill(~kept, 0))
-    return rows.masked_fill(~kept, 0).to(like.dtype)
+    return rows.masked_fill(~kept, 0).to(to)
 
 
 def _by_class(w: Any, rank: int) -> Any:
@@ -99,7 +108,7 @@ def _by_class(w: Any, rank: int) -> Any:
 
 def _slope(x: Any, t: Any, w: Any, ignore: int, smoothing: float) -> tuple[Any, Any, Any]:
     """(probabilities, their factor by sample, weight of each class' own share)."""
-    own = _weight_of(t, w, x, ignore) * (1 - smoothing)
+    own = _weight_of(t, w, x.dtype, ignore) * (1 - smoothing)
     share = (t != ignore).to(x.dtype) * (smoothing / x.shape[1])
     mass = x.shape[1] if w is None else w.sum()
     return softmax_(x, dim=1), (own + share * mass).unsqueeze(1), (own, share)
@@ -117,14 +126,14 @@ def _along(v: Any, x: Any, t: Any, w: Any, ignore: int, smoothing: float) -> Any
 def _reduced(losses: Any, total: Any, reduction: str) -> Any:
     if reduction == "none":
         return losses
-    return losses.sum() / total if reduction == "mean" else losses.sum()
+    return (losses.sum() / total).to(losses.dtype) if reduction == "mean" else losses.sum()
 
 
 def _per_sample(g: Any, t: Any, total: Any, reduction: str) -> Any:
     """The cotangent of each sample's loss."""
     if reduction == "none":
         return g
-    return (g / total if reduction == "mean" else g).expand(tuple(t.shape))
+    return ((g / total).to(g.dtype) if reduction == "mean" else g).expand(tuple(t.shape))
 
 cross_entropy_.vjp("t", "w")(NOT_DIFFERENTIABLE)
 
@@ -192,12 +201,13 @@ def _(prim: Primitive, values: Any, dims: Any, params: Any) -> Any:
     x, t = _joined(x, dims[0], size), _joined(t, dims[1], size)
     losses, sums, _ = bind(prim, (x, t, w), {**params, "reduction": "none"})
     losses = _apart(losses, size)
-    weights = _apart(_weight_of(t, w, x, params["ignore"]), size)
+    exact = sums.dtype  # float32 for half precision, which counts to 256 only
+    weights = _apart(_weight_of(t, w, exact, params["ignore"]), size)
     rest = tuple(range(1, losses.ndim))
     total = weights.sum(rest)
     if reduction != "none":
         losses = losses.sum(rest)
-        losses = losses / total if reduction == "mean" else losses
+        losses = (losses / total).to(x.dtype) if reduction == "mean" else losses
     return (losses, _apart(sums, size), total), 0
 
 
@@ -211,7 +221,7 @@ def _(prim: Primitive, values: Any, dims: Any, params: Any) -> Any:
     g = spread(g, dims[0], size)
     if reduction != "none":
         if reduction == "mean":
-            g = g / spread(total, dims[5], size)
+            g = (g / spread(total, dims[5], size)).to(g.dtype)
         g = g.reshape((size, *(1,) * (t.ndim - 1))).expand(tuple(t.shape))
     flat = [_joined(g, 0, size), _joined(x, dims[1], size), _joined(t, 0, size), w,
             _joined(sums, dims[4], size), g.new_ones(())]  # fmt: skip

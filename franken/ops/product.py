@@ -12,9 +12,11 @@ from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.shapes import broadcast_two
 from franken.core.tensor import Tensor
+from franken.ops.convert import cast
 from franken.ops.declare import halved
 from franken.ops.rules import to_front
 
+HALF = (dt.float16, dt.bfloat16)
 
 matmul_ = Primitive("matmul", ("x", "y"), halved(np.matmul))
 
@@ -222,12 +224,8 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
 
 def _blend(base: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
     """beta * base + alpha * product; beta 0 ignores base, NaN and all."""
-    if not (product.dtype.is_floating_point or product.dtype.is_complex) and (
-        isinstance(beta, float) or isinstance(alpha, float)
-    ):
-        raise RuntimeError(
-            "For integral input tensors, argument beta must not be a floating point number."
-        )
+    if product.dtype.kind <= dt.INTEGER:  # factors are cut to integers
+        beta, alpha = int(beta), int(alpha)
     scaled = product if alpha == 1 else product * alpha
     if beta == 0:
         return scaled.expand(tuple(product.shape)) if tuple(scaled.shape) != tuple(product.shape) else scaled  # noqa: E501
@@ -240,6 +238,13 @@ def _blend(base: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
     return total
 
 
+def _in_float32(fn: Any, base: Tensor, x: Tensor, y: Tensor, beta: Any, alpha: Any) -> Any:
+    """Half precision is blended before it is rounded; the operands must be of one dtype."""
+    same_dtype(fn.__name__, x, y)
+    wide = [cast(t, dt.float32) for t in (base, x, y)]
+    return cast(fn(*wide, beta=beta, alpha=alpha), x.dtype)
+
+
 def _check_base(base: Tensor, shape: tuple[int, ...]) -> None:
     base.expand(shape)
 
@@ -247,6 +252,8 @@ def _check_base(base: Tensor, shape: tuple[int, ...]) -> None:
 @op(out=True, inplace=True)
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * (mat1 @ mat2)."""
+    if mat1.dtype in HALF:
+        return _in_float32(addmm, input, mat1, mat2, beta, alpha)
     if mat1.ndim != 2:
         raise RuntimeError(f"mat1 must be a matrix, got {mat1.ndim}-D tensor")
     if mat2.ndim != 2:
@@ -259,6 +266,8 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: An
 @op(out=True, inplace=True)
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * (mat @ vec)."""
+    if mat.dtype in HALF:
+        return _in_float32(addmv, input, mat, vec, beta, alpha)
     out = mv(mat, vec)
     _check_base(input, tuple(out.shape))
     return _blend(input, out, beta, alpha)
@@ -272,6 +281,11 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
             raise RuntimeError(f"addr: Expected 1-D argument vec1, but got {t.ndim}-D")
     out = vec1.reshape(-1, 1) * vec2
     _check_base(input, tuple(out.shape))
+    if out.dtype.kind == dt.INTEGER and (isinstance(beta, float) or isinstance(alpha, float)):
+        which = "beta" if isinstance(beta, float) else "alpha"
+        raise RuntimeError(
+            f"For integral input tensors, argument {which} must not be a floating point number."
+        )
     if out.dtype is dt.bool:
         scaled = out if alpha else out.new_zeros(tuple(out.shape))
         return scaled if not beta else input.logical_or(scaled)
@@ -283,6 +297,8 @@ def baddbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1
 ) -> Tensor:
     """beta * input + alpha * (batch1 @ batch2)."""
+    if batch1.dtype in HALF:
+        return _in_float32(baddbmm, input, batch1, batch2, beta, alpha)
     out = bmm(batch1, batch2)
     _check_base(input, tuple(out.shape))
     return _blend(input, out, beta, alpha)
@@ -293,6 +309,8 @@ def addbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1
 ) -> Tensor:
     """beta * input + alpha * sum over the batch of (batch1 @ batch2)."""
+    if batch1.dtype in HALF:
+        return _in_float32(addbmm, input, batch1, batch2, beta, alpha)
     out = bmm(batch1, batch2).sum(0)
     _check_base(input, tuple(out.shape))
     return _blend(input, out, beta, alpha)
@@ -424,6 +442,9 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if weight.ndim == 1:
         out = matmul(input, weight)
         return out if bias is None else out + bias
+    if input.dtype in HALF and bias is not None and weight.dtype is input.dtype:
+        wide = [cast(t, dt.float32) for t in (input, weight, bias)]
+        return cast(linear(*wide), input.dtype)  # rounded once
     plain = input.level == 0 and weight.level == 0
     if input.ndim < 2 or weight.ndim != 2 or (plain and input._a.dtype not in (F32, F64)):
         out = matmul(input, weight.mT)

@@ -224,7 +224,9 @@ class ParameterDict(Module):
         if hasattr(parameters, "items"):
             pairs = list(parameters.items())
             if not isinstance(parameters, (OrderedDict, ParameterDict)):
-                pairs.sort(key=lambda pair: pair[0])  # by key; a plain mapping's order does not count
+                pairs.sort(
+                    key=lambda pair: pair[0]
+                )  # by key; a plain mapping's order does not count  # noqa: E501
         else:
             pairs = [tuple(p) for p in parameters]
         for at, pair in enumerate(pairs):

@@ -1,4 +1,4 @@
-"""Softmax, log-softmax, NLL and cross-entropy with class indices, forward and backward.
+"""NLL and cross-entropy with class indices, forward and backward.
 
 Knows rows worked on in cache-sized blocks, cut by shape alone, and torch's weighting, smoothing and
 averaging. Must not know Tensor or autograd.
@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-
-from .reduce import as_anb
 
 _BLOCK = 1 << 16  # elements worked on at a time: 256 KiB of float32
 _LONG = 4096  # rows longer than this are summed pairwise, shorter ones by wide lanes
@@ -58,101 +56,6 @@ def _over_blocks(block: Block, *arrays: np.ndarray) -> None:
                 block(*[array[rows, :, cols] for array in arrays])
 
     parallel_for(-(-a // group) * tiles, max(1, 2 * _BLOCK // (group * n * tile)), run)
-
-
-def _softmax_block(x: np.ndarray, out: np.ndarray) -> None:
-    np.subtract(x, np.maximum.reduce(x, axis=1, keepdims=True), out=out)
-    np.exp(out, out=out)
-    out /= _total(out)
-
-
-def _log_softmax_block(x: np.ndarray, out: np.ndarray) -> None:
-    np.subtract(x, np.maximum.reduce(x, axis=1, keepdims=True), out=out)
-    out -= np.log(_total(np.exp(out)))
-
-
-def _softmax_backward_block(g: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
-    # y (g - sum(g y))
-    np.multiply(g, y, out=out)
-    np.subtract(g, _total(out), out=out)
-    out *= y
-
-
-def _log_softmax_backward_block(g: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
-    # g - exp(y) sum(g)
-    np.exp(y, out=out)
-    out *= _total(g)
-    np.subtract(g, out, out=out)
-
-
-def _apply(block: Block, axis: int, out: np.ndarray | None, *arrays: np.ndarray) -> np.ndarray:
-    x = arrays[0]
-    if x.ndim == 0:
-        result = _apply(block, 0, None, *[array.reshape(1) for array in arrays]).reshape(())
-    elif len(arrays) == 1 or not all(array.flags.c_contiguous for array in arrays):
-        result = _apply_ordered(block, axis, *arrays)
-    else:
-        views = [as_anb(array, (axis,))[0] for array in arrays]
-        result = np.empty(x.shape, x.dtype) if out is None or not _fits(out, x) else out
-        _over_blocks(block, *views, result.reshape(views[0].shape))
-    if out is None or result is out:
-        return result
-    out[...] = result
-    return out
-
-
-def _fits(out: np.ndarray, x: np.ndarray) -> bool:
-    return out.flags.c_contiguous and out.shape == x.shape and out.dtype == x.dtype
-
-
-def _apply_ordered(block: Block, axis: int, *arrays: np.ndarray) -> np.ndarray:
-    """The same in the axis order in memory of the first array."""
-    x = arrays[0]
-    v, _, order = as_anb(x, (axis,))
-    others = [np.ascontiguousarray(array.transpose(order)).reshape(v.shape) for array in arrays[1:]]
-    target = np.empty(v.shape, x.dtype)
-    _over_blocks(block, v, *others, target)
-    return target.reshape(tuple(x.shape[at] for at in order)).transpose(np.argsort(order))
-
-
-def softmax(x: np.ndarray, axis: int, out: np.ndarray | None = None) -> np.ndarray:
-    """Return exp(x)/sum(exp(x)) along `axis`.
-
-    >>> softmax(np.zeros(2), 0).tolist()
-    [0.5, 0.5]
-    """
-    return _apply(_softmax_block, axis, out, x)
-
-
-def log_softmax(x: np.ndarray, axis: int, out: np.ndarray | None = None) -> np.ndarray:
-    """Return log(softmax(x)) along `axis`.
-
-    >>> log_softmax(np.zeros(2), 0).round(6).tolist()
-    [-0.693147, -0.693147]
-    """
-    return _apply(_log_softmax_block, axis, out, x)
-
-
-def softmax_backward(
-    g: np.ndarray, y: np.ndarray, axis: int, out: np.ndarray | None = None
-) -> np.ndarray:
-    """Return the cotangent of softmax's input from its output `y`.
-
-    >>> softmax_backward(np.ones(2), np.array([0.5, 0.5]), 0).tolist()
-    [0.0, 0.0]
-    """
-    return _apply(_softmax_backward_block, axis, out, g, y)
-
-
-def log_softmax_backward(
-    g: np.ndarray, y: np.ndarray, axis: int, out: np.ndarray | None = None
-) -> np.ndarray:
-    """Return the cotangent of log_softmax's input from its output `y`.
-
-    >>> log_softmax_backward(np.ones(2), np.log(np.array([0.5, 0.5])), 0).tolist()
-    [0.0, 0.0]
-    """
-    return _apply(_log_softmax_backward_block, axis, out, g, y)
 
 
 def _classes(x: np.ndarray) -> np.ndarray:
