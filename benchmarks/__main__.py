@@ -25,7 +25,7 @@ def main(rounds: int, child: tuple[str, str] | None, out: Path, strict: bool) ->
         steps.child(*child)
         return
     rows = {**micro.measure(rounds), **steps.measure(rounds), **steps.measure_import(rounds)}
-    for name, row in rows.items():
+    for row in rows.values():
         row["within"] = _within(row)
     _print(rows)
     report = {"schema": "franken.bench/1", "machine": _machine(), "rounds": rounds, "rows": rows}

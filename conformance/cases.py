@@ -146,7 +146,7 @@ def _opinfo_samples(info: Any, dtype: str, count: int, theirs: Any) -> list[Samp
     if wanted not in info.supported_dtypes("cpu"):
         return []
     grad = info.supports_autograd and wanted in info.supported_backward_dtypes("cpu")
-    torch.manual_seed(SEED)
+    theirs.seed(SEED)
     found: list[Sample] = []
     generated = info.sample_inputs("cpu", wanted, requires_grad=grad)
     for sample in itertools.islice(generated, POOL):

@@ -46,7 +46,7 @@ class Pair:
         memo: dict[int, Any] = {}
         args = build(self.sample.args, side, memo, False, widen)
         kwargs = build(self.sample.kwargs, side, memo, False, widen)
-        side.module.manual_seed(seed)
+        side.seed(seed)
         out = self.fn(side)(*args, **kwargs)
         return self.processed(out, side) if post else out
 
@@ -65,7 +65,7 @@ class Pair:
             inside.update(zip(keys, primals, strict=True))
             args = build(self.sample.args, side, inside, False)
             kwargs = build(self.sample.kwargs, side, inside, False)
-            side.module.manual_seed(11)
+            side.seed(11)
             out = self.processed(self.fn(side)(*args, **kwargs), side)
             leaves = [v for _, v in compare.flatten(out, side) if side.is_tensor(v)]
             return tuple(v for v in leaves if v.dtype.is_floating_point or v.dtype.is_complex)

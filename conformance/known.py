@@ -14,7 +14,17 @@ class Known(NamedTuple):
 
     op: str
     check: str
+    words: str  # of the failure: any other failure of the same check still counts
     reason: str
 
 
-KNOWN: tuple[Known, ...] = ()
+_TIES = "torch leaves the index among equal values open; the sample holds equal integers"
+
+KNOWN: tuple[Known, ...] = (
+    Known("kthvalue", "value", "out[1]: ", _TIES),
+    Known("topk", "value", "out[1]: ", _TIES),
+    Known(
+        "matrix_exp", "value", "expected nan",
+        "bfloat16: torch overflows to nan where the float64 result, 2384, is representable",
+    ),
+)  # fmt: skip

@@ -36,6 +36,10 @@ class Side:
         """Tell whether a value is this library's tensor."""
         return isinstance(value, self.Tensor)
 
+    def seed(self, seed: int) -> None:
+        """Seed the CPU generator alone: torch.manual_seed spends 1.5 ms on devices not there."""
+        self.module.default_generator.manual_seed(seed)
+
     def grad(self, outs: Any, leaves: Any, cotangents: Any, create_graph: bool = False) -> Any:
         """Gradients of `outs` for `leaves`, None where there is none."""
         return self.module.autograd.grad(
@@ -107,7 +111,7 @@ def _seeded(module: Any) -> Any:
     """What the suite wraps random ops in: the same seed before every call."""
 
     def call(op: Any, *args: Any, **kwargs: Any) -> Any:
-        module.manual_seed(42)
+        module.default_generator.manual_seed(42)
         return op(*args, **kwargs)
 
     return call

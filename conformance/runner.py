@@ -220,14 +220,14 @@ def _cut(case: Case) -> Result:
 
 def apply_known(results: list[Result]) -> tuple[list[Result], list[str]]:
     """(results with known failures marked, entries that no longer fail)."""
-    known = {(k.op, k.check): k.reason for k in KNOWN}
+    known = {(k.op, k.check): k for k in KNOWN}
     used: set[tuple[str, str]] = set()
     marked = []
     for r in results:
         key = (r.op, r.check)
-        if r.verdict == FAIL and key in known:
+        if r.verdict == FAIL and key in known and known[key].words in r.reason:
             used.add(key)
-            r = r._replace(verdict=KNOWN_FAIL, reason=known[key])
+            r = r._replace(verdict=KNOWN_FAIL, reason=known[key].reason)
         marked.append(r)
     ran = {(r.op, r.check) for r in results}
     return marked, [f"{op} {check}" for op, check in known if (op, check) in ran - used]

@@ -54,7 +54,7 @@ def to_numpy(t: Any) -> Any:
     t = t.resolve_conj().resolve_neg()
     if dtype_name(t.dtype) in _SMALL_FLOATS:
         t = t.float()
-    if "_is_zerotensor" in dir(type(t)) and t._is_zerotensor():
+    if hasattr(type(t), "_is_zerotensor") and t._is_zerotensor():
         t = t.clone()  # torch's symbolic zero has no memory
     return np.array(t.numpy())
 

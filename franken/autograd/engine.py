@@ -186,17 +186,16 @@ def _sum(r: Run, a: Any, b: Any) -> Any:
 
 
 def _execute(r: Run, node: Any) -> None:
-    if r.needed is not None and node not in r.needed:
-        r.pending.pop(node, None)
-        return
     g = r.pending.pop(node, None)
+    if r.owned and g is not None:  # an id that stays behind could name another tensor later
+        r.owned.difference_update(map(id, g.values()) if type(g) is dict else (id(g),))
+    if r.needed is not None and node not in r.needed:
+        return
     runs = r.through is None or node in r.through
     if r.targets and runs:  # as torch: a target that is passed through is seen before its hooks
         _capture(r, node, g)
-    if g is not None:
-        r.owned.discard(id(g))
-        if node.pre:
-            g = _pre_hooks(r, node, g)
+    if g is not None and node.pre:
+        g = _pre_hooks(r, node, g)
     if r.targets and not runs:
         _capture(r, node, g)
     if g is None or not runs:
@@ -280,9 +279,7 @@ def _distribute(r: Run, node: Any, grads: Any) -> None:
         if p is None:
             continue
         gi = grads[i]
-        if gi is not None and (
-            needed is None or (p.node if type(p) is OutEdge else p) in needed
-        ):
+        if gi is not None and (needed is None or (p.node if type(p) is OutEdge else p) in needed):
             if gi.level == 0:
                 # no local name for the array: `_own` takes it over only if nobody else holds it
                 if gi._a.shape != p.shape or gi._a.dtype != p.dtype:

@@ -60,7 +60,9 @@ def run(device: str, seed: int, epochs: int, data: str | None, console: Any) -> 
     console.print(f"   weights SHA-256 {again}  " + _verdict(same, "same bits", "DIFFERENT bits"))
     console.print("[bold]3. Record[/] one more step, and [bold]replay[/] it in a fresh process")
     replayed = _record_and_replay(model, optimizer, train_data, console)
-    console.print("[bold]4. Explain[/] the gradient of the first weight: each op, its line, up to the loss")
+    console.print(
+        "[bold]4. Explain[/] the gradient of the first weight: each op, its line, up to the loss"
+    )
     tree = str(next(iter(model.parameters())).grad.provenance)
     for line in tree.splitlines():
         console.print("   " + line, markup=False, soft_wrap=True)
@@ -95,10 +97,16 @@ def _load(data: str | None, device: str) -> tuple[Any, Any, str]:
         source = f"handwritten digits of {Path(data).name}"
     held = [i % 4 == 3 for i in range(len(images))]
     kept = [not h for h in held]
-    return tensors(images[kept], labels[kept], device), tensors(images[held], labels[held], device), source  # noqa: E501
+    return (
+        tensors(images[kept], labels[kept], device),
+        tensors(images[held], labels[held], device),
+        source,
+    )  # noqa: E501
 
 
-def _train(data: Any, seed: int, epochs: int, device: str, console: Any) -> tuple[Any, Any, list[float]]:  # noqa: E501
+def _train(
+    data: Any, seed: int, epochs: int, device: str, console: Any
+) -> tuple[Any, Any, list[float]]:  # noqa: E501
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from franken.cli.training import steps_per_run, train

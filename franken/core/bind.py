@@ -236,7 +236,10 @@ def _refuse_escaped(prim: Primitive) -> None:
 
 def _one_device(prim: Primitive, args: tuple[Any, ...]) -> tuple[Any, ...]:
     """Move 0-dim CPU tensors to the device of the others; refuse any other mixture."""
-    dev = next((a.device for a in args if isinstance(a, Tensor) and (a.device is not CPU or a._a.ndim)), CPU)  # noqa: E501
+    dev = next(
+        (a.device for a in args if isinstance(a, Tensor) and (a.device is not CPU or a._a.ndim)),
+        CPU,
+    )  # noqa: E501
     moved = []
     for a in args:
         if isinstance(a, Tensor) and a.device is not dev:
@@ -303,8 +306,12 @@ def binary_lane(prim: Primitive, kernel: Any, general: Any, numbers: bool = True
             b = other._a
             if b.dtype is not d or other.device is not CPU:
                 return general(input, other)
-            tracked = input._node is not None or other._node is not None or \
-                input._base is not None or other._base is not None
+            tracked = (
+                input._node is not None
+                or other._node is not None
+                or input._base is not None
+                or other._base is not None
+            )
         elif numbers and (kind is float or kind is int):
             b = other
             tracked = input._node is not None or input._base is not None
@@ -334,6 +341,7 @@ def split(kernel: Any, *arrays: Any) -> Any:
         a.__class__ is not _ndarray or a.shape == first.shape or a.ndim == 0 for a in arrays
     ):
         return quiet(kernel, *arrays)
+
     def part(*parts: Any, out: Any = None) -> Any:
         with np.errstate(all="ignore"):  # worker threads have Contexts of their own
             return kernel(*parts, out=out)

@@ -52,7 +52,10 @@ class device:  # noqa: N801 - torch's public name
             raise TypeError(f"device(): argument 'type' must be str, not {_name(type)}")
         kind, number = _parse(type)
         if number is not None and index is not None:
-            raise RuntimeError(f"type (string) must not include an index because index was passed explicitly: {type}")  # noqa: E501
+            raise RuntimeError(
+                "type (string) must not include an index because index was passed explicitly: "
+                + type
+            )
         return _intern(kind, number if index is None else index)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

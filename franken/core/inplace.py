@@ -30,14 +30,12 @@ WRITERS: dict[Primitive, Any] = {}
 
 
 # Views that show one place several times; a part of one reaches its base by memory, not by shape:
-# `single_link(base, view)` is the as_strided link that says how. Both are set by those views' module.
+# `single_link(base, view)` is the as_strided link that says how. Those views' module sets both.
 OVERLAPPING: set[Primitive] = set()
 single_link: Any = None
 
 
-def _write_region(
-    x: Any, src: Any, *, prim: Primitive, params: dict[str, Any], index: int
-) -> Any:
+def _write_region(x: Any, src: Any, *, prim: Primitive, params: dict[str, Any], index: int) -> Any:
     writer = WRITERS.get(prim)
     if writer is not None:
         return writer(x, src, params)
@@ -91,7 +89,7 @@ def check(x: Tensor, name: str = "") -> None:
 
 
 def _check_creation(x: Tensor, base: Tensor, tracked: bool = False) -> None:
-    """Refuse views made by several-output ops or without grad mode; `tracked`: with a new history."""
+    """Refuse views made by several-output ops or without grad mode; `tracked`: new history."""
     meta = getattr(x, "_vmeta", "")
     if meta.startswith("custom"):
         _, number, name = meta.split(" ")
@@ -186,7 +184,11 @@ def writeable(a: Any) -> bool:
 
 
 def _self_overlap(a: Any) -> bool:
-    return 0 in a.strides and a.size > 0 and any(s == 0 and n > 1 for s, n in zip(a.strides, a.shape, strict=True))
+    return (
+        0 in a.strides
+        and a.size > 0
+        and any(s == 0 and n > 1 for s, n in zip(a.strides, a.shape, strict=True))
+    )
 
 
 def _keep_overwritten(node: Any, a: Any) -> None:

@@ -193,8 +193,10 @@ def _refuse_shared(out: Any, inputs: Any) -> None:
         for t in inputs:
             if isinstance(t, (tuple, list)):
                 _refuse_shared(o, t)
-            elif isinstance(t, Tensor) and isinstance(o, Tensor) and (
-                o is t or _inplace.shared(o, t)
+            elif (
+                isinstance(t, Tensor)
+                and isinstance(o, Tensor)
+                and (o is t or _inplace.shared(o, t))
             ):
                 raise RuntimeError(
                     "unsupported operation: some elements of the input tensor and the written-to "
@@ -267,9 +269,9 @@ def _resize_out(out: Tensor, result: Tensor) -> None:
         warnings.warn(
             f"An output with one or more elements was resized since it had shape "
             f"{list(out._a.shape)}, which does not match the required output shape "
-            f"{list(result._a.shape)}. This behavior is deprecated, and in a future PyTorch release "
-            "outputs will not be resized unless they have zero elements. You can explicitly reuse "
-            "an out tensor t by resizing it, inplace, to zero elements with t.resize_(0).",
+            f"{list(result._a.shape)}. This behavior is deprecated, and in a future PyTorch "
+            "release outputs will not be resized unless they have zero elements. You can "
+            "explicitly reuse an out tensor t by resizing it, inplace, to zero elements with t.resize_(0).",
             stacklevel=4,
         )
     out._a = result._a.astype(out._a.dtype)

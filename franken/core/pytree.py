@@ -73,9 +73,7 @@ class TreeSpec:
     def __init__(self, type: Any, context: Context, children: Iterable[TreeSpec]) -> None:  # noqa: A002
         self.type, self.context, self._children = type, context, tuple(children)
         self.num_nodes = 1 + sum(child.num_nodes for child in self._children)
-        self.num_leaves = (
-            1 if type is None else sum(child.num_leaves for child in self._children)
-        )
+        self.num_leaves = 1 if type is None else sum(child.num_leaves for child in self._children)
 
     @property
     def num_children(self) -> int:
@@ -130,9 +128,7 @@ class TreeSpec:
     def _matching_children(self, tree: PyTree) -> list[Any]:
         node = _node_type(tree)
         if node is not self.type and not (self.type in _DICTS and node in _DICTS):
-            raise ValueError(
-                f"Node type mismatch; expected {self.type!r}, but got {type(tree)!r}."
-            )
+            raise ValueError(f"Node type mismatch; expected {self.type!r}, but got {type(tree)!r}.")
         children, context = _NODES[node].flatten(tree)
         children = list(children)
         if len(children) != len(self._children):
@@ -408,9 +404,7 @@ def tree_flatten_with_path(
     return list(_walk_with_path((), tree, is_leaf)), tree_structure(tree, is_leaf)
 
 
-def _walk_with_path(
-    path: KeyPath, tree: PyTree, is_leaf: IsLeaf
-) -> Iterator[tuple[KeyPath, Any]]:
+def _walk_with_path(path: KeyPath, tree: PyTree, is_leaf: IsLeaf) -> Iterator[tuple[KeyPath, Any]]:
     node = None if is_leaf is not None and is_leaf(tree) else _node_type(tree)
     if node is None:
         yield path, tree

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from numpy.random import MT19937, RandomState
     from numpy.random import Generator as NumpyGenerator
+    from numpy.typing import NDArray
 
 DEFAULT_SEED = 67280421310721
 STATE_BYTES = 5056

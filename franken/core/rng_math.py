@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     F64 = NDArray[np.float64]
 
 
-
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 HALVES = (np.dtype(np.float16), BFLOAT16)
 _ROWS = 2048  # blocks of 16 a pass: operands of 128 KiB stay in the L2 cache

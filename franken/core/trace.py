@@ -44,9 +44,7 @@ class Trace:
 
     def lower(self, args: tuple[Any, ...]) -> list[Any]:
         """The values one level down."""
-        return [
-            fresh(a)._a if isinstance(a, Tensor) and a.level == self.level else a for a in args
-        ]
+        return [fresh(a)._a if isinstance(a, Tensor) and a.level == self.level else a for a in args]
 
 
 class Tracer(Tensor):

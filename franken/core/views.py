@@ -93,9 +93,7 @@ def narrow(g: Geometry, dim: int, start: int, length: int) -> Geometry:
         )
     first = start + size if start < 0 else start
     if first + length > size:
-        raise RuntimeError(
-            f"start ({first}) + length ({length}) exceeds dimension size ({size})."
-        )
+        raise RuntimeError(f"start ({first}) + length ({length}) exceeds dimension size ({size}).")
     return slice_axis(g, axis, first, first + length)
 
 
@@ -106,9 +104,7 @@ def permute(g: Geometry, dims: Sequence[int]) -> Geometry:
     Geometry(shape=(3, 2), strides=(1, 3), offset=0)
     """
     order = check_permutation(dims, len(g.shape))
-    return Geometry(
-        tuple(g.shape[i] for i in order), tuple(g.strides[i] for i in order), g.offset
-    )
+    return Geometry(tuple(g.shape[i] for i in order), tuple(g.strides[i] for i in order), g.offset)
 
 
 def permute_strides(strides: Shape, dims: Sequence[int]) -> Shape:

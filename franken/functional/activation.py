@@ -45,7 +45,7 @@ def tanhshrink(input: Tensor) -> Tensor:
     return input - _tanh(input)  # type: ignore[operator,no-any-return]
 
 
-# --- rrelu -----------------------------------------------------------------------------------------
+# --- rrelu ----------------------------------------------------------------------------------------
 
 
 def _check_bounds(lower: float, upper: float) -> None:
@@ -84,7 +84,7 @@ def _rrelu_in(
     return replaced("rrelu", input, inplace, lambda x: _rrelu(x, lower, upper, training))
 
 
-# --- gumbel_softmax --------------------------------------------------------------------------------
+# --- gumbel_softmax -------------------------------------------------------------------------------
 
 
 @op("nn.functional")
@@ -104,7 +104,7 @@ def gumbel_softmax(
     return picked - soft.detach() + soft  # type: ignore[no-any-return]
 
 
-# --- in-place names --------------------------------------------------------------------------------
+# --- in-place names -------------------------------------------------------------------------------
 
 
 def _publish_inplace(space: str, name: str, fn: Any) -> None:

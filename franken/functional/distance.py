@@ -38,7 +38,7 @@ def pairwise_distance(
     return _norm(d, p, keepdim)  # type: ignore[no-any-return]
 
 
-# --- cosine ----------------------------------------------------------------------------------------
+# --- cosine ---------------------------------------------------------------------------------------
 
 
 def _bounded_norm(x: Any, d: int, eps: float) -> Any:
@@ -68,7 +68,7 @@ def _bounded_scalar(x: Any, eps: float) -> Any:
     return _bounded_norm(x.reshape((1,)), 0, eps).reshape(())
 
 
-# --- all pairs -------------------------------------------------------------------------------------
+# --- all pairs ------------------------------------------------------------------------------------
 
 
 def _euclid_kernel(x: Any, y: Any, *, product: bool) -> Any:

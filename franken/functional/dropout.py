@@ -83,7 +83,7 @@ def native_dropout(input: Tensor, p: float, train: Any) -> tuple[Tensor, Tensor]
     return x * mask * (1 / (1 - p) if p < 1 else 0.0), mask
 
 
-# --- nn.functional ---------------------------------------------------------------------------------
+# --- nn.functional --------------------------------------------------------------------------------
 
 
 def _check(p: float) -> None:
@@ -140,8 +140,8 @@ def dropout1d(
     if input.ndim not in (2, 3):
         raise RuntimeError(
             f"dropout1d: Expected 2D or 3D input, but received a {input.ndim}D input. Note that "
-            "dropout1d exists to provide channel-wise dropout on inputs with 1 spatial dimension, a "
-            "channel dimension, and an optional batch dimension (i.e. 2D or 3D inputs)."
+            "dropout1d exists to provide channel-wise dropout on inputs with 1 spatial dimension, "
+            "a channel dimension, and an optional batch dimension (i.e. 2D or 3D inputs)."
         )
     return _channels(input, p, training, inplace, input.ndim == 2)
 

@@ -22,6 +22,7 @@ class Labels:
     """
 
     def __init__(self, equation: str, ranks: list[int]) -> None:
+        self.equation = equation
         left, arrow, right = equation.replace(" ", "").partition("->")
         terms = left.split(",")
         if len(terms) < len(ranks):
@@ -32,20 +33,20 @@ class Labels:
             raise RuntimeError(
                 "einsum(): fewer operands were provided than specified in the equation"
             )
-        self.inputs = [self._term(t, n, i) for i, (t, n) in enumerate(zip(terms, ranks, strict=True))]
+        pairs = enumerate(zip(terms, ranks, strict=True))
+        self.inputs = [self._term(t, n, i) for i, (t, n) in pairs]
         self.output = self._result(right) if arrow else self._implicit()
 
     def _term(self, term: str, rank: int, i: int) -> list[Any]:
-        _check_letters(term, f"operand {i}")
+        _check_letters(term, f"operand {i}", self.equation, 0)
         head, dots, tail = term.partition("...")
         named = len(head) + len(tail)
         if (not dots and named != rank) or named > rank:
-            more = "more" if named < rank else "fewer"
+            what = "does not match" if not dots else "is more than"
             raise RuntimeError(
-                f"einsum(): the number of subscripts in the equation ({named}) "
-                f"{'is more than' if named > rank else 'does not match'} the number of dimensions "
-                f"({rank}) for operand {i}"
-                + ("" if dots else f" and no ellipsis was given ({more} dimensions)")
+                f"einsum(): the number of subscripts in the equation ({named}) {what} the number "
+                f"of dimensions ({rank}) for operand {i}"
+                + ("" if dots else " and no ellipsis was given")
             )
         hidden = [("...", k) for k in range(rank - named - 1, -1, -1)] if dots else []
         return [*head, *hidden, *tail]
@@ -68,7 +69,7 @@ class Labels:
         return hidden + sorted(once, key=_LETTERS.index)
 
     def _result(self, term: str) -> list[Any]:
-        _check_letters(term, "the output")
+        _check_letters(term, "output", self.equation, self.equation.index("->") + 2)
         known = self._all()
         head, dots, tail = term.partition("...")
         out = [*head, *(self._hidden() if dots else []), *tail]
@@ -85,16 +86,22 @@ class Labels:
         return out
 
 
-def _check_letters(term: str, where: str) -> None:
-    if term.count(".") not in (0, 3) or (term.count(".") == 3 and "..." not in term):
+def _check_letters(term: str, where: str, equation: str, start: int) -> None:
+    if term.count("...") > 1:
         raise RuntimeError(
-            f"einsum(): found '.' for {where} that is not part of any ellipsis"
+            f"einsum(): found '.' for {where} for which an ellipsis was already found"
         )
-    for c in term.replace("...", ""):
+    rest = term.replace("...", "")
+    if "." in rest:
+        hint = " (...)" if where == "output" else ""
+        raise RuntimeError(
+            f"einsum(): found '.' for {where} that is not part of any ellipsis{hint}"
+        )
+    for c in rest:
         if c not in _LETTERS:
             raise RuntimeError(
-                f"einsum(): invalid subscript given at index {term.index(c)} in the equation "
-                f"string, subscripts must be in [a-zA-Z]; got {c!r} for {where}"
+                f"einsum(): invalid subscript given at index {equation.index(c, start)} in the "
+                "equation string, subscripts must be in [a-zA-Z]"
             )
 
 
@@ -179,7 +186,13 @@ def _prod(sizes: Any) -> int:
 
 def _from_sublists(operands: tuple[Any, ...]) -> tuple[str, list[Tensor]]:
     """einsum(x, [0, 1], y, [1, 2], [0, 2]) in letters."""
+
     def letters(items: Any) -> str:
+        for i in items:
+            if i is not Ellipsis and not 0 <= i < len(_LETTERS):
+                raise ValueError(
+                    "einsum(): subscript in subscript list is not within the valid range [0, 52)"
+                )
         return "".join("..." if i is Ellipsis else _LETTERS[i] for i in items)
 
     tensors = list(operands[0 : len(operands) // 2 * 2 : 2])
@@ -187,6 +200,17 @@ def _from_sublists(operands: tuple[Any, ...]) -> tuple[str, list[Tensor]]:
     if len(operands) % 2:
         equation += "->" + letters(operands[-1])
     return equation, tensors
+
+
+def _check_dtypes(tensors: list[Tensor]) -> None:
+    first = tensors[0].dtype
+    for t in tensors[1:]:
+        if t.dtype is not first:
+            raise RuntimeError(
+                f"expected scalar type {first.scalar_name} but found {t.dtype.scalar_name}"
+            )
+    if first.scalar_name == "Bool":
+        raise NotImplementedError("\"bmm\" not implemented for 'Bool'")
 
 
 @op(method=False)
@@ -201,7 +225,10 @@ def einsum(*args: Any) -> Tensor:
         equation, tensors = _from_sublists(args)
     else:
         equation, rest = args[0], args[1:]
-        tensors = list(rest[0]) if len(rest) == 1 and isinstance(rest[0], (list, tuple)) else list(rest)
+        nested = len(rest) == 1 and isinstance(rest[0], (list, tuple))
+        tensors = list(rest[0] if nested else rest)
+    if len(tensors) > 1:
+        _check_dtypes(tensors)
     labels = Labels(equation, [t.ndim for t in tensors])
     operands = []
     for i, (t, term) in enumerate(zip(tensors, labels.inputs, strict=True)):

@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from franken.core import dtypes as dt
-from franken.core.op import op, namespace
+from franken.core.op import namespace, op
 from franken.core.tensor import Tensor
 from franken.ops.convert import cast
 from franken.ops.fft_kernels import c2c_, c2r_, r2c_
@@ -30,7 +30,7 @@ def _padded(x: Any, left: int, right: int, mode: str = "constant") -> Any:
     return pad(x, (left, right), mode=mode)
 
 
-def _shown(window: Any, quote: str = "") -> str:
+def _shown(window: Any) -> str:
     if window is None:
         return "None"
     return f"torch.{window.dtype.scalar_name}Tensor{{{list(window.shape)}}}"
@@ -149,10 +149,9 @@ def istft(
         warnings.warn("A window was not provided. A rectangular window will be applied.Please "
                       "provide the same window used by stft to make the inversion lossless.",
                       UserWarning, stacklevel=3)  # fmt: skip
-    shown = "None" if window is None else f"torch.{window.dtype.scalar_name}Tensor{{{list(window.shape)}}}"  # noqa: E501
     call = (
         f"istft(CPU{x.dtype.scalar_name}Type{list(x.shape)}, n_fft={n_fft}, hop_length={hop}, "
-        f"win_length={width}, window={shown}, center={int(center)}, "
+        f"win_length={width}, window={_shown(window)}, center={int(center)}, "
         f"normalized={int(normalized)}, onesided={_flag(onesided)}, length={length}, "
         f"return_complex={int(return_complex)})"
     )
@@ -198,7 +197,8 @@ def _check_spectrum(
     want = n_fft // 2 + 1 if one else n_fft
     _check(x.shape[-2] == want, call,
            "expected the frequency dimension (3rd to the last) of the input tensor to match n_fft"
-           f"{' / 2 + 1' if one else ''} when onesided={bool(one)}, but got {x.shape[-2]}")  # fmt: skip
+           f"{' / 2 + 1' if one else ''} when onesided={bool(one)}, but got "
+           f"{x.shape[-2]}")  # fmt: skip
     _check(0 < hop <= width, call, "expected 0 < hop_length <= win_length")
     _check(0 < width <= n_fft, call, "expected 0 < win_length <= n_fft")
     if window is not None:

@@ -95,11 +95,10 @@ def norm(
             f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(dims)}"
         )
     if dims is None and ord is not None and A.ndim not in (1, 2):
-        if not isinstance(ord, str) or A.ndim:
-            raise RuntimeError(
-                "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got "
-                f"{A.ndim}D."
-            )
+        raise RuntimeError(
+            "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got "
+            f"{A.ndim}D."
+        )
     matrix = ord is not None and (
         isinstance(ord, str) or (len(dims) == 2 if dims is not None else A.ndim == 2)
     )

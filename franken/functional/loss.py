@@ -22,7 +22,7 @@ from franken.ops.rules import pointwise
 
 _NAMES = ("none", "mean", "sum")
 
-# --- reductions ------------------------------------------------------------------------------------
+# --- reductions -----------------------------------------------------------------------------------
 
 
 def chosen(size_average: Any, reduce: Any, reduction: str) -> str:
@@ -54,7 +54,7 @@ def numbered(reduction: int) -> str:
     return _NAMES[reduction]
 
 
-# --- classes ---------------------------------------------------------------------------------------
+# --- classes --------------------------------------------------------------------------------------
 
 
 def _check_target(t: Tensor) -> Tensor:
@@ -225,19 +225,38 @@ def nll_loss(
     return total / weights.sum() if reduction == "mean" else total  # type: ignore[no-any-return]
 
 
+def _check_linear(x: Any, w: Any, bias: Any) -> None:
+    if x.ndim not in (1, 2):
+        raise RuntimeError(f"expected input with dimensionality 1 or 2, got {x.ndim}")
+    if w.ndim < 2:
+        raise RuntimeError(f"expected linear_weight with dimensionality at least 2, got {w.ndim}")
+    if x.shape[-1] != w.shape[-1]:
+        raise RuntimeError(
+            "expected equal input and linear_weight last dimensions (in_features), got "
+            f"{x.shape[-1]} and {w.shape[-1]}, respectively"
+        )
+    if w.ndim > 2 and x.ndim < 2:
+        raise RuntimeError(
+            f"K-dimensional loss defined by linear_weight shape {tuple(w.shape)} requires batched "
+            f"input, (N, {w.shape[-1]}), got unbatched input with shape {tuple(x.shape)}"
+        )
+    if bias is not None and tuple(bias.shape) != tuple(w.shape[:-1]):
+        raise RuntimeError(
+            f"expected linear_bias shape {tuple(w.shape[:-1])}, got {tuple(bias.shape)}"
+        )
+
+
 @op("nn.functional")
 def linear_cross_entropy(
     input: Tensor, linear_weight: Tensor, target: Tensor, *, linear_bias: Any = None,
     weight: Any = None, reduction: str = "mean", ignore_index: Any = None,
     label_smoothing: float = 0.0, options: Any = None,
 ) -> Tensor:  # fmt: skip
-    """cross_entropy of linear(input): (N, D) scores of (C, D) weights; `options` only tunes memory."""
-    if input.shape[-1] != linear_weight.shape[-1]:
-        raise RuntimeError(
-            "expected equal input and linear_weight last dimensions (in_features), got "
-            f"{input.shape[-1]} and {linear_weight.shape[-1]}, respectively"
-        )
+    """cross_entropy of linear(input), (N, D) by (C, D); `options` would only save memory."""
     w: Any = linear_weight
+    _check_linear(input, w, linear_bias)
+    if ignore_index is not None and target.dtype.is_floating_point:
+        raise RuntimeError("ignore_index cannot be specified when target contains probabilities")
     classes = w.shape[0]
     scores = namespace("nn.functional")["linear"](input, w.flatten(0, -2), None)
     if linear_bias is not None:
@@ -248,7 +267,7 @@ def linear_cross_entropy(
     return cross_entropy(scores, target, weight, None, ignore, None, reduction, label_smoothing)
 
 
-# --- binary ----------------------------------------------------------------------------------------
+# --- binary ---------------------------------------------------------------------------------------
 
 
 @op("nn.functional")

@@ -1,7 +1,7 @@
 """Connectionist temporal classification: the loss of unaligned label sequences.
 
-Knows the forward and backward recursions over the labels with blanks between them, for a whole batch
-at a time, in logarithms. Source: Graves et al., "Connectionist Temporal Classification", ICML 2006.
+Knows the forward and backward recursions over the labels with blanks between them, for a whole
+batch at a time, in logarithms. Source: Graves et al., ICML 2006.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from franken.ops.declare import refused
 from franken.ops.rules import loop
 from franken.ops.tensor_data import tensor as make_tensor
 
-# --- kernels ---------------------------------------------------------------------------------------
+# --- kernels --------------------------------------------------------------------------------------
 
 
 def _states(t: Any, blank: int) -> tuple[Any, Any]:
@@ -54,7 +54,7 @@ def _alphas(lp: Any, skip: Any) -> Any:
 
 
 def _betas(lp: Any, skip: Any, lengths: Any, last: Any) -> Any:
-    """log of the weight of all paths from each state at each time to the end, with that state's own."""
+    """log of the weight of all paths from each state at each time (its own included) to the end."""
     times, n, states = lp.shape
     out = np.full_like(lp, -np.inf)
     rows = np.arange(n)
@@ -129,7 +129,7 @@ def _(
     return ctc_grad(g[0], x, t, lengths, sizes, out0, out1, blank=blank, finite=finite)
 
 
-# --- arguments -------------------------------------------------------------------------------------
+# --- arguments ------------------------------------------------------------------------------------
 
 _WHERE = "(while checking arguments for ctc_loss_allocate_outputs)"
 
@@ -185,7 +185,8 @@ def _ctc(
     longest = max(lengths.tolist(), default=0)
     if longest > times:
         raise RuntimeError(
-            f"Expected input_lengths to have value at most {times}, but got value {longest} {_WHERE}"
+            f"Expected input_lengths to have value at most {times}, but got value {longest} "
+            f"{_WHERE}"
         )
     t = _padded(targets.detach().long(), sizes.tolist())
     loss = ctc_(x, t, lengths, sizes, blank=blank, finite=bool(zero_infinity))[0]

@@ -23,7 +23,7 @@ from franken.ops.loss_elementwise import soft_margin
 from franken.ops.rules import loop
 from franken.ops.ternary import where_
 
-# --- pairs -----------------------------------------------------------------------------------------
+# --- pairs ----------------------------------------------------------------------------------------
 
 
 def _hinge(x: Any, y: Any, margin: float) -> Any:
@@ -111,7 +111,7 @@ def _ranking_plain(
     return reduced(_ranking(input1, input2, target, margin), numbered(reduction))  # type: ignore[no-any-return]
 
 
-# --- triplets --------------------------------------------------------------------------------------
+# --- triplets -------------------------------------------------------------------------------------
 
 
 def _check_triplet(a: Any, p: Any, n: Any) -> None:
@@ -176,7 +176,7 @@ def triplet_margin_with_distance_loss(
     return reduced(_triplet(anchor, positive, negative, margin, swap, distance), reduction)  # type: ignore[no-any-return]
 
 
-# --- many classes ----------------------------------------------------------------------------------
+# --- many classes ---------------------------------------------------------------------------------
 
 
 def _check_matrix(x: Any) -> None:
@@ -190,6 +190,7 @@ def _check_matrix(x: Any) -> None:
 def _multi_check(x: Any, t: Any, weight: Any) -> None:
     _check_matrix(x)
     samples = x.shape[0] if x.ndim == 2 else 1
+    classes = x.shape[-1] if x.ndim else 1
     if t.ndim > 1 or t.numel() != samples or x.ndim == 2 and t.ndim != 1:
         raise RuntimeError(
             "multi_margin_loss: target tensor should be 1-D with size equal to the number of input "
@@ -198,9 +199,9 @@ def _multi_check(x: Any, t: Any, weight: Any) -> None:
         )
     if weight is not None and weight.ndim != 1:
         raise ValueError("weight must be one-dimensional")
-    if weight is not None and weight.shape[0] != (x.shape[-1] if x.ndim else 1):
+    if weight is not None and weight.shape[0] != classes:
         raise RuntimeError(
-            f"inconsistent weight size, expected {x.shape[-1] if x.ndim else 1} but got {list(weight.shape)}"
+            f"inconsistent weight size, expected {classes} but got {list(weight.shape)}"
         )
     refused("multi_margin_loss_cpu_kernel", x.dtype, "bic")
     for got, want in ((t, dt.int64), (weight, x.dtype)):

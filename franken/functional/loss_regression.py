@@ -95,7 +95,7 @@ def huber_loss(
     return _weighted(losses, weight, input, reduction, by_weight=False)
 
 
-# --- densities -------------------------------------------------------------------------------------
+# --- densities ------------------------------------------------------------------------------------
 
 
 def _kl(x: Any, y: Any, log_target: bool) -> Any:
@@ -183,7 +183,7 @@ def gaussian_nll_loss(
     input: Tensor, target: Tensor, var: Any, full: bool = False, eps: float = 1e-6,
     reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
-    """(log v + (x - y)^2 / v) / 2 with v = max(var, eps), which has no slope where eps is larger."""
+    """(log v + (x - y)^2 / v) / 2 with v = max(var, eps), flat where eps is larger."""
     v: Any = _variance(input, var)
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"{reduction} is not valid")

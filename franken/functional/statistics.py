@@ -89,9 +89,7 @@ def _interpolated(values: Tensor, ranks: Tensor, how: str) -> Tensor:
     return low.lerp(high, weight)
 
 
-def _quantile(
-    name: str, x: Tensor, q: Any, dim: Any, keepdim: bool, interpolation: str
-) -> Tensor:
+def _quantile(name: str, x: Tensor, q: Any, dim: Any, keepdim: bool, interpolation: str) -> Tensor:
     q = _checked_q(name, x, q, dim, interpolation)
     d = None if dim is None else wrap_dim(dim, x.ndim)
     values, ranks = _ranks(_ordered(x, d, name), q, name == "nanquantile")
@@ -224,5 +222,3 @@ def corrcoef(input: Tensor) -> Tensor:
 
         return namespace("torch")["complex"](c.real.clamp(-1, 1), c.imag.clamp(-1, 1))
     return c.clamp(-1, 1)
-
-

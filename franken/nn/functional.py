@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from franken.core.op import namespace
+from franken.faces.inner import namespace
 
 globals().update(namespace("nn.functional"))
 

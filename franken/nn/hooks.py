@@ -9,7 +9,7 @@ import warnings
 from collections import OrderedDict
 from typing import Any
 
-from franken.autograd.handles import RemovableHandle
+from franken.faces.inner import Function, RemovableHandle
 
 Hooks = OrderedDict
 
@@ -112,11 +112,14 @@ def run(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     call = _Call(module, args, kwargs)
     if not (GLOBAL_ALWAYS or module._forward_hooks_always_called):
         return call.run()
+    finished = False
     try:
-        return call.run()
-    except BaseException:
-        call.run_always()
-        raise
+        out = call.run()
+        finished = True
+        return out
+    finally:
+        if not finished:
+            call.run_always()
 
 
 class _Call:
@@ -292,7 +295,6 @@ def _spread(grads: Any, at: list[int], size: int) -> tuple[Any, ...]:
 def _through(values: Any, on_backward: Any) -> tuple[Any, list[int]]:
     """The tensors that require grad replaced by views with a node that calls `on_backward`."""
     from franken import Tensor, is_grad_enabled
-    from franken.autograd import Function
 
     at = [i for i, v in enumerate(values) if isinstance(v, Tensor) and v.requires_grad]
     if not at or not is_grad_enabled():

@@ -9,7 +9,7 @@ from typing import Any
 
 import franken
 from franken import Tensor
-from franken.core.tensor import Parameter
+from franken.faces.inner import Parameter
 
 
 class _BufferType(type):

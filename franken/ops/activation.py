@@ -1,6 +1,6 @@
 """Activations made of straight pieces: relu, its relatives, shrinkages, thresholds.
 
-Their derivatives pass or stop the cotangent by where the input lies; two primitives do that for all.
+Their derivatives pass or stop the cotangent by where the input lies; two primitives do all that.
 Knows torch's edges and dtypes; smooth activations are in `activation_smooth`.
 """
 
@@ -39,7 +39,7 @@ def kept(g: Any, mask: Any) -> Any:
     return np.bitwise_and(g.view(bits), wide).view(g.dtype)
 
 
-# --- gates -----------------------------------------------------------------------------------------
+# --- gates ----------------------------------------------------------------------------------------
 
 
 def _between_kernel(g: Any, x: Any, *, low: Any, high: Any) -> Any:
@@ -64,7 +64,7 @@ pass_outside: Any = pointwise_primitive(
     d=(lambda g, x, radius: pass_outside(g, x, radius=radius), None),
 )  # fmt: skip
 
-# --- relu ------------------------------------------------------------------------------------------
+# --- relu -----------------------------------------------------------------------------------------
 
 
 def _relu_check(d: dt.dtype, *_: Any) -> None:
@@ -91,7 +91,7 @@ def _relu(input: Tensor, inplace: bool = False) -> Tensor:
     return replaced("relu", input, True, relu) if inplace else relu(input)
 
 
-# --- clipped lines ---------------------------------------------------------------------------------
+# --- clipped lines --------------------------------------------------------------------------------
 
 hardtanh_ = pointwise_primitive(
     "hardtanh", ("x",), lambda x, *, low, high: np.minimum(np.maximum(x, low), high),
@@ -139,7 +139,7 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
 
 def _hardswish_grad_kernel(g: Any, x: Any) -> Any:
     ramp = g * (x / 3 + 0.5)
-    return np.where(x <= -3, 0, np.where(x < 3, ramp, g)).astype(x.dtype)
+    return np.where(x <= -3, 0, np.where(x < 3, ramp, g)).astype(x.dtype, copy=False)
 
 
 hardswish_grad: Any = pointwise_primitive(
@@ -160,7 +160,7 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     return replaced("hardswish", input, inplace, hardswish_)
 
 
-# --- leaky lines -----------------------------------------------------------------------------------
+# --- leaky lines ----------------------------------------------------------------------------------
 
 
 def _leaky_kernel(x: Any, *, slope: float) -> Any:
@@ -229,11 +229,11 @@ def _by_channel(x: Tensor, w: Tensor) -> Tensor:
     return w.reshape((channels,) + (1,) * (x.ndim - 2))  # type: ignore[attr-defined,no-any-return]
 
 
-# --- shrinkages, threshold -------------------------------------------------------------------------
+# --- shrinkages, threshold ------------------------------------------------------------------------
 
 
 def _softshrink_kernel(x: Any, *, radius: float) -> Any:
-    away = np.where(x > 0, x - radius, x + radius).astype(x.dtype)
+    away = np.where(x > 0, x - radius, x + radius).astype(x.dtype, copy=False)
     return np.where(np.abs(x) > radius, away, x * 0)
 
 

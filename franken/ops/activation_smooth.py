@@ -27,29 +27,31 @@ _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805  # arXiv 1706.
 
 def _smooth(name: str, kernel: Any, slope_kernel: Any, bend: Any) -> Any:
     """A primitive, its derivative's primitive, and that one's slope in x: `bend(x, **params)`."""
-    # Parameters are passed through by name, so each rule takes them all in `keys`' order.
     grad: Any = pointwise_primitive(
         f"{name}_grad", ("g_", "x"), slope_kernel,
-        d=(lambda g, x, args: grad(g, x, args=args), lambda g, g_, x, args: g * g_ * bend(x, *args)),
+        d=(lambda g, x, args: grad(g, x, args=args),
+           lambda g, g_, x, args: g * g_ * bend(x, *args)),
     )  # fmt: skip
     return pointwise_primitive(
         name, ("x",), kernel, d=lambda g, x, args: grad(g, x, args=args)
     )
 
 
-# --- the elu family --------------------------------------------------------------------------------
+# --- the elu family -------------------------------------------------------------------------------
 
 
 def _elu_kernel(x: Any, *, args: Any) -> Any:
     negative, scale, inner = args
-    low = np.expm1(np.minimum(x, 0) * inner) * negative
-    return np.where(x > 0, x * scale, low).astype(x.dtype)
+    low = np.minimum(x, 0)
+    low = low if inner == 1 else low * inner
+    low = np.expm1(low) * negative
+    return np.where(x > 0, x if scale == 1 else x * scale, low).astype(x.dtype, copy=False)
 
 
 def _elu_slope(g: Any, x: Any, *, args: Any) -> Any:
     negative, scale, inner = args
     low = np.exp(np.minimum(x, 0) * inner) * (negative * inner)
-    return g * np.where(x > 0, scale, low).astype(x.dtype)
+    return g * np.where(x > 0, x.dtype.type(scale), low).astype(x.dtype, copy=False)
 
 
 def _elu_bend(x: Any, negative: float, scale: float, inner: float) -> Any:
@@ -104,7 +106,7 @@ def _selu_in(input: Tensor, inplace: bool = False) -> Tensor:
     return replaced("selu", input, inplace, _selu)
 
 
-# --- gelu, silu, mish ------------------------------------------------------------------------------
+# --- gelu, silu, mish -----------------------------------------------------------------------------
 
 
 def _gelu_bend(x: Any, form: str) -> Any:
@@ -174,7 +176,7 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
     return replaced("mish", input, inplace, lambda x: mish_(x, args=()))
 
 
-# --- softplus, logsigmoid --------------------------------------------------------------------------
+# --- softplus, logsigmoid -------------------------------------------------------------------------
 
 
 def _softplus_bend(x: Any, beta: float, threshold: float) -> Any:
@@ -207,7 +209,7 @@ def logsigmoid(input: Tensor) -> Tensor:
     return logsigmoid_(input, args=())  # type: ignore[no-any-return]
 
 
-# --- glu -------------------------------------------------------------------------------------------
+# --- glu ------------------------------------------------------------------------------------------
 
 glu_ = pointwise_primitive(
     "glu", ("x", "y"), lambda x, y: x * special.expit(y),

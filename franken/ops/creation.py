@@ -103,6 +103,8 @@ def filled(
         if strides is not None:
             order = tuple(sorted(order, key=lambda axis: (-strides[axis], axis)))
         t = _wrap(registry.filled(shape, value, d.np, dev, order), dev)
+    if state.SPECIAL:
+        mark_new(t)
     if requires_grad:
         require_grad(t)
     return t

@@ -388,9 +388,13 @@ def _check_alpha(x: Any, y: Any, alpha: Any) -> dt.dtype:
     if isinstance(alpha, bool) and common is not dt.bool:
         raise RuntimeError("Boolean alpha only supported for Boolean results.")
     if isinstance(alpha, float) and common.kind <= dt.INTEGER:
-        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")  # noqa: E501
+        raise RuntimeError(
+            "For integral input tensors, argument alpha must not be a floating point number."
+        )  # noqa: E501
     if isinstance(alpha, complex) and not common.is_complex:
-        raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")  # noqa: E501
+        raise RuntimeError(
+            "For non-complex input tensors, argument alpha must not be a complex number."
+        )  # noqa: E501
     return common
 
 
@@ -407,14 +411,24 @@ def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool) -> Any:
         a = self._a
         if isinstance(other, Tensor):
             b = other._a
-            plain = b.dtype is a.dtype and other.device is CPU and not other.level and \
-                b.shape == a.shape and (not state.STATE.grad or edge_of(other) is None)
+            plain = (
+                b.dtype is a.dtype
+                and other.device is CPU
+                and not other.level
+                and b.shape == a.shape
+                and (not state.STATE.grad or edge_of(other) is None)
+            )
         else:
             b, plain = other, type(other) is float or type(other) is int
         if not plain or (a.dtype is not F32 and a.dtype is not F64):
             return slow(self, other)
-        if not a.flags.writeable or 0 in a.strides or state.STATE.grad and (
-            edge_of(self) is not None or self._base is not None and self._base._node is not None
+        if (
+            not a.flags.writeable
+            or 0 in a.strides
+            or state.STATE.grad
+            and (
+                edge_of(self) is not None or self._base is not None and self._base._node is not None
+            )
         ):
             return slow(self, other)
         try:

@@ -1,4 +1,4 @@
-"""Noise of dropout and rrelu as random primitives, with torch's numbers for torch's seed on the CPU.
+"""Noise of dropout and rrelu as random primitives: on the CPU, torch's numbers for its seed.
 
 Knows how noise is drawn and what vmap's `randomness` means for it; which noise an op multiplies
 with is said in `functional/dropout`.
@@ -63,7 +63,7 @@ for _prim in (dropout_noise, dropout_keep, rrelu_noise):
     _prim.differentiable = False
 
 
-# --- counter streams -------------------------------------------------------------------------------
+# --- counter streams ------------------------------------------------------------------------------
 
 
 def _uniform(x: Any, generator: Any) -> Any:

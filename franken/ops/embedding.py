@@ -15,18 +15,17 @@ from franken.core import dtypes as dt
 from franken.core.bind import bind
 from franken.core.op import op
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
-from franken.core.state import STATE
 from franken.core.tensor import Tensor
-from franken.ops.tensor_ranges import arange
 from franken.ops.declare import halved
 from franken.ops.rules import batch_size, spread, to_front
+from franken.ops.tensor_ranges import arange
 from franken.ops.ternary import where_
 
 _TYPE = {"float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16",
          "uint8": "Byte", "int8": "Char", "int16": "Short", "bool": "Bool",
          "complex64": "ComplexFloat", "complex128": "ComplexDouble"}  # fmt: skip
 
-# --- primitives ------------------------------------------------------------------------------------
+# --- primitives -----------------------------------------------------------------------------------
 
 
 def _take_kernel(w: Any, i: Any, *, padding: int, scale: bool) -> Any:
@@ -62,7 +61,7 @@ def _(g: Any, i: Any, w_shape: Any, padding: int, scale: bool) -> Any:
 
 @rows_take.jvp
 def _(tangents: Any, out: Any, w: Any, i: Any, *, padding: int, scale: bool) -> Any:
-    return _transposed(tangents[0], i, padding, scale)
+    return rows_take(tangents[0], i, padding=padding, scale=scale)  # padding stops cotangents only
 
 
 @rows_sum.vjp("g_")
@@ -126,29 +125,26 @@ def _(prim: Primitive, values: Any, dims: Any, params: Any) -> Any:
     return out.reshape((size, rows, *out.shape[1:])), 0
 
 
-# --- embedding -------------------------------------------------------------------------------------
+# --- embedding ------------------------------------------------------------------------------------
 
 
 def _check_index(name: str, i: Tensor) -> None:
     if i.dtype is not dt.int64 and i.dtype is not dt.int32:
         raise RuntimeError(
             "Expected tensor for argument #1 'indices' to have one of the following scalar types: "
-            f"Long, Int; but got torch.{_TYPE.get(i.dtype.name, i.dtype.name)}Tensor instead (while "
-            f"checking arguments for {name})"
+            f"Long, Int; but got torch.{_TYPE.get(i.dtype.name, i.dtype.name)}Tensor instead "
+            f"(while checking arguments for {name})"
         )
 
 
 def _renormalise(w: Tensor, i: Tensor, max_norm: float, norm_type: float) -> None:
     """Scale the rows that are looked up, in place, to a norm of at most max_norm."""
-    before, STATE.grad = STATE.grad, False
-    try:
-        table: Any = w.detach()  # type: ignore[attr-defined]
-        used = i.detach().reshape(-1).unique()  # type: ignore[attr-defined]
-        rows = rows_take(table, used, padding=-1, scale=False)
-        norm = rows.norm(norm_type, -1, keepdim=True)
-        table.index_copy_(0, used.long(), where_(norm > max_norm, rows * (max_norm / (norm + 1e-7)), rows))
-    finally:
-        STATE.grad = before
+    table: Any = w.detach()  # type: ignore[attr-defined]
+    used = i.detach().reshape(-1).unique()  # type: ignore[attr-defined]
+    rows = rows_take(table, used, padding=-1, scale=False)
+    norm = rows.norm(norm_type, -1, keepdim=True)
+    short = where_(norm > max_norm, rows * (max_norm / (norm + 1e-7)), rows)
+    table.index_copy_(0, used.long(), short)
 
 
 @op(method=False, name="embedding")
@@ -186,7 +182,7 @@ def embedding(
     return _embedding(weight, input, padding, scale_grad_by_freq, sparse)
 
 
-# --- one_hot ---------------------------------------------------------------------------------------
+# --- one_hot --------------------------------------------------------------------------------------
 
 
 def _one_hot_kernel(x: Any, *, classes: int) -> Any:

@@ -14,10 +14,10 @@ from franken.core import dtypes as dt
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
-from franken.ops.tensor_ranges import arange
 from franken.ops.embedding import _check_index, _renormalise, rows_take
 from franken.ops.rules import loop
 from franken.ops.search import searchsorted
+from franken.ops.tensor_ranges import arange
 from franken.ops.ternary import where_
 
 _MODES = {"sum": 0, "mean": 1, "max": 2}
@@ -113,7 +113,7 @@ def _embedding_bag(
     mode: int = 0, sparse: bool = False, per_sample_weights: Any = None,
     include_last_offset: bool = False, padding_idx: Any = None,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
-    """(bags' rows, bag of each index, size of each bag, rows of maxima); mode 0 sum, 1 mean, 2 max."""
+    """(bags' rows, bag of each index, size of each bag, rows of maxima); modes sum, mean, max."""
     _check_index("embedding_bag", indices)
     rows = weight.shape[0]
     padding = -1
@@ -139,14 +139,16 @@ def _flattened(input: Any, offsets: Any, per_sample: Any) -> tuple[Any, Any, Any
     if input.ndim == 2:
         if offsets is not None:
             raise ValueError(
-                "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of "
-                f"fixed length sequences. However, found offsets of type {type(offsets)}"
+                "if input is 2D, then offsets has to be None, as input is treated is a mini-batch "
+                f"of fixed length sequences. However, found offsets of type {type(offsets)}"
             )
         n, length = input.shape
         offsets = arange(0, n, device=input.device) * length
         return input.reshape(-1), offsets, None if per_sample is None else per_sample.reshape(-1)
     if input.ndim != 1:
-        raise ValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.ndim}")
+        raise ValueError(
+            f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.ndim}"
+        )
     if not isinstance(offsets, Tensor):
         raise ValueError("offsets has to be a 1D Tensor but got None")
     if offsets.ndim != 1:
@@ -160,7 +162,7 @@ def embedding_bag(
     scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False,
     per_sample_weights: Any = None, include_last_offset: bool = False, padding_idx: Any = None,
 ) -> Tensor:  # fmt: skip
-    """Sums, means or maxima of table rows over bags: (B, n), or (N,) with offsets (B,), to (B, D)."""
+    """Sums, means or maxima of rows over bags: (B, n), or (N,) with offsets (B,), to (B, D)."""
     indices, starts, per_sample = _flattened(input, offsets, per_sample_weights)
     if mode not in _MODES:
         raise ValueError("mode has to be one of sum, mean or max")

@@ -74,9 +74,7 @@ def _check_vector(name: str, input: Tensor, dim: int, index: Tensor, source: Ten
 
 
 @op(out="exact", inplace=True)
-def index_add(
-    input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1
-) -> Tensor:
+def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
     """A copy with alpha * source added to the entries that `index` names."""
     d = _check_vector("index_add_", input, dim, index, source)
     size = input.shape[d] if input.ndim else 1
@@ -103,9 +101,7 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
 def _check_copy(input: Tensor, d: int, index: Tensor, source: Tensor) -> None:
     count = index.shape.numel()
     if index.ndim > 1:
-        raise IndexError(
-            f"index_copy_(): Index should have dimension 1 or 0 (got {index.ndim})"
-        )
+        raise IndexError(f"index_copy_(): Index should have dimension 1 or 0 (got {index.ndim})")
     if source.ndim == 0 and count != 1:
         raise IndexError(
             f"index_copy_(): When source is scalar, index should have one element (got {count})"

@@ -9,7 +9,7 @@ import numpy as np
 from franken.core import dtypes as dt
 from franken.core import inplace
 from franken.core.op import op
-from franken.core.primitive import NOT_DIFFERENTIABLE, NO_BATCH_RULE, Primitive
+from franken.core.primitive import NO_BATCH_RULE, NOT_DIFFERENTIABLE, Primitive
 from franken.core.promotion import can_cast
 from franken.core.shapes import broadcast_two
 from franken.core.tensor import Tensor

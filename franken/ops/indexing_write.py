@@ -155,8 +155,10 @@ def plain(*tensors: Any) -> bool:
         if isinstance(t, Tensor):
             if t.level or t.device.type != "cpu":
                 return False
-            if state.STATE.grad and (t._base is not None or t._node is not None) and (
-                edge_of(t) is not None or t._base is not None and t._base._node is not None
+            if (
+                state.STATE.grad
+                and (t._base is not None or t._node is not None)
+                and (edge_of(t) is not None or t._base is not None and t._base._node is not None)
             ):
                 return False
     return True

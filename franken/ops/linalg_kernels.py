@@ -25,7 +25,7 @@ def hermitian_transpose(a: Any) -> Any:
     return a.swapaxes(-1, -2).conj() if a.dtype.kind == "c" else a.swapaxes(-1, -2)
 
 
-# --- LU --------------------------------------------------------------------------------------------
+# --- LU ---
 
 
 def lu_factor(a: Any) -> Any:
@@ -93,7 +93,7 @@ def permutation_matrix(pivots: Any, *, m: int, dtype: Any) -> Any:
     return (np.arange(m)[:, None] == order[..., None, :]).astype(dtype)
 
 
-# --- triangular systems ---------------------------------------------------------------------------
+# --- triangular systems ---
 
 
 def solve_lower(a: Any, b: Any, unit: bool = True) -> None:
@@ -134,7 +134,7 @@ def lu_solve(lu: Any, pivots: Any, b: Any) -> Any:
     )
 
 
-# --- solve and inverse, with info -----------------------------------------------------------------
+# --- solve and inverse, with info ---
 
 
 def _singular(a: Any) -> Any:
@@ -194,7 +194,7 @@ def pinv(a: Any, atol: Any, rtol: Any, *, hermitian: bool) -> Any:
     return out.astype(a.dtype)
 
 
-# --- Cholesky --------------------------------------------------------------------------------------
+# --- Cholesky ---
 
 
 def cholesky(a: Any) -> Any:
@@ -228,7 +228,7 @@ def _bad_minor(a: Any) -> int:
     return high
 
 
-# --- LDL -------------------------------------------------------------------------------------------
+# --- LDL ---
 
 _ALPHA = (1 + math.sqrt(17)) / 8
 
@@ -363,7 +363,7 @@ def _swap_rows(b: Any, i: int, j: int) -> None:
         b[[i, j]] = b[[j, i]]
 
 
-# --- exponential -----------------------------------------------------------------------------------
+# --- exponential ---
 
 _PADE13 = (64764752532480000.0, 32382376266240000.0, 7771770303897600.0, 1187353796428800.0,
            129060195264000.0, 10559470521600.0, 670442572800.0, 33522128640.0, 1323241920.0,

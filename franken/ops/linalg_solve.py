@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.core.errors import LinAlgError
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.shapes import broadcast_shapes
@@ -28,7 +29,6 @@ from franken.ops.linalg_checks import (
     raise_if_not_positive,
     raise_if_singular,
 )
-from franken.core.errors import LinAlgError
 from franken.ops.return_types import make
 from franken.ops.triangular import tril_, triu_
 

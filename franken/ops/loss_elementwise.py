@@ -12,9 +12,9 @@ import numpy as np
 from franken.backends.numpy import special
 from franken.ops.activation_smooth import logsigmoid_
 from franken.ops.declare import pointwise_primitive, typed
-from franken.ops.transcendental import sigmoid
+from franken.ops.transcendental import exp, sigmoid
 
-# --- distances -------------------------------------------------------------------------------------
+# --- distances ------------------------------------------------------------------------------------
 
 
 def _square_kernel(x: Any, y: Any) -> Any:
@@ -32,7 +32,7 @@ def _smooth_kernel(x: Any, y: Any, *, beta: float) -> Any:
     d = np.abs(x - y)
     if beta == 0:
         return d
-    return np.where(d < beta, d * d * (0.5 / beta), d - 0.5 * beta).astype(d.dtype)
+    return np.where(d < beta, d * d * (0.5 / beta), d - 0.5 * beta).astype(d.dtype, copy=False)
 
 
 def _smooth_slope(g: Any, x: Any, y: Any, beta: float) -> Any:
@@ -42,7 +42,7 @@ def _smooth_slope(g: Any, x: Any, y: Any, beta: float) -> Any:
 
 def _huber_kernel(x: Any, y: Any, *, delta: float) -> Any:
     d = np.abs(x - y)
-    return np.where(d <= delta, d * d * 0.5, delta * (d - 0.5 * delta)).astype(d.dtype)
+    return np.where(d <= delta, d * d * 0.5, delta * (d - 0.5 * delta)).astype(d.dtype, copy=False)
 
 
 smooth_error = pointwise_primitive(
@@ -55,7 +55,7 @@ huber_error = pointwise_primitive(
        lambda g, x, y, delta: -g * (x - y).clamp(-delta, delta)),
 )  # fmt: skip
 
-# --- binary cross-entropy --------------------------------------------------------------------------
+# --- binary cross-entropy -------------------------------------------------------------------------
 
 
 def _bce_kernel(x: Any, y: Any) -> Any:
@@ -94,15 +94,20 @@ weighted_entropy = pointwise_primitive(
        lambda g, x, y: -g * y * logsigmoid_(x, args=())),
 )  # fmt: skip
 
-# --- log(1 + exp(-y x)) ----------------------------------------------------------------------------
+# --- log(1 + exp(-y x)) ---------------------------------------------------------------------------
 
 
 def _soft_margin_kernel(x: Any, y: Any) -> Any:
     return np.log(np.exp(-x * y) + x.dtype.type(1))  # overflows where torch's does
 
 
+def _soft_slope(g: Any, x: Any, y: Any, other: Any) -> Any:
+    z = exp(-x * y)
+    return -(other * z) / (z + 1) * g
+
+
 soft_margin = pointwise_primitive(
     "soft_margin", ("x", "y"), _soft_margin_kernel,
-    d=(lambda g, x, y: -g * y * sigmoid(-x * y), lambda g, x, y: -g * x * sigmoid(-x * y)),
+    d=(lambda g, x, y: _soft_slope(g, x, y, y), lambda g, x, y: _soft_slope(g, x, y, x)),
 )  # fmt: skip
 soft_margin.cpu = _soft_margin_kernel  # half precision is rounded at each step

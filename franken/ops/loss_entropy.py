@@ -1,7 +1,7 @@
 """Cross-entropy with class indices as one primitive, forward and backward.
 
 No probabilities are kept between the two: backward makes them from the scores and one log-sum a
-sample. Classes are dimension 1 of (N, C, ...). Knows weights, ignored classes, smoothing, and per-example
+sample. Classes are dimension 1 of (N, C, ...). Knows weights, ignored classes, smoothing, and
 batching, in which a hidden dimension joins the samples.
 """
 
@@ -15,17 +15,17 @@ from franken.backends.numpy import cross_entropy as kernels
 from franken.core.bind import bind
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.ops.declare import halved
-from franken.ops.rules import batch_size, loop, spread
 from franken.ops.reduce_softmax import softmax_
+from franken.ops.rules import batch_size, loop, spread
 
-# --- kernels ---------------------------------------------------------------------------------------
+# --- kernels --------------------------------------------------------------------------------------
 
 
 def _plain(x: Any, t: Any, w: Any, ignore: int, smoothing: float) -> bool:
     """Whether each of (N, C) scores counts alike: no weight, smoothing or ignored sample."""
     if x.ndim != 2 or w is not None or smoothing or not x.size or x.shape[0] * x.shape[1] > 1 << 16:
         return False
-    return 0 <= t.min() and t.max() < x.shape[1] and not 0 <= ignore < x.shape[1]
+    return t.min() >= 0 and t.max() < x.shape[1] and not 0 <= ignore < x.shape[1]
 
 
 def _forward(x: Any, t: Any, w: Any, *, ignore: int, reduction: str, smoothing: float) -> Any:
@@ -84,7 +84,7 @@ cross_entropy_grad = Primitive(
 )
 
 
-# --- derivatives -----------------------------------------------------------------------------------
+# --- derivatives ----------------------------------------------------------------------------------
 
 
 def _pick(x: Any, t: Any, ignore: int) -> Any:
@@ -179,7 +179,7 @@ def _(
     return each * factor * p * (g - (g * p).sum(1, keepdim=True))
 
 
-# --- batching --------------------------------------------------------------------------------------
+# --- batching -------------------------------------------------------------------------------------
 
 
 def _joined(v: Any, d: int | None, size: int) -> Any:

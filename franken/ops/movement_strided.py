@@ -169,9 +169,7 @@ def _(
 
 
 @as_strided_back_.vjp("x")
-def _(
-    g: Any, size: Any, stride: Any, place: Any, base_stride: Any, base_place: Any
-) -> Any:
+def _(g: Any, size: Any, stride: Any, place: Any, base_stride: Any, base_place: Any) -> Any:
     return as_strided_(g, size=size, stride=stride, place=place, base_stride=base_stride,
                        base_place=base_place)  # fmt: skip
 
@@ -195,9 +193,7 @@ def _storage_numel(input: Any) -> int:
 
 
 @op()
-def as_strided(
-    input: Tensor, size: Any, stride: Any, storage_offset: int | None = None
-) -> Tensor:
+def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
     """A view of the tensor's storage with any sizes, strides and offset that stay inside it."""
     return as_strided_(input, **strided_params(input, size, stride, storage_offset))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from franken.core import dtypes as dt
 from franken.core.bind import F32, F64
 from franken.core.op import op
 from franken.core.primitive import Primitive
-from franken.core.shapes import broadcast_two
+from franken.core.shapes import broadcast_two, wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.convert import cast
 from franken.ops.declare import halved
@@ -66,17 +67,18 @@ def _check_inner(x: Tensor, y: Tensor) -> None:
             f"same number of elements, but got {xs[0]} and {ys[0]} elements respectively"
         )
     if len(ys) == 1:
-        raise RuntimeError(f"size mismatch, got input ({xs[-2]}), mat ({xs[-2]}x{xs[-1]}), vec ({ys[0]})")
-    if len(xs) <= 2 and len(ys) == 2 or len(ys) == 2:
-        rows = 1
-        for n in xs[:-1]:
-            rows *= n
+        rows = math.prod(xs[:-1])
+        raise RuntimeError(
+            f"size mismatch, got input ({rows}), mat ({rows}x{xs[-1]}), vec ({ys[0]})"
+        )
+    if len(ys) == 2:
+        rows = math.prod(xs[:-1])
         raise RuntimeError(
             f"mat1 and mat2 shapes cannot be multiplied ({rows}x{xs[-1]} and {ys[0]}x{ys[1]})"
         )
     raise RuntimeError(
-        f"Expected size for first two dimensions of batch2 tensor to be: [{xs[0]}, {xs[-1]}] but "
-        f"got: [{ys[0]}, {ys[-2]}]."
+        "Expected size for first two dimensions of batch2 tensor to be: "
+        f"[{ys[0] if len(xs) == 1 else xs[0]}, {xs[-1]}] but got: [{ys[0]}, {ys[-2]}]."
     )
 
 
@@ -87,12 +89,13 @@ def same_dtype(name: str, x: Tensor, y: Tensor) -> None:
             f"expected m1 and m2 to have the same dtype, but got: {_c_name(x)} != {_c_name(y)}"
         )
     if x.dtype is dt.bool:
-        raise RuntimeError(f"\"{name}\" not implemented for 'Bool'")
+        raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'")
 
 
 def _c_name(t: Tensor) -> str:
     return {"float32": "float", "float64": "double", "int64": "long long", "int32": "int",
-            "float16": "c10::Half", "bfloat16": "c10::BFloat16"}.get(t.dtype.name, t.dtype.name)  # fmt: skip
+            "float16": "c10::Half", "bfloat16": "c10::BFloat16",
+            }.get(t.dtype.name, t.dtype.name)  # fmt: skip
 
 
 @op(out=True)
@@ -121,17 +124,29 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     return out.reshape(tuple(out.shape[:-1])) if m == 1 else out
 
 
-def _rmatmul(self: Tensor, other: Any) -> Tensor:
-    return matmul(other, self)
+def _matmul(self: Tensor, other: Any) -> Any:
+    return matmul(self, other) if isinstance(other, Tensor) else NotImplemented
 
 
-Tensor.__matmul__ = matmul  # type: ignore[attr-defined]
+def _rmatmul(self: Tensor, other: Any) -> Any:
+    return matmul(other, self) if isinstance(other, Tensor) else NotImplemented
+
+
+Tensor.__matmul__ = _matmul  # type: ignore[attr-defined]
 Tensor.__rmatmul__ = _rmatmul  # type: ignore[attr-defined]
+
+
+def _check_tensor(name: str, what: str, value: Any) -> None:
+    if not isinstance(value, Tensor):
+        raise TypeError(
+            f"{name}(): argument '{what}' (position 2) must be Tensor, not {type(value).__name__}"
+        )
 
 
 @op(out=True)
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """Product of two matrices."""
+    _check_tensor("mm", "mat2", mat2)
     if input.ndim != 2:
         raise RuntimeError("self must be a matrix")
     if mat2.ndim != 2:
@@ -142,6 +157,11 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
 @op(out=True)
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """Products of two batches of matrices."""
+    _check_tensor("bmm", "mat2", mat2)
+    if input.dtype is not mat2.dtype:
+        raise RuntimeError(
+            f"expected scalar type {input.dtype.scalar_name} but found {mat2.dtype.scalar_name}"
+        )
     if input.ndim != 3:
         raise RuntimeError("batch1 must be a 3D tensor")
     if mat2.ndim != 3:
@@ -158,19 +178,29 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
 @op(out=True)
 def mv(input: Tensor, vec: Tensor) -> Tensor:
     """Product of a matrix and a vector."""
+    _check_tensor("mv", "vec", vec)
     if input.ndim != 2 or vec.ndim != 1:
         raise RuntimeError(
             f"vector + matrix @ vector expected, got 1, {input.ndim}, {vec.ndim}"
         )
     if input.shape[1] != vec.shape[0]:
         raise RuntimeError(
-            f"size mismatch, got input ({input.shape[0]}), mat ({input.shape[0]}x{input.shape[1]}), "
-            f"vec ({vec.shape[0]})"
+            f"size mismatch, got input ({input.shape[0]}), mat "
+            f"({input.shape[0]}x{input.shape[1]}), vec ({vec.shape[0]})"
+        )
+    if input.dtype is not vec.dtype:
+        found = vec.dtype.scalar_name
+        raise RuntimeError(
+            "addmv input tensors must have the same dtype, but got "
+            f"{found}, {input.dtype.scalar_name}, and {found}"
         )
     return matmul(input, vec)
 
 
 def _check_vectors(name: str, x: Tensor, y: Tensor) -> None:
+    _check_tensor(name, "tensor" if name == "dot" else "other", y)
+    if x.dtype is y.dtype is dt.bool:
+        raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'")
     if x.ndim != 1 or y.ndim != 1:
         raise RuntimeError(f"1D tensors expected, but got {x.ndim}D and {y.ndim}D tensors")
     if x.dtype is not y.dtype:
@@ -205,6 +235,8 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     """Sums of products over the last dimensions."""
     if input.ndim == 0 or other.ndim == 0:
         return input * other
+    if input.dtype is not other.dtype:
+        raise RuntimeError("both inputs should have same dtype")
     if input.shape[-1] != other.shape[-1]:
         raise RuntimeError(
             f"inner() the last dimension must match on both input tensors but got shapes "
@@ -269,6 +301,11 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any 
     if mat.dtype in HALF:
         return _in_float32(addmv, input, mat, vec, beta, alpha)
     out = mv(mat, vec)
+    if input.ndim == 1 and input.shape[0] not in (1, out.shape[0]):
+        raise RuntimeError(
+            f"size mismatch, got input ({input.shape[0]}), mat ({mat.shape[0]}x{mat.shape[1]}), "
+            f"vec ({vec.shape[0]})"
+        )
     _check_base(input, tuple(out.shape))
     return _blend(input, out, beta, alpha)
 
@@ -330,7 +367,7 @@ def _tensordot_axes(x: Tensor, y: Tensor, dims: Any) -> tuple[list[int], list[in
     a, b = ([d] if isinstance(d, int) else list(d) for d in dims)
     if len(a) != len(b):
         raise RuntimeError("both dimension lists should have same length")
-    return [d % x.ndim for d in a], [d % y.ndim for d in b]
+    return [wrap_dim(d, x.ndim) for d in a], [wrap_dim(d, y.ndim) for d in b]
 
 
 @op(out=True, method=False)
@@ -365,7 +402,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     return matmul_(left, right).reshape(shape)
 
 
-# --- linear ----------------------------------------------------------------------------------------
+# --- linear -------------------------------------------------------------------------------------
 
 
 def _linear_kernel(x: Any, w: Any, b: Any) -> Any:
@@ -383,7 +420,9 @@ def _linear_weight_grad_kernel(g: Any, x: Any) -> Any:
 
 
 linear_ = Primitive("linear", ("x", "w", "b"), halved(_linear_kernel))
-linear_weight_grad_ = Primitive("linear_weight_grad", ("c", "x"), halved(_linear_weight_grad_kernel))
+linear_weight_grad_ = Primitive(
+    "linear_weight_grad", ("c", "x"), halved(_linear_weight_grad_kernel)
+)
 
 
 @linear_.vjp("x")
@@ -431,8 +470,8 @@ def _(g: Any, c: Any) -> Any:
 @linear_weight_grad_.batching
 def _(prim: Any, values: Any, dims: Any, params: Any) -> Any:
     g, x = (to_front(v, d) for v, d in zip(values, dims, strict=True))
-    g = g.reshape(g.shape[0], -1, g.shape[-1]) if dims[0] is not None else g.reshape(-1, g.shape[-1])
-    x = x.reshape(x.shape[0], -1, x.shape[-1]) if dims[1] is not None else x.reshape(-1, x.shape[-1])
+    g = g.reshape(*g.shape[: dims[0] is not None], -1, g.shape[-1])
+    x = x.reshape(*x.shape[: dims[1] is not None], -1, x.shape[-1])
     return matmul_(g.mT, x), 0
 
 
@@ -452,6 +491,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     same_dtype("addmm_impl_cpu_", input, weight)
     if input.shape[-1] != weight.shape[-1]:
         _check_inner(input, weight.mT)
+    if bias is not None and bias.ndim and bias.shape[-1] not in (1, weight.shape[0]):
+        bias.expand(math.prod(input.shape[:-1]), weight.shape[0])  # raises
     return linear_(input, weight, bias)
 
 

@@ -168,7 +168,7 @@ amin_ = _extremum("amin", np.minimum, kernels.amin)
 def real_only(x: Tensor, kernel: str) -> None:
     """Refuse complex numbers as torch's kernel of that name does."""
     if x.dtype.is_complex:
-        raise NotImplementedError(f'"{kernel}" not implemented for \'{x.dtype.scalar_name}\'')
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{x.dtype.scalar_name}'")
 
 
 def nonempty(name: str, x: Tensor, dim: Any, axes: tuple[int, ...]) -> None:
@@ -189,9 +189,7 @@ def nonempty_dims(name: str, shape: tuple[int, ...], axes: tuple[int, ...]) -> N
     for a in axes:
         if a < len(shape) and shape[a] == 0:
             colon = "" if name == "aminmax" else "()"
-            raise IndexError(
-                f"{name}{colon}: Expected reduction dim {a} to have non-zero size."
-            )
+            raise IndexError(f"{name}{colon}: Expected reduction dim {a} to have non-zero size.")
 
 
 @op(out="typed")
@@ -333,9 +331,7 @@ hash_tensor_ = Primitive(
 
 
 @op()
-def hash_tensor(
-    input: Tensor, dim: Any = (), *, keepdim: bool = False, mode: int = 0
-) -> Tensor:
+def hash_tensor(input: Tensor, dim: Any = (), *, keepdim: bool = False, mode: int = 0) -> Tensor:
     """The exclusive or, in uint64, of the 64-bit patterns of the elements over dimensions."""
     if mode != 0:
         raise RuntimeError("Unknown hash_tensor mode")
@@ -344,5 +340,3 @@ def hash_tensor(
             f"\"hash_tensor\" not implemented for '{input.dtype.scalar_name}'"
         )
     return hash_tensor_(input, axes=canonical_axes(dim, input.ndim), keepdim=keepdim)
-
-

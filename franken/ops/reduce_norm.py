@@ -92,9 +92,7 @@ def _check_identity(x: Tensor, p: float, dim: Any, axes: tuple[int, ...]) -> Non
         return
     head = f"linalg.vector_norm cannot compute the {p:g} norm on "
     if dim is None or len(axes) == x.ndim:
-        raise RuntimeError(
-            f"{head}an empty tensor because the operation does not have an identity"
-        )
+        raise RuntimeError(f"{head}an empty tensor because the operation does not have an identity")
     for a in axes:
         if x.shape[a] == 0:
             raise RuntimeError(

@@ -73,9 +73,7 @@ def _overloads(name: str, x: Tensor, dim: Any, keepdim: bool, other: Any) -> Any
         return getattr(x, name + "imum")(other)
     if dim is None:
         if x.dtype.is_complex:
-            raise NotImplementedError(
-                f"\"{name}_all\" not implemented for '{x.dtype.scalar_name}'"
-            )
+            raise NotImplementedError(f"\"{name}_all\" not implemented for '{x.dtype.scalar_name}'")
         nonempty(name, x, None, ())
         prim = amax_ if name == "max" else amin_
         return prim(x, axes=tuple(range(x.ndim)), keepdim=False, nan=True)

@@ -203,9 +203,7 @@ def _implicit_dim(name: str, ndim: int) -> int:
 
 
 def _functional(name: str, fn: Any, doc: str) -> Any:
-    def public(
-        input: Tensor, dim: Any = None, _stacklevel: int = 3, dtype: Any = None
-    ) -> Tensor:
+    def public(input: Tensor, dim: Any = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
         return fn(input, _implicit_dim(name, input.ndim) if dim is None else dim, dtype)
 
     public.__name__ = public.__qualname__ = name

@@ -306,9 +306,7 @@ def scatter(
             raise RuntimeError("reduce argument must be either add or multiply.")
         kind = "sum" if reduce == "add" else "prod"
         s = src if isinstance(src, Tensor) else _full(input, index, src)
-        return _scattered(
-            scatter_reduce_, input, dim, index, s, reduce=kind, include_self=True
-        )
+        return _scattered(scatter_reduce_, input, dim, index, s, reduce=kind, include_self=True)
     if not isinstance(src, Tensor):
         src = number_for(input, src)
     return _scattered(scatter_, input, dim, index, src)
@@ -334,9 +332,7 @@ def number_for(input: Tensor, value: Any) -> Any:
         return bool(value) if d is dt.bool else value
     except (OverflowError, ValueError):
         what = _OVERFLOW.get(d.name, d.name + "_t")
-        raise RuntimeError(
-            f"value cannot be converted to type {what} without overflow"
-        ) from None
+        raise RuntimeError(f"value cannot be converted to type {what} without overflow") from None
 
 
 def _full(input: Any, index: Any, value: Any) -> Any:

@@ -78,9 +78,7 @@ def _check_sequence(seq: Tensor, values: Any, sorter: Any) -> None:
             f"dimension is 1, but we got boundaries tensor dim({seq.ndim}) and input value's "
             "dim(0) numel(1)"
         )
-    if seq.ndim != 1 and (
-        len(shape) != seq.ndim or shape[:-1] != tuple(seq.shape)[:-1]
-    ):
+    if seq.ndim != 1 and (len(shape) != seq.ndim or shape[:-1] != tuple(seq.shape)[:-1]):
         raise RuntimeError(
             "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 "
             "dimensions of boundaries tensor and input value tensor must match, but we got "
@@ -98,8 +96,11 @@ def _check_sequence(seq: Tensor, values: Any, sorter: Any) -> None:
             "torch.searchsorted(): sorter must be a tensor of long dtype but got dtype "
             f"{sorter.dtype.scalar_name}"
         )
-    if not sorter.level and sorter.device is CPU and sorter._a.size and (
-        sorter._a.min() < 0 or sorter._a.max() >= seq.shape[-1]
+    if (
+        not sorter.level
+        and sorter.device is CPU
+        and sorter._a.size
+        and (sorter._a.min() < 0 or sorter._a.max() >= seq.shape[-1])
     ):
         raise RuntimeError("torch.searchsorted(): sorter index out of range")
 
@@ -140,9 +141,7 @@ def bucketize(
 ) -> Tensor:
     """The index of the bucket of each value; int64 or int32."""
     if boundaries.ndim != 1:
-        raise RuntimeError(
-            f"boundaries tensor must be 1 dimension, but got dim({boundaries.ndim})"
-        )
+        raise RuntimeError(f"boundaries tensor must be 1 dimension, but got dim({boundaries.ndim})")
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
 
 

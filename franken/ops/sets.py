@@ -70,9 +70,7 @@ unique_ = Primitive(
 ).not_differentiable()
 
 
-def _unique(
-    name: str, x: Tensor, dim: Any, inverse: bool, counts: bool, consecutive: bool
-) -> Any:
+def _unique(name: str, x: Tensor, dim: Any, inverse: bool, counts: bool, consecutive: bool) -> Any:
     if x.dtype.is_complex:
         raise NotImplementedError(f"\"{name}\" not implemented for '{x.dtype.scalar_name}'")
     d = None if dim is None else wrap_dim(dim, x.ndim)

@@ -124,9 +124,7 @@ def sum_to_size(input: Tensor, *size: int) -> Tensor:
     """The sum over the dimensions that broadcasting `size` to this shape would repeat."""
     want, have = sizes(size), tuple(input.shape)
     lead = len(have) - len(want)
-    if lead < 0 or builtins.any(
-        n not in (1, m) for n, m in zip(want, have[lead:], strict=True)
-    ):
+    if lead < 0 or builtins.any(n not in (1, m) for n, m in zip(want, have[lead:], strict=True)):
         raise RuntimeError(
             f"size {{{brackets(want)}}} is not expandable to size {{{brackets(have)}}}."
         )

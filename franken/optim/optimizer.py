@@ -16,7 +16,7 @@ from typing import Any
 
 import franken
 from franken import Tensor
-from franken.autograd.handles import RemovableHandle
+from franken.faces.inner import RemovableHandle
 from franken.nn.hooks import Hooks, add
 from franken.nn.modules.module import _typename
 

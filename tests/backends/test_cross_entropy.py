@@ -36,6 +36,9 @@ def agree_gradients(got, out, leaves, g: np.ndarray, dtype=np.float64) -> None:
         agree(mine, theirs, dtype)
 
 
+LAYOUTS = [((7,), ()), ((6, 7), (6,)), ((3, 7, 4, 5), (3, 4, 5)), ((90, 1000), (90,))]
+
+
 @pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("weighted", [False, True])

@@ -74,7 +74,9 @@ def test_a_step_equals_torch() -> None:
     for _ in range(3):
         loss = training.step(model, a, x, y)
         b.zero_grad()
-        other = real.nn.functional.cross_entropy(twin(real.tensor(x.numpy())), real.tensor(y.numpy()))
+        other = real.nn.functional.cross_entropy(
+            twin(real.tensor(x.numpy())), real.tensor(y.numpy())
+        )
         other.backward()
         b.step()
         assert loss == pytest.approx(other.item(), rel=1e-5)

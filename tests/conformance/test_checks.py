@@ -210,10 +210,11 @@ def test_a_deadline_gives_not_proven():
 def test_known_entries_go_stale(monkeypatch):
     bad = runner.Result("a", "x", "value", "float32", "FAIL", "differs")
     good = bad._replace(op="b", verdict="PASS", reason="")
-    known = (Known("a", "value", "why"), Known("b", "value", "why"), Known("c", "value", "why"))
+    known = (*(Known(op, "value", "differs", "why") for op in "abc"),)
     monkeypatch.setattr(runner, "KNOWN", known)
-    marked, stale = runner.apply_known([bad, good])
-    assert [r.verdict for r in marked] == ["KNOWN", "PASS"]
+    other = bad._replace(reason="another fault")
+    marked, stale = runner.apply_known([bad, good, other])
+    assert [r.verdict for r in marked] == ["KNOWN", "PASS", "FAIL"]
     assert stale == ["b value"]  # c did not run
 
 

@@ -349,9 +349,9 @@ def test_pool_output_shape(extent, kernel, stride, padding, dilation, ceil_mode)
     x = torch.empty(1, 3, extent, extent)
     theirs = quietly(
         lambda: tuple(
-            torch.nn.functional.max_pool2d(
-                x, kernel, stride, padding, dilation, ceil_mode
-            ).shape[2:]
+            torch.nn.functional.max_pool2d(x, kernel, stride, padding, dilation, ceil_mode).shape[
+                2:
+            ]
         )
     )
     pair = [(v, v) for v in (extent, kernel, stride, padding, dilation)]

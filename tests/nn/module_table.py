@@ -125,7 +125,7 @@ CASES: list[tuple[str, tuple[Any, ...], dict[str, Any], tuple[Any, ...]]] = [
     ("MSELoss", (), {"reduction": "sum"}, ((3, 4), (3, 4))),
     ("SmoothL1Loss", (), {"beta": 0.5}, ((3, 4), (3, 4))),
     ("HuberLoss", (), {"delta": 0.5}, ((3, 4), (3, 4))),
-    ("SoftMarginLoss", (), {}, ((3, 4), (3, 4))),
+    ("SoftMarginLoss", (), {}, ((3, 4), ("sign", (3, 4)))),
     ("NLLLoss", (), {"ignore_index": 1}, ((5, 4), ("int", 4, (5,)))),
     ("CrossEntropyLoss", (), {"label_smoothing": 0.1}, ((5, 4), ("int", 4, (5,)))),
     ("CrossEntropyLoss", (), {"reduction": "none"}, ((5, 4, 3), ("int", 4, (5, 3)))),

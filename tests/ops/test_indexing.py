@@ -137,7 +137,7 @@ def test_vmap(name: str) -> None:
     check_vmap(CASES[name])
 
 
-PROGRAMS = '''
+PROGRAMS = """
 x[5]
 x[0,5]
 x[0,0,0]
@@ -386,7 +386,7 @@ x[torch.tensor([[0],[1]]), torch.tensor([0,1,2])] = torch.arange(6.).view(2,3);;
 x.masked_fill_(torch.ones(3,5).bool(),0.);;x
 x[:,1:].transpose(0,1)[1:].add_(100);;x
 del x[0];;x
-'''
+"""
 
 
 def program(text: str) -> Any:

@@ -52,7 +52,6 @@ BOTH: list[Any] = [
     ("cholesky", S, lambda m, a: m.linalg.cholesky(spd(m, a))),
     ("cholesky_upper", S, lambda m, a: m.linalg.cholesky(spd(m, a), upper=True)),
     ("cholesky_solve", S + B, lambda m, a, b: m.cholesky_solve(b, low(m, a))),
-    ("cholesky_inverse", S, lambda m, a: m.cholesky_inverse(low(m, a))),
     ("qr", T, lambda m, a: flat(m, m.linalg.qr(a))),
     ("qr_wide", W, lambda m, a: flat(m, m.linalg.qr(a))),
     ("svd", T, svd_parts),
@@ -67,7 +66,8 @@ BOTH: list[Any] = [
     ("lu_solve", S + B, lambda m, a, b: m.linalg.lu_solve(*m.linalg.lu_factor(a), b)),
     ("lu_solve_adjoint", S + B,
      lambda m, a, b: m.linalg.lu_solve(*m.linalg.lu_factor(a), b, adjoint=True)),
-    ("solve_triangular", S + B, lambda m, a, b: m.linalg.solve_triangular(low(m, a), b, upper=False)),
+    ("solve_triangular", S + B,
+     lambda m, a, b: m.linalg.solve_triangular(low(m, a), b, upper=False)),
     ("pinv", T, lambda m, a: m.linalg.pinv(a)),
     ("pinv_wide", W, lambda m, a: m.linalg.pinv(a)),
     ("lstsq", T + T, lambda m, a, b: m.linalg.lstsq(a, b)[0]),
@@ -90,14 +90,16 @@ REAL: list[Any] = [
     ("rfft", S, lambda m, a: m.fft.rfft(a, n=5)),
     ("rfftn", S, lambda m, a: m.fft.rfftn(a)),
     ("ihfft", S, lambda m, a: m.fft.ihfft(a)),
-    ("stft", B, lambda m, a: m.stft(a.reshape(2, 12), 4, 3, window=a[0, :, 0], return_complex=True)),
-]
+    ("stft", B,
+     lambda m, a: m.stft(a.reshape(2, 12), 4, 3, window=a[0, :, 0], return_complex=True)),
+]  # fmt: skip
 COMPLEX: list[Any] = [
     ("sign", S, lambda m, a: m.linalg.slogdet(a)[0]),
     ("istft", B, lambda m, a: m.istft(a.mT, 4, 1, window=m.ones(4, dtype=m.float64))),
 ]
 CASES = [(n, k, f, False) for n, k, f in BOTH + REAL]
 CASES += [(n, k, f, True) for n, k, f in BOTH + COMPLEX]
+IDS = [f"{n}-{c}" for n, _, _, c in CASES]
 
 
 def scalar(out: Any, weight: Any) -> Any:
@@ -127,7 +129,7 @@ def derivatives(m: Any, make: Any, f: Any, args: Any, along: Any) -> list[Any]:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("name", "kinds", "f", "c"), CASES, ids=[f"{n}-{c}" for n, _, _, c in CASES])
+@pytest.mark.parametrize(("name", "kinds", "f", "c"), CASES, ids=IDS)
 def test_derivatives(name: str, kinds: str, f: Any, c: bool) -> None:
     args = [rand(*SHAPES[k], c=c) for k in kinds]
     along = [rand(*SHAPES[k], c=c) for k in kinds]
@@ -139,7 +141,7 @@ def test_derivatives(name: str, kinds: str, f: Any, c: bool) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("name", "kinds", "f", "c"), CASES, ids=[f"{n}-{c}" for n, _, _, c in CASES])
+@pytest.mark.parametrize(("name", "kinds", "f", "c"), CASES, ids=IDS)
 def test_vmap(name: str, kinds: str, f: Any, c: bool) -> None:
     stacked = [rand(3, *SHAPES[k], c=c) for k in kinds]
     want = np.stack([f(F, *[F.tensor(x[i]) for x in stacked]).numpy() for i in range(3)])
@@ -237,3 +239,20 @@ def test_det_of_singular_matrix_has_gradient() -> None:
     x = F.tensor(a).requires_grad_()
     F.linalg.det(x).backward()
     np.testing.assert_allclose(x.grad.numpy(), [[4.0, -2.0], [-2.0, 1.0]], atol=1e-12)
+
+
+@pytest.mark.parametrize("c", [False, True])
+def test_cholesky_inverse(c: bool) -> None:
+    """The tangent is checked by differences, since torch's own is not the derivative."""
+    a = np.tril(rand(3, 3, c=c), -1) + 3 * np.eye(3)
+    along = np.tril(rand(3, 3, c=c))
+    x = torch.tensor(a, requires_grad=True)
+    y = F.tensor(a).requires_grad_()
+    weight = rand(3, 3, c=c)
+    scalar(torch.cholesky_inverse(x), torch.tensor(weight)).backward()
+    scalar(F.cholesky_inverse(y), F.tensor(weight)).backward()
+    np.testing.assert_allclose(y.grad.numpy(), x.grad.resolve_conj().numpy(), atol=1e-10)
+    step = 1e-6 * along
+    ends = [F.cholesky_inverse(F.tensor(a + s)).numpy() for s in (step, -step)]
+    tangent = transforms.jvp(F.cholesky_inverse, (F.tensor(a),), (F.tensor(along),))[1]
+    np.testing.assert_allclose(tangent.numpy(), (ends[0] - ends[1]) / 2e-6, atol=1e-7)

@@ -116,27 +116,43 @@ def aten_names():
     return found
 
 
-# torch's Python functions of these names are no aten ops: they take their arguments otherwise.
-_PYTHON_SPELLING = {"input": "self"}
+# torch documents these as Python functions, whose arguments are not those of the aten op.
+DOCUMENTED = {
+    "tensordot": ["a", "b", "dims"],
+    "result_type": ["tensor1", "tensor2"],
+    "einsum": ["equation", "*operands"],
+    "broadcast_shapes": ["*shapes"],
+    "seed": [],
+    "initial_seed": [],
+}
 
 
 def agrees(ours, theirs):
-    """Whether our argument names, in order, begin (or are begun by) an overload's."""
-    ours = [_PYTHON_SPELLING.get(a, a) for a in ours]
-    theirs = [_PYTHON_SPELLING.get(a, a) for a in theirs]
+    """Whether the shared names stand in the same order, the first among them.
+
+    `input` is `self`; `*args` stands for whatever an overload takes in its place.
+    """
+    theirs = ["self" if a == "input" else a for a in theirs]
     shared = [a for a in ours if a in theirs]
-    return shared == [a for a in theirs if a in ours] and ours[:1] == theirs[:1]
+    first = ours[:1] == theirs[:1] or ours[:1] == ["args"]
+    return shared == [a for a in theirs if a in ours] and first
 
 
 def mismatches():
     aten = aten_names()
     found = {}
     for name, o in OPS.items():
-        if name in aten and o.at:
+        if name in aten and o.at and name not in DOCUMENTED:
             ours = [a.name for a in o.schema.arguments if a.name != "out"]
             if not any(agrees(ours, theirs) for theirs in aten[name]):
                 found[name] = (ours, aten[name][:3])
     return found
+
+
+def test_a_wrong_order_is_seen():
+    assert agrees(["self", "dim", "out"], ["self", "dim", "keepdim"])
+    assert not agrees(["self", "keepdim", "dim"], ["self", "dim", "keepdim"])
+    assert not agrees(["x", "dim"], ["self", "dim"])
 
 
 def test_argument_names_are_those_of_an_aten_overload():

@@ -107,7 +107,7 @@ def test_vmap(name: str) -> None:
     check_vmap(CASES[name])
 
 
-PROGRAMS = '''
+PROGRAMS = """
 torch.tensor(1.)[0]
 x.as_strided((3,3),(4,4),5)
 x.view(7)
@@ -314,7 +314,7 @@ x.chunk(2,1)[1].mul_(2.);;x
 x.expand(2,3,4)[0].zero_();;x
 x.as_strided((2,2),(4,1),1).fill_(-1);;x
 x.view(torch.int32).zero_();;x
-'''
+"""
 
 
 def program(text: str) -> Any:

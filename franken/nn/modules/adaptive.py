@@ -26,8 +26,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     """(N, in_features), (N) -> log-probabilities of the targets (N) and their mean loss.
 
     >>> import franken as torch
-    >>> m = torch.nn.AdaptiveLogSoftmaxWithLoss(8, 20, [5, 10])
-    >>> m(torch.randn(4, 8), torch.tensor([0, 6, 12, 19])).output.shape
+    >>> m = torch.nn.AdaptiveLogSoftmaxWithLoss(16, 20, [5, 10])
+    >>> m(torch.randn(4, 16), torch.tensor([0, 6, 12, 19])).output.shape
     torch.Size([4])
     """
 

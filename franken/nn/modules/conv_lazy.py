@@ -91,6 +91,8 @@ class LazyConv1d(_LazyConv, Conv1d):
     """A Conv1d whose in_channels is taken from the first input.
 
     >>> import franken as torch
+    >>> import warnings
+    >>> warnings.simplefilter("ignore")
     >>> layer = torch.nn.LazyConv1d(4, 3)
     >>> layer(torch.ones(1, 2, 5)).shape, layer
     (torch.Size([1, 4, 3]), Conv1d(2, 4, kernel_size=(3,), stride=(1,)))

@@ -132,6 +132,8 @@ class LazyLinear(LazyModuleMixin, Linear):
     """A Linear whose in_features is taken from the first input.
 
     >>> import franken as torch
+    >>> import warnings
+    >>> warnings.simplefilter("ignore")
     >>> layer = torch.nn.LazyLinear(3)
     >>> layer(torch.ones(2, 5)).shape, layer
     (torch.Size([2, 3]), Linear(in_features=5, out_features=3, bias=True))

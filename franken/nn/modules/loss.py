@@ -11,6 +11,7 @@ from typing import Any
 
 from franken import Tensor
 from franken.nn import functional as F
+from franken.nn.modules.distance import PairwiseDistance
 from franken.nn.modules.module import Module
 
 
@@ -367,7 +368,7 @@ class TripletMarginWithDistanceLoss(_Loss):
                 f"TripletMarginWithDistanceLoss: expected margin to be greater than 0, got {margin} instead"  # noqa: E501
             )  # noqa: E501
         self.distance_function = (
-            F.pairwise_distance if distance_function is None else distance_function
+            PairwiseDistance() if distance_function is None else distance_function
         )
         self.margin, self.swap = margin, swap
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from franken import Tensor
-from franken.autograd.handles import RemovableHandle
+from franken.faces.inner import RemovableHandle
 from franken.nn import hooks
 from franken.nn.hooks import Hooks
 from franken.nn.parameter import Buffer, Parameter

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from franken.transforms.modules import functional_call as functional_call
+from franken.faces.inner import functional_call as functional_call
 
 __all__ = ["functional_call"]

@@ -75,6 +75,22 @@ class _Text(str):
         return str(self)
 
 
+class _Trap:
+    """Turns whatever is raised inside into a Failure, to be raised again in the main process."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.failure: Failure | None = None
+
+    def __enter__(self) -> _Trap:
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+        if error is not None:
+            self.failure = Failure(error, self.where)
+        return True
+
+
 class Fetcher:
     """Get one batch (or one sample) from a dataset."""
 
@@ -161,10 +177,10 @@ class Worker:
 
     def _caught(self, call: Any) -> Any:
         """What `call` returns, or its exception as a Failure."""
-        try:
+        trap = _Trap(f"in DataLoader worker process {self.worker}")
+        with trap:
             return call()
-        except BaseException as error:  # noqa: BLE001 - it is raised again in the main process
-            return Failure(error, f"in DataLoader worker process {self.worker}")
+        return trap.failure
 
     def _answer(self, index: Any) -> Any:
         if isinstance(self.broken, Failure):

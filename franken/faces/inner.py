@@ -1,0 +1,11 @@
+"""What nn, optim and utils need of the inside, in one place: they import the face only."""
+
+from __future__ import annotations
+
+from franken.autograd.function import Function
+from franken.autograd.handles import RemovableHandle
+from franken.core.op import namespace
+from franken.core.tensor import Parameter
+from franken.transforms.modules import functional_call
+
+__all__ = ["Function", "Parameter", "RemovableHandle", "functional_call", "namespace"]
