@@ -30,7 +30,9 @@ NOT_PROVEN = 3
 @click.option("--deadline", type=float, help="Seconds for the whole run.")
 @click.option("--quick", is_flag=True, help="A fixed choice of ops, in seconds.")
 @click.option(
-    "--source", type=click.Choice(["both", "declared", "opinfo"]), default="both",
+    "--source",
+    type=click.Choice(["both", "declared", "opinfo"]),
+    default="both",
     help="Samples of the declarations, of torch's test suite, or both.",
 )
 @click.option("--all", "everything", is_flag=True, help="Show passing ops too.")

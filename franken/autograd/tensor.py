@@ -190,7 +190,7 @@ def retains_grad(self: Tensor) -> bool:
 def detach(self: Tensor) -> Tensor:
     """The same memory outside of the graph; in-place changes are noticed on both sides."""
     if self.level:
-        return detached_tracer(self)
+        return detached_tracer(self)  # type: ignore[no-any-return]
     t = _node._light(self._a, self.device, None)
     t._ver = version_of(self)
     return t

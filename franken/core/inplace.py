@@ -158,7 +158,7 @@ def _refuse_inference() -> None:
 def commit(x: Tensor, result: Tensor) -> Tensor:
     """Make `result` (same shape and dtype) the value of `x`; returns x."""
     if x.level or result.level:
-        return _commit_traced(x, result)
+        return _commit_traced(x, result)  # type: ignore[no-any-return]
     xa, ra = x._a, result._a
     if xa.shape != ra.shape:
         raise RuntimeError(

@@ -225,7 +225,7 @@ def _c_name(d: Any) -> str:
 def _untracked(name: str, fn: Any, args: Any, kwargs: Any, target: Any) -> Any:
     if STATE.grad:
         involved = [*args, *kwargs.values(), *(target if isinstance(target, tuple) else (target,))]
-        if any(isinstance(a, Tensor) and a.requires_grad for a in involved):  # type: ignore[attr-defined]
+        if any(isinstance(a, Tensor) and a.requires_grad for a in involved):
             raise RuntimeError(
                 f"{name}(): functions with out=... arguments don't support automatic "
                 "differentiation, but one of the arguments requires grad."
@@ -271,7 +271,8 @@ def _resize_out(out: Tensor, result: Tensor) -> None:
             f"{list(out._a.shape)}, which does not match the required output shape "
             f"{list(result._a.shape)}. This behavior is deprecated, and in a future PyTorch "
             "release outputs will not be resized unless they have zero elements. You can "
-            "explicitly reuse an out tensor t by resizing it, inplace, to zero elements with t.resize_(0).",
+            "explicitly reuse an out tensor t by resizing it, inplace, to zero elements with "
+            "t.resize_(0).",
             stacklevel=4,
         )
     out._a = result._a.astype(out._a.dtype)

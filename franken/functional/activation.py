@@ -120,4 +120,3 @@ for _name, _fn in (
     _publish_inplace("nn.functional", _name, _fn)
     if _name in ("threshold", "celu", "selu", "rrelu"):
         _publish_inplace("torch", _name, _fn)
-

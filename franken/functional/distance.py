@@ -145,7 +145,7 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: Any = _MODES[0])
         product = mode == 1 or mode == 0 and (x.shape[-2] > 25 or y.shape[-2] > 25)
         return euclid(x, y, product=product)  # type: ignore[no-any-return]
     if not x.shape[-1]:
-        return (x.sum(-1).unsqueeze(-1) + y.sum(-1).unsqueeze(-2))  # type: ignore[no-any-return]
+        return x.sum(-1).unsqueeze(-1) + y.sum(-1).unsqueeze(-2)  # type: ignore[no-any-return]
     return _norm(x.unsqueeze(-2) - y.unsqueeze(-3), p)  # type: ignore[no-any-return]
 
 

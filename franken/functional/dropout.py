@@ -121,9 +121,7 @@ def _feature_alpha_dropout(
     return _settled("feature_alpha_dropout", input, p, training, inplace)
 
 
-def _channels(
-    x: Tensor, p: float, training: bool, inplace: bool, unbatched: bool
-) -> Tensor:
+def _channels(x: Tensor, p: float, training: bool, inplace: bool, unbatched: bool) -> Tensor:
     """feature_dropout of (N, C, ...), or of (C, ...) if `unbatched`."""
     if not unbatched:
         return _settled("feature_dropout", x, p, training, inplace)

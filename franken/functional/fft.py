@@ -30,9 +30,7 @@ def _promoted(x: Tensor, complex_wanted: bool) -> Tensor:
 def _scale(name: str, norm: Any, n: int, forward: bool) -> float:
     """The factor of a normalization mode: backward (default), forward or ortho."""
     if norm is not None and not isinstance(norm, str):
-        raise TypeError(
-            f"fft_{name}(): argument 'norm' must be str, not {type(norm).__name__}"
-        )
+        raise TypeError(f"fft_{name}(): argument 'norm' must be str, not {type(norm).__name__}")
     mode = norm or "backward"
     if mode not in ("backward", "forward", "ortho"):
         raise RuntimeError(f'Invalid normalization mode: "{mode}"')
@@ -55,9 +53,7 @@ def _axis(x: Tensor, dim: int) -> int:
 
 def _refuse_complex(name: str, x: Tensor, kind: str = "real") -> None:
     if x.dtype.is_complex:
-        raise RuntimeError(
-            f"{name} expects a {kind} input tensor, but got {x.dtype.scalar_name}"
-        )
+        raise RuntimeError(f"{name} expects a {kind} input tensor, but got {x.dtype.scalar_name}")
 
 
 # --- one axis ------------------------------------------------------------------------------------
@@ -141,8 +137,7 @@ def _axes(x: Tensor, s: Any, dim: Any) -> tuple[tuple[int, ...], list[Any]]:
     elif sizes is not None:
         if len(sizes) > x.ndim:
             raise RuntimeError(
-                f"Got shape with {len(sizes)} values but input tensor only has {x.ndim} "
-                "dimensions."
+                f"Got shape with {len(sizes)} values but input tensor only has {x.ndim} dimensions."
             )
         axes = tuple(range(x.ndim - len(sizes), x.ndim))
     else:
@@ -241,9 +236,7 @@ def ihfftn(input: Tensor, s: Any = None, dim: Any = None, norm: Any = None) -> T
 
 
 def _two(fn: Any, name: str, doc: str) -> Any:
-    def transform(
-        input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: Any = None
-    ) -> Tensor:
+    def transform(input: Tensor, s: Any = None, dim: Any = (-2, -1), norm: Any = None) -> Tensor:
         return fn(input, s, dim, norm)  # type: ignore[no-any-return]
 
     transform.__name__ = transform.__qualname__ = name
@@ -263,7 +256,7 @@ ihfft2 = _two(ihfftn, "ihfft2", "The inverse of `hfft2`.")
 
 
 def _arange(n: int, dtype: Any, device: Any, requires_grad: bool, order: Any, d: float) -> Any:
-    from franken.ops.creation import arange
+    from franken.ops.tensor_ranges import arange
 
     if n < 0:
         raise RuntimeError(f"Trying to create tensor with negative dimension {n}: [{n}]")

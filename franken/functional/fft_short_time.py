@@ -167,9 +167,7 @@ def istft(
     if return_complex and onesided:
         raise RuntimeError("Cannot have onesided output if window or input is complex")
     if not return_complex and complex_window:
-        raise RuntimeError(
-            "Complex windows are incompatible with return_complex=False"
-        )
+        raise RuntimeError("Complex windows are incompatible with return_complex=False")
     batched = x.ndim == 3
     spectrum = (x if batched else x.unsqueeze(0)).mT
     scale = 1 / math.sqrt(n_fft) if normalized else 1 / n_fft

@@ -42,9 +42,7 @@ def matrix_norm(
     check_matrix(A, name)
     dims = (dim,) if isinstance(dim, int) else tuple(dim)
     if len(dims) != 2:
-        raise RuntimeError(
-            f"{name}: dim must be a 2-tuple. Got {' '.join(str(d) for d in dims)}"
-        )
+        raise RuntimeError(f"{name}: dim must be a 2-tuple. Got {' '.join(str(d) for d in dims)}")
     if ord not in _ORDERS:
         raise RuntimeError(f"{name}: Order {_shown(ord)} not supported.")
     rows, columns = (wrap_dim(d, A.ndim) for d in dims)
@@ -168,8 +166,7 @@ def matrix_rank(
     for t, what in ((atol, "atol"), (rtol, "rtol")):
         if isinstance(t, Tensor) and t.dtype.is_complex:
             raise RuntimeError(
-                f"{name}: {what} tensor of complex type is not supported. Got "
-                f"{t.dtype.scalar_name}"
+                f"{name}: {what} tensor of complex type is not supported. Got {t.dtype.scalar_name}"
             )
     check_matrix(A, name, "input")
     if 0 in A.shape[-2:]:
@@ -220,15 +217,16 @@ def lstsq(input: Tensor, B: Tensor, rcond: Any = None, *, driver: Any = None) ->
         raise RuntimeError(f"{name}: input must have at least 2 dimensions.")
     if B.ndim < 1:
         raise RuntimeError(f"{name}: other must have at least 1 dimension.")
-    vector = B.ndim == 1 or (
-        input.ndim - 1 == B.ndim and tuple(B.shape) == tuple(input.shape[:-1])
-    )
+    vector = B.ndim == 1 or (input.ndim - 1 == B.ndim and tuple(B.shape) == tuple(input.shape[:-1]))
     if input.shape[-2] != B.shape[-1 if vector else -2]:
         raise RuntimeError(
             f"{name}: input.size(-2) should match other.size({-1 if vector else -2})"
         )
     if input.dtype is not B.dtype:
-        raise RuntimeError(f"{name}: input and other should have the same dtype, but got {input.dtype.scalar_name} and {B.dtype.scalar_name}")  # noqa: E501
+        raise RuntimeError(
+            f"{name}: input and other should have the same dtype, but got "
+            f"{input.dtype.scalar_name} and {B.dtype.scalar_name}"
+        )
     if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
         raise RuntimeError(
             f"{name}: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)"
@@ -279,8 +277,7 @@ def matrix_power(A: Tensor, n: int) -> Tensor:
     """The n-th powers of square matrices by repeated squaring; negative n invert first."""
     if isinstance(n, bool) or not isinstance(n, int):
         raise TypeError(
-            "linalg_matrix_power(): argument 'n' (position 2) must be int, not "
-            f"{type(n).__name__}"
+            f"linalg_matrix_power(): argument 'n' (position 2) must be int, not {type(n).__name__}"
         )
     check_square(A, "linalg.matrix_power")
     if n == 0:

@@ -121,7 +121,9 @@ def multi_dot(tensors: Any) -> Tensor:
                 f"multi_dot(): tensors {i} and {i + 1} with shapes {list(tensors[i].shape)} and "
                 f"{list(tensors[i + 1].shape)} cannot be multiplied"
             )
-    out = _multiply(chain, _splits([t.shape[0] for t in chain] + [chain[-1].shape[1]]), 0, len(chain) - 1)  # noqa: E501
+    out = _multiply(
+        chain, _splits([t.shape[0] for t in chain] + [chain[-1].shape[1]]), 0, len(chain) - 1
+    )  # noqa: E501
     if first:
         out = out.squeeze(0)
     return out.squeeze(-1) if last else out  # type: ignore[no-any-return]
@@ -161,7 +163,11 @@ def _multiply(chain: list[Any], at: Any, i: int, j: int) -> Any:
 @op(method=False)
 def chain_matmul(*matrices: Any, out: Any = None) -> Tensor:
     """The product of a chain of matrices in the cheapest order."""
-    chain = list(matrices[0]) if len(matrices) == 1 and not isinstance(matrices[0], Tensor) else list(matrices)  # noqa: E501
+    chain = (
+        list(matrices[0])
+        if len(matrices) == 1 and not isinstance(matrices[0], Tensor)
+        else list(matrices)
+    )  # noqa: E501
     if not chain:
         raise RuntimeError("chain_matmul(): Expected one or more matrices")
     for i, t in enumerate(chain):

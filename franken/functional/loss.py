@@ -62,9 +62,7 @@ def _check_target(t: Tensor) -> Tensor:
         return t
     if t.dtype is dt.uint8:
         return cast(t, dt.int64)
-    raise RuntimeError(
-        f"expected target dtype to be Long or Byte, but got {t.dtype.scalar_name}"
-    )
+    raise RuntimeError(f"expected target dtype to be Long or Byte, but got {t.dtype.scalar_name}")
 
 
 def _check_sizes(x: Any, t: Any) -> None:
@@ -91,9 +89,7 @@ def _check_sizes(x: Any, t: Any) -> None:
         )
     if x.ndim == 4:
         raise RuntimeError(f"size mismatch (got input: {list(x.shape)} , target: {list(t.shape)}")
-    raise RuntimeError(
-        f"Expected target size {[x.shape[0], *x.shape[2:]]}, got {list(t.shape)}"
-    )
+    raise RuntimeError(f"Expected target size {[x.shape[0], *x.shape[2:]]}, got {list(t.shape)}")
 
 
 def _check_weight(w: Any, x: Any, prefix: str = "") -> None:
@@ -117,9 +113,7 @@ def _check_scores(x: Any) -> None:
         )
 
 
-def _by_index(
-    x: Any, t: Any, w: Any, ignore: int, reduction: str, smoothing: float
-) -> Any:
+def _by_index(x: Any, t: Any, w: Any, ignore: int, reduction: str, smoothing: float) -> Any:
     t = _check_target(t)
     _check_sizes(x, t)
     _check_scores(x)
@@ -134,9 +128,7 @@ def _by_index(
     return out.reshape(shape) if reduction == "none" and not shape else out
 
 
-def _by_probability(
-    x: Any, t: Any, w: Any, ignore: int, reduction: str, smoothing: float
-) -> Any:
+def _by_probability(x: Any, t: Any, w: Any, ignore: int, reduction: str, smoothing: float) -> Any:
     if not t.dtype.is_floating_point:
         raise RuntimeError(
             "Expected floating point type for target with class probabilities, got "

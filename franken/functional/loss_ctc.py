@@ -120,6 +120,7 @@ ctc_grad = Primitive(
     "ctc_grad", ("g_", "x", "t", "lengths", "sizes", "loss", "alpha"), _ctc_grad_kernel, batch=loop
 )
 ctc_grad.vjp(*ctc_grad.inputs)(NOT_DIFFERENTIABLE)
+ctc_.vjp("t", "lengths", "sizes")(NOT_DIFFERENTIABLE)
 
 
 @ctc_.vjp("x")

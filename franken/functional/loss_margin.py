@@ -88,9 +88,7 @@ def margin_ranking_loss(
 
 
 @op(method=False, name="hinge_embedding_loss")
-def _hinge_plain(
-    input: Tensor, target: Tensor, margin: float = 1.0, reduction: int = 0
-) -> Tensor:
+def _hinge_plain(input: Tensor, target: Tensor, margin: float = 1.0, reduction: int = 0) -> Tensor:
     """x where the target is 1, max(0, margin - x) where it is -1."""
     return reduced(_hinge(input, target, margin), numbered(reduction))  # type: ignore[no-any-return]
 

@@ -32,9 +32,7 @@ def _smooth(name: str, kernel: Any, slope_kernel: Any, bend: Any) -> Any:
         d=(lambda g, x, args: grad(g, x, args=args),
            lambda g, g_, x, args: g * g_ * bend(x, *args)),
     )  # fmt: skip
-    return pointwise_primitive(
-        name, ("x",), kernel, d=lambda g, x, args: grad(g, x, args=args)
-    )
+    return pointwise_primitive(name, ("x",), kernel, d=lambda g, x, args: grad(g, x, args=args))
 
 
 # --- the elu family -------------------------------------------------------------------------------

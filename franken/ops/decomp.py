@@ -90,7 +90,9 @@ def householder_product(input: Tensor, tau: Tensor) -> Tensor:
     if input.ndim < 2:
         raise RuntimeError(f"{name}: input must have at least 2 dimensions.")
     if input.shape[-2] < input.shape[-1]:
-        raise RuntimeError(f"{name}: input.shape[-2] must be greater than or equal to input.shape[-1]")  # noqa: E501
+        raise RuntimeError(
+            f"{name}: input.shape[-2] must be greater than or equal to input.shape[-1]"
+        )  # noqa: E501
     if input.shape[-1] < tau.shape[-1]:
         raise RuntimeError(
             f"{name}: input.shape[-1] must be greater than or equal to tau.shape[-1]"
@@ -139,9 +141,7 @@ def ormqr(
     if other.shape[side] != input.shape[-2]:
         raise RuntimeError(f"{name}: other.shape[{side}] must be equal to input.shape[-2]")
     if tau.shape[-1] > input.shape[-1]:
-        raise RuntimeError(
-            f"{name}: tau.shape[-1] must be less than or equal to input.shape[-1]"
-        )
+        raise RuntimeError(f"{name}: tau.shape[-1] must be less than or equal to input.shape[-1]")
     _check_tau(input, tau, name, "input")
     check_same(input, other, name, "input", "other")
     k = tau.shape[-1]
@@ -167,7 +167,10 @@ def svd(A: Tensor, full_matrices: bool = True, *, driver: Any = None) -> Any:
 
 def _refuse_driver(name: str, driver: Any) -> None:
     if driver is not None:
-        raise RuntimeError(f"{name}: keyword argument `driver=` is only supported on CUDA inputs with cuSOLVER backend.")  # noqa: E501
+        raise RuntimeError(
+            f"{name}: keyword argument `driver=` is only supported on CUDA inputs with cuSOLVER "
+            "backend."
+        )
 
 
 @op(at="linalg", out="typed")

@@ -126,9 +126,7 @@ def lu(A: Tensor, *, pivot: bool = True) -> Any:
 
 
 @op(name="lu")
-def _lu_torch(
-    A: Tensor, pivot: bool = True, get_infos: bool = False, out: Any = None
-) -> Any:
+def _lu_torch(A: Tensor, pivot: bool = True, get_infos: bool = False, out: Any = None) -> Any:
     """L and U in one array and the row exchanges (and info)."""
     packed, pivots, info = _factor(A, pivot, "torch.lu_factor")
     return (packed, pivots, info) if get_infos else (packed, pivots)

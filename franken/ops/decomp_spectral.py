@@ -116,9 +116,7 @@ def _concrete(x: Any) -> Any:
 _DEPENDS = "quantity, so it is"
 
 
-def _refuse_phase(
-    name: str, what: str, residue: Any, scale: Any, depends: str = _DEPENDS
-) -> None:
+def _refuse_phase(name: str, what: str, residue: Any, scale: Any, depends: str = _DEPENDS) -> None:
     """Raise if the loss depends on the phase of the vectors: a diagonal that should vanish."""
     bad = np.abs(_concrete(residue)).max(initial=0)
     limit = 1e-2 * max(1.0, float(np.abs(_concrete(scale)).max(initial=0)))
@@ -206,9 +204,7 @@ def _(g: Any, out0: Any, out1: Any, out2: Any) -> Any:
     inner_u, inner_v = u.mH @ gu, v.mH @ gv
     sc = s.to(u.dtype)
     gaps = _differences(s * s)
-    middle = (_skew(inner_u) / gaps) * sc.unsqueeze(-2) + sc.unsqueeze(-1) * (
-        _skew(inner_v) / gaps
-    )
+    middle = (_skew(inner_u) / gaps) * sc.unsqueeze(-2) + sc.unsqueeze(-1) * (_skew(inner_v) / gaps)
     middle = middle - middle.diagonal(0, -2, -1).diag_embed() + g[1].to(u.dtype).diag_embed()
     if u.dtype.is_complex:
         phase = inner_u.diagonal(0, -2, -1).imag
@@ -223,9 +219,7 @@ def _(g: Any, out0: Any, out1: Any, out2: Any) -> Any:
     return out
 
 
-svdvals_ = Primitive(
-    "linalg_svdvals", ("x",), lambda x: _svdvals_kernel(x), batch=leading()
-)
+svdvals_ = Primitive("linalg_svdvals", ("x",), lambda x: _svdvals_kernel(x), batch=leading())
 svdvals_.holomorphic = False
 
 

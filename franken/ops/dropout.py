@@ -18,7 +18,7 @@ from franken.ops.rules import spread
 
 
 def _batched_noise(prim: Primitive, values: Any, dims: Any, params: Any) -> Any:
-    """"same": the noise of one example, for all of them; "different": of all at once."""
+    """ "same": the noise of one example, for all of them; "different": of all at once."""
     mode, size, own = _mode(params)
     x, d = values[0], dims[0]
     if mode == "same":

@@ -15,7 +15,7 @@ import numpy as np
 
 from franken.core import shapes
 from franken.core.bind import bind
-from franken.core.primitive import Primitive
+from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.tensor import Tensor
 from franken.ops.movement import basic_, bind_view, permute_, select_, shape_of
 from franken.ops.rules import to_front
@@ -67,6 +67,7 @@ def family(name: str, fixed: tuple[str, ...], kernel: Any, declare: Any) -> Any:
         if n not in made:
             indices = tuple(f"i{k}" for k in range(n))
             made[n] = Primitive(name if n == 1 else f"{name}_{n}", (*fixed, *indices), kernel)
+            made[n].vjp(*indices)(NOT_DIFFERENTIABLE)
             declare(made[n], ", ".join(indices), n)
         return made[n]
 

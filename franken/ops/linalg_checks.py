@@ -40,9 +40,7 @@ def check_float(x: Tensor, name: str, low: bool = False, kernel: str = "") -> No
     if x.dtype in HALF and not low:
         if kernel:
             not_implemented(x, kernel)
-        raise RuntimeError(
-            f"{name}: Low precision dtypes not supported. Got {x.dtype.scalar_name}"
-        )
+        raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {x.dtype.scalar_name}")
 
 
 def check_kernel(x: Tensor, kernel: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from franken.core.errors import LinAlgError
 from franken.core.op import op
-from franken.core.primitive import Primitive
+from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.shapes import broadcast_shapes
 from franken.core.tensor import Tensor
 from franken.ops import linalg_kernels as kernels
@@ -110,7 +110,10 @@ def _solve(a: Tensor, b: Tensor, left: bool, name: str) -> Any:
     check_same(a, b, name)
     vector = b.ndim == 1 or (a.ndim - 1 == b.ndim and tuple(b.shape) == tuple(a.shape[:-1]))
     if vector and not left:
-        raise RuntimeError(f"{name}: Vector broadcasting of the left hand side is not supported for left=False. In this case linalg.solve is equivalent to B / A.squeeze(-1)")  # noqa: E501
+        raise RuntimeError(
+            f"{name}: Vector broadcasting of the left hand side is not supported for left=False. "
+            "In this case linalg.solve is equivalent to B / A.squeeze(-1)"
+        )
     if vector:
         b = b.unsqueeze(-1)  # type: ignore[attr-defined]
     _check_system(a, b, left, name)
@@ -159,10 +162,9 @@ def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = Fa
 
 # --- pseudo-inverse ------------------------------------------------------------------------------
 
-pinv_ = Primitive(
-    "linalg_pinv", ("x", "atol", "rtol"), kernels.pinv, batch=leading({1: 0, 2: 0})
-)
+pinv_ = Primitive("linalg_pinv", ("x", "atol", "rtol"), kernels.pinv, batch=leading({1: 0, 2: 0}))
 pinv_.holomorphic = False
+pinv_.vjp("atol", "rtol")(NOT_DIFFERENTIABLE)
 
 
 @pinv_.vjp("x")
@@ -226,7 +228,10 @@ def triangular_solve(
     """The solution of A X = input for triangular A, and A."""
     for t, what in ((input, "b"), (A, "A")):
         if t.ndim < 2:
-            raise RuntimeError(f"torch.triangular_solve: Expected {what} to have at least 2 dimensions, but it has {t.ndim} dimensions instead")  # noqa: E501
+            raise RuntimeError(
+                f"torch.triangular_solve: Expected {what} to have at least 2 dimensions, but it "
+                f"has {t.ndim} dimensions instead"
+            )
     check_square(A, "triangular_solve")
     check_kernel(A, "triangular_solve_cpu")
     if transpose:
@@ -235,7 +240,8 @@ def triangular_solve(
         x = triangular_(A, input, upper=upper, unit=unitriangular)
     lead = tuple(x.shape[:-2])
     return make("triangular_solve", "solution", "cloned_coefficient")(
-        x, A.expand(*lead, *A.shape[-2:]).clone()  # type: ignore[attr-defined]
+        x,
+        A.expand(*lead, *A.shape[-2:]).clone(),  # type: ignore[attr-defined]
     )
 
 
@@ -372,14 +378,10 @@ def _cholesky_torch(input: Tensor, upper: bool = False) -> Tensor:
 def _cholesky_solve_kernel(b: Any, x: Any, *, upper: bool) -> Any:
     low = kernels.hermitian_transpose(x) if upper else x
     half = kernels.solve_triangular(low, b, upper=False, unit=False)
-    return kernels.solve_triangular(
-        kernels.hermitian_transpose(low), half, upper=True, unit=False
-    )
+    return kernels.solve_triangular(kernels.hermitian_transpose(low), half, upper=True, unit=False)
 
 
-cholesky_solve_ = Primitive(
-    "cholesky_solve", ("b", "x"), _cholesky_solve_kernel, batch=leading()
-)
+cholesky_solve_ = Primitive("cholesky_solve", ("b", "x"), _cholesky_solve_kernel, batch=leading())
 cholesky_solve_.holomorphic = False
 
 
@@ -401,7 +403,9 @@ def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     """The solution of A X = input from the Cholesky factor of A."""
     for t, what in ((input, "b"), (L, "u")):
         if t.ndim < 2:
-            raise RuntimeError(f"{what} should have at least 2 dimensions, but has {t.ndim} dimensions instead")  # noqa: E501
+            raise RuntimeError(
+                f"{what} should have at least 2 dimensions, but has {t.ndim} dimensions instead"
+            )  # noqa: E501
     check_square(L, "cholesky_solve")
     _check_system(L, input, True, "cholesky_solve")
     check_same(input, L, "cholesky_solve", "b", "A")

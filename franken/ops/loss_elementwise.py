@@ -77,7 +77,6 @@ logit_entropy = pointwise_primitive(
 )  # fmt: skip
 
 
-
 def _positive_kernel(x: Any, y: Any, z: Any) -> Any:
     return (1 - y) * x - ((z - 1) * y + 1) * special.log_sigmoid(x)
 

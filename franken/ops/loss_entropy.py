@@ -135,6 +135,7 @@ def _per_sample(g: Any, t: Any, total: Any, reduction: str) -> Any:
         return g
     return ((g / total).to(g.dtype) if reduction == "mean" else g).expand(tuple(t.shape))
 
+
 cross_entropy_.vjp("t", "w")(NOT_DIFFERENTIABLE)
 
 
@@ -157,6 +158,7 @@ def _(
         return None, None, None
     losses = _along(tangents[0], x, t, w, ignore, smoothing)
     return _reduced(losses, out[2], reduction), None, None
+
 
 cross_entropy_grad.vjp("t", "w", "sums", "total")(NOT_DIFFERENTIABLE)
 
@@ -226,5 +228,3 @@ def _(prim: Primitive, values: Any, dims: Any, params: Any) -> Any:
     flat = [_joined(g, 0, size), _joined(x, dims[1], size), _joined(t, 0, size), w,
             _joined(sums, dims[4], size), g.new_ones(())]  # fmt: skip
     return _apart(bind(prim, tuple(flat), {**params, "reduction": "none"}), size), 0
-
-

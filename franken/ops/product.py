@@ -180,9 +180,7 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
     """Product of a matrix and a vector."""
     _check_tensor("mv", "vec", vec)
     if input.ndim != 2 or vec.ndim != 1:
-        raise RuntimeError(
-            f"vector + matrix @ vector expected, got 1, {input.ndim}, {vec.ndim}"
-        )
+        raise RuntimeError(f"vector + matrix @ vector expected, got 1, {input.ndim}, {vec.ndim}")
     if input.shape[1] != vec.shape[0]:
         raise RuntimeError(
             f"size mismatch, got input ({input.shape[0]}), mat "
@@ -260,7 +258,11 @@ def _blend(base: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
         beta, alpha = int(beta), int(alpha)
     scaled = product if alpha == 1 else product * alpha
     if beta == 0:
-        return scaled.expand(tuple(product.shape)) if tuple(scaled.shape) != tuple(product.shape) else scaled  # noqa: E501
+        return (
+            scaled.expand(tuple(product.shape))
+            if tuple(scaled.shape) != tuple(product.shape)
+            else scaled
+        )  # noqa: E501
     total: Tensor = (base if beta == 1 else base * beta) + scaled
     if tuple(total.shape) != tuple(product.shape):
         raise RuntimeError(
@@ -478,6 +480,22 @@ def _(prim: Any, values: Any, dims: Any, params: Any) -> Any:
 @op(at="nn.functional")
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input @ weightᵀ + bias; weight is (out, in) or (in,)."""
+    if input.level == 0 and weight.level == 0:
+        # What nearly every call is; the checks below cost as much as a small product (15 us).
+        x, w = input._a, weight._a
+        n = w.shape
+        if (
+            x.dtype is F32
+            and w.dtype is F32
+            and x.ndim > 1
+            and len(n) == 2
+            and x.shape[-1] == n[1]
+            and (
+                bias is None
+                or (bias.level == 0 and bias._a.shape == n[:1] and bias._a.dtype is F32)
+            )
+        ):
+            return linear_(input, weight, bias)
     if weight.ndim == 1:
         out = matmul(input, weight)
         return out if bias is None else out + bias

@@ -148,7 +148,8 @@ def _filler(name: str, sampler: Any) -> Primitive:
 def _normal_kernel(x: Any, *, args: Any, generator: Any) -> Any:
     dense = x.flags.c_contiguous
     return in_memory_order(
-        x, lambda shape: rng_distributions.normal(generator, shape, x.dtype, *args, dense)
+        x,
+        lambda shape: rng_distributions.normal(generator, shape, x.dtype, args[0], args[1], dense),
     )
 
 

@@ -25,7 +25,10 @@ class Names:
         self.space = space
 
     def __getattr__(self, name: str):
-        return NAMES[self.space][name]
+        try:
+            return NAMES[self.space][name]
+        except KeyError:
+            raise AttributeError(name) from None
 
 
 class Face(Names):

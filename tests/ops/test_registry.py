@@ -99,7 +99,9 @@ def test_a_schema_that_does_not_parse_is_seen():
 
     try:
         assert not schema_errors()
-        OPS["Tensor.test_odd" if "Tensor.test_odd" in OPS else "test_odd"].schema_text = "odd(Tensr x) -> Tensor"  # noqa: E501
+        OPS[
+            "Tensor.test_odd" if "Tensor.test_odd" in OPS else "test_odd"
+        ].schema_text = "odd(Tensr x) -> Tensor"  # noqa: E501
         assert len(schema_errors()) == 1
     finally:
         OPS.pop("test_odd", None)
@@ -161,8 +163,15 @@ def test_argument_names_are_those_of_an_aten_overload():
 
 
 def test_signature_text():
-    def fn(input: Tensor, *dims: int, shift: float | None = None, dtype: Any = None,  # noqa: A002, F821
-           mode: str = "a", names: tuple[str, ...] = (), **rest: Any) -> tuple[Tensor, Tensor]: ...  # noqa: F821, E501
+    def fn(
+        input: Tensor,
+        *dims: int,
+        shift: float | None = None,
+        dtype: Any = None,  # noqa: A002, F821
+        mode: str = "a",
+        names: tuple[str, ...] = (),
+        **rest: Any,
+    ) -> tuple[Tensor, Tensor]: ...  # noqa: F821, E501
 
     assert signature.schema_text("f", fn) == (
         'f(Tensor self, int[] dims, *, float? shift=None, ScalarType? dtype=None, str mode="a", '
