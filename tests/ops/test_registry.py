@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import franken  # noqa: F401  (declares everything)
@@ -9,6 +11,7 @@ from franken.core import signature
 from franken.core.op import OPS, op
 from franken.core.primitive import NO_BATCH_RULE, NOT_DIFFERENTIABLE, PRIMITIVES, Primitive, Rule
 from franken.core.schema import Schema
+from franken.core.tensor import Tensor
 
 
 def silences(prim):
@@ -164,14 +167,14 @@ def test_argument_names_are_those_of_an_aten_overload():
 
 def test_signature_text():
     def fn(
-        input: Tensor,
+        input: Tensor,  # noqa: A002
         *dims: int,
         shift: float | None = None,
-        dtype: Any = None,  # noqa: A002, F821
+        dtype: Any = None,
         mode: str = "a",
         names: tuple[str, ...] = (),
         **rest: Any,
-    ) -> tuple[Tensor, Tensor]: ...  # noqa: F821, E501
+    ) -> tuple[Tensor, Tensor]: ...
 
     assert signature.schema_text("f", fn) == (
         'f(Tensor self, int[] dims, *, float? shift=None, ScalarType? dtype=None, str mode="a", '
