@@ -31,11 +31,14 @@ class NotProven(Exception):
 
 
 class Pair:
-    """One op on one sample, callable on either side."""
+    """One op on one sample, callable on either side; `contents`: its result's are determined."""
 
-    def __init__(self, sample: Sample, fns: tuple[Any, Any], ours: Side, theirs: Side) -> None:
+    def __init__(
+        self, sample: Sample, fns: tuple[Any, Any], ours: Side, theirs: Side, contents: bool = True
+    ) -> None:
         self.sample, self.ours, self.theirs = sample, ours, theirs
         self.our_fn, self.their_fn = fns
+        self.contents = contents
 
     def fn(self, side: Side) -> Any:
         """The op's function on a side."""
@@ -124,7 +127,7 @@ def _franken(action: Callable[[], Any]) -> Any:
 
 def _same(pair: Pair, got: Any, want: Any, tolerance: Any = None, precise: Any = None) -> None:
     try:
-        compare.same(got, want, pair.ours, pair.theirs, tolerance, precise)
+        compare.same(got, want, pair.ours, pair.theirs, tolerance, precise, pair.contents)
     except compare.Differs as error:
         raise Failed(str(error)) from error
 
@@ -361,8 +364,14 @@ def _near(got: Any, want: Any, what: str) -> None:
 # --- batching and replay --------------------------------------------------------------------------
 
 
+def _need_contents(pair: Pair) -> None:
+    if not pair.contents:
+        raise NotProven("the result is uninitialised memory")
+
+
 def vmap(pair: Pair) -> None:
     """franken.vmap equals a Python loop over the batch, with franken itself."""
+    _need_contents(pair)
     if _oracle(pair.random):
         raise NotProven("random")
     f, primals = pair.differentiable(pair.ours, grad=False)
@@ -418,6 +427,7 @@ def _torch_batches(pair: Pair, in_dims: Any) -> bool:
 
 def replay(pair: Pair) -> None:
     """The same call twice gives the same bits, and so do its gradients."""
+    _need_contents(pair)
     first, second = (
         compare.bits(_franken(lambda: pair.run(pair.ours)), pair.ours) for _ in range(2)
     )

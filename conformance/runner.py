@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from conformance import checks
 from conformance.cases import Case, Sample
-from conformance.known import KNOWN
+from conformance.known import KNOWN, UNINITIALISED
 from conformance.oracle import Side
 from conformance.values import describe
 
@@ -74,7 +74,8 @@ def run_case(case: Case, options: Options, ours: Side, theirs: Side) -> list[Res
     found: list[Result] = []
 
     def check(name: str, sample: Sample, dtype: str) -> None:
-        pair = checks.Pair(sample, fns, ours, theirs)
+        contents = case.name not in UNINITIALISED
+        pair = checks.Pair(sample, fns, ours, theirs, contents)
         run: Callable[[Any], None] = getattr(checks, name)
         found.append(Result(case.name, case.source, name, dtype, *_verdict(run, pair, options)))
 

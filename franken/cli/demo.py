@@ -32,7 +32,7 @@ def command(device: str, seed: int, epochs: int, data: str | None, as_json: bool
     """
     from rich.console import Console
 
-    console = Console(quiet=as_json, highlight=False)
+    console = Console(quiet=as_json, highlight=False, soft_wrap=True)
     result = run(device, seed, epochs, data, console)
     if as_json:
         click.echo(json.dumps(result))
@@ -114,7 +114,9 @@ def _train(
     losses: list[float] = []
     columns = (TextColumn("   {task.description}"), BarColumn(), MofNCompleteColumn(),
                TimeElapsedColumn())  # fmt: skip
-    with Progress(*columns, console=console, transient=True, disable=console.quiet) as bar:
+    with Progress(
+        *columns, console=console, transient=True, disable=console.quiet or not console.is_terminal
+    ) as bar:
         task = bar.add_task("loss", total=steps_per_run(len(data[0]), epochs))
 
         def tick(loss: float) -> None:

@@ -32,6 +32,7 @@ def _check(x: Tensor, mean: Any, var: Any, w: Any, b: Any, training: bool) -> No
 
 def _follow(running: Tensor, value: Tensor, momentum: float) -> None:
     """running = (1 - momentum) * running + momentum * value, in place and off the tape."""
+    value = _underneath(value, running.level)
     if running.level == 0 and value.level == 0 and getattr(running._a.flags, "writeable", True):
         a = running._a
         a *= a.dtype.type(1 - momentum)
@@ -43,6 +44,16 @@ def _follow(running: Tensor, value: Tensor, momentum: float) -> None:
         running.mul_(1 - momentum).add_(cast(value, running.dtype) * momentum)  # type: ignore[attr-defined]
     finally:
         set_grad(before)
+
+
+def _underneath(value: Tensor, level: int) -> Tensor:
+    """The value without the derivatives of levels above `level`; a batch stays one."""
+    from franken.transforms.grad import GradTracer
+    from franken.transforms.jvp import JvpTracer
+
+    while value.level > level and isinstance(value, (GradTracer, JvpTracer)):
+        value = value._a
+    return value
 
 
 def _batch(

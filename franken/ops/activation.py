@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.numpy import parallel
 from franken.core import dtypes as dt
 from franken.core import inplace as changes
 from franken.core.op import commit_as, op
@@ -42,7 +43,34 @@ def kept(g: Any, mask: Any) -> Any:
 # --- gates ----------------------------------------------------------------------------------------
 
 
+def _large(x: Any) -> bool:
+    return type(x) is np.ndarray and x.size >= parallel.SPLIT_ELEMENTS
+
+
+def _alike(g: np.ndarray, x: Any) -> bool:
+    same = type(x) is np.ndarray and x.shape == g.shape and x.dtype == g.dtype
+    return same and g.flags.c_contiguous and x.flags.c_contiguous
+
+
+def _above(g: np.ndarray, x: np.ndarray, low: Any) -> np.ndarray:
+    """`kept(g, ~(x <= low))` in cached blocks: 2M float32 took 2.6 ms against 5.0, one thread."""
+    bits = _BITS[g.dtype]
+    result = np.empty(g.shape, g.dtype)
+    source, values, out = g.reshape(-1).view(bits), x.reshape(-1), result.reshape(-1).view(bits)
+
+    def run(start: int, stop: int) -> None:
+        wide = out[start:stop]
+        mask = np.less_equal(values[start:stop], low).view(np.int8)
+        wide[...] = np.subtract(mask, 1, out=mask)  # 0 where outside, else all bits
+        np.bitwise_and(source[start:stop], wide, out=wide)
+
+    parallel.over_blocks(g.size, 1, run)
+    return result
+
+
 def _between_kernel(g: Any, x: Any, *, low: Any, high: Any) -> Any:
+    if high is None and _large(g) and g.dtype in _BITS and _alike(g, x):
+        return _above(g, x, low)
     outside = x <= low
     if high is not None:
         outside = outside | (x >= high)
@@ -78,8 +106,15 @@ def _no_complex(d: dt.dtype) -> None:
         raise NotImplementedError("clamp is not supported for complex types")
 
 
+def _relu_kernel(x: Any) -> Any:
+    if not _large(x):
+        return np.maximum(x, 0)
+    clip = parallel.elementwise  # large: on all threads
+    return clip(lambda a, out: np.maximum(a, 0, out=out), x, out=np.empty_like(x))
+
+
 relu = elementwise(
-    "relu(Tensor self) -> Tensor", lambda x: np.maximum(x, 0),
+    "relu(Tensor self) -> Tensor", _relu_kernel,
     d=lambda g, out: pass_between(g, out, low=0, high=None), check=_relu_check, out=False,
     expr="max({0}, 0)", doc="Each element, or 0 where that is larger.",
 )  # fmt: skip

@@ -146,7 +146,7 @@ complex_ = pointwise_primitive(
 _MAKES_COMPLEX = (dt.float32, dt.float64, dt.float16)
 
 
-@op(method=False, out=True)
+@op(method=False, out="typed")
 def complex(real: Tensor, imag: Tensor) -> Tensor:  # noqa: A001
     """Complex numbers with the given real and imaginary parts."""
     if real.dtype not in _MAKES_COMPLEX or imag.dtype not in _MAKES_COMPLEX:

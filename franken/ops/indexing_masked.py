@@ -14,7 +14,7 @@ from franken.core.promotion import can_cast
 from franken.core.shapes import broadcast_two
 from franken.core.tensor import Tensor
 from franken.ops.indexing_write import plain, warn_expanded
-from franken.ops.rules import loop, pointwise
+from franken.ops.rules import loop, pointwise, to_front
 from franken.ops.scatter import number_for
 
 # --- masked_fill ----------------------------------------------------------------------------------
@@ -92,9 +92,23 @@ Tensor.masked_fill_ = _masked_fill_inplace  # type: ignore[attr-defined]
 # --- masked_select and masked_scatter -------------------------------------------------------------
 
 # Both take operands of one shape.
-masked_select_ = Primitive(
-    "masked_select", ("x", "mask"), lambda x, mask: x[mask], batch=NO_BATCH_RULE
-)
+masked_select_ = Primitive("masked_select", ("x", "mask"), lambda x, mask: x[mask])
+
+
+@masked_select_.batching
+def _(prim: Primitive, values: Any, dims: Any, params: Any) -> Any:
+    """One mask for the whole batch selects as many from each; with masks of its own, unknown."""
+    (x, mask), (dim, own) = values, dims
+    if own is not None:
+        raise RuntimeError(
+            "vmap: Attempted to vmap over `mask` in torch.masked_select(self, mask) We cannot "
+            "support this because for each batch this would return a differently shaped Tensor."
+        )
+    x = to_front(x, dim)
+    size = x.shape[0]
+    count = masked_select_(mask, mask).shape[0]
+    return masked_select_(x, mask.expand(size, *mask.shape)).reshape(size, count), 0
+
 
 masked_select_.vjp("mask")(NOT_DIFFERENTIABLE)
 

@@ -151,14 +151,15 @@ logcumsumexp_ = Primitive(
 
 @logcumsumexp_.vjp("x")
 def _(g: Any, x: Any, out: Any, dim: int) -> Any:
-    # sum over k >= i of g[k] exp(x[i] - out[k]), as a recurrence whose coefficients are <= 1
-    decay = (out - shift(out, dim, True, 0)).exp()
+    # sum over k >= i of g[k] exp(x[i] - out[k]), as a recurrence whose coefficients are <= 1;
+    # the one beyond the end is exp(-inf), so that its own derivative is 0 and never 0 * inf
+    decay = (out - shift(out, dim, True, math.inf)).exp()
     return linear_scan(decay, g, dim=dim, reverse=True) * (x - out).exp()
 
 
 @logcumsumexp_.jvp
 def _(tangents: Any, out: Any, x: Any, *, dim: int) -> Any:
-    decay = (shift(out, dim, False, 0) - out).exp()
+    decay = (shift(out, dim, False, -math.inf) - out).exp()
     return linear_scan(decay, tangents[0] * (x - out).exp(), dim=dim, reverse=False)
 
 

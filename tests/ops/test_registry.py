@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -33,8 +35,17 @@ def silences(prim):
     return found
 
 
+def declared():
+    """What the package declares by itself: other tests declare primitives in this process."""
+    code = "import franken; from franken.core.primitive import PRIMITIVES; print(*PRIMITIVES)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    names = done.stdout.split()
+    assert len(names) > 300
+    return names
+
+
 def test_every_primitive_says_its_rules():
-    silent = {p.name: s for p in PRIMITIVES.values() if (s := silences(p))}
+    silent = {n: s for n in declared() if (s := silences(PRIMITIVES[n]))}
     assert not silent
 
 
