@@ -85,8 +85,8 @@ def _freeze_tensor(t: Any, memo: dict[int, Any], strides: bool) -> Frozen:
         return memo[id(t)][0]
     name = dtype_name(t.dtype)
     carried = t.numel() <= LARGEST and t.ndim <= 64 and not re.search("q|float8|bits", name)
-    if not carried or "strided" not in str(t.layout):
-        raise Unusual(f"{t.layout} {name} of {t.numel()} elements")
+    if not carried or "strided" not in str(t.layout) or t.device.type == "meta":
+        raise Unusual(f"{t.device.type} {t.layout} {name} of {t.numel()} elements")
     strided = None
     if strides and not t.is_contiguous():
         strided = (tuple(t.shape), tuple(t.stride()), t.storage_offset())

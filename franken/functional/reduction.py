@@ -1,4 +1,4 @@
-"""Differences and the trapezoid rule along a dimension."""
+"""Differences, gradients on a grid and the trapezoid rule along a dimension."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from franken.core import dtypes as dt
 from franken.core.op import namespace, op
-from franken.core.shapes import wrap_dim
+from franken.core.shapes import wrap_dim, wrap_dims
 from franken.core.tensor import Tensor
 
 # --- diff
@@ -110,3 +110,86 @@ def cumulative_trapezoid(y: Tensor, x: Any = None, *, dx: Any = None, dim: int =
         raise IndexError("slice() cannot be applied to a 0-dim tensor.")
     panels, d = _panels("cumulative_trapezoid", y, x, dx, dim)
     return panels.cumsum(d)
+
+
+# --- gradient
+
+
+def _edges(x: Tensor, d: int, order: int, steps: Any) -> tuple[Any, Any]:
+    """One-sided differences at both ends; `steps` are the first two and the last two."""
+    (a, b), (y, z) = steps
+    n = x.shape[d]
+    f = [x.narrow(d, i, 1) for i in (0, 1, n - 2, n - 1)]
+    if order == 1:
+        return (f[1] - f[0]) / a, (f[3] - f[2]) / z
+    third, before = x.narrow(d, 2, 1), x.narrow(d, n - 3, 1)
+    # the derivative, at an end, of the parabola through the three points there
+    first = ((a + b) / (a * b)) * f[1] - (a / (b * (a + b))) * third
+    first = first - ((2 * a + b) / (a * (a + b))) * f[0]
+    last = (z / (y * (y + z))) * before - ((y + z) / (y * z)) * f[2]
+    return first, last + ((2 * z + y) / (z * (y + z))) * f[3]
+
+
+def _slope(x: Tensor, d: int, spacing: Any, order: int) -> Tensor:
+    """The derivative along `d`, of points a fixed step apart or at the given coordinates."""
+    n = x.shape[d]
+    earlier, later = x.narrow(d, 0, n - 2), x.narrow(d, 2, n - 2)
+    if isinstance(spacing, Tensor) and spacing.ndim:
+        h = spacing.diff().reshape([-1 if i == d else 1 for i in range(x.ndim)])  # type: ignore[attr-defined]
+        a, b = h.narrow(d, 0, n - 2), h.narrow(d, 1, n - 2)
+        middle = (a / (b * (a + b))) * later + ((b - a) / (a * b)) * x.narrow(d, 1, n - 2)
+        middle = middle - (b / (a * (a + b))) * earlier
+        at = [h.narrow(d, i, 1) for i in (0, min(1, n - 2), max(n - 3, 0), n - 2)]
+        ends = _edges(x, d, order, (at[:2], at[2:]))
+    else:
+        middle = (later - earlier) / (2 * spacing)
+        ends = _edges(x, d, order, ((spacing, spacing), (spacing, spacing)))
+    return namespace("torch")["cat"]([ends[0], middle, ends[1]], d)  # type: ignore[no-any-return]
+
+
+def _spacings(input: Tensor, spacing: Any, dim: Any, count: int) -> list[Any]:
+    """One step or tensor of coordinates for each of `count` dimensions."""
+    if not isinstance(spacing, (list, tuple)):
+        if isinstance(spacing, Tensor) and spacing.ndim:
+            raise TypeError(
+                "gradient() received an invalid combination of arguments - spacing must be a "
+                f"number or a tuple of tensors, got a tensor of shape {tuple(spacing.shape)}"
+            )
+        return [1 if spacing is None else spacing] * count
+    for s in spacing:
+        if isinstance(s, Tensor) and s.ndim != 1:
+            raise RuntimeError(
+                "torch.gradient expected each element of spacing to have one dimension, but got "
+                f"an element with {s.ndim} dimensions!"
+            )
+    if len(spacing) != count:
+        start = "torch.gradient expected spacing to be unspecified, a scalar"
+        raise RuntimeError(
+            f"{start}, or a list of length equal to 'self.dim() = {input.ndim}', since dim "
+            f"argument was not given, but got a list of length {len(spacing)}"
+            if dim is None
+            else f"{start} or it's spacing and dim arguments to have the same length, but got a "
+            f"spacing argument of length {len(spacing)} and a dim argument of length {count}."
+        )
+    return list(spacing)
+
+
+@op(method=False)
+def gradient(input: Tensor, *, spacing: Any = None, dim: Any = None, edge_order: int = 1) -> Any:
+    """Derivatives along each dimension, by central differences inside; a tuple.
+
+    `spacing`: the distance of the samples, one for each dimension, or 1-d tensors of coordinates.
+    `edge_order` (1 or 2) is that of the one-sided differences at the ends.
+    """
+    if edge_order not in (1, 2):
+        raise RuntimeError("torch.gradient only supports edge_order=1 and edge_order=2.")
+    dims = range(input.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
+    dims = wrap_dims(dims, input.ndim) if len(dims) else ()
+    steps = _spacings(input, spacing, dim, len(dims))
+    if input.dtype is dt.uint8:
+        raise RuntimeError("torch.gradient does not support uint8 input.")
+    if any(input.shape[d] < edge_order + 1 for d in dims):
+        raise RuntimeError(
+            "torch.gradient expected each dimension size to be at least edge_order+1"
+        )
+    return tuple([_slope(input, d, s, edge_order) for d, s in zip(dims, steps, strict=True)])
