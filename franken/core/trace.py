@@ -53,6 +53,8 @@ class Tracer(Tensor):
     __slots__ = ()
     trace: Any
     level: int
+    # Whether it is one value with its derivative (grad, jvp), not a batch or a stage of values.
+    derivative = False
     # why the value cannot be read as a number (True: the reader's own words), or False
     hides_value: Any = False
 

@@ -48,10 +48,7 @@ def _follow(running: Tensor, value: Tensor, momentum: float) -> None:
 
 def _underneath(value: Tensor, level: int) -> Tensor:
     """The value without the derivatives of levels above `level`; a batch stays one."""
-    from franken.transforms.grad import GradTracer
-    from franken.transforms.jvp import JvpTracer
-
-    while value.level > level and isinstance(value, (GradTracer, JvpTracer)):
+    while value.level > level and value.derivative:
         value = value._a
     return value
 

@@ -19,6 +19,7 @@ class GradTracer(Tracer):
     """A value that is recorded at its level."""
 
     __slots__ = ()
+    derivative = True
 
 
 class GradTrace(Trace):

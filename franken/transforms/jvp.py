@@ -23,6 +23,7 @@ class JvpTracer(Tracer):
     """A value with its tangent (None is zero)."""
 
     __slots__ = ()
+    derivative = True
     tangent: Any
 
     @staticmethod
