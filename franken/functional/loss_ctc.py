@@ -119,8 +119,20 @@ ctc_ = Primitive(
 ctc_grad = Primitive(
     "ctc_grad", ("g_", "x", "t", "lengths", "sizes", "loss", "alpha"), _ctc_grad_kernel, batch=loop
 )
-ctc_grad.vjp(*ctc_grad.inputs)(NOT_DIFFERENTIABLE)
+ctc_grad.vjp(*ctc_grad.inputs[1:])(NOT_DIFFERENTIABLE)
 ctc_.vjp("t", "lengths", "sizes")(NOT_DIFFERENTIABLE)
+
+
+@ctc_grad.vjp("g_")
+def _(
+    g: Any, g__shape: Any, x: Any, t: Any, lengths: Any, sizes: Any, loss: Any, alpha: Any,
+    blank: int, finite: bool,
+) -> Any:  # fmt: skip
+    """ctc_grad is linear in g_, one factor a sample: forward mode transposes through this."""
+    slope = ctc_grad(
+        x.new_ones(g__shape), x, t, lengths, sizes, loss, alpha, blank=blank, finite=finite
+    )
+    return (g * slope).sum((0, 2))
 
 
 @ctc_.vjp("x")
