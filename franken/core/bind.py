@@ -57,30 +57,29 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     """Execute `prim` on tensors (or Python numbers, where the op takes them)."""
     if state.SPECIAL:
         return _bind_special(prim, args, params)
-    if not params and len(args) == 2 and prim.simple:
-        x, y = args
-        if type(x) is Tensor and type(y) is Tensor:
-            a, b = x._a, y._a
-            if a.dtype is F32 and b.dtype is F32 and x.device is CPU and y.device is CPU:
-                return _bind_pair(prim, args, a, b)
-    return eager(prim, args, params, True)
-
-
-def _bind_pair(prim: Primitive, args: tuple[Any, ...], a: Any, b: Any) -> Any:
-    """eager() for the commonest case: two float32 tensors on the CPU, no parameters."""
+    if params or not prim.simple or len(args) != 2:
+        return eager(prim, args, params, True)
+    x, y = args
+    if (type(x) is not Tensor and type(x) is not Parameter) or (
+        type(y) is not Tensor and type(y) is not Parameter
+    ):
+        return eager(prim, args, params, True)
+    # the commonest case, without loops: two float32 tensors on the CPU, no parameters
+    a, b = x._a, y._a
+    if a.dtype is not F32 or b.dtype is not F32 or x.device is not CPU or y.device is not CPU:
+        return eager(prim, args, params, True)
     try:
         r = quiet(prim.wide, a, b)
     except (RuntimeError, ValueError, TypeError, IndexError, OverflowError):
-        return eager(prim, args, NO_PARAMS, True)  # which says what is wrong
+        return eager(prim, args, params, True)  # which says what is wrong
     t: Any = _new(Tensor)
     t._a = r if type(r) is _ndarray else _asarray(r)
     t.device = CPU
     t._node = t._ver = t._base = None
-    x, y = args
-    if prim.differentiable and (
+    if (
         x._node is not None or y._node is not None or x._base is not None or y._base is not None
-    ):
-        record(prim, args, NO_PARAMS, t)
+    ) and prim.differentiable:
+        record(prim, args, params, t)
     return t
 
 

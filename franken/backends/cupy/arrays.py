@@ -55,6 +55,7 @@ def _whole_elementwise(kernel: Any, *arrays: Any, out: Any = None) -> Any:
 _INSTEAD = {
     "parallel_for": _whole_range, "over_blocks": _whole_range, "elementwise": _whole_elementwise,
     "single_blas_thread": contextlib.nullcontext, "get_num_threads": lambda: 1,
+    "matmul": np.matmul,
 }  # fmt: skip
 
 
@@ -115,7 +116,8 @@ class Rebinder:
         """The function with everything it reaches re-made."""
         where = f.__module__ or ""
         if where == _PARALLEL:
-            return _INSTEAD.get(f.__name__) or _Lacking(f"{where}.{f.__name__}")
+            instead = _INSTEAD.get(f.__name__)
+            return self.value(instead) if instead else _Lacking(f"{where}.{f.__name__}")
         if not where.startswith(_COMPUTE):
             return f
         if id(f) in self.made:

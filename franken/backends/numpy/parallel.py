@@ -1,12 +1,13 @@
 """Share CPU work between threads without changing a single bit of the result.
 
-Knows a lazily made thread pool, index ranges, elementwise splits. Ranges may depend on the number
-of threads, sums may not: kernels cut those by shape. Must not know Tensor or any particular kernel.
+Knows a lazily made thread pool, index ranges, elementwise and product splits. Ranges may depend on
+the number of threads, sums may not: kernels cut those by shape. Must not know Tensor or any particular kernel.
 """
 
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -19,6 +20,12 @@ import numpy as np
 # 2^22 4982 and 2759; exp 2^19 586 and 457
 SPLIT_ELEMENTS = 1 << 19
 BLOCK_ELEMENTS = 1 << 17  # 512 KiB of float32: half of a core's second-level cache
+# OpenBLAS' own thread waits for more work by spinning (26 ms a product here), which takes a core
+# from whatever runs next: it multiplies on one thread, and large products are cut over ours
+BLAS_SERIAL = 1 << 13  # the multiply-adds below which OpenBLAS never starts a thread
+SPLIT_PRODUCTS = 1 << 22  # multiply-adds a piece is worth: 0.1 ms
+SPLIT_COLUMNS = 64  # rows or columns a piece has at least: below, packing the other factor shows
+PIECES = 16
 
 _lock = threading.RLock()
 _threads: int | None = None
@@ -163,6 +170,54 @@ def elementwise(fn: Callable[..., Any], *arrays: np.ndarray, out: np.ndarray) ->
 
     parallel_for(out.size, SPLIT_ELEMENTS // 2, part)
     return out
+
+
+def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """`numpy.matmul`, its larger side (or its batch) cut over threads by shape alone.
+
+    >>> matmul(np.ones((2, 3)), np.ones((3, 1))).tolist()
+    [[3.0], [3.0]]
+    """
+    work = x.size if y.ndim < 2 else x.size * y.shape[-1]
+    if work <= BLAS_SERIAL or x.dtype.char not in "fdFD":
+        return np.matmul(x, y)
+    with single_blas_thread():
+        if work < 2 * SPLIT_PRODUCTS or x.ndim < 2 or y.ndim < 2:
+            return np.matmul(x, y)
+        return _cut_matmul(x, y, work)
+
+
+def _cut_matmul(x: np.ndarray, y: np.ndarray, work: int) -> np.ndarray:
+    shape = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+    shape = (*shape, x.shape[-2], y.shape[-1])
+    work = max(work, math.prod(shape) * x.shape[-1])
+    axis, least = len(shape) - 2, SPLIT_COLUMNS
+    if shape[-1] > shape[-2]:
+        axis += 1
+    if len(shape) > 2 and shape[0] >= shape[axis] // SPLIT_COLUMNS:
+        axis, least = 0, 1
+    pieces = min(PIECES, work // SPLIT_PRODUCTS, shape[axis] // least)
+    if pieces < 2:
+        return np.matmul(x, y)
+    out = np.empty(shape, np.result_type(x, y))
+    back = axis - len(shape)
+
+    def run(start: int, stop: int) -> None:
+        for k in range(start, stop):
+            part = slice(shape[axis] * k // pieces, shape[axis] * (k + 1) // pieces)
+            left = x if back == -1 else _along(x, back, part)
+            right = y if back == -2 else _along(y, back, part)
+            np.matmul(left, right, out=_along(out, back, part))
+
+    parallel_for(pieces, 1, run)
+    return out
+
+
+def _along(a: np.ndarray, axis: int, part: slice) -> np.ndarray:
+    """Slice `axis` (counted from the end); an axis that broadcasts stays whole."""
+    if a.ndim < -axis or a.shape[axis] == 1:
+        return a
+    return a[(..., part, *(slice(None),) * (-axis - 1))]
 
 
 def _splittable(arrays: tuple[np.ndarray, ...], out: np.ndarray) -> bool:
