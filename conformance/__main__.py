@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from conformance.differential import differential
+from conformance.kernels import kernels
 
 
 @click.group()
@@ -13,6 +14,7 @@ def main() -> None:
 
 
 main.add_command(differential)
+main.add_command(kernels)
 
 if __name__ == "__main__":
     main(prog_name="python -m conformance")

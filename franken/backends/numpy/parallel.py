@@ -1,7 +1,8 @@
 """Share CPU work between threads without changing a single bit of the result.
 
 Knows a lazily made thread pool, index ranges, elementwise and product splits. Ranges may depend on
-the number of threads, sums may not: kernels cut those by shape. Must not know Tensor or any particular kernel.
+the number of threads, sums may not: kernels cut those by shape. Must not know Tensor or any other
+kernel.
 """
 
 from __future__ import annotations

@@ -1,0 +1,79 @@
+"""The table of the kernel checks, and the files that record it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def show(reports: dict[str, list[Any]]) -> bool:
+    """Print a line a kernel and op; return whether anything failed."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=140)
+    failed = False
+    if "compiled" in reports:
+        failed |= _show_compiled(console, reports["compiled"])
+    if "interpreted" in reports:
+        failed |= _show_interpreted(console, reports["interpreted"])
+    for line in reports.get("sources", []):
+        console.print(f"FAIL {line}", markup=False, style="red", soft_wrap=True)
+        failed = True
+    return failed
+
+
+def _show_compiled(console: Console, rows: list[dict[str, Any]]) -> bool:
+    table = Table("kernel", "arch", "variants", "registers", "shared", "spills", "products")
+    wrong = []
+    groups: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["kernel"], row["arch"]), []).append(row)
+        if "error" in row:
+            wrong.append(f"{row['kernel']} sm_{row['arch']}: {row['error']}")
+        for problem in row.get("problems", ()):
+            which = f"{row['kernel']} sm_{row['arch']} [{row['constants']}] ({row['signature']})"
+            wrong.append(f"{which}: {problem}")
+    for (name, arch), group in sorted(groups.items()):
+        good = [r for r in group if "error" not in r]
+        most = {k: max((r[k] for r in good), default=0) for k in ("registers", "shared", "local")}
+        seen = sorted({i for r in good for i in r["instructions"]})
+        table.add_row(
+            name, f"sm_{arch}", str(len(group)), str(most["registers"]), str(most["shared"]),
+            str(most["local"]), " ".join(seen),
+        )  # fmt: skip
+    console.print(table)
+    for line in wrong:
+        console.print(f"FAIL {line}", markup=False, style="red", soft_wrap=True)
+    console.print(f"{len(rows)} variants compiled, {len(wrong)} failed", highlight=False)
+    return bool(wrong)
+
+
+def _show_interpreted(console: Console, rows: list[dict[str, Any]]) -> bool:
+    table = Table("op", "samples", "max ulps", "allowed", "seconds", "kernels")
+    wrong = []
+    for row in sorted(rows, key=lambda r: (r["family"], r["op"])):
+        table.add_row(
+            f"{row['family']}.{row['op']}", str(row["samples"]), f"{row['max_ulps']:.2f}",
+            f"{row['budget_ulps']:g}", f"{row['seconds']:.1f}", " ".join(row["kernels"]),
+        )  # fmt: skip
+        wrong += [f"{row['op']}: {text}" for text in row["failures"]]
+    console.print(table)
+    for line in wrong:
+        console.print(f"FAIL {line}", markup=False, style="red", soft_wrap=True)
+    total = sum(r["samples"] for r in rows)
+    console.print(f"{total - len(wrong)} samples passed, {len(wrong)} failed", highlight=False)
+    return bool(wrong)
+
+
+def write(reports: dict[str, list[Any]], folder: Path) -> None:
+    """Record the reports under `folder`, sorted, without times."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in reports.keys() & {"compiled", "interpreted"}:
+        rows = reports[name]
+        kept = [{k: v for k, v in r.items() if k not in ("seconds", "lines")} for r in rows]
+        text = "[\n" + ",\n".join(json.dumps(r, sort_keys=True) for r in kept) + "\n]\n"
+        (folder / f"{name}.json").write_text(text)

@@ -1,0 +1,76 @@
+"""What the interpreter must do, run in a process of its own that has TRITON_INTERPRET=1."""
+
+from __future__ import annotations
+
+import ml_dtypes
+import numpy as np
+import probe
+import pytest
+
+from franken.triton_kernels.interpreter import Interpreter
+
+RUN = Interpreter()
+
+
+def launch(kernel, *args, **constants):
+    RUN.run(kernel, (1,), args, constants, 4, 1, {})
+
+
+def test_kernels_work_in_place_on_numpy_memory():
+    x, y = np.arange(5, dtype=np.float32), np.zeros(5, np.float32)
+    launch(probe.copy_kernel, x, y, 5, EXTRA=0, BLOCK=8)
+    assert y.tolist() == x.tolist()
+
+
+def test_an_access_past_an_array_is_refused():
+    x, y = np.arange(5, dtype=np.float32), np.zeros(5, np.float32)
+    with pytest.raises(Exception, match=r"load of 4 bytes .* 1 of 6 lanes are outside"):
+        launch(probe.copy_kernel, x, y, 5, EXTRA=1, BLOCK=8)
+
+
+def test_an_input_is_not_a_place_to_store():
+    x, y = np.arange(5, dtype=np.float32), np.zeros(5, np.float32)
+    y.flags.writeable = False
+    with pytest.raises(Exception, match="store of 4 bytes"):
+        launch(probe.copy_kernel, x, y, 5, EXTRA=0, BLOCK=8)
+
+
+@pytest.mark.parametrize("dtype", [ml_dtypes.bfloat16, np.float16])
+def test_half_types_compute_and_round_to_nearest_even(dtype):
+    rng = np.random.default_rng(0)
+    x, y = (rng.standard_normal(64).astype(dtype) for _ in range(2))
+    out = np.zeros(64, dtype)
+    launch(probe.half_kernel, x, y, out, 64, BLOCK=64)
+    assert (out == (x * y + dtype(1))).all()
+
+
+@pytest.mark.parametrize("dtype", [ml_dtypes.bfloat16, np.float16, np.float32])
+def test_products_accumulate_in_float32(dtype):
+    rng = np.random.default_rng(0)
+    x, y = (rng.standard_normal((16, 16)).astype(dtype) for _ in range(2))
+    out = np.zeros((16, 16), np.float32)
+    launch(probe.dot_kernel, x, y, out, PRECISION="ieee", BLOCK=16)
+    np.testing.assert_allclose(
+        out, x.astype(np.float64) @ y.astype(np.float64), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_tf32_rounds_its_inputs():
+    x = np.full((16, 16), 1 + 2.0**-13, np.float32)
+    out = np.zeros((16, 16), np.float32)
+    launch(probe.dot_kernel, x, np.eye(16, dtype=np.float32), out, PRECISION="tf32", BLOCK=16)
+    assert (out == 1).all()
+    launch(probe.dot_kernel, x, np.eye(16, dtype=np.float32), out, PRECISION="ieee", BLOCK=16)
+    assert (out == x).all()
+
+
+def test_user_functions_reduce_and_scan_by_slices():
+    x = np.random.default_rng(0).standard_normal((4, 8)).astype(np.float32)
+    out, scan = np.zeros(4, np.float32), np.zeros((4, 8), np.float32)
+    launch(probe.fold_kernel, x, out, scan, ROWS=4, BLOCK=8)
+    assert (out == x.max(1)).all() and (scan == np.maximum.accumulate(x, 1)).all()
+
+
+def test_only_arrays_and_numbers_are_arguments():
+    with pytest.raises(TypeError, match="list"):
+        launch(probe.copy_kernel, [1.0], np.zeros(1, np.float32), 1, EXTRA=0, BLOCK=1)
