@@ -58,7 +58,7 @@ def _show_interpreted(console: Console, rows: list[dict[str, Any]]) -> bool:
     for row in sorted(rows, key=lambda r: (r["family"], r["op"])):
         table.add_row(
             f"{row['family']}.{row['op']}", str(row["samples"]), f"{row['max_ulps']:.2f}",
-            f"{row['budget_ulps']:g}", f"{row['seconds']:.1f}", " ".join(row["kernels"]),
+            f"{row['budget_ulps']:g}", f"{row['seconds']:.1f}", _names(row["kernels"]),
         )  # fmt: skip
         wrong += [f"{row['op']}: {text}" for text in row["failures"]]
     console.print(table)
@@ -67,6 +67,10 @@ def _show_interpreted(console: Console, rows: list[dict[str, Any]]) -> bool:
     total = sum(r["samples"] for r in rows)
     console.print(f"{total - len(wrong)} samples passed, {len(wrong)} failed", highlight=False)
     return bool(wrong)
+
+
+def _names(kernels: list[str]) -> str:
+    return " ".join(kernels) if len(kernels) < 5 else f"{kernels[0]} and {len(kernels) - 1} more"
 
 
 def write(reports: dict[str, list[Any]], folder: Path) -> None:

@@ -21,14 +21,17 @@ import click
 
 FOLDER = Path("artifacts/kernels")
 MODULES = Path(__file__).resolve().parents[1] / "triton_kernels"
-# Modules of the library that hold no kernels.
-_MECHANISM = {"__init__", "arrays", "launch", "policy", "cases", "interpreter", "aot", "static",
-              "compare", "tune"}  # fmt: skip
+# Modules of the library that hold no kernels; nor do `*_reference`.
+_MECHANISM = {
+    "__init__", "arrays", "launch", "policy", "cases", "interpreter", "aot", "static", "compare",
+    "tune", "expression", "scalar", "pointwise", "matmul_tile", "matmul_operands",
+}  # fmt: skip
 
 
 def families() -> list[str]:
     """Names of the modules that hold kernels."""
-    return sorted(p.stem for p in MODULES.glob("*.py") if p.stem not in _MECHANISM)
+    stems = {p.stem for p in MODULES.glob("*.py")} - _MECHANISM
+    return sorted(s for s in stems if not s.endswith("_reference"))
 
 
 @click.command()

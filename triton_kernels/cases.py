@@ -35,7 +35,7 @@ class Maker:
         """Normal values of the given deviation, rounded to `dtype`."""
         if self.shapes_only:
             return np.empty(shape, DTYPES[dtype])
-        return (self.rng.standard_normal(shape) * scale).astype(DTYPES[dtype])
+        return np.asarray(self.rng.standard_normal(shape) * scale).astype(DTYPES[dtype])
 
     def uniform(
         self, shape: Any, dtype: str = "f32", low: float = 0.0, high: float = 1.0
@@ -43,19 +43,19 @@ class Maker:
         """Uniform values in [low, high)."""
         if self.shapes_only:
             return np.empty(shape, DTYPES[dtype])
-        return self.rng.uniform(low, high, shape).astype(DTYPES[dtype])
+        return np.asarray(self.rng.uniform(low, high, shape)).astype(DTYPES[dtype])
 
     def integers(self, shape: Any, high: int, dtype: str = "i64", low: int = 0) -> np.ndarray:
         """Integers in [low, high)."""
         if self.shapes_only:
             return np.empty(shape, DTYPES[dtype])
-        return self.rng.integers(low, high, shape).astype(DTYPES[dtype])
+        return np.asarray(self.rng.integers(low, high, shape)).astype(DTYPES[dtype])
 
     def bools(self, shape: Any, chance: float = 0.5) -> np.ndarray:
         """True with the given probability."""
         if self.shapes_only:
             return np.empty(shape, np.bool_)
-        return self.rng.random(shape) < chance
+        return np.asarray(self.rng.random(shape) < chance)
 
     def strided(self, a: np.ndarray) -> np.ndarray:
         """The same values in memory that is not contiguous: every second element of each axis."""
@@ -91,6 +91,7 @@ class Op:
     ulps: largest distance from the reference in units in the last place of the result's dtype, at
     the larger of the value's own magnitude and `floor` times the result's root mean square.
     mutates: positions of arguments that the call writes, when it returns them.
+    widen: whether the reference takes floating arrays in float64, or as they are.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Op:
     ulps: float
     floor: float
     mutates: tuple[int, ...]
+    widen: bool
 
     def cases(self) -> list[Case]:
         """All samples, names unique."""
@@ -145,6 +147,7 @@ def kernel(*, source: str, hot: bool = False, wgmma: bool = False) -> Callable[[
 def op(
     *, reference: Callable[..., Any], cases: Callable[[], Iterable[Case]], ulps: float = 1.0,
     floor: float = 1.0, mutates: tuple[int, ...] = (),
+    widen: bool = True,
 ) -> Callable[[Any], Any]:  # fmt: skip
     """Register a launcher with its float64 reference and its samples.
 
@@ -156,7 +159,9 @@ def op(
         family = call.__module__.rsplit(".", 1)[-1]
         if call.__name__ in OPS:
             raise ValueError(f"two ops named {call.__name__}")
-        OPS[call.__name__] = Op(call.__name__, family, call, reference, cases, ulps, floor, mutates)
+        OPS[call.__name__] = Op(
+            call.__name__, family, call, reference, cases, ulps, floor, mutates, widen
+        )
         return call
 
     return register

@@ -7,6 +7,9 @@ import numpy as np
 import probe
 import pytest
 
+from franken.core import philox
+from franken.triton_kernels import launch as launching
+from franken.triton_kernels import random
 from franken.triton_kernels.interpreter import Interpreter
 
 RUN = Interpreter()
@@ -74,3 +77,18 @@ def test_user_functions_reduce_and_scan_by_slices():
 def test_only_arrays_and_numbers_are_arguments():
     with pytest.raises(TypeError, match="list"):
         launch(probe.copy_kernel, [1.0], np.zeros(1, np.float32), 1, EXTRA=0, BLOCK=1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, ml_dtypes.bfloat16, np.float64])
+def test_uniforms_have_the_bits_of_the_counter_stream_on_the_cpu(dtype):
+    with launching.using(RUN):
+        got = random.uniform(np.empty((5, 41), dtype), 2**40 + 1, 7)
+    want = philox.uniform(2**40 + 1, 7, (5, 41), dtype)
+    assert got.tobytes() == want.tobytes()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, ml_dtypes.bfloat16])
+def test_normals_have_the_bits_of_the_counter_stream_on_the_cpu(dtype):
+    with launching.using(RUN):
+        got = random.normal(np.empty(3000, dtype), 3, 2**33)
+    assert got.tobytes() == philox.normal(3, 2**33, (3000,), dtype).tobytes()
