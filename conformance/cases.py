@@ -1,7 +1,6 @@
 """Cases: an op's name, its samples frozen for both sides, and where they come from.
 
-Two sources: the declarations (`Op.samples`, or a default made from an elementwise schema), and
-torch's own OpInfo database. Knows no check.
+Two sources: the samples that declarations bring, and torch's own OpInfo database. Knows no check.
 """
 
 from __future__ import annotations
@@ -11,8 +10,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
-
-import numpy as np
 
 from conformance import oracle
 from conformance.values import Unusual, freeze, tensors
@@ -30,12 +27,18 @@ QUICK = (
 
 @dataclass(frozen=True)
 class Sample:
-    """One call: frozen arguments, and what turns its result into what is compared."""
+    """One call: frozen arguments, and what turns its result into what is compared.
+
+    `pre` brings the arguments into the op's domain; the gradient of one that is not `exact` is by
+    definition not the derivative of its value.
+    """
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     post: Any = None
     error: tuple[type, ...] = ()
+    pre: Any = None
+    exact: bool = True
 
     def wants_grad(self) -> bool:
         """Tell whether some argument is differentiable."""
@@ -52,7 +55,7 @@ class Case:
 
     def functions(self, ours: Any, theirs: Any) -> tuple[Any, Any]:
         """(franken's function, torch's); None for one that does not exist."""
-        return self._function(ours), self._function(theirs)
+        return self._function(ours), self._function(theirs) if theirs else None
 
     def _function(self, side: Any) -> Any:
         try:
@@ -67,10 +70,10 @@ class Case:
             return None
 
     def samples(self, dtype: str, count: int, ours: Any, theirs: Any) -> list[Sample]:
-        """Samples of a dtype; none if the op does not take it."""
+        """Samples of a dtype; none if the op does not take it. Declared ones are few: all."""
         if self.source == "opinfo":
             return _opinfo_samples(self.what, dtype, count, theirs)
-        return list(itertools.islice(_declared_samples(self.what, dtype, ours), count + 1))
+        return list(_declared_samples(self.what, dtype, ours))
 
     def error_samples(self, theirs: Any) -> list[Sample]:
         """Calls that must raise, with the types that torch's suite expects."""
@@ -102,35 +105,19 @@ def collect(only: str | None = None, quick: bool = False, source: str = "both") 
 
 
 def has_samples(op: Any) -> bool:
-    """Tell whether a declaration brings samples of its own or is elementwise."""
-    return op.samples is not None or (op.prim is not None and op.schema_text is not None)
+    """Tell whether a declaration brings samples, and not only a reason for having none."""
+    return callable(op.samples)
 
 
 def _declared_samples(op: Any, dtype: str, side: Any) -> Iterator[Sample]:
+    from franken.ops.samples import Call, Maker
+
     torch = side.module
-    wanted = getattr(torch, dtype)
-
-    def make(*shape: int, dtype: Any = wanted, low: float = -2, high: float = 2) -> Any:
-        rng = np.random.default_rng(abs(hash((shape, low, high))) % 2**32)
-        values = rng.uniform(low, high, shape)
-        made = torch.tensor(values if shape else float(values)).to(dtype)
-        smooth = dtype.is_floating_point or dtype.is_complex
-        return made.requires_grad_(True) if smooth else made
-
-    for args, kwargs in op.samples(make) if op.samples else _elementwise(op, make):
+    for call in op.samples(Maker(torch, getattr(torch, dtype))):
+        args, kwargs, post, pre, exact = Call(*call)
         memo: dict[int, Any] = {}
-        yield Sample(freeze(tuple(args), side, memo), freeze(dict(kwargs), side, memo))
-
-
-def _elementwise(op: Any, make: Any) -> Iterator[tuple[tuple[Any, ...], dict[str, Any]]]:
-    """Equal shapes, 0-d, broadcast, zero-size: in the interval where most functions are smooth."""
-    arity = len(op.prim.inputs)
-    each = [(0.1 + 0.05 * i, 0.9 + 0.05 * i) for i in range(arity)]
-    shapes = [((3, 4),) * arity, ((),) * arity, ((2, 0),) * arity]
-    if arity > 1:
-        shapes[0] = ((3, 1), *((4,),) * (arity - 1))
-    for group in shapes:
-        yield tuple(make(*s, low=a, high=b) for s, (a, b) in zip(group, each, strict=True)), {}
+        frozen = freeze(tuple(args), side, memo), freeze(dict(kwargs), side, memo)
+        yield Sample(*frozen, post, (), pre, exact)
 
 
 def _frozen(sample: Any, side: Any, strides: bool) -> Sample:

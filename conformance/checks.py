@@ -6,6 +6,7 @@ oracle refuses is NotProven; what only franken refuses is Failed. Knows no op by
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -34,7 +35,12 @@ class Pair:
     """One op on one sample, callable on either side; `contents`: its result's are determined."""
 
     def __init__(
-        self, sample: Sample, fns: tuple[Any, Any], ours: Side, theirs: Side, contents: bool = True
+        self,
+        sample: Sample,
+        fns: tuple[Any, Any],
+        ours: Side,
+        theirs: Side | None,
+        contents: bool = True,
     ) -> None:
         self.sample, self.ours, self.theirs = sample, ours, theirs
         self.our_fn, self.their_fn = fns
@@ -50,8 +56,12 @@ class Pair:
         args = build(self.sample.args, side, memo, False, widen)
         kwargs = build(self.sample.kwargs, side, memo, False, widen)
         side.seed(seed)
-        out = self.fn(side)(*args, **kwargs)
+        out = self.fn(side)(*self.prepared(args), **kwargs)
         return self.processed(out, side) if post else out
+
+    def prepared(self, args: Any) -> Any:
+        """The arguments as the op takes them."""
+        return self.sample.pre(*args) if self.sample.pre else args
 
     def processed(self, out: Any, side: Side) -> Any:
         """The result as torch's suite compares it (eigenvectors up to their phase, ...)."""
@@ -69,7 +79,7 @@ class Pair:
             args = build(self.sample.args, side, inside, False)
             kwargs = build(self.sample.kwargs, side, inside, False)
             side.seed(11)
-            out = self.processed(self.fn(side)(*args, **kwargs), side)
+            out = self.processed(self.fn(side)(*self.prepared(args), **kwargs), side)
             leaves = [v for _, v in compare.flatten(out, side) if side.is_tensor(v)]
             return tuple(v for v in leaves if v.dtype.is_floating_point or v.dtype.is_complex)
 
@@ -88,11 +98,20 @@ class Pair:
     def refusal(self) -> BaseException | None:
         """The exception that the oracle raises for this call, if it does."""
         if self.their_fn is None:
-            return None
+            return self._unwritten()
         try:
             self.run(self.theirs)
         except Exception as error:
             return error
+        return None
+
+    def _unwritten(self) -> BaseException | None:
+        """Franken's own statement that this dtype or mode is not for the op."""
+        try:
+            self.run(self.ours)
+        except Exception as error:
+            complex_ = any("complex" in f.dtype for f in self._leaves().values())
+            return error if complex_ or "not implemented" in str(error) else None
         return None
 
     def has_gradient(self) -> bool:
@@ -102,9 +121,14 @@ class Pair:
             _pulled(self, side)
         except NotProven:
             return False
-        except Exception:  # franken's own trouble is for the checks to find
-            return side is self.ours
+        except Exception as error:  # franken's own trouble is for the checks to find
+            return side is self.ours and not _says_none(error)
         return True
+
+
+def _says_none(error: BaseException) -> bool:
+    """Whether an exception says that the op, or this mode of it, has no derivative."""
+    return bool(re.search("derivative (for|of) .*|not differentiable", str(error)))
 
 
 def _oracle(action: Callable[[], Any]) -> Any:
@@ -143,7 +167,7 @@ def brief(error: BaseException) -> str:
 def value(pair: Pair) -> None:
     """Values, dtypes, shapes and structure are the oracle's."""
     if pair.their_fn is None:
-        raise NotProven("the oracle has no such op")
+        raise NotProven(_no_oracle(pair))
     want = _oracle(lambda: pair.run(pair.theirs))
     got = _franken(lambda: pair.run(pair.ours))
     try:
@@ -153,6 +177,10 @@ def value(pair: Pair) -> None:
         if pair.sample.post is None or pair.sample.post.__qualname__.startswith("SampleInput"):
             raise
         _same(pair, pair.processed(got, pair.ours), pair.processed(want, pair.theirs))
+
+
+def _no_oracle(pair: Pair) -> str:
+    return "the oracle has no such op" if pair.theirs else "there is no oracle"
 
 
 def _precise(pair: Pair) -> Any:
@@ -166,7 +194,7 @@ def errors(pair: Pair) -> None:
     """What torch refuses is refused with the same exception type."""
     kinds = pair.sample.error
     if pair.their_fn is None:
-        raise NotProven("the oracle has no such op")
+        raise NotProven(_no_oracle(pair))
     try:
         pair.run(pair.theirs)
     except kinds:
@@ -251,8 +279,14 @@ def jvp(pair: Pair) -> None:
         _same(pair, got, want, compare.DERIVATIVE)
         return
     got = _franken_grad(lambda: _pushed(pair, pair.ours))
-    for g, s in zip(got, _slopes(pair), strict=True):
-        _near(to_numpy(g), s, "jvp")
+    if not pair.sample.exact or any(dtype_name(g.dtype) in _ROUNDED for g in got):
+        raise NotProven(_NOTHING)
+    if not _smooth(pair):
+        _against_transpose(pair, got)
+        return
+    slopes = _slopes(pair)
+    for i in _live(pair):
+        _near(to_numpy(got[i]), slopes[i], "jvp")
 
 
 def _pushed(pair: Pair, side: Side) -> Any:
@@ -274,9 +308,10 @@ def _against_transpose(pair: Pair, pushed: Any) -> None:
     live = [(o, c) for o, c in zip(outs, cots, strict=True) if o.requires_grad]
     if not live:
         raise NotProven("no differentiable output")
+    pushed = [p for o, p in zip(outs, pushed, strict=True) if o.requires_grad]
     grads = _franken(lambda: pair.ours.grad([o for o, _ in live], primals, [c for _, c in live]))
     tangents = [cotangent(pair.ours, p, 50 + i) for i, p in enumerate(primals)]
-    forward = sum(_inner(c, t) for c, t in zip(cots, pushed, strict=True))
+    forward = sum(_inner(c, t) for (_, c), t in zip(live, pushed, strict=True))
     back = sum(_inner(g, t) for g, t in zip(grads, tangents, strict=True) if g is not None)
     _near(np.asarray(forward), np.asarray(back), "jvp against vjp")
 
@@ -305,7 +340,31 @@ def _pulled_twice(pair: Pair, side: Side) -> Any:
     return _filled(side, side.grad(live, leaves, seeds), leaves)
 
 
-# --- finite differences, for ops that the oracle lacks --------------------------------------------
+# --- finite differences, where there is no oracle -------------------------------------------------
+
+
+_NOTHING = "neither differences nor transposition say anything of its gradient"
+_ROUNDED = ("float16", "bfloat16", "complex32")  # too coarse for `_near`
+
+
+def _smooth(pair: Pair) -> bool:
+    """Whether a small real step says something: in float64, where gradients are derivatives."""
+    f, primals = pair.differentiable(pair.ours, grad=False)
+    if not pair.sample.exact or any(p.dtype.is_complex for p in primals):
+        return False
+    values = [*primals, *f(*primals)]
+    return all(dtype_name(v.dtype) in ("float64", "complex128") for v in values)
+
+
+def _need_smooth(pair: Pair) -> None:
+    if not _smooth(pair):
+        raise NotProven(_NOTHING)
+
+
+def _live(pair: Pair) -> list[int]:
+    """Which results are differentiable."""
+    f, primals = pair.differentiable(pair.ours)
+    return [i for i, o in enumerate(f(*primals)) if o.requires_grad]
 
 
 def _slopes(pair: Pair) -> list[Any]:
@@ -324,24 +383,30 @@ def _difference(f: Any, primals: Any, tangents: Any) -> list[Any]:
 
 
 def _against_differences(pair: Pair) -> None:
-    grads, primals, _ = _franken(lambda: _pulled(pair, pair.ours))
-    slopes = _franken(lambda: _slopes(pair))
-    f, _ = pair.differentiable(pair.ours, grad=False)
-    cots = [cotangent(pair.ours, o, i) for i, o in enumerate(f(*primals))]
+    _need_smooth(pair)
+    grads, primals, cots = _franken(lambda: _pulled(pair, pair.ours))
+    every = _franken(lambda: _slopes(pair))
+    slopes = [every[i] for i in _live(pair)]
     tangents = [cotangent(pair.ours, p, 50 + i) for i, p in enumerate(primals)]
-    numeric = sum(float(np.vdot(to_numpy(c), s)) for c, s in zip(cots, slopes, strict=True))
+    numeric = sum(
+        float(np.real(np.vdot(to_numpy(c), s))) for c, s in zip(cots, slopes, strict=True)
+    )
     back = sum(_inner(g, t) for g, t in zip(grads, tangents, strict=True) if g is not None)
     _near(np.asarray(back), np.asarray(numeric), "vjp against finite differences")
 
 
 def _second_differences(pair: Pair) -> None:
-    twice = _franken(lambda: _pulled_twice(pair, pair.ours))
+    _need_smooth(pair)
+    try:
+        twice = _pulled_twice(pair, pair.ours)
+    except Exception as error:
+        raise (NotProven if _says_none(error) else Failed)(brief(error)) from error
     f, primals = pair.differentiable(pair.ours)
     tangents = [cotangent(pair.ours, p, 50 + i) for i, p in enumerate(primals)]
 
     def gradient(*xs: Any) -> list[Any]:
         leaves = [x.detach().requires_grad_(True) for x in xs]
-        outs = f(*leaves)
+        outs = [o for o in f(*leaves) if o.requires_grad]
         cots = [cotangent(pair.ours, o, i) for i, o in enumerate(outs)]
         got = pair.ours.grad(outs, leaves, cots)
         return _filled(pair.ours, got, leaves)
@@ -449,5 +514,6 @@ def replay(pair: Pair) -> None:
 
 
 DERIVATIVES = ("vjp", "jvp", "double_backward")
+DIFFERENCES = ("vjp", "double_backward")  # made of finite differences where there is no oracle
 ALWAYS = ("vmap", "replay")
 NAMES = ("value", "errors", *DERIVATIVES, *ALWAYS)

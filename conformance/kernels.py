@@ -24,7 +24,7 @@ MODULES = Path(__file__).resolve().parents[1] / "triton_kernels"
 # Modules of the library that hold no kernels; nor do `*_reference`.
 _MECHANISM = {
     "__init__", "arrays", "launch", "policy", "cases", "interpreter", "aot", "static", "compare",
-    "tune", "expression", "scalar", "pointwise", "matmul_tile", "matmul_operands",
+    "tune", "axes", "expression", "scalar", "pointwise", "matmul_tile", "matmul_operands",
 }  # fmt: skip
 
 

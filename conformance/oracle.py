@@ -47,17 +47,22 @@ class Side:
         )
 
 
-def sides() -> tuple[Side, Side]:
-    """Return (franken, torch); OracleMissing if torch cannot be imported."""
+def candidate() -> Side:
+    """Return franken's side."""
     import franken
 
+    warnings.simplefilter("ignore")
+    return Side(franken)
+
+
+def sides() -> tuple[Side, Side]:
+    """Return (franken, torch); OracleMissing if torch cannot be imported."""
     try:
         import torch
     except (ImportError, OSError) as error:
         raise OracleMissing(f"torch cannot be imported: {error}") from error
     torch.set_num_threads(1)
-    warnings.simplefilter("ignore")
-    return Side(franken), Side(torch)
+    return candidate(), Side(torch)
 
 
 def opinfos() -> Iterator[tuple[str, Any]]:

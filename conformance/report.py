@@ -40,7 +40,10 @@ def cell(counts: Counter[str] | None) -> str:
     return f"[{MARK[NOT_PROVEN]}]{NOT_PROVEN}[/]"
 
 
-def show(results: list[Result], stale: list[str], console: Console, everything: bool) -> None:
+def show(
+    results: list[Result], stale: list[str], console: Console, everything: bool,
+    oracle: bool = True,
+) -> None:  # fmt: skip
     """Print the table (failing ops, or all), the commonest reasons and the summary."""
     table = Table("op", *NAMES, title="conformance with torch", title_justify="left")
     for op, by_check in sorted(tally(results).items()):
@@ -53,7 +56,7 @@ def show(results: list[Result], stale: list[str], console: Console, everything: 
         console.print(f"FAIL {where}: {r.reason[:200]}", markup=False, highlight=False)
     for entry in stale:
         console.print(f"STALE {entry}: listed as known, but it does not fail", markup=False)
-    console.print(summary(results, stale), markup=False, highlight=False)
+    console.print(summary(results, stale, oracle), markup=False, highlight=False)
 
 
 def first_failures(results: list[Result]) -> list[Result]:
@@ -65,12 +68,13 @@ def first_failures(results: list[Result]) -> list[Result]:
     return list(found.values())
 
 
-def summary(results: list[Result], stale: list[str]) -> str:
-    """One line that says it all."""
+def summary(results: list[Result], stale: list[str], oracle: bool = True) -> str:
+    """One line that says it all; without an oracle it is never PASS."""
     counts = Counter(r.verdict for r in results)
     by_op = tally(results)
     failing = sum(any(c[FAIL] for c in checks.values()) for checks in by_op.values())
-    verdict = FAIL if counts[FAIL] or stale else NOT_PROVEN if unproven(results) else PASS
+    good = PASS if oracle and not unproven(results) else NOT_PROVEN
+    verdict = FAIL if counts[FAIL] or stale else good
     known = f", {counts[KNOWN_FAIL]} known" if counts[KNOWN_FAIL] else ""
     return (
         f"{verdict}: {len(by_op)} ops, {failing} failing; {counts[PASS]} checks passed, "
@@ -85,27 +89,29 @@ def unproven(results: list[Result]) -> bool:
     )
 
 
-def exit_code(results: list[Result], stale: list[str]) -> int:
+def exit_code(results: list[Result], stale: list[str], oracle: bool = True) -> int:
     """0 all good, 1 a check failed, 3 not proven."""
     if stale or any(r.verdict == FAIL for r in results):
         return 1
-    return 3 if unproven(results) else 0
+    return 3 if not oracle or unproven(results) else 0
 
 
-def document(results: list[Result], stale: list[str], torch: Any, seconds: float) -> dict[str, Any]:
+def document(
+    results: list[Result], stale: list[str], torch: str | None, seconds: float
+) -> dict[str, Any]:
     """The report as JSON: counts for every op and check, reasons of failures."""
     import franken
 
     return {
         "schema_version": 1,
-        "oracle": {"name": "torch", "version": str(torch.__version__)},
+        "oracle": {"name": "torch", "version": str(torch) if torch else None},
         "franken": franken.__version__,
         "platform": {
             "system": platform.platform(), "machine": platform.machine(),
             "python": platform.python_version(), "numpy": np.__version__,
         },
         "seconds": round(seconds, 1),
-        "summary": summary(results, stale),
+        "summary": summary(results, stale, torch is not None),
         "ops": {
             op: {check: dict(sorted(c.items())) for check, c in sorted(by.items())}
             for op, by in sorted(tally(results).items())

@@ -54,6 +54,8 @@ def to_numpy(t: Any) -> Any:
     t = t.resolve_conj().resolve_neg()
     if dtype_name(t.dtype) in _SMALL_FLOATS:
         t = t.float()
+    if dtype_name(t.dtype) == "complex32":
+        t = t.cfloat()
     if hasattr(type(t), "_is_zerotensor") and t._is_zerotensor():
         t = t.clone()  # torch's symbolic zero has no memory
     return np.array(t.numpy())

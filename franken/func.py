@@ -34,7 +34,24 @@ def debug_unwrap(tensor: Any, *, recurse: bool = True) -> Any:
     return tensor
 
 
+def replace_all_batch_norm_modules_(root: Any) -> Any:
+    """Make every batch norm of a module use batch statistics only; returns the module.
+
+    >>> import franken
+    >>> replace_all_batch_norm_modules_(franken.nn.BatchNorm1d(2)).running_mean is None
+    True
+    """
+    from franken.nn.modules.batchnorm import _BatchNorm
+
+    for module in root.modules():
+        if isinstance(module, _BatchNorm):
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.track_running_stats = False
+    return root
+
+
 __all__ = [
     "Graph", "debug_unwrap", "functional_call", "grad", "grad_and_value", "hessian", "jacfwd",
-    "jacrev", "jvp", "linearize", "make_fx", "make_graph", "stack_module_state", "vjp", "vmap",
+    "jacrev", "jvp", "linearize", "make_fx", "make_graph",
+    "replace_all_batch_norm_modules_", "stack_module_state", "vjp", "vmap",
 ]  # fmt: skip

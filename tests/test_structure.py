@@ -39,6 +39,7 @@ MAY_IMPORT: dict[str, set[str] | None] = {
     "transforms": {"core", "ops", "autograd", "transforms"},
     "functional": {"core", "ops", "functional", "autograd"},
     "serialization": {"core", "serialization"},
+    "signal": {"faces", "signal"},
     "data": {"data"},
     "faces": BELOW_FACES | {"faces"},
     "testing": {"", "testing"},

@@ -17,6 +17,7 @@ import numpy as np
 
 from franken.core import bind as _bind
 from franken.core.bind import F32, F64
+from franken.core.dtypes import COMPLEX_KINDS
 from franken.core.node import Leaf, Node, OutEdge, Packed, SavedAll, _light, split_edge
 from franken.core.state import STATE, set_grad
 from franken.core.tensor import Tensor
@@ -368,7 +369,9 @@ def call_rules(
 
 
 def _is_complex(g: Any) -> bool:
-    return type(g) is not tuple and (g._a.dtype.kind == "c" if g.level == 0 else g.dtype.is_complex)
+    if type(g) is tuple:
+        return False
+    return g._a.dtype.kind in COMPLEX_KINDS if g.level == 0 else g.dtype.is_complex
 
 
 def _conj(g: Any) -> Any:

@@ -19,6 +19,7 @@ from franken.autograd.record import SCHEMA, fingerprint, host_array, record
 from franken.core import bind as _bind
 from franken.core import rng
 from franken.core.device import CPU, resolve
+from franken.core.dtypes import COMPLEX_KINDS
 from franken.core.errors import NotProven
 from franken.core.primitive import PRIMITIVES
 from franken.core.tensor import Tensor, wrap
@@ -207,7 +208,7 @@ def ulp_distance(a: Any, b: Any) -> Any:
     [1]
     """
     a, b = np.atleast_1d(np.ascontiguousarray(a)), np.atleast_1d(np.ascontiguousarray(b))
-    if a.dtype.kind == "c":
+    if a.dtype.kind in COMPLEX_KINDS:
         part = np.dtype(f"f{a.dtype.itemsize // 2}")
         return np.maximum.reduce(ulp_distance(a.view(part), b.view(part)).reshape(*a.shape, 2), -1)
     x, y = _ordered(a), _ordered(b)

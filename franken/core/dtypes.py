@@ -111,8 +111,8 @@ bfloat16 = _make("bfloat16", "BFloat16", "bf16", FLOATING, 2, ml_dtypes.bfloat16
 float16 = _make("float16", "Half", "f16", FLOATING, 2, numpy.float16)
 float32 = _make("float32", "Float", "f32", FLOATING, 4, numpy.float32)
 float64 = _make("float64", "Double", "f64", FLOATING, 8, numpy.float64)
-# NumPy has no half-precision complex: complex32 is a name without CPU storage.
-complex32 = _make("complex32", "ComplexHalf", "c32", COMPLEX, 4)
+# NumPy has no half-precision complex of its own: this one's kind is "W", not "c".
+complex32 = _make("complex32", "ComplexHalf", "c32", COMPLEX, 4, ml_dtypes.complex32)
 complex64 = _make("complex64", "ComplexFloat", "c64", COMPLEX, 8, numpy.complex64)
 complex128 = _make("complex128", "ComplexDouble", "c128", COMPLEX, 16, numpy.complex128)
 
@@ -184,6 +184,9 @@ _TO_COMPLEX: Final = {
     float16: complex32, bfloat16: complex64, float32: complex64, float64: complex128,
 }  # fmt: skip
 _FROM_NUMPY: Final = {each.np: each for each in ALL.values() if each.np is not None}
+
+COMPLEX_KINDS: Final = "cW"
+"""NumPy's kinds of the complex dtypes."""
 
 _SUPPORTED_NUMPY = (
     "float64, float32, float16, complex64, complex128, int64, int32, int16, int8, "

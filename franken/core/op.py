@@ -8,7 +8,7 @@ Knows no particular op, and parses nothing at import.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from franken.core import inplace as _inplace
@@ -17,17 +17,30 @@ from franken.core.state import STATE
 from franken.core.tensor import Tensor, version_of
 
 OPS: dict[str, Op] = {}
+NO_NAMES: dict[str, str] = {}
 NAMES: dict[str, dict[str, Any]] = {}
+_PREFIXES = ("fft", "linalg", "special")  # in errors torch calls linalg.det linalg_det
 
-Samples = Callable[..., Iterator[Any]]
+# What `out=` may be: see `op`. A function (target, result) raises what it refuses.
+Out = bool | str | Callable[[Any, Any], None]
+Samples = Callable[[Any], Iterable[Any]]
+
+
+class NoSamples:
+    """Says why an op has no samples: the only alternative to having some."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
 
 
 class Op:
     """A registered op. `function`, `method` and `inplace` are its forms (None where absent)."""
 
     __slots__ = (
-        "aliases", "at", "fn", "function", "inplace", "method", "name", "out", "prim", "samples",
-        "schema_text",
+        "aliases", "also", "at", "fn", "function", "inplace", "method", "name", "out", "prim",
+        "samples", "schema_text",
     )  # fmt: skip
 
     def __init__(self, name: str, fn: Any, at: str) -> None:
@@ -36,9 +49,10 @@ class Op:
         self.method: Any = None
         self.inplace: Any = None
         self.prim: Any = None
-        self.samples: Samples | None = None
+        self.samples: Samples | NoSamples | None = None
         self.schema_text: str | None = None
         self.aliases: tuple[str, ...] = ()
+        self.also: dict[str, str] = NO_NAMES
         self.out = False
 
     @property
@@ -59,9 +73,10 @@ def op(
     name: str | None = None,
     method: bool | None = None,
     inplace: bool = False,
-    out: bool | str = False,
+    out: Out = False,
     alias: tuple[str, ...] = (),
-    samples: Samples | None = None,
+    also: dict[str, str] | None = None,
+    samples: Samples | NoSamples | None = None,
 ) -> Callable[[Any], Any]:
     """Declare a public op by its function; returns the function unchanged.
 
@@ -71,14 +86,16 @@ def op(
         method: also `Tensor.name`; by default, if `at` includes "torch".
         inplace: also `Tensor.name_` and, if `at` includes "torch", `torch.name_`.
         out: the function takes `out=`; "apart" if that must not lie in an input's memory,
-            "typed" if it must have the result's dtype, "exact" if both.
+            "typed" if it must have the result's dtype, "exact" if both; or a function
+            (target, result) that raises what it refuses.
         alias: further names, "name" (same forms) or "space.name" (function only).
-        samples: `samples(make)` yields (args, kwargs); make(*shape, dtype=, low=, high=) makes a
-            tensor.
+        also: further names of arguments, {"A": "input"}; NumPy's names are understood anyway.
+        samples: `samples(t)` gives calls `S(...)`, where `t` makes tensors (see `ops.samples`);
+            or NoSamples(why).
     """
 
     def declare(fn: Any) -> Any:
-        register(fn, name or fn.__name__, at, method, inplace, out, alias, samples)
+        register(fn, name or fn.__name__, at, method, inplace, out, alias, samples, also=also)
         return fn
 
     return declare
@@ -90,28 +107,32 @@ def register(
     at: str = "torch",
     method: bool | None = None,
     inplace: bool = False,
-    out: bool | str = False,
+    out: Out = False,
     alias: tuple[str, ...] = (),
-    samples: Samples | None = None,
+    samples: Samples | NoSamples | None = None,
     inplace_fn: Any = None,
+    also: dict[str, str] | None = None,
 ) -> Op:
     """Make the forms of an op; see `op`."""
     spaces = at.split()
     first = spaces[0] if spaces else "Tensor"
     made = Op(name if first in ("torch", "Tensor") else f"{first}.{name}", fn, at)
     made.samples, made.aliases, made.out = samples, alias, bool(out)
-    made.function = function_form(name, fn, out)
+    made.also = also = also or NO_NAMES
+    spoken = f"{first}_{name}" if first in _PREFIXES else name
+    made.function = function_form(spoken, fn, out, also)
+    made.function.__name__ = made.function.__qualname__ = name
     made.function.__module__ = "franken" if first == "torch" else f"franken.{first}"  # for pickle
     if method or (method is None and "torch" in spaces):
-        made.method = numpy_spelling(fn)
+        made.method = spelled(fn, also) if also or "dim" in parameters(fn) else fn
     if inplace:
-        made.inplace = inplace_fn or inplace_form(name, fn)
+        made.inplace = inplace_fn or inplace_form(name, fn, also)
     for short in (name, *[a for a in alias if "." not in a]):
         _publish(made, spaces, short)
     for full in alias:
         if "." in full:
             space, _, short = full.rpartition(".")
-            NAMES.setdefault(space, {})[short] = made.function
+            NAMES.setdefault(space, {})[short] = _alias_form(made, space, short, out, also)
     if made.name in OPS:
         raise ValueError(f"op {made.name!r} is declared twice")
     OPS[made.name] = made
@@ -129,55 +150,123 @@ def _publish(made: Op, spaces: list[str], name: str) -> None:
             NAMES[space][name + "_"] = made.inplace
 
 
-def numpy_spelling(fn: Any) -> Any:
-    """`fn` taking NumPy's names too, as torch does: axis is dim, keepdims is keepdim."""
-    code = getattr(getattr(fn, "__wrapped__", fn), "__code__", None)
-    if code is None or "dim" not in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:
-        return fn
+# --- names of arguments --------------------------------------------------------------------------
 
-    def spelled(*args: Any, **kwargs: Any) -> Any:
-        if kwargs:
-            if "axis" in kwargs:
-                kwargs["dim"] = kwargs.pop("axis")
-            if "keepdims" in kwargs:
-                kwargs["keepdim"] = kwargs.pop("keepdims")
+# torch takes NumPy's names of these arguments wherever it has them.
+_NUMPY = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1": "input",
+          "x2": "other"}  # fmt: skip
+
+
+def parameters(fn: Any) -> tuple[str, ...]:
+    """The names of the arguments that a function (or what it wraps) takes."""
+    code = getattr(getattr(fn, "__wrapped__", fn), "__code__", None)
+    if code is None:
+        return ()
+    names: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    return names
+
+
+def renamed(kwargs: dict[str, Any], names: tuple[str, ...], also: dict[str, str]) -> dict[str, Any]:
+    """Keyword arguments under the function's own names; unknown ones stay, for Python to refuse."""
+    found = {}
+    for key, value in kwargs.items():
+        if key not in names:
+            to = also.get(key) or _NUMPY.get(key)
+            if to is None and key in ("input", "self"):
+                to = names[0] if names else None  # what torch calls the first argument
+            if to is not None and to in names and to not in kwargs:
+                key = to
+        found[key] = value
+    return found
+
+
+def spelled(fn: Any, also: dict[str, str]) -> Any:
+    """`fn` taking other names of its arguments too: NumPy's and those of `also`."""
+    names = parameters(fn)
+
+    def spelling(*args: Any, **kwargs: Any) -> Any:
+        for key in kwargs:
+            if key not in names:
+                return fn(*args, **renamed(kwargs, names, also))
         return fn(*args, **kwargs)
 
-    spelled.__name__ = spelled.__qualname__ = fn.__name__
-    spelled.__doc__, spelled.__module__ = fn.__doc__, fn.__module__
-    spelled.__wrapped__ = fn  # type: ignore[attr-defined]
-    return spelled
+    spelling.__name__ = spelling.__qualname__ = fn.__name__
+    spelling.__doc__, spelling.__module__ = fn.__doc__, fn.__module__
+    spelling.__wrapped__ = fn  # type: ignore[attr-defined]
+    return spelling
 
 
-def function_form(name: str, fn: Any, out: bool | str) -> Any:
+class Signed:
+    """What `inspect` finds behind a function form: its signature, read only when asked for."""
+
+    __slots__ = ("__wrapped__", "first", "out")
+
+    def __init__(self, fn: Any, out: bool, first: str | None) -> None:
+        self.__wrapped__, self.out, self.first = fn, out, first
+
+    @property
+    def __signature__(self) -> Any:
+        from franken.core import signature
+
+        return signature.public(self.__wrapped__, self.out, self.first)
+
+
+def _alias_form(made: Op, space: str, short: str, out: Out, also: dict[str, str]) -> Any:
+    """The op's function in another namespace; those of torch call their first argument `input`."""
+    names = parameters(made.fn)
+    if space != "torch" or not names or names[0] != "A":
+        return made.function
+    function = function_form(short, made.fn, out, also, "input")
+    function.__module__ = "franken"
+    return function
+
+
+# --- forms ---------------------------------------------------------------------------------------
+
+
+def function_form(
+    name: str, fn: Any, out: Out, also: dict[str, str], first: str | None = None
+) -> Any:
     """`franken.name`: the op with a checked first argument and, if it has one, `out=`."""
+    names = parameters(fn)
+    shown = first or (names[0] if names else "input")
     wants_tensor = _first_annotation(fn) == "Tensor"
-    fn = numpy_spelling(fn)
 
     def function(*args: Any, **kwargs: Any) -> Any:
         if wants_tensor and args and not isinstance(args[0], Tensor):
             raise TypeError(
-                f"{name}(): argument 'input' (position 1) must be Tensor, not "
+                f"{name}(): argument '{shown}' (position 1) must be Tensor, not "
                 f"{type(args[0]).__name__}"
             )
-        if out and "out" in kwargs:
-            target = kwargs.pop("out")
+        if kwargs:
+            target = kwargs.pop("out", None) if out else None
+            for key in kwargs:
+                if key not in names:
+                    kwargs = renamed(kwargs, names, also)
+                    break
             if target is not None:
-                if isinstance(out, str):
-                    if out != "typed":
-                        _refuse_shared(target, (*args, *kwargs.values()))
-                    if out != "apart":
-                        return _write_exact(
-                            name, target, _untracked(name, fn, args, kwargs, target)
-                        )
-                return write_out(name, target, _untracked(name, fn, args, kwargs, target))
+                return _into(name, fn, out, args, kwargs, target)
         return fn(*args, **kwargs)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = fn.__doc__
     function.__module__ = fn.__module__
-    function.__wrapped__ = fn  # type: ignore[attr-defined]
+    function.__wrapped__ = Signed(fn, bool(out), first)  # type: ignore[attr-defined]
     return function
+
+
+def _into(name: str, fn: Any, out: Out, args: Any, kwargs: Any, target: Any) -> Any:
+    """The call with its result written into `target`, as the op's kind of `out` asks."""
+    if callable(out):
+        result = _untracked(name, fn, args, kwargs, target)
+        out(target, result)
+        return write_out(name, target, result)
+    if isinstance(out, str):
+        if out != "typed":
+            _refuse_shared(target, (*args, *kwargs.values()))
+        if out != "apart":
+            return _write_exact(name, target, _untracked(name, fn, args, kwargs, target))
+    return write_out(name, target, _untracked(name, fn, args, kwargs, target))
 
 
 def _first_annotation(fn: Any) -> Any:
@@ -273,18 +362,23 @@ def _resize_out(out: Tensor, result: Tensor) -> None:
             "release outputs will not be resized unless they have zero elements. You can "
             "explicitly reuse an out tensor t by resizing it, inplace, to zero elements with "
             "t.resize_(0).",
-            stacklevel=4,
+            stacklevel=5,
         )
     out._a = result._a.astype(out._a.dtype)
     out._base = None
 
 
-def inplace_form(name: str, fn: Any) -> Any:
+def inplace_form(name: str, fn: Any, also: dict[str, str] = NO_NAMES) -> Any:
     """`Tensor.name_`: the op, then its result committed to the tensor."""
+    names = parameters(fn)
 
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        _inplace.check(self, name)
-        return commit_as(self, fn(self, *args, **kwargs))
+    def method(input: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: A002
+        _inplace.check(input, name)
+        for key in kwargs:
+            if key not in names:
+                kwargs = renamed(kwargs, names, also)
+                break
+        return commit_as(input, fn(input, *args, **kwargs))
 
     method.__name__ = method.__qualname__ = name + "_"
     method.__doc__ = f"In-place form of `{name}`."

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from franken.core.dtypes import COMPLEX_KINDS
 from franken.core.rng import Generator
 from franken.core.rng_math import (
     BFLOAT16,
@@ -54,6 +55,7 @@ _OTHER_NAMES = {
     "uint16": "UInt16",
     "uint32": "UInt32",
     "uint64": "UInt64",
+    "complex32": "ComplexHalf",
     "complex64": "ComplexFloat",
     "complex128": "ComplexDouble",
     "float8_e4m3fn": "Float8_e4m3fn",
@@ -86,7 +88,7 @@ def _count(shape: Shape) -> int:
 
 
 def _real_view(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    return np.dtype(np.float32 if dtype == np.complex64 else np.float64)
+    return np.dtype(f"f{dtype.itemsize // 2}")
 
 
 # ---------------------------------------------------------------- uniform
@@ -101,7 +103,7 @@ def uniform(
     [0.49625658988952637, 0.7682217955589294]
     """
     dtype = np.dtype(dtype)
-    if dtype.kind == "c":
+    if dtype.kind in COMPLEX_KINDS:
         parts = uniform(gen, (*shape, 2), _real_view(dtype), low, high)
         return parts.view(dtype)[..., 0]
     require("check_uniform_bounds", dtype, _FLOATING)
@@ -164,7 +166,7 @@ def normal(
     dtype = np.dtype(dtype)
     if not std >= 0.0:
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std:g}")
-    if dtype.kind == "c":
+    if dtype.kind in COMPLEX_KINDS:
         real = _real_view(dtype)
         parts = normal(gen, (*shape, 2), real, mean, std / math.sqrt(2.0), contiguous)
         return parts.view(dtype)[..., 0]
@@ -252,7 +254,7 @@ def normal_tensor(
     (2,)
     """
     if isinstance(std, np.ndarray):
-        if std.dtype.kind == "c":
+        if std.dtype.kind in COMPLEX_KINDS:
             raise RuntimeError("normal expects standard deviation to be non-complex")
         if not bool((std >= 0).all()):
             raise RuntimeError("normal expects all elements of std >= 0.0")
@@ -291,7 +293,7 @@ def exponential(
     True
     """
     dtype = np.dtype(dtype)
-    if dtype.name in _NAMES and dtype.name not in _FLOATING or dtype.kind == "c":
+    if dtype.name in _NAMES and dtype.name not in _FLOATING or dtype.kind in COMPLEX_KINDS:
         raise RuntimeError(
             "Exponential distribution is a continuous probability distribution. "
             f"dtype must be a floating point but you specified {torch_name(dtype)}"
@@ -389,9 +391,11 @@ def randint(gen: Generator, shape: Shape, dtype: DTypeLike, low: int, high: int 
     [4, 9, 3]
     """
     dtype = np.dtype(dtype)
-    if dtype.name not in _NAMES:
-        require("check_random_bounds" if high is not None else "random_from_to_range_calc", dtype,
-                list(_NAMES))  # fmt: skip
+    if dtype.name not in _NAMES and high is not None:
+        raise RuntimeError(
+            "check_random_bounds handles only integral, floating-point and boolean types"
+        )
+    require("random_from_to_range_calc", dtype, list(_NAMES))
     stop = _largest_integer(dtype) + 1 if high is None else high
     if low >= stop:
         raise RuntimeError(

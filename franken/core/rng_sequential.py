@@ -326,7 +326,14 @@ def _check_multinomial(probs: Array, n: int, replacement: bool) -> None:
             "cannot sample n_sample > prob_dist.size(-1) samples without replacement"
         )
     weights = probs.astype(np.float64)
-    if not bool(((weights >= 0) & (weights < np.inf)).all()):
+    fine = (weights >= 0) & (weights < np.inf)
+    if not bool(fine.all()):
+        if replacement and n > 1:
+            first = weights.reshape(-1)[np.argmin(fine)]
+            what = "= infinity or NaN" if first > 0 else "< 0"
+            raise RuntimeError(
+                f"invalid multinomial distribution (encountering probability entry {what})"
+            )
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
     if not bool((weights.sum(axis=-1) > 0).all()):
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")

@@ -19,6 +19,25 @@ _BY_NAME = {
 _LISTS = ("tuple[", "list[", "Sequence[", "Iterable[")
 
 
+def public(fn: Callable[..., Any], out: bool, first: str | None = None) -> inspect.Signature:
+    """Give the signature that users see: with `out` if taken, the first argument called `first`.
+
+    >>> def neg(input: Tensor) -> Tensor: ...
+    >>> print(public(neg, out=True))
+    (input: 'Tensor', *, out: 'Tensor | None' = None) -> 'Tensor'
+    """
+    shape = inspect.signature(fn)
+    arguments = [p for p in shape.parameters.values() if p.name != "old"]  # deprecated orders
+    if first is not None:
+        arguments[0] = arguments[0].replace(name=first)
+    if out and "out" not in shape.parameters:
+        rest = arguments and arguments[-1].kind is inspect.Parameter.VAR_KEYWORD
+        target = inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default=None,
+                                   annotation="Tensor | None")  # fmt: skip
+        arguments.insert(len(arguments) - bool(rest), target)
+    return shape.replace(parameters=arguments)
+
+
 def schema_text(name: str, fn: Callable[..., Any]) -> str:
     """Give torch's schema text of a function; its parameter `input` becomes `self`.
 
@@ -32,6 +51,8 @@ def schema_text(name: str, fn: Callable[..., Any]) -> str:
     for parameter in signature.parameters.values():
         if parameter.kind is parameter.VAR_KEYWORD:
             rest = True
+            continue
+        if parameter.name == "old":  # deprecated orders
             continue
         if parameter.kind is parameter.KEYWORD_ONLY and not starred:
             starred = True

@@ -12,6 +12,7 @@ from franken.core import device as devices
 from franken.core import dtypes
 from franken.core.op import op
 from franken.core.tensor import Tensor
+from franken.ops.samples import NoSamples, S
 
 _STATE: dict[str, Any] = {
     "deterministic": False, "warn_only": False, "matmul": "highest", "warn_always": False,
@@ -22,7 +23,7 @@ pi, e, inf, nan = 3.141592653589793, 2.718281828459045, float("inf"), float("nan
 newaxis = None
 
 
-@op(method=False)
+@op(method=False, samples=NoSamples("a setting of the process"))
 def get_num_threads() -> int:
     """The number of threads that CPU kernels may use."""
     from franken.backends.numpy import parallel
@@ -30,7 +31,7 @@ def get_num_threads() -> int:
     return parallel.get_num_threads()
 
 
-@op(method=False)
+@op(method=False, samples=NoSamples("a setting of the process"))
 def set_num_threads(int: Any) -> None:
     """Set the number of threads that CPU kernels may use; results do not depend on it."""
     from franken.backends.numpy import parallel
@@ -45,13 +46,13 @@ def set_num_threads(int: Any) -> None:
 _int, _bool = int, bool
 
 
-@op(method=False)
+@op(method=False, samples=NoSamples("a setting of the process"))
 def get_num_interop_threads() -> int:
     """The number of threads between ops: ops run one after the other, so what was set, or 1."""
     return _STATE["interop"] or 1
 
 
-@op(method=False)
+@op(method=False, samples=NoSamples("a setting of the process"))
 def set_num_interop_threads(int: Any) -> None:
     """Remember a number of threads between ops."""
     if int <= 0:
@@ -59,7 +60,7 @@ def set_num_interop_threads(int: Any) -> None:
     _STATE["interop"] = int
 
 
-@op(method=False)
+@op(method=False, samples=NoSamples("a setting of the process"))
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
     """Remember the wish; every op is deterministic whether it was uttered or not."""
     if not isinstance(mode, _bool):
@@ -70,25 +71,25 @@ def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None
     _STATE["deterministic"], _STATE["warn_only"] = mode, mode and warn_only
 
 
-@op(method=False)
+@op(method=False, samples=NoSamples("a setting of the process"))
 def are_deterministic_algorithms_enabled() -> bool:
     """What use_deterministic_algorithms was last given."""
     return _STATE["deterministic"]
 
 
-@op(method=False)
+@op(method=False, samples=NoSamples("a setting of the process"))
 def is_deterministic_algorithms_warn_only_enabled() -> bool:
     """What use_deterministic_algorithms was last given as warn_only."""
     return _STATE["warn_only"]
 
 
-@op(method=False)
+@op(method=False, samples=NoSamples("a setting of the process"))
 def get_deterministic_debug_mode() -> int:
     """0 default, 1 warn, 2 error."""
     return (1 if _STATE["warn_only"] else 2) if _STATE["deterministic"] else 0
 
 
-@op(method=False)
+@op(method=False, samples=NoSamples("a setting of the process"))
 def set_deterministic_debug_mode(debug_mode: Any) -> None:
     """Set both determinism switches by one word or number."""
     if isinstance(debug_mode, str):
@@ -105,13 +106,13 @@ def set_deterministic_debug_mode(debug_mode: Any) -> None:
     use_deterministic_algorithms(debug_mode > 0, warn_only=debug_mode == 1)
 
 
-@op(method=False)
+@op(method=False, samples=NoSamples("a setting of the process"))
 def get_float32_matmul_precision() -> str:
     """The remembered precision; products of float32 are always computed in float32."""
     return _STATE["matmul"]
 
 
-@op(method=False)
+@op(method=False, samples=NoSamples("a setting of the process"))
 def set_float32_matmul_precision(precision: str) -> None:
     """Remember a precision; lower ones allow, but do not force, coarser products."""
     if precision not in ("highest", "high", "medium"):
@@ -124,37 +125,37 @@ def set_float32_matmul_precision(precision: str) -> None:
     _STATE["matmul"] = precision
 
 
-@op(method=False)
+@op(method=False, samples=NoSamples("a setting of the process"))
 def set_warn_always(b: bool) -> None:
     """Remember whether repeated warnings are wanted (Python's filters decide)."""
     _STATE["warn_always"] = b
 
 
-@op(method=False)
+@op(method=False, samples=NoSamples("a setting of the process"))
 def is_warn_always_enabled() -> bool:
     """What set_warn_always was last given."""
     return _STATE["warn_always"]
 
 
-@op(method=False)
+@op(method=False, samples=NoSamples("a setting of the process"))
 def set_flush_denormal(mode: bool) -> bool:
     """False: denormal numbers cannot be flushed here."""
     return False
 
 
-@op(method=False)
+@op(method=False, samples=NoSamples("a setting of the process"))
 def get_default_device() -> Any:
     """The device of tensors that are made without one."""
     return devices.current()
 
 
-@op(method=False)
+@op(method=False, samples=NoSamples("a setting of the process"))
 def set_default_device(device: Any) -> None:
     """Set the device of tensors that are made without one (None: cpu)."""
     devices.set_default(device)
 
 
-@op(method=False)
+@op(method=False, samples=NoSamples("a setting of the process"))
 def set_default_tensor_type(t: Any) -> None:
     """Set default dtype and device by an old type name (deprecated)."""
     from franken.ops.tensor_legacy import parse_type, type_name
@@ -170,7 +171,7 @@ def set_default_tensor_type(t: Any) -> None:
     devices.set_default(dev)
 
 
-@op(method=False)
+@op(method=False, samples=lambda t: [S(3), S([1])])
 def typename(obj: Any) -> str:
     """A value's type as torch names it: torch.FloatTensor, int ..."""
     if isinstance(obj, Tensor):

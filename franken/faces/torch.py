@@ -18,7 +18,7 @@ _PACKAGES = ("franken.ops", "franken.functional")
 # Submodules and functions that are imported when they are first asked for.
 _LAZY_MODULES = (
     "autograd", "backends", "cuda", "distributions", "fft", "func", "linalg", "nn", "optim",
-    "random", "serialization", "special", "testing", "utils", "version",
+    "random", "serialization", "signal", "special", "testing", "utils", "version",
 )  # fmt: skip
 _LAZY_NAMES = {
     "save": "franken.serialization.tensors", "load": "franken.serialization.tensors",
@@ -64,6 +64,7 @@ def _lazy(names: dict[str, Any], name: str) -> Any:
         return importlib.import_module(f"franken.{name}")
     where = _LAZY_NAMES.get(name)
     if where is None:
-        raise missing("franken", name, [*names, *_LAZY_MODULES, *_LAZY_NAMES])
+        modules = [m for m in _LAZY_MODULES if importlib.util.find_spec(f"franken.{m}")]
+        raise missing("franken", name, [*names, *modules, *_LAZY_NAMES])
     found = names[name] = getattr(importlib.import_module(where), name)
     return found

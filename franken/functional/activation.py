@@ -17,29 +17,30 @@ from franken.ops.declare import refused
 from franken.ops.dropout import rrelu_noise
 from franken.ops.generator import core_of
 from franken.ops.random import exponential_
+from franken.ops.samples import S, estimated, unary
 from franken.ops.transcendental import sigmoid as _sigmoid
 from franken.ops.transcendental import tanh as _tanh
 
 
-@op("nn.functional")
+@op("nn.functional", samples=unary)
 def sigmoid(input: Tensor) -> Tensor:
     """1 / (1 + exp(-x))."""
     return _sigmoid(input)  # type: ignore[no-any-return]
 
 
-@op("nn.functional")
+@op("nn.functional", samples=unary)
 def tanh(input: Tensor) -> Tensor:
     """The hyperbolic tangent."""
     return _tanh(input)  # type: ignore[no-any-return]
 
 
-@op("nn.functional")
+@op("nn.functional", samples=unary)
 def softsign(input: Tensor) -> Tensor:
     """x / (1 + |x|)."""
     return input / (input.abs() + 1)  # type: ignore[attr-defined,operator,no-any-return]
 
 
-@op("nn.functional")
+@op("nn.functional", samples=unary)
 def tanhshrink(input: Tensor) -> Tensor:
     """x - tanh(x)."""
     return input - _tanh(input)  # type: ignore[operator,no-any-return]
@@ -66,7 +67,7 @@ def _rrelu(x: Tensor, lower: float, upper: float, training: bool, generator: Any
     return prelu_(x, noise)  # type: ignore[no-any-return]
 
 
-@op(method=False)
+@op(method=False, samples=lambda t: [S(t(3, 4)), S(t(3, 4), 0.1, 0.4), S(t(2, 3), training=True)])
 def rrelu(
     input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False,
     generator: Any = None,
@@ -75,7 +76,11 @@ def rrelu(
     return _rrelu(input, lower, upper, training, generator)
 
 
-@op("nn.functional", name="rrelu")
+@op(
+    "nn.functional",
+    name="rrelu",
+    samples=lambda t: [S(t(3, 4)), S(t(3, 4), 0.1, 0.4), S(t(2, 3), training=True)],
+)
 def _rrelu_in(
     input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False,
     inplace: bool = False,
@@ -87,7 +92,10 @@ def _rrelu_in(
 # --- gumbel_softmax -------------------------------------------------------------------------------
 
 
-@op("nn.functional")
+@op(
+    "nn.functional",
+    samples=lambda t: [S(t(3, 4)), S(t(3, 4), 0.7, dim=0), estimated(S(t(3, 4), hard=True))],
+)
 def gumbel_softmax(
     logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
 ) -> Tensor:

@@ -17,6 +17,7 @@ from franken.ops.conv import split
 from franken.ops.join import cat
 from franken.ops.pad import pad_
 from franken.ops.product import linear
+from franken.ops.samples import attention_heads
 
 
 def _require(holds: bool, message: str) -> None:
@@ -152,7 +153,7 @@ def _weighted(
     return p @ v, p
 
 
-@op(at="nn.functional", method=False)
+@op(at="nn.functional", method=False, samples=attention_heads)
 def multi_head_attention_forward(
     query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: int, num_heads: int,
     in_proj_weight: Any, in_proj_bias: Any, bias_k: Any, bias_v: Any, add_zero_attn: bool,

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from franken.core import dtypes as dt
 from franken.core.op import namespace, op
 from franken.core.primitive import Primitive
 from franken.core.shapes import broadcast_two, wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declare import promoted, refused
 from franken.ops.rules import pointwise
+from franken.ops.samples import S
 
 _MODES = (
     "use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist",
@@ -29,7 +29,11 @@ def _norm(x: Any, p: float, keepdim: bool = False) -> Any:
     return namespace("linalg")["vector_norm"](x, p, -1, keepdim)
 
 
-@op("torch nn.functional", method=False)
+@op(
+    "torch nn.functional",
+    method=False,
+    samples=lambda t: [S(t(3, 4), t(3, 4)), S(t(3, 4), t(4), p=3.0, keepdim=True), S(t(4), t(4))],
+)
 def pairwise_distance(
     x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
 ) -> Tensor:
@@ -48,11 +52,15 @@ def _bounded_norm(x: Any, d: int, eps: float) -> Any:
     return n + (fixed.clamp(min=eps) - fixed)
 
 
-@op("torch nn.functional", method=False)
+@op(
+    "torch nn.functional",
+    method=False,
+    samples=lambda t: [S(t(3, 4), t(3, 4)), S(t(2, 3, 4), t(3, 1), dim=-1), S(t(4), t(4), dim=0)],
+)
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """The cosine of the angle between vectors along a dimension, norms bounded below by eps."""
     (x, y), common = promoted("cosine_similarity", "default", (x1, x2))
-    if common.kind <= dt.INTEGER:
+    if not common.is_floating_point:
         raise RuntimeError(
             f"expected common dtype to be floating point, yet common dtype is {common.scalar_name}"
         )
@@ -129,7 +137,15 @@ def _check_pairs(x: Any, y: Any, p: float) -> None:
     refused("cdist", x.dtype, "h")
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [
+        S(t(3, 4), t(2, 4)),
+        S(t(2, 3, 4), t(2, 4, 4), 1.0),
+        S(t(3, 4), t(2, 4), 3.0),
+        S(t(3, 4), t(2, 4), float("inf")),
+    ],
+)
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: Any = _MODES[0]) -> Tensor:
     """Norms of order p of all differences of rows: (..., P, M) and (..., R, M) give (..., P, R)."""
     mode = 0 if compute_mode is None else compute_mode
@@ -149,7 +165,9 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: Any = _MODES[0])
     return _norm(x.unsqueeze(-2) - y.unsqueeze(-3), p)  # type: ignore[no-any-return]
 
 
-@op("torch nn.functional", method=False)
+@op(
+    "torch nn.functional", method=False, samples=lambda t: [S(t(4, 3)), S(t(3, 2), 1.0), S(t(1, 3))]
+)
 def pdist(input: Tensor, p: float = 2) -> Tensor:
     """Norms of order p of the differences of rows i < j of a matrix, in one row."""
     x: Any = input

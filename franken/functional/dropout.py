@@ -13,10 +13,20 @@ from franken.core import dtypes as dt
 from franken.core.op import NAMES, inplace_form, op
 from franken.core.tensor import Tensor
 from franken.ops.activation import replaced
+from franken.ops.declare import refused
 from franken.ops.dropout import dropout_keep, dropout_noise
 from franken.ops.generator import core_of
+from franken.ops.samples import S
 
 _ALPHA = 1.7580993408473766  # selu's lowest value, negated (arXiv 1706.02515)
+
+
+def _refuse_integers(x: Any) -> None:
+    if x.dtype.kind <= dt.INTEGER:
+        raise RuntimeError(
+            f"result type {dt.get_default_dtype().scalar_name} can't be cast to the desired output "
+            f"type {x.dtype.scalar_name}"
+        )
 
 
 def _noise(name: str, x: Any, p: float, feature: bool) -> Any:
@@ -25,11 +35,8 @@ def _noise(name: str, x: Any, p: float, feature: bool) -> Any:
         if x.ndim < 2:
             raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
         x = x.new_empty((*x.shape[:2], *(1,) * (x.ndim - 2)))
-    if x.dtype.kind <= dt.INTEGER:
-        raise RuntimeError(
-            f"result type {dt.get_default_dtype().scalar_name} can't be cast to the desired output "
-            f"type {x.dtype.scalar_name}"
-        )
+    _refuse_integers(x)
+    refused("bernoulli_scalar_cpu_", x.dtype, "c")
     return dropout_noise(x.detach(), p=float(p), generator=core_of(name, None, x.device))
 
 
@@ -63,7 +70,7 @@ def _declare(name: str, doc: str) -> None:
 
     drop.__name__ = drop.__qualname__ = name
     drop.__doc__ = doc
-    op(method=False)(drop)
+    op(method=False, samples=lambda t: [S(t(2, 3), 0.5, False), S(t(2, 3), 0.3, True)])(drop)
     NAMES["torch"][name + "_"] = inplace_form(name, drop)
 
 
@@ -73,12 +80,16 @@ _declare("alpha_dropout", "Dropout that keeps mean 0 and variance 1 (arXiv 1706.
 _declare("feature_alpha_dropout", "alpha_dropout of whole channels (dimension 1).")
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [S(t(3, 4), 0.5, True), S(t.const(3, 4), 0.0, True), S(t(3, 4), 0.5, False)],
+)
 def native_dropout(input: Tensor, p: float, train: Any) -> tuple[Tensor, Tensor]:
     """(dropout's result, the mask of what it kept)."""
     x: Any = input
     if train is False:
         return x.clone(), x.new_ones(tuple(x.shape), dtype=dt.bool)
+    _refuse_integers(x)
     mask = dropout_keep(x.detach(), p=float(p), generator=core_of("native_dropout", None, x.device))
     return x * mask * (1 / (1 - p) if p < 1 else 0.0), mask
 
@@ -96,14 +107,30 @@ def _settled(name: str, x: Tensor, p: float, training: bool, inplace: bool) -> T
     return replaced(name, x, inplace, lambda t: _drop(name, t, p, training, feature, alpha))
 
 
-@op("nn.functional", name="dropout")
+@op(
+    "nn.functional",
+    name="dropout",
+    samples=lambda t: [
+        S(t(3, 4), 0.5, training=False),
+        S(t(3, 4), 0.0, training=True),
+        S(t(2, 3, 2), 0.3, training=True),
+    ],
+)
 def _dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """Zero elements with probability p and scale the others by 1 / (1 - p) (arXiv 1207.0580)."""
     _check(p)
     return _settled("dropout", input, p, training, inplace)
 
 
-@op("nn.functional", name="alpha_dropout")
+@op(
+    "nn.functional",
+    name="alpha_dropout",
+    samples=lambda t: [
+        S(t(3, 4), 0.5, training=False),
+        S(t(3, 4), 0.0, training=True),
+        S(t(2, 3, 2), 0.3, training=True),
+    ],
+)
 def _alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:
@@ -112,7 +139,15 @@ def _alpha_dropout(
     return _settled("alpha_dropout", input, p, training, inplace)
 
 
-@op("nn.functional", name="feature_alpha_dropout")
+@op(
+    "nn.functional",
+    name="feature_alpha_dropout",
+    samples=lambda t: [
+        S(t(3, 4), 0.5, training=False),
+        S(t(3, 4), 0.0, training=True),
+        S(t(2, 3, 2), 0.3, training=True),
+    ],
+)
 def _feature_alpha_dropout(
     input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
 ) -> Tensor:
@@ -129,7 +164,7 @@ def _channels(x: Tensor, p: float, training: bool, inplace: bool, unbatched: boo
     return replaced("feature_dropout", x, True, lambda t: whole) if inplace else whole
 
 
-@op("nn.functional")
+@op("nn.functional", samples=lambda t: [S(t(2, 3, 4), 0.5, training=False), S(t(2, 3, 4), 0.3)])
 def dropout1d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
@@ -155,7 +190,10 @@ def _warn_rank(name: str, rank: int, spatial: int) -> None:
     )
 
 
-@op("nn.functional")
+@op(
+    "nn.functional",
+    samples=lambda t: [S(t(2, 3, 4, 2), 0.5, training=False), S(t(2, 3, 4, 2), 0.3)],
+)
 def dropout2d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
@@ -175,7 +213,10 @@ def dropout2d(
     return _channels(input, p, training, inplace, False)
 
 
-@op("nn.functional")
+@op(
+    "nn.functional",
+    samples=lambda t: [S(t(2, 3, 4, 2, 1), 0.5, training=False), S(t(2, 3, 4, 2, 1), 0.3)],
+)
 def dropout3d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:

@@ -11,6 +11,7 @@ from typing import Any
 from franken.core.op import op
 from franken.core.tensor import Tensor
 from franken.ops.product import matmul_
+from franken.ops.samples import S
 
 _LETTERS = string.ascii_uppercase + string.ascii_lowercase
 
@@ -213,7 +214,16 @@ def _check_dtypes(tensors: list[Tensor]) -> None:
         raise NotImplementedError("\"bmm\" not implemented for 'Bool'")
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [
+        S("ij,jk->ik", t(2, 3), t(3, 4)),
+        S("bij,bjk", t(2, 3, 2), t(2, 2, 3)),
+        S("ii->i", t(3, 3)),
+        S("...i,...i->...", t(2, 3), t(3)),
+        S("ij->", t(2, 0)),
+    ],
+)
 def einsum(*args: Any) -> Tensor:
     """Sum products of the operands over the labels that the result does not have."""
     if len(args) < 2:

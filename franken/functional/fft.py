@@ -14,6 +14,7 @@ from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.convert import cast
 from franken.ops.fft_kernels import c2c_, c2r_, r2c_, resize
+from franken.ops.samples import S, spectrum, spectrum_2, spectrum_n
 
 _WIDE = {dt.float32: dt.complex64, dt.float64: dt.complex128}
 
@@ -85,37 +86,37 @@ def _c2r(x: Any, n: Any, dim: int, norm: Any, forward: bool, name: str) -> Any:
     return c2r_(x, axis=axis, n=n, scale=_scale(name, norm, n, forward))
 
 
-@op(at="fft", out=True)
+@op(at="fft", out=True, samples=spectrum)
 def fft(input: Tensor, n: Any = None, dim: int = -1, norm: Any = None) -> Tensor:
     """The discrete Fourier transform over one dimension."""
     return _c2c(input, n, dim, norm, True, "fft")  # type: ignore[no-any-return]
 
 
-@op(at="fft", out=True)
+@op(at="fft", out=True, samples=spectrum)
 def ifft(input: Tensor, n: Any = None, dim: int = -1, norm: Any = None) -> Tensor:
     """The inverse discrete Fourier transform over one dimension."""
     return _c2c(input, n, dim, norm, False, "ifft")  # type: ignore[no-any-return]
 
 
-@op(at="fft", out=True)
+@op(at="fft", out=True, samples=spectrum)
 def rfft(input: Tensor, n: Any = None, dim: int = -1, norm: Any = None) -> Tensor:
     """The nonnegative frequencies of the transform of a real signal."""
     return _r2c(input, n, dim, norm, True, "rfft")  # type: ignore[no-any-return]
 
 
-@op(at="fft", out=True)
+@op(at="fft", out=True, samples=spectrum)
 def irfft(input: Tensor, n: Any = None, dim: int = -1, norm: Any = None) -> Tensor:
     """The real signal (n samples) with the given nonnegative frequencies."""
     return _c2r(input, n, dim, norm, False, "irfft")  # type: ignore[no-any-return]
 
 
-@op(at="fft", out=True)
+@op(at="fft", out=True, samples=spectrum)
 def hfft(input: Tensor, n: Any = None, dim: int = -1, norm: Any = None) -> Tensor:
     """The real transform of a signal that is Hermitian in time, given by its first half."""
     return _c2r(input, n, dim, norm, True, "hfft")  # type: ignore[no-any-return]
 
 
-@op(at="fft", out=True)
+@op(at="fft", out=True, samples=spectrum)
 def ihfft(input: Tensor, n: Any = None, dim: int = -1, norm: Any = None) -> Tensor:
     """The inverse of `hfft`: the first half of the inverse transform of a real spectrum."""
     return _r2c(input, n, dim, norm, False, "ihfft")  # type: ignore[no-any-return]
@@ -199,37 +200,37 @@ def _some(axes: Any, name: str) -> None:
         raise RuntimeError(f"{name} must transform at least one axis")
 
 
-@op(at="fft", out=True)
+@op(at="fft", out=True, samples=spectrum_n)
 def fftn(input: Tensor, s: Any = None, dim: Any = None, norm: Any = None) -> Tensor:
     """The discrete Fourier transform over several dimensions."""
     return _c2cn(input, s, dim, norm, True, "fftn")  # type: ignore[no-any-return]
 
 
-@op(at="fft", out=True)
+@op(at="fft", out=True, samples=spectrum_n)
 def ifftn(input: Tensor, s: Any = None, dim: Any = None, norm: Any = None) -> Tensor:
     """The inverse discrete Fourier transform over several dimensions."""
     return _c2cn(input, s, dim, norm, False, "ifftn")  # type: ignore[no-any-return]
 
 
-@op(at="fft", out=True)
+@op(at="fft", out=True, samples=spectrum_n)
 def rfftn(input: Tensor, s: Any = None, dim: Any = None, norm: Any = None) -> Tensor:
     """The transform of a real signal; nonnegative frequencies in the last dimension."""
     return _r2cn(input, s, dim, norm, True, "rfftn")  # type: ignore[no-any-return]
 
 
-@op(at="fft", out=True)
+@op(at="fft", out=True, samples=spectrum_n)
 def irfftn(input: Tensor, s: Any = None, dim: Any = None, norm: Any = None) -> Tensor:
     """The inverse of `rfftn`."""
     return _c2rn(input, s, dim, norm, False, "irfftn")  # type: ignore[no-any-return]
 
 
-@op(at="fft", out=True)
+@op(at="fft", out=True, samples=spectrum_n)
 def hfftn(input: Tensor, s: Any = None, dim: Any = None, norm: Any = None) -> Tensor:
     """The real transform of a signal that is Hermitian in time."""
     return _c2rn(input, s, dim, norm, True, "hfftn")  # type: ignore[no-any-return]
 
 
-@op(at="fft", out=True)
+@op(at="fft", out=True, samples=spectrum_n)
 def ihfftn(input: Tensor, s: Any = None, dim: Any = None, norm: Any = None) -> Tensor:
     """The inverse of `hfftn`."""
     return _r2cn(input, s, dim, norm, False, "ihfftn")  # type: ignore[no-any-return]
@@ -241,7 +242,7 @@ def _two(fn: Any, name: str, doc: str) -> Any:
 
     transform.__name__ = transform.__qualname__ = name
     transform.__doc__ = doc
-    return op(at="fft", out=True)(transform)
+    return op(at="fft", out=True, samples=spectrum_2)(transform)
 
 
 fft2 = _two(fftn, "fft2", "The discrete Fourier transform over two dimensions.")
@@ -265,10 +266,10 @@ def _arange(n: int, dtype: Any, device: Any, requires_grad: bool, order: Any, d:
     return whole.requires_grad_() if requires_grad else whole
 
 
-@op(at="fft", out=True)
+@op(at="fft", out=True, samples=lambda t: [S(5), S(6, 0.5, dtype=t.module.float64), S(1)])
 def fftfreq(
     n: int, d: float = 1.0, *, dtype: Any = None, layout: Any = None, device: Any = None,
-    requires_grad: bool = False,
+    pin_memory: Any = None, requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
     """The frequencies of a transform of n samples that are d apart."""
     from franken.ops.join import cat
@@ -280,10 +281,10 @@ def fftfreq(
     )  # fmt: skip
 
 
-@op(at="fft", out=True)
+@op(at="fft", out=True, samples=lambda t: [S(5), S(6, 0.5, dtype=t.module.float64), S(1)])
 def rfftfreq(
     n: int, d: float = 1.0, *, dtype: Any = None, layout: Any = None, device: Any = None,
-    requires_grad: bool = False,
+    pin_memory: Any = None, requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
     """The nonnegative frequencies of a transform of n samples that are d apart."""
     return _arange(  # type: ignore[no-any-return]
@@ -298,13 +299,13 @@ def _shifted(x: Any, dim: Any, sign: int) -> Any:
     return x.roll(moves, axes) if axes else x.clone()
 
 
-@op(at="fft")
+@op(at="fft", samples=lambda t: [S(t(3, 4)), S(t(3, 4), 1), S(t(2, 3, 4), (0, 2))])
 def fftshift(input: Tensor, dim: Any = None) -> Tensor:
     """Move the zero frequency to the middle."""
     return _shifted(input, dim, 1)  # type: ignore[no-any-return]
 
 
-@op(at="fft")
+@op(at="fft", samples=lambda t: [S(t(3, 4)), S(t(3, 4), 1), S(t(2, 3, 4), (0, 2))])
 def ifftshift(input: Tensor, dim: Any = None) -> Tensor:
     """Undo `fftshift`."""
     return _shifted(input, dim, -1)  # type: ignore[no-any-return]

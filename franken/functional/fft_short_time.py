@@ -11,6 +11,7 @@ from franken.core.op import namespace, op
 from franken.core.tensor import Tensor
 from franken.ops.convert import cast
 from franken.ops.fft_kernels import c2c_, c2r_, r2c_
+from franken.ops.samples import S, inverse_stft
 
 
 def _framed_window(window: Any, like: Any, win_length: int, n_fft: int) -> Any:
@@ -49,7 +50,12 @@ def _check(ok: bool, call: str, said: str) -> None:
         raise RuntimeError(f"{call} : {said}")
 
 
-@op()
+@op(
+    samples=lambda t: [
+        S(t(20), 8, return_complex=True),
+        S(t(2, 16), 6, 2, 4, t(4), center=False, normalized=True, return_complex=True),
+    ]
+)
 def stft(
     input: Tensor, n_fft: int, hop_length: int | None = None, win_length: int | None = None,
     window: Any = None, center: bool = True, pad_mode: str = "reflect", normalized: bool = False,
@@ -91,6 +97,8 @@ def stft(
         _check(window.ndim == 1 and window.shape[0] == width, call,
                f"expected a 1D window tensor of size equal to win_length={width}, but got window "
                f"with size {list(window.shape)}")  # fmt: skip
+    if x.dtype.itemsize == 2:
+        raise RuntimeError(f"MKL FFT doesn't support tensors of type: {x.dtype.scalar_name}")
     out = _frames_to_spectrum(x, n_fft, hop, width, window, normalized, onesided, complex_in)
     out = out.mT if batched else out[0].mT
     if return_complex or (return_complex is None and complex_in):
@@ -135,7 +143,7 @@ def _overlap_add(frames: Any, hop: int) -> Any:
     return total[:, : n + hop * (count - 1)]  # type: ignore[index]
 
 
-@op()
+@op(samples=inverse_stft)
 def istft(
     input: Tensor, n_fft: int, hop_length: int | None = None, win_length: int | None = None,
     window: Any = None, center: bool = True, normalized: bool = False,

@@ -8,6 +8,7 @@ from franken.core.op import op
 from franken.core.tensor import Tensor
 from franken.ops.indexing_masked import masked_fill_prim
 from franken.ops.join import cat, tensor_list
+from franken.ops.samples import S
 
 
 def _inside(input: Any, indices: Any) -> tuple[Any, ...]:
@@ -22,13 +23,22 @@ def _key(indices: Any) -> tuple[Any, ...]:
     return tuple(slice(None) if i is None else i for i in indices)
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [
+        S(t(3, 4), [t.index(2, high=3), t.index(2, high=4)]),
+        S(t(3, 4), [t.index(5, high=3)]),
+    ],
+)
 def _unsafe_index(input: Tensor, indices: Any) -> Tensor:
     """`input[indices]`."""
     return input[_key(indices)]  # type: ignore[index]
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [S(t(3, 4), t.mask(2), [t.index(2, high=3), t.index(2, high=4)], 1.5)],
+)
 def _unsafe_masked_index(input: Tensor, mask: Tensor, indices: Any, fill: Any) -> Tensor:
     """`input[indices]` where `mask` is true, `fill` elsewhere."""
     if input.shape.numel() == 0:
@@ -37,7 +47,10 @@ def _unsafe_masked_index(input: Tensor, mask: Tensor, indices: Any, fill: Any) -
     return got.masked_fill(~mask, fill)  # type: ignore[operator]
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [S(t(3, 4), t.mask(2), [t.index(2, high=3), t.index(2, high=4)], t(2))],
+)
 def _unsafe_masked_index_put_accumulate(
     input: Tensor, mask: Tensor, indices: Any, values: Tensor
 ) -> Tensor:
@@ -67,7 +80,7 @@ def _chunk_axis(rows: Any, dim: int) -> int:
     return d
 
 
-@op(method=False, out=True)
+@op(method=False, out=True, samples=lambda t: [S([t(4, 3), t(2, 3)], 0, 2)])
 def _chunk_cat(tensors: Any, dim: int, num_chunks: int) -> Tensor:
     """Chunk each tensor (padded with zeros) along `dim`, then join the chunks' flat remainders."""
     rows: list[Any] = tensor_list(tensors, "_chunk_cat")

@@ -7,7 +7,7 @@ from typing import Any
 
 from franken.core import dtypes as dt
 from franken.core.op import op
-from franken.core.shapes import wrap_dim
+from franken.core.shapes import broadcast_two, wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.convert import cast
 from franken.ops.decomp import svdvals
@@ -15,14 +15,15 @@ from franken.ops.decomp_spectral import eigvalsh_, svdvals_
 from franken.ops.linalg_checks import (
     HALF,
     check_float,
-    check_kernel,
     check_matrix,
     check_square,
+    concrete,
 )
 from franken.ops.linalg_solve import _eye, inv, inverse_, pinv_
 from franken.ops.product import matmul
 from franken.ops.reduce_norm import vector_norm
 from franken.ops.return_types import make
+from franken.ops.samples import S, after, given, hermitian
 
 # --- norms ---------------------------------------------------------------------------------------
 
@@ -33,7 +34,17 @@ def _shown(order: Any) -> str:
     return order if isinstance(order, str) else f"{order:g}"
 
 
-@op(at="linalg", out="typed")
+@op(
+    at="linalg",
+    out="typed",
+    samples=lambda t: [
+        S(t.square(3)),
+        S(t(2, 3, 4), "nuc"),
+        S(t(3, 4), 1, keepdim=True),
+        S(t(3, 4), 2),
+        S(t(3, 4, 2), -float("inf"), dim=(0, 1)),
+    ],
+)
 def matrix_norm(
     A: Tensor, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:
@@ -48,7 +59,7 @@ def matrix_norm(
     rows, columns = (wrap_dim(d, A.ndim) for d in dims)
     if rows == columns:
         raise RuntimeError(f"{name}: dims must be different. Got ({dims[0]}, {dims[1]})")
-    check_float(A, name, low=True)
+    check_float(A, name, low=ord not in ("nuc", 2, -2))
     if ord == "fro":
         return vector_norm(A, 2, (rows, columns), keepdim, dtype=dtype)
     if dtype is not None:
@@ -82,7 +93,17 @@ def _sum_norm(A: Any, order: Any, rows: int, columns: int, keepdim: bool) -> Any
     return out.squeeze((rows, columns))
 
 
-@op(at="linalg", out="typed")
+@op(
+    at="linalg",
+    out="typed",
+    samples=lambda t: [
+        S(t(3, 4)),
+        S(t(2, 3, 4), 2, dim=-1),
+        S(t(3, 4), "fro", keepdim=True),
+        S(t(3, 4), "nuc"),
+        S(t(2, 0), dim=0),
+    ],
+)
 def norm(
     A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:
@@ -105,7 +126,7 @@ def norm(
     return vector_norm(A, 2 if ord is None else ord, dims, keepdim, dtype=dtype)
 
 
-@op(at="linalg", out="typed")
+@op(at="linalg", out="typed", samples=lambda t: [S(t.square(3)), S(t.square(3), 1)])
 def cond(A: Tensor, p: Any = None) -> Tensor:
     """The condition numbers of matrices in the norm p (2 by default)."""
     if A.ndim < 2:
@@ -153,7 +174,15 @@ def _cutoff(values: Any, atol: Any, rtol: Any) -> Any:
     return relative.clamp(min=absolute)
 
 
-@op(at="linalg", out="typed")
+@op(
+    at="linalg",
+    out="typed",
+    samples=lambda t: [
+        S(t.square(3)),
+        S(t.of([[1, 2], [2, 4]], t.dtype)),
+        given(hermitian, S(t.positive(3), hermitian=True)),
+    ],
+)
 def matrix_rank(
     A: Tensor, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
 ) -> Tensor:
@@ -184,14 +213,22 @@ def _magnitudes(A: Tensor, hermitian: bool) -> Any:
     return eigvalsh_(A, lower=True).abs()
 
 
-@op(at="linalg", out="typed")
+@op(
+    at="linalg",
+    out="typed",
+    samples=lambda t: [
+        S(t(4, 2)),
+        S(t.square(3, 2)),
+        given(hermitian, S(t.positive(3), hermitian=True)),
+    ],
+)
 def pinv(
     A: Tensor, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
 ) -> Tensor:
     """The Moore-Penrose pseudo-inverses; singular values below the tolerance count as zero."""
     if rcond is not None:
         rtol = rcond
-    if A.ndim < 2 or A.dtype.kind <= dt.INTEGER or A.dtype in HALF:
+    if A.ndim < 2 or A.dtype.kind <= dt.INTEGER or A.dtype in (*HALF, dt.complex32):
         raise RuntimeError(
             f"linalg.pinv({A.dtype.scalar_name}{{{list(A.shape)}}}): expected a tensor with 2 or "
             "more dimensions of float, double, cfloat or cdouble types"
@@ -200,39 +237,51 @@ def pinv(
         return A.new_zeros((*A.shape[:-2], A.shape[-1], A.shape[-2])) + A.mT * 0  # type: ignore[attr-defined, no-any-return]
     if hermitian:
         check_square(A, "linalg.eigh")
-    return pinv_(A, *_tolerances(A, atol, rtol), hermitian=hermitian)  # type: ignore[no-any-return]
+    tolerances = _tolerances(A, atol, rtol)
+    for t in tolerances:
+        if isinstance(t, Tensor) and t.ndim:  # tolerances may be of more matrices than there are
+            A = A.expand(*broadcast_two(tuple(A.shape[:-2]), tuple(t.shape)), *A.shape[-2:])
+    return pinv_(A, *tolerances, hermitian=hermitian)  # type: ignore[no-any-return]
 
 
-@op()
+@op(samples=lambda t: [S(t(4, 2)), S(t.square(3))])
 def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
     """The Moore-Penrose pseudo-inverses; `rcond` is the relative cutoff."""
     return pinv(input, rcond)
 
 
-@op(at="linalg")
-def lstsq(input: Tensor, B: Tensor, rcond: Any = None, *, driver: Any = None) -> Any:
+@op(
+    at="linalg",
+    also={"b": "B"},
+    samples=lambda t: [
+        after(lambda out: out[0], S(t(4, 2), t(4, 3))),
+        after(lambda out: out[0], S(t.square(3), t(3, 1))),
+    ],
+)
+def lstsq(A: Tensor, B: Tensor, rcond: Any = None, *, driver: Any = None) -> Any:
     """Solutions of min |A X - B|, residuals, ranks and singular values."""
     name = "torch.linalg.lstsq"
-    if input.ndim < 2:
+    if A.ndim < 2:
         raise RuntimeError(f"{name}: input must have at least 2 dimensions.")
     if B.ndim < 1:
         raise RuntimeError(f"{name}: other must have at least 1 dimension.")
-    vector = B.ndim == 1 or (input.ndim - 1 == B.ndim and tuple(B.shape) == tuple(input.shape[:-1]))
-    if input.shape[-2] != B.shape[-1 if vector else -2]:
+    vector = B.ndim == 1 or (A.ndim - 1 == B.ndim and tuple(B.shape) == tuple(A.shape[:-1]))
+    if A.shape[-2] != B.shape[-1 if vector else -2]:
         raise RuntimeError(
             f"{name}: input.size(-2) should match other.size({-1 if vector else -2})"
         )
-    if input.dtype is not B.dtype:
+    if A.dtype is not B.dtype:
         raise RuntimeError(
-            f"{name}: input and other should have the same dtype, but got "
-            f"{input.dtype.scalar_name} and {B.dtype.scalar_name}"
+            f"{name}: Expected input and other to have the same dtype, but got input's dtype "
+            f"{A.dtype.scalar_name} and other's dtype {B.dtype.scalar_name}"
         )
     if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
         raise RuntimeError(
             f"{name}: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)"
         )
-    check_kernel(input, "linalg_lstsq_cpu")
-    return _lstsq(input, B.unsqueeze(-1) if vector else B, vector, rcond, driver or "gelsy")  # type: ignore[attr-defined]
+    if A.dtype.kind <= dt.INTEGER or A.dtype in HALF:
+        raise RuntimeError("This function doesn't handle types other than float and double")
+    return _lstsq(A, B.unsqueeze(-1) if vector else B, vector, rcond, driver or "gelsy")  # type: ignore[attr-defined]
 
 
 def _lstsq(A: Any, b: Any, vector: bool, rcond: Any, driver: str) -> Any:
@@ -248,7 +297,7 @@ def _lstsq(A: Any, b: Any, vector: bool, rcond: Any, driver: str) -> Any:
     rank = A.new_zeros(0, dtype=dt.int64)
     if not full:
         rank = matrix_rank(A.detach(), rtol=cutoff)
-    residuals = _residuals(A, x, b, rank, empty, driver)
+    residuals = _residuals(A, x, b, rank, driver)
     if driver not in ("gelsd", "gelss"):
         values = empty.real if empty.dtype.is_complex else empty
     if vector:
@@ -258,21 +307,29 @@ def _lstsq(A: Any, b: Any, vector: bool, rcond: Any, driver: str) -> Any:
     )
 
 
-def _residuals(A: Any, x: Any, b: Any, rank: Any, empty: Any, driver: str) -> Any:
-    """Squared residuals, which exist only for overdetermined systems of full rank."""
+def _residuals(A: Any, x: Any, b: Any, rank: Any, driver: str) -> Any:
+    """Squared residuals, which exist only for overdetermined systems of full rank.
+
+    Whether they do is one answer for a whole batch, hidden dimensions included. Absent ones are
+    empty and still a function of the inputs, as in torch.
+    """
     m, n = A.shape[-2:]
-    real = empty.real if empty.dtype.is_complex else empty
-    if m <= n or driver == "gelsy":
-        return real
-    if driver != "gels" and bool((rank != n).any()):
-        return real
+    absent = m <= n or driver == "gelsy" or driver != "gels" and bool((concrete(rank) != n).any())
+    if absent:
+        return x.flatten()[:0].abs()
     return (A @ x - b).abs().square().sum(-2)
 
 
 # --- powers --------------------------------------------------------------------------------------
 
 
-@op(at="linalg", out="typed", method=True, alias=("torch.matrix_power",))
+@op(
+    at="linalg",
+    out="typed",
+    method=True,
+    alias=("torch.matrix_power",),
+    samples=lambda t: [S(t.square(3), 3), S(t.square(2, 2), -2), S(t.square(2), 0)],
+)
 def matrix_power(A: Tensor, n: int) -> Tensor:
     """The n-th powers of square matrices by repeated squaring; negative n invert first."""
     if isinstance(n, bool) or not isinstance(n, int):

@@ -9,27 +9,34 @@ from franken.core import dtypes as dt
 from franken.core.op import namespace, op
 from franken.core.shapes import broadcast_two, wrap_dim
 from franken.core.tensor import Tensor
+from franken.ops.declare import refused
 from franken.ops.decomp import qr, svd
-from franken.ops.linalg_checks import check_same
+from franken.ops.linalg_checks import HALF, check_same
 from franken.ops.linalg_solve import inv, solve
 from franken.ops.product import matmul
+from franken.ops.samples import S, after
 
 
-@op(out=True)
+@op(out=True, samples=lambda t: [S(t(3, 4)), S(t(3, 3)), S(t(0, 2))])
 def trace(input: Tensor) -> Tensor:
     """The sum of the diagonal of a matrix."""
     if input.ndim != 2:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input.ndim}")
+    refused("trace", input.dtype, "b")
     return input.diagonal(0, 0, 1).sum()  # type: ignore[attr-defined, no-any-return]
 
 
-@op(at="linalg", out=False)
+@op(
+    at="linalg",
+    out=False,
+    samples=lambda t: [S(t(3, 4)), S(t(2, 3, 4), offset=1, dim1=0, dim2=2), S(t(3, 3), offset=-1)],
+)
 def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """A view of the diagonals of matrices."""
     return A.diagonal(offset, dim1, dim2)  # type: ignore[attr-defined, no-any-return]
 
 
-@op(out=True)
+@op(out=True, samples=lambda t: [S(t(2, 3), t(3, 2)), S(t(2), t(3, 1, 2)), S(t(), t(2))])
 def kron(input: Tensor, other: Tensor) -> Tensor:
     """The Kronecker product; the smaller rank is filled with ones in front."""
     if not isinstance(other, Tensor):
@@ -45,16 +52,36 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     return out.reshape([a * b for a, b in zip(xs, ys, strict=True)])  # type: ignore[no-any-return]
 
 
-@op(at="linalg", out=True, name="matmul")
+@op(
+    at="linalg",
+    out=True,
+    name="matmul",
+    samples=lambda t: [
+        S(t(3, 4), t(4, 2)),
+        S(t(4), t(4)),
+        S(t(2, 3, 4), t(4)),
+        S(t(2, 1, 3, 4), t(2, 4, 2)),
+        S(t(2, 0), t(0, 3)),
+    ],
+)
 def _matmul(input: Tensor, other: Tensor) -> Tensor:
     """Matrix product, as `torch.matmul`."""
     return matmul(input, other)
 
 
-@op(at="linalg", out=True)
+@op(
+    at="linalg",
+    out=True,
+    samples=lambda t: [S(t(3, 4), t(4)), S(t(3, 4), t(3, 4), dim=0), S(t(2, 0), t(2, 0))],
+)
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     """Inner products of vectors along a dimension, the first conjugated."""
     check_same(x, y, "linalg.vecdot", "x", "y")
+    if x.dtype.kind <= dt.INTEGER:
+        raise RuntimeError(
+            "linalg.vecdot: Expected a floating point or complex tensor as input. Got "
+            f"{x.dtype.scalar_name}"
+        )
     if x.ndim == 1 and y.ndim == 1:
         return x.vdot(y)  # type: ignore[attr-defined, no-any-return]
     shape = broadcast_two(tuple(x.shape), tuple(y.shape))
@@ -62,7 +89,7 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     return (x.conj_physical() * y).sum(d)  # type: ignore[attr-defined, no-any-return]
 
 
-@op(at="linalg", out=True)
+@op(at="linalg", out=True, samples=lambda t: [S(t(2, 3), t(2, 3)), S(t(3, 4), t(3, 1), dim=0)])
 def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     """Cross products of 3-vectors along a dimension; the others broadcast."""
     if input.ndim != other.ndim:
@@ -77,13 +104,14 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
         raise RuntimeError(
             f"expected scalar type {input.dtype.scalar_name} but found {other.dtype.scalar_name}"
         )
+    refused("cross", input.dtype, "b")
     broadcast_two(tuple(input.shape), tuple(other.shape))
     next_x, next_y = input.roll(-1, dim), other.roll(-1, dim)  # type: ignore[attr-defined]
     after_x, after_y = input.roll(-2, dim), other.roll(-2, dim)  # type: ignore[attr-defined]
     return next_x * after_y - after_x * next_y  # type: ignore[no-any-return]
 
 
-@op(name="cross", out=True)
+@op(name="cross", out=True, samples=lambda t: [S(t(2, 3), t(2, 3)), S(t(3, 4), t(3, 4), 0)])
 def _cross_torch(input: Tensor, other: Tensor, dim: Any = None) -> Tensor:
     """Cross products of 3-vectors along `dim`, by default the first of size 3."""
     if dim is None:
@@ -97,7 +125,15 @@ def _cross_torch(input: Tensor, other: Tensor, dim: Any = None) -> Tensor:
 # --- chains --------------------------------------------------------------------------------------
 
 
-@op(at="linalg", out=True)
+@op(
+    at="linalg",
+    out=True,
+    samples=lambda t: [
+        S([t(2, 3), t(3, 4), t(4, 2)]),
+        S([t(3), t(3, 2), t(2)]),
+        S([t(2, 3), t(3, 2)]),
+    ],
+)
 def multi_dot(tensors: Any) -> Tensor:
     """The product of a chain of matrices in the cheapest order; the ends may be vectors."""
     chain = list(tensors)
@@ -160,7 +196,7 @@ def _multiply(chain: list[Any], at: Any, i: int, j: int) -> Any:
     return matmul(_multiply(chain, at, i, k), _multiply(chain, at, k + 1, j))
 
 
-@op(method=False)
+@op(method=False, samples=lambda t: [S(t(2, 3), t(3, 4), t(4, 2))])
 def chain_matmul(*matrices: Any, out: Any = None) -> Tensor:
     """The product of a chain of matrices in the cheapest order."""
     chain = (
@@ -180,7 +216,11 @@ def chain_matmul(*matrices: Any, out: Any = None) -> Tensor:
 # --- tensor equations ----------------------------------------------------------------------------
 
 
-@op(at="linalg", out="typed")
+@op(
+    at="linalg",
+    out="typed",
+    samples=lambda t: [S((t.square(6)).reshape(2, 3, 6)), S(t.square(4).reshape(4, 2, 2), ind=1)],
+)
 def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
     """The inverse of tensordot with A over its first `ind` dimensions."""
     if ind <= 0:
@@ -195,7 +235,15 @@ def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
     return inv(A.reshape(m, n)).reshape(*tail, *head)  # type: ignore[attr-defined, no-any-return]
 
 
-@op(at="linalg", out="typed")
+@op(
+    at="linalg",
+    out="typed",
+    also={"other": "B"},
+    samples=lambda t: [
+        S(t.square(6).reshape(2, 3, 6), t(2, 3)),
+        S(t.square(4).reshape(4, 2, 2), t(4)),
+    ],
+)
 def tensorsolve(A: Tensor, B: Tensor, dims: Any = None) -> Tensor:
     """The X with tensordot(A, X) = B; `dims` of A move to the end first."""
     if dims is not None:
@@ -211,7 +259,7 @@ def tensorsolve(A: Tensor, B: Tensor, dims: Any = None) -> Tensor:
     return solve(A.reshape(m, n), B.reshape(m)).reshape(shape)  # type: ignore[attr-defined, no-any-return]
 
 
-@op(at="linalg", name="vander")
+@op(at="linalg", name="vander", samples=lambda t: [S(t(4)), S(t(2, 3), N=5)])
 def _vander(x: Tensor, *, N: int | None = None) -> Tensor:
     """Vandermonde matrices (..., n, N) with ascending powers of x (..., n)."""
     if N is None:
@@ -222,6 +270,11 @@ def _vander(x: Tensor, *, N: int | None = None) -> Tensor:
         x = x.reshape(1)  # type: ignore[attr-defined]
     from franken.ops.join import cat
 
+    if x.dtype is dt.bool or x.dtype in HALF:
+        raise RuntimeError(
+            "linalg.vander supports floating point, complex, and integer tensors, but got "
+            f"{x.dtype.scalar_name}"
+        )
     if not x.dtype.is_floating_point and not x.dtype.is_complex:
         x = x.to(dt.int64)  # type: ignore[attr-defined]
     powers = x.unsqueeze(-1).expand(*x.shape, N - 1).cumprod(-1)  # type: ignore[attr-defined]
@@ -239,14 +292,17 @@ def _range(A: Any, q: int, niter: int, M: Any) -> Any:
         a, m = (A.mH, M if M is None else M.mH) if adjoint else (A, M)
         return a @ t if m is None else a @ t - m @ t
 
-    basis = qr(times(randn(A.shape[-1], q, dtype=A.dtype, device=A.device), False))[0]
+    # as in torch: float32 for integers and bfloat16, which the product then refuses
+    own = A.dtype.kind > dt.INTEGER and A.dtype is not dt.bfloat16
+    dtype = A.dtype if own else dt.float32
+    basis = qr(times(randn(A.shape[-1], q, dtype=dtype, device=A.device), False))[0]
     for _ in range(niter):
         basis = qr(times(basis, True))[0]
         basis = qr(times(basis, False))[0]
     return basis
 
 
-@op(method=False)
+@op(method=False, samples=lambda t: [after(lambda out: out[1], S(t(5, 4), q=4))])
 def svd_lowrank(A: Tensor, q: int = 6, niter: int = 2, M: Any = None) -> Any:
     """U, S, V of an approximation of rank q of A - M, by random projections."""
     q = 6 if q is None else q
@@ -263,7 +319,7 @@ def svd_lowrank(A: Tensor, q: int = 6, niter: int = 2, M: Any = None) -> Any:
     return (v, s, u) if flipped else (u, s, v)
 
 
-@op(method=False)
+@op(method=False, samples=lambda t: [after(lambda out: out[1], S(t(5, 4), q=4))])
 def pca_lowrank(A: Tensor, q: Any = None, center: bool = True, niter: int = 2) -> Any:
     """U, S, V of an approximation of rank q of A with its column means removed."""
     m, n = A.shape[-2:]
@@ -275,7 +331,7 @@ def pca_lowrank(A: Tensor, q: Any = None, center: bool = True, niter: int = 2) -
         )
     if niter < 0:
         raise ValueError(f"niter(={niter}) must be non-negative integer")
-    if not (A.dtype.is_floating_point or A.dtype.is_complex):
+    if not center and not (A.dtype.is_floating_point or A.dtype.is_complex):
         raise ValueError(f"input must have floating point dtype, got {A.dtype}")
     centered = A - A.mean(-2, True) if center else A  # type: ignore[attr-defined, operator]
     return svd_lowrank(centered, q, niter)

@@ -19,6 +19,7 @@ from franken.ops.loss_elementwise import binary_entropy, logit_entropy, weighted
 from franken.ops.loss_entropy import _by_class, _weight_of, cross_entropy_
 from franken.ops.reduce_softmax import log_softmax
 from franken.ops.rules import pointwise
+from franken.ops.samples import S
 
 _NAMES = ("none", "mean", "sum")
 
@@ -153,7 +154,22 @@ def _by_probability(x: Any, t: Any, w: Any, ignore: int, reduction: str, smoothi
     return losses / samples if samples else losses * float("nan")
 
 
-@op("nn.functional")
+@op(
+    "nn.functional",
+    samples=lambda t: [
+        S(t(3, 4), t.index(3, high=4)),
+        S(
+            t(2, 4, 3),
+            t.index(2, 3, high=4),
+            t.const(4, low=0.2),
+            reduction="none",
+            label_smoothing=0.1,
+        ),
+        S(t(3, 4), t(3, 4, low=0.1), reduction="sum"),
+        S(t(4), t.index(high=4)),
+        S(t(3, 4), t.of([0, -100, 3])),
+    ],
+)
 def cross_entropy(
     input: Tensor, target: Tensor, weight: Any = None, size_average: Any = None,
     ignore_index: int = -100, reduce: Any = None, reduction: str = "mean",
@@ -189,7 +205,15 @@ checked_classes = Primitive("checked_classes", ("t",), _class_kernel, batch=poin
 checked_classes.not_differentiable()
 
 
-@op("nn.functional")
+@op(
+    "nn.functional",
+    samples=lambda t: [
+        S(t(3, 4), t.index(3, high=4)),
+        S(t(2, 4, 3), t.index(2, 3, high=4), t.const(4, low=0.2), reduction="none"),
+        S(t(3, 4), t.of([0, 1, 3]), ignore_index=1, reduction="sum"),
+        S(t(4), t.index(high=4)),
+    ],
+)
 def nll_loss(
     input: Tensor, target: Tensor, weight: Any = None, size_average: Any = None,
     ignore_index: int = -100, reduce: Any = None, reduction: str = "mean",
@@ -238,7 +262,13 @@ def _check_linear(x: Any, w: Any, bias: Any) -> None:
         )
 
 
-@op("nn.functional")
+@op(
+    "nn.functional",
+    samples=lambda t: [
+        S(t(3, 5), t(4, 5), t.index(3, high=4)),
+        S(t(3, 5), t(4, 5), t.index(3, high=4), linear_bias=t(4), reduction="sum"),
+    ],
+)
 def linear_cross_entropy(
     input: Tensor, linear_weight: Tensor, target: Tensor, *, linear_bias: Any = None,
     weight: Any = None, reduction: str = "mean", ignore_index: Any = None,
@@ -262,7 +292,14 @@ def linear_cross_entropy(
 # --- binary ---------------------------------------------------------------------------------------
 
 
-@op("nn.functional")
+@op(
+    "nn.functional",
+    samples=lambda t: [
+        S(t(3, 4, low=0.1, high=0.9), t(3, 4, low=0.1, high=0.9)),
+        S(t(3, low=0.1, high=0.9), t(3, low=0, high=1), t.const(3, low=0.2), reduction="none"),
+        S(t(3, low=0.1, high=0.9), t(3, low=0, high=1), reduction="sum"),
+    ],
+)
 def binary_cross_entropy(
     input: Tensor, target: Tensor, weight: Any = None, size_average: Any = None,
     reduce: Any = None, reduction: str = "mean",
@@ -285,7 +322,19 @@ def binary_cross_entropy(
     return reduced(losses, reduction)  # type: ignore[no-any-return]
 
 
-@op("nn.functional")
+@op(
+    "nn.functional",
+    samples=lambda t: [
+        S(t(3, 4), t(3, 4, low=0, high=1)),
+        S(
+            t(3, 4),
+            t(3, 4, low=0, high=1),
+            t.const(4, low=0.2),
+            pos_weight=t.const(4, low=0.2),
+            reduction="none",
+        ),
+    ],
+)
 def binary_cross_entropy_with_logits(
     input: Tensor, target: Tensor, weight: Any = None, size_average: Any = None,
     reduce: Any = None, reduction: str = "mean", pos_weight: Any = None,
@@ -309,7 +358,14 @@ def _with_logits(x: Any, y: Any, weight: Any, pos_weight: Any, reduction: str) -
     return reduced(losses, reduction)  # type: ignore[no-any-return]
 
 
-@op(method=False, name="binary_cross_entropy_with_logits")
+@op(
+    method=False,
+    name="binary_cross_entropy_with_logits",
+    samples=lambda t: [
+        S(t(3, 4), t(3, 4, low=0, high=1)),
+        S(t(3, 4), t(3, 4, low=0, high=1), t.const(4, low=0.2), t.const(4, low=0.2), 1),
+    ],
+)
 def _with_logits_plain(
     input: Tensor, target: Tensor, weight: Any = None, pos_weight: Any = None, reduction: int = 0
 ) -> Tensor:

@@ -17,6 +17,7 @@ from franken.core.tensor import Tensor
 from franken.functional.loss import numbered
 from franken.ops.declare import refused
 from franken.ops.rules import loop
+from franken.ops.samples import S, estimated
 from franken.ops.tensor_data import tensor as make_tensor
 
 # --- kernels --------------------------------------------------------------------------------------
@@ -119,8 +120,14 @@ ctc_ = Primitive(
 ctc_grad = Primitive(
     "ctc_grad", ("g_", "x", "t", "lengths", "sizes", "loss", "alpha"), _ctc_grad_kernel, batch=loop
 )
-ctc_grad.vjp(*ctc_grad.inputs[1:])(NOT_DIFFERENTIABLE)
+ctc_grad.vjp("t", "lengths", "sizes", "alpha")(NOT_DIFFERENTIABLE)
 ctc_.vjp("t", "lengths", "sizes")(NOT_DIFFERENTIABLE)
+
+
+@ctc_grad.vjp("x", "loss")
+def _(g: Any) -> Any:
+    """Second derivatives do not exist, as in torch: better an error than a share of them."""
+    raise RuntimeError("derivative for aten::_ctc_loss_backward is not implemented")
 
 
 @ctc_grad.vjp("g_")
@@ -212,7 +219,21 @@ def _ctc(
     return loss.squeeze(0) if alone else loss
 
 
-@op("nn.functional")
+@op(
+    "nn.functional",
+    samples=lambda t: [
+        estimated(S(t(6, 2, 4, low=-3, high=-0.5), t.index(2, 2, low=1, high=4), (6, 5), (2, 1))),
+        estimated(
+            S(
+                t(5, 1, 3, low=-2, high=-0.5),
+                t.index(1, 1, low=1, high=3),
+                (5,),
+                (1,),
+                reduction="sum",
+            )
+        ),
+    ],
+)
 def ctc_loss(
     log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any, blank: int = 0,
     reduction: str = "mean", zero_infinity: bool = False,
@@ -226,7 +247,14 @@ def ctc_loss(
     return _ctc(log_probs, targets, input_lengths, target_lengths, blank, reduction, zero_infinity)  # type: ignore[no-any-return]
 
 
-@op(method=False, name="ctc_loss")
+@op(
+    method=False,
+    name="ctc_loss",
+    samples=lambda t: [
+        estimated(S(t(6, 2, 4, low=-3, high=-0.5), t.index(2, 2, low=1, high=4), (6, 5), (2, 1))),
+        estimated(S(t(5, 1, 3, low=-2, high=-0.5), t.index(1, 1, low=1, high=3), (5,), (1,), 0, 2)),
+    ],
+)
 def _ctc_plain(
     log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any, blank: int = 0,
     reduction: int = 0, zero_infinity: bool = False,

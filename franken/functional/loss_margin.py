@@ -21,12 +21,15 @@ from franken.ops.declare import promoted, refused
 from franken.ops.embedding import one_hot_
 from franken.ops.loss_elementwise import soft_margin
 from franken.ops.rules import loop
+from franken.ops.samples import S
 from franken.ops.ternary import where_
 
 # --- pairs ----------------------------------------------------------------------------------------
 
 
 def _hinge(x: Any, y: Any, margin: float) -> Any:
+    if x.dtype.kind <= dt.INTEGER:
+        margin = int(margin)  # torch fills a tensor of x's dtype with it
     far = (margin - x).clamp(min=0)
     zero = far.new_zeros(())
     return where_(y != 1, far, zero) + where_(y != -1, x, zero)
@@ -54,10 +57,16 @@ def _ranking(x: Any, y: Any, t: Any, margin: float) -> Any:
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
             f"input1: {x.shape}, input2: {y.shape}, target: {t.shape} "
         )
-    return (-t * (x - y) + margin).clamp(min=0)
+    return (-t * (x - y) + float(margin)).clamp(min=0)
 
 
-@op("nn.functional")
+@op(
+    "nn.functional",
+    samples=lambda t: [
+        S(t(3), t.of([1, -1, 1], t.dtype)),
+        S(t(2, 3), t.of([1, -1, 1], t.dtype), margin=0.4, reduction="sum"),
+    ],
+)
 def hinge_embedding_loss(
     input: Tensor, target: Tensor, margin: float = 1.0, size_average: Any = None,
     reduce: Any = None, reduction: str = "mean",
@@ -67,7 +76,13 @@ def hinge_embedding_loss(
     return reduced(_hinge(input, target, margin), reduction)  # type: ignore[no-any-return]
 
 
-@op("nn.functional")
+@op(
+    "nn.functional",
+    samples=lambda t: [
+        S(t(3, 4), t(3, 4), t.of([1, -1, 1], t.dtype)),
+        S(t(3, 4), t(3, 4), t.of([1, -1, 1], t.dtype), margin=0.2, reduction="sum"),
+    ],
+)
 def cosine_embedding_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, size_average: Any = None,
     reduce: Any = None, reduction: str = "mean",
@@ -77,7 +92,13 @@ def cosine_embedding_loss(
     return reduced(_cosine(input1, input2, target, margin), reduction)  # type: ignore[no-any-return]
 
 
-@op("nn.functional")
+@op(
+    "nn.functional",
+    samples=lambda t: [
+        S(t(3), t(3), t.of([1, -1, 1], t.dtype)),
+        S(t(3), t(3), t.of([1, -1, 1], t.dtype), margin=0.3, reduction="sum"),
+    ],
+)
 def margin_ranking_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, size_average: Any = None,
     reduce: Any = None, reduction: str = "mean",
@@ -87,13 +108,27 @@ def margin_ranking_loss(
     return reduced(_ranking(input1, input2, target, margin), reduction)  # type: ignore[no-any-return]
 
 
-@op(method=False, name="hinge_embedding_loss")
+@op(
+    method=False,
+    name="hinge_embedding_loss",
+    samples=lambda t: [
+        S(t(3), t.of([1, -1, 1], t.dtype)),
+        S(t(2, 3), t.of([1, -1, 1], t.dtype), 0.4, 2),
+    ],
+)
 def _hinge_plain(input: Tensor, target: Tensor, margin: float = 1.0, reduction: int = 0) -> Tensor:
     """x where the target is 1, max(0, margin - x) where it is -1."""
     return reduced(_hinge(input, target, margin), numbered(reduction))  # type: ignore[no-any-return]
 
 
-@op(method=False, name="cosine_embedding_loss")
+@op(
+    method=False,
+    name="cosine_embedding_loss",
+    samples=lambda t: [
+        S(t(3, 4), t(3, 4), t.of([1, -1, 1], t.dtype)),
+        S(t(3, 4), t(3, 4), t.of([1, -1, 1], t.dtype), 0.2, 2),
+    ],
+)
 def _cosine_plain(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 0
 ) -> Tensor:
@@ -101,7 +136,14 @@ def _cosine_plain(
     return reduced(_cosine(input1, input2, target, margin), numbered(reduction))  # type: ignore[no-any-return]
 
 
-@op(method=False, name="margin_ranking_loss")
+@op(
+    method=False,
+    name="margin_ranking_loss",
+    samples=lambda t: [
+        S(t(3), t(3), t.of([1, -1, 1], t.dtype)),
+        S(t(3), t(3), t.of([1, -1, 1], t.dtype), 0.3, 2),
+    ],
+)
 def _ranking_plain(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: int = 0
 ) -> Tensor:
@@ -129,7 +171,13 @@ def _triplet(a: Any, p: Any, n: Any, margin: float, swap: bool, distance: Any) -
     return (margin + near - far).clamp(min=0)
 
 
-@op("nn.functional")
+@op(
+    "nn.functional",
+    samples=lambda t: [
+        S(t(3, 4), t(3, 4), t(3, 4)),
+        S(t(3, 4), t(3, 4), t(3, 4), margin=2.0, swap=True),
+    ],
+)
 def triplet_margin_loss(
     anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2,
     eps: float = 1e-6, swap: bool = False, size_average: Any = None, reduce: Any = None,
@@ -146,7 +194,14 @@ def triplet_margin_loss(
     return reduced(_triplet(anchor, positive, negative, margin, swap, distance), reduction)  # type: ignore[no-any-return]
 
 
-@op(method=False, name="triplet_margin_loss")
+@op(
+    method=False,
+    name="triplet_margin_loss",
+    samples=lambda t: [
+        S(t(3, 4), t(3, 4), t(3, 4)),
+        S(t(3, 4), t(3, 4), t(3, 4), margin=2.0, swap=True),
+    ],
+)
 def _triplet_plain(
     anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 1.0, p: float = 2.0,
     eps: float = 1e-6, swap: bool = False, reduction: int = 0,
@@ -160,7 +215,13 @@ def _triplet_plain(
     return reduced(losses, numbered(reduction))  # type: ignore[no-any-return]
 
 
-@op("nn.functional")
+@op(
+    "nn.functional",
+    samples=lambda t: [
+        S(t(3, 4), t(3, 4), t(3, 4)),
+        S(t(3, 4), t(3, 4), t(3, 4), margin=2.0, swap=True),
+    ],
+)
 def triplet_margin_with_distance_loss(
     anchor: Tensor, positive: Tensor, negative: Tensor, *, distance_function: Any = None,
     margin: float = 1.0, swap: bool = False, reduction: str = "mean",
@@ -201,7 +262,7 @@ def _multi_check(x: Any, t: Any, weight: Any) -> None:
         raise RuntimeError(
             f"inconsistent weight size, expected {classes} but got {list(weight.shape)}"
         )
-    refused("multi_margin_loss_cpu_kernel", x.dtype, "bic")
+    refused("multi_margin_loss_cpu_kernel", x.dtype, "bich")
     for got, want in ((t, dt.int64), (weight, x.dtype)):
         if got is not None and got.dtype is not want:
             raise RuntimeError(
@@ -218,7 +279,13 @@ def _in_range_kernel(t: Any, *, classes: int) -> Any:
 in_range = Primitive("margin_target", ("t",), _in_range_kernel, batch=loop).not_differentiable()
 
 
-@op("nn.functional")
+@op(
+    "nn.functional",
+    samples=lambda t: [
+        S(t(3, 4), t.index(3, high=4)),
+        S(t(3, 4), t.index(3, high=4), 2, 0.5, t.const(4, low=0.2), reduction="sum"),
+    ],
+)
 def multi_margin_loss(
     input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Any = None,
     size_average: Any = None, reduce: Any = None, reduction: str = "mean",
@@ -258,7 +325,13 @@ labels = Primitive("label_masks", ("t",), _labels_kernel, outputs=2, batch=loop)
 labels.not_differentiable()
 
 
-@op("nn.functional")
+@op(
+    "nn.functional",
+    samples=lambda t: [
+        S(t(2, 4), t.of([[0, 2, -1, 1], [3, -1, 0, 0]])),
+        S(t(4), t.of([1, 0, -1, 3]), reduction="sum"),
+    ],
+)
 def multilabel_margin_loss(
     input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None,
     reduction: str = "mean",
@@ -274,7 +347,7 @@ def multilabel_margin_loss(
         raise RuntimeError(
             f"inconsistent target size: {list(t.shape)} for input of size: {list(x.shape)}"
         )
-    refused("multilabel_margin_loss_forward_out_frame", x.dtype, "bic")
+    refused("multilabel_margin_loss_forward_out_frame", x.dtype, "bich")
     if t.dtype is not dt.int64:
         raise RuntimeError(f"expected scalar type Long but found {t.dtype.scalar_name}")
     losses = _multilabel(x, t)
@@ -294,7 +367,13 @@ def _multilabel(x: Any, t: Any) -> Any:
     return gap.masked_fill(~counted, 0).sum((1, 2)) / x.shape[1]
 
 
-@op("nn.functional")
+@op(
+    "nn.functional",
+    samples=lambda t: [
+        S(t(3, 4), t.mask(3, 4).to(t.dtype)),
+        S(t(3, 4), t.mask(3, 4).to(t.dtype), t.const(4, low=0.2), reduction="sum"),
+    ],
+)
 def multilabel_soft_margin_loss(
     input: Tensor, target: Tensor, weight: Any = None, size_average: Any = None,
     reduce: Any = None, reduction: str = "mean",
@@ -308,7 +387,13 @@ def multilabel_soft_margin_loss(
     return reduced(losses.mean(-1), reduction)  # type: ignore[no-any-return]
 
 
-@op("nn.functional")
+@op(
+    "nn.functional",
+    samples=lambda t: [
+        S(t(3), t.of([1, -1, 1], t.dtype)),
+        S(t(2, 3), t.of([1, -1, 1], t.dtype).expand(2, 3), reduction="sum"),
+    ],
+)
 def soft_margin_loss(
     input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None,
     reduction: str = "mean",

@@ -10,11 +10,12 @@ import warnings
 from typing import Any
 
 from franken.core import dtypes as dt
-from franken.core.op import op
+from franken.core.op import _c_name, op
 from franken.core.tensor import Tensor
 from franken.functional.loss import chosen, numbered, reduced
 from franken.ops.declare import promoted, refused
 from franken.ops.loss_elementwise import huber_error, smooth_error, squared_error
+from franken.ops.samples import S
 from franken.ops.special_erf import xlogy
 
 
@@ -47,7 +48,15 @@ def _weighted(losses: Any, weight: Any, x: Any, reduction: str, by_weight: bool 
     return reduced(losses, reduction)  # type: ignore[no-any-return]
 
 
-@op("nn.functional")
+@op(
+    "nn.functional",
+    samples=lambda t: [
+        S(t(3, 4), t(3, 4)),
+        S(t(3), t(3), reduction="none"),
+        S(t(2, 3), t(2, 3), reduction="sum"),
+        S(t(2, 0), t(2, 0), reduction="sum"),
+    ],
+)
 def mse_loss(
     input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None,
     reduction: str = "mean", weight: Any = None,
@@ -58,7 +67,15 @@ def mse_loss(
     return _weighted(losses, weight, input, reduction)
 
 
-@op("nn.functional")
+@op(
+    "nn.functional",
+    samples=lambda t: [
+        S(t(3, 4), t(3, 4)),
+        S(t(3), t(3), reduction="none"),
+        S(t(2, 3), t(2, 3), reduction="sum"),
+        S(t(2, 0), t(2, 0), reduction="sum"),
+    ],
+)
 def l1_loss(
     input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None,
     reduction: str = "mean", weight: Any = None,
@@ -69,7 +86,14 @@ def l1_loss(
     return _weighted((input - target).abs(), weight, input, reduction)  # type: ignore[operator]
 
 
-@op("nn.functional")
+@op(
+    "nn.functional",
+    samples=lambda t: [
+        S(t(3, 4), t(3, 4)),
+        S(t(3), t(3), reduction="none", beta=0.5),
+        S(t(2, 3), t(2, 3), reduction="sum"),
+    ],
+)
 def smooth_l1_loss(
     input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None,
     reduction: str = "mean", beta: float = 1.0,
@@ -83,7 +107,14 @@ def smooth_l1_loss(
     return reduced(losses, reduction)  # type: ignore[no-any-return]
 
 
-@op("nn.functional")
+@op(
+    "nn.functional",
+    samples=lambda t: [
+        S(t(3, 4), t(3, 4)),
+        S(t(3), t(3), reduction="none", delta=0.5),
+        S(t(2, 3), t(2, 3), reduction="sum"),
+    ],
+)
 def huber_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Any = None
 ) -> Tensor:
@@ -106,7 +137,13 @@ def _kl(x: Any, y: Any, log_target: bool) -> Any:
     return y.exp() * (y - x) if log_target else xlogy(y, y) - y * x
 
 
-@op("nn.functional")
+@op(
+    "nn.functional",
+    samples=lambda t: [
+        S(t(3, 4), t(3, 4, low=0.1), reduction="sum"),
+        S(t(3, 4), t(3, 4), reduction="batchmean", log_target=True),
+    ],
+)
 def kl_div(
     input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None,
     reduction: str = "mean", log_target: bool = False,
@@ -126,7 +163,11 @@ def kl_div(
     return out / input.shape[0] if batch and input.ndim else out  # type: ignore[no-any-return]
 
 
-@op(method=False, name="kl_div")
+@op(
+    method=False,
+    name="kl_div",
+    samples=lambda t: [S(t(3, 4), t(3, 4, low=0.1)), S(t(3, 4), t(3, 4), 2, log_target=True)],
+)
 def _kl_plain(
     input: Tensor, target: Tensor, reduction: int = 0, *, log_target: bool = False
 ) -> Tensor:
@@ -142,7 +183,13 @@ def _poisson(x: Any, y: Any, log_input: bool, full: bool, eps: float) -> Any:
     return losses + stirling.masked_fill(y <= 1, 0)
 
 
-@op("nn.functional")
+@op(
+    "nn.functional",
+    samples=lambda t: [
+        S(t(3, 4), t(3, 4, low=0.5, high=4)),
+        S(t(3, low=0.3), t(3, low=1.5, high=4), log_input=False, full=True, reduction="sum"),
+    ],
+)
 def poisson_nll_loss(
     input: Tensor, target: Tensor, log_input: bool = True, full: bool = False,
     size_average: Any = None, eps: float = 1e-8, reduce: Any = None, reduction: str = "mean",
@@ -152,7 +199,14 @@ def poisson_nll_loss(
     return reduced(_poisson(input, target, log_input, full, eps), reduction)  # type: ignore[no-any-return]
 
 
-@op(method=False, name="poisson_nll_loss")
+@op(
+    method=False,
+    name="poisson_nll_loss",
+    samples=lambda t: [
+        S(t(3, 4), t(3, 4, low=0.5, high=4), True, False, 1e-8, 1),
+        S(t(3, low=0.3), t(3, low=1.5, high=4), False, True, 1e-8, 2),
+    ],
+)
 def _poisson_plain(
     input: Tensor, target: Tensor, log_input: bool, full: bool, eps: float, reduction: int
 ) -> Tensor:
@@ -178,7 +232,13 @@ def _variance(x: Any, var: Any) -> Any:
     raise ValueError("var is of incorrect size")
 
 
-@op("nn.functional")
+@op(
+    "nn.functional",
+    samples=lambda t: [
+        S(t(3, 4), t(3, 4), t(3, 4, low=0.3)),
+        S(t(3, 4), t(3, 4), t(3, 1, low=0.3), full=True, reduction="sum"),
+    ],
+)
 def gaussian_nll_loss(
     input: Tensor, target: Tensor, var: Any, full: bool = False, eps: float = 1e-6,
     reduction: str = "mean",
@@ -187,6 +247,11 @@ def gaussian_nll_loss(
     v: Any = _variance(input, var)
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"{reduction} is not valid")
+    if v.dtype.kind <= dt.INTEGER:
+        raise RuntimeError(
+            f"result type {dt.get_default_dtype().scalar_name} can't be cast to the desired output "
+            f"type {_c_name(v.dtype)}"
+        )
     bounded = v + (v.detach().clamp(min=eps) - v.detach())
     losses = (bounded.log() + (input - target) ** 2 / bounded) * 0.5  # type: ignore[operator]
     if full:

@@ -15,7 +15,9 @@ from franken.core.shapes import brackets, wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops import reduce, reduce_pick, reduce_softmax, scan, sums
 from franken.ops.convert import cast
+from franken.ops.declare import refused
 from franken.ops.reduce_norm import vector_norm
+from franken.ops.samples import S, estimated, masked_along, masked_reduction
 
 
 def _keep(x: Tensor, mask: Any) -> Any:
@@ -51,6 +53,11 @@ def _extreme_identity(name: str, x: Tensor, low: bool) -> Any:
     return info.min if low else info.max
 
 
+def _at_bottom(name: str, x: Tensor, mask: Any, low: bool) -> Tensor:
+    """The input with its dtype's lowest (or highest) value where the mask is False."""
+    return x if mask is None else _filled(x, mask, _extreme_identity(name, x, low))
+
+
 def _axes(x: Tensor, dim: Any) -> tuple[int, ...]:
     """The reduced dimensions, in torch.masked's words where one is repeated."""
     if dim is None or (isinstance(dim, (tuple, list)) and not dim):
@@ -74,7 +81,7 @@ def _total_dtype(x: Tensor, dtype: Any) -> Any:
 # --- reductions
 
 
-@op(at="masked", method=False)
+@op(at="masked", method=False, samples=masked_reduction)
 def sum(
     input: Tensor, dim: Any = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None
 ) -> Tensor:
@@ -83,7 +90,7 @@ def sum(
     return sums.sum(x, _axes(x, dim), keepdim)
 
 
-@op(at="masked", method=False)
+@op(at="masked", method=False, samples=masked_reduction)
 def prod(
     input: Tensor, dim: Any = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None
 ) -> Tensor:
@@ -98,12 +105,11 @@ def _extreme(name: str, low: bool, reduction: Any) -> Any:
         mask: Any = None,
     ) -> Tensor:  # fmt: skip
         x = cast(input, dtype or input.dtype)
-        fill = _extreme_identity(name, x, low)
-        return reduction(_filled(x, mask, fill), _axes(x, dim), keepdim)
+        return reduction(_at_bottom(name, x, mask, low), _axes(x, dim), keepdim)
 
     public.__name__ = public.__qualname__ = name
     public.__doc__ = f"{'Maximum' if low else 'Minimum'} over dimensions of what the mask keeps."
-    return op(at="masked", method=False)(public)
+    return op(at="masked", method=False, samples=masked_reduction)(public)
 
 
 amax = _extreme("amax", True, reduce.amax)
@@ -116,12 +122,12 @@ def _arg(name: str, low: bool, reduction: Any) -> Any:
         mask: Any = None,
     ) -> Tensor:  # fmt: skip
         x = cast(input, dtype or input.dtype)
-        index = reduction(_filled(x, mask, _extreme_identity(name, x, low)), dim, keepdim)
+        index = reduction(_at_bottom(name, x, mask, low), dim, keepdim)
         return cast(index, x.dtype)
 
     public.__name__ = public.__qualname__ = name
     public.__doc__ = f"Index of the {name[3:]}imum of what the mask keeps, in the input's dtype."
-    return op(at="masked", method=False)(public)
+    return op(at="masked", method=False, samples=masked_reduction)(public)
 
 
 argmax = _arg("argmax", True, reduce_pick.argmax)
@@ -134,7 +140,7 @@ def _count(x: Tensor, dim: Any, keepdim: bool, mask: Any) -> Tensor:
     return sums.sum(_filled(kept, mask, 0), _axes(x, dim), keepdim)
 
 
-@op(at="masked", method=False)
+@op(at="masked", method=False, samples=masked_reduction)
 def mean(
     input: Tensor, dim: Any = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None
 ) -> Tensor:
@@ -150,7 +156,7 @@ def mean(
     return sum(x, dim, keepdim=keepdim, mask=mask) / _count(x, dim, keepdim, mask)
 
 
-@op(at="masked", method=False)
+@op(at="masked", method=False, samples=masked_reduction)
 def median(
     input: Tensor, dim: int = -1, *, keepdim: bool = False, dtype: Any = None, mask: Any = None
 ) -> Tensor:
@@ -170,7 +176,14 @@ def median(
     return cast(reduce_pick.nanmedian(wide, dim, keepdim)[0], x.dtype)
 
 
-@op(at="masked", method=False)
+@op(
+    at="masked",
+    method=False,
+    samples=lambda t: [
+        S(t(3, 4), 2, 1),
+        S(t(3, 4), 3, 0, mask=t.of([[True] * 4, [False] * 4, [True] * 4])),
+    ],
+)
 def norm(
     input: Tensor, ord: Any = 2.0, dim: Any = None, *, keepdim: bool = False, dtype: Any = None,
     mask: Any = None,
@@ -206,7 +219,14 @@ def _spread(
     return total / freedom.clamp(min=0)
 
 
-@op(at="masked", method=False)
+@op(
+    at="masked",
+    method=False,
+    samples=lambda t: [
+        S(t(3, 4), 1, False),
+        S(t(3, 4), 0, unbiased=True, mask=t.of([[True] * 4, [False] * 4, [True] * 4])),
+    ],
+)
 def var(
     input: Tensor, dim: Any = None, unbiased: Any = None, *, correction: Any = None,
     keepdim: bool = False, dtype: Any = None, mask: Any = None,
@@ -215,7 +235,14 @@ def var(
     return _spread(input, dim, unbiased, correction, keepdim, dtype, mask)
 
 
-@op(at="masked", method=False)
+@op(
+    at="masked",
+    method=False,
+    samples=lambda t: [
+        S(t(3, 4), 1, False),
+        S(t(3, 4), 0, unbiased=True, mask=t.of([[True] * 4, [False] * 4, [True] * 4])),
+    ],
+)
 def std(
     input: Tensor, dim: Any = None, unbiased: Any = None, *, correction: Any = None,
     keepdim: bool = False, dtype: Any = None, mask: Any = None,
@@ -224,14 +251,17 @@ def std(
     return _spread(input, dim, unbiased, correction, keepdim, dtype, mask).sqrt()
 
 
-@op(at="masked", method=False)
+@op(at="masked", method=False, samples=masked_reduction)
 def logsumexp(
     input: Tensor, dim: Any = None, *, keepdim: bool = False, dtype: Any = None, mask: Any = None
 ) -> Tensor:
     """log(sum(exp(x))) over dimensions of what the mask keeps."""
     x = cast(input, dtype or input.dtype)
-    fill = -math.inf if x.dtype.is_complex else _extreme_identity("logsumexp", x, True)
-    return cast(reduce.logsumexp(_filled(x, mask, fill), _axes(x, dim), keepdim), x.dtype)
+    if x.dtype.is_complex:
+        x = _filled(x, mask, -math.inf)
+    else:
+        x = _at_bottom("logsumexp", x, mask, True)
+    return cast(reduce.logsumexp(x, _axes(x, dim), keepdim), x.dtype)
 
 
 # --- along one dimension
@@ -246,7 +276,7 @@ def _running(name: str, fn: Any, identity: int) -> Any:
 
     public.__name__ = public.__qualname__ = name
     public.__doc__ = f"Running {name[3:]} of what the mask keeps."
-    return op(at="masked", method=False)(public)
+    return op(at="masked", method=False, samples=masked_along)(public)
 
 
 cumsum = _running("cumsum", scan.cumsum, 0)
@@ -262,7 +292,7 @@ def _softmax(name: str, fn: Any, extreme: str, low: bool) -> Any:
 
     public.__name__ = public.__qualname__ = name
     public.__doc__ = f"{name} along a dimension of what the mask keeps."
-    return op(at="masked", method=False)(public)
+    return op(at="masked", method=False, samples=masked_along)(public)
 
 
 softmax = _softmax("softmax", reduce_softmax.softmax, "amax", True)
@@ -270,7 +300,14 @@ log_softmax = _softmax("log_softmax", reduce_softmax.log_softmax, "amax", True)
 softmin = _softmax("softmin", lambda x, dim: reduce_softmax.softmax(-x, dim), "amin", False)
 
 
-@op(at="masked", method=False)
+@op(
+    at="masked",
+    method=False,
+    samples=lambda t: [
+        S(t(3, 4), 2.0, 1),
+        S(t(2, 3), 1.0, 0, mask=t.of([[True, True, False], [True, False, True]])),
+    ],
+)
 def normalize(
     input: Tensor, ord: Any, dim: int, *, eps: float = 1e-12, dtype: Any = None, mask: Any = None
 ) -> Tensor:
@@ -280,14 +317,24 @@ def normalize(
     return _filled(x, mask, 0) / size.clamp(min=eps)
 
 
-@op(at="masked", method=False)
+@op(
+    at="masked",
+    method=False,
+    samples=lambda t: [
+        S(t(3, 4), t(3, 4)),
+        estimated(S(t(2, 3), t(2, 3), input_mask=t.of([[True, True, False], [True, False, True]]))),
+    ],
+)
 def logaddexp(
     input: Tensor, other: Tensor, *, dtype: Any = None, input_mask: Any = None,
     other_mask: Any = None,
 ) -> Tensor:  # fmt: skip
     """log(exp(x) + exp(y)) with masked-out elements as exp(...) = 0."""
+    refused("logaddexp_cpu", input.dtype, "b")
     x, y = (
-        _filled(a, mask, -math.inf if a.dtype.kind > dt.INTEGER else dt.iinfo(a.dtype).min)
+        a
+        if mask is None
+        else _filled(a, mask, -math.inf if a.dtype.is_floating_point else dt.iinfo(a.dtype).min)
         for a, mask in ((input, input_mask), (other, other_mask))
     )
     return cast(namespace("torch")["logaddexp"](x, y), dtype or input.dtype)

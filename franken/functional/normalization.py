@@ -12,9 +12,11 @@ from franken.core import dtypes as dt
 from franken.core.op import op
 from franken.core.tensor import Tensor
 from franken.ops.convert import cast
+from franken.ops.declare import refused
 from franken.ops.normalize import normalize_rows
 from franken.ops.pad import pad_
 from franken.ops.pool import avg_pool
+from franken.ops.samples import S
 
 
 def check_params(kernel: str, x: Tensor, *params: Any) -> None:
@@ -84,7 +86,16 @@ def _layer(x: Tensor, shape: Any, w: Any, b: Any, eps: float) -> tuple[Tensor, A
     return normalize_rows(x, w, b, dims=(1, length, 1), eps=float(eps), center=True)  # type: ignore[no-any-return]
 
 
-@op(at="nn.functional", method=False)
+@op(
+    at="nn.functional",
+    method=False,
+    samples=lambda t: [
+        S(t(3, 4), (4,), t(4), t(4)),
+        S(t(2, 3, 4), (3, 4)),
+        S(t(3, 4), (4,), t(4), eps=0.1),
+        S(t(0, 4), (4,)),
+    ],
+)
 def layer_norm(
     input: Tensor, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> Tensor:
@@ -100,10 +111,15 @@ def _torch_layer_norm(
     return _layer(input, normalized_shape, weight, bias, eps)[0]
 
 
-op(name="layer_norm", method=False)(_torch_layer_norm)
+op(name="layer_norm", method=False, samples=lambda t: [S(t(3, 4), (4,), t(4), t(4), 0.1)])(
+    _torch_layer_norm
+)
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [S(t(3, 4), (4,), t(4), t(4), 1e-5), S(t(2, 3, 4), (3, 4), None, None, 0.1)],
+)
 def native_layer_norm(
     input: Tensor, normalized_shape: Any, weight: Any, bias: Any, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -115,7 +131,11 @@ def native_layer_norm(
     return y, cast(mean, rstd.dtype).reshape(shape), rstd.reshape(shape)
 
 
-@op(at="torch nn.functional", method=False)
+@op(
+    at="torch nn.functional",
+    method=False,
+    samples=lambda t: [S(t(3, 4), (4,), t(4)), S(t(2, 3, 4), (3, 4), eps=0.1)],
+)
 def rms_norm(input: Tensor, normalized_shape: Any, weight: Any = None, eps: Any = None) -> Tensor:
     """Divide by the root mean square over the last dimensions, then scale."""
     shape = _normalized("rms_norm", input, normalized_shape, weight, None)
@@ -170,7 +190,11 @@ def _check_group(x: Tensor, groups: int, w: Any, b: Any) -> None:
             )
 
 
-@op(at="nn.functional", method=False)
+@op(
+    at="nn.functional",
+    method=False,
+    samples=lambda t: [S(t(2, 4, 3), 2, t(4), t(4)), S(t(2, 4), 1), S(t(2, 4, 3, 2), 4, eps=0.1)],
+)
 def group_norm(
     input: Tensor, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> Tensor:
@@ -197,10 +221,12 @@ def _torch_group_norm(
     return grouped(input, num_groups, weight, bias, eps)[0]
 
 
-op(name="group_norm", method=False)(_torch_group_norm)
+op(name="group_norm", method=False, samples=lambda t: [S(t(2, 4, 3), 2, t(4), t(4), 0.1)])(
+    _torch_group_norm
+)
 
 
-@op(method=False)
+@op(method=False, samples=lambda t: [S(t(2, 4, 3), t(4), t(4), 2, 4, 3, 2, 1e-5)])
 def native_group_norm(
     input: Tensor,
     weight: Any,
@@ -224,7 +250,11 @@ def native_group_norm(
 # --- others --------------------------------------------------------------------------------------
 
 
-@op(at="nn.functional", method=False)
+@op(
+    at="nn.functional",
+    method=False,
+    samples=lambda t: [S(t(2, 4, 3), 2), S(t(2, 4, 3, 2), 3, alpha=0.1, beta=0.5, k=2.0)],
+)
 def local_response_norm(
     input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
 ) -> Tensor:
@@ -239,6 +269,10 @@ def local_response_norm(
     if size <= 0:
         raise RuntimeError(f"kernel size should be greater than zero, but got kH: {size} kW: 1")
     n, c = input.shape[:2]
+    if input.ndim == 3:
+        refused("avg_pool2d", input.dtype, "bc")
+    else:
+        refused("avg_pool3d_out_frame", input.dtype, "bch")
     squares = (input * input).reshape(n, 1, c, -1)
     widths = ((0, 0), (0, 0), (size // 2, (size - 1) // 2), (0, 0))
     mean = avg_pool(
@@ -248,7 +282,12 @@ def local_response_norm(
     return input / (mean.reshape(tuple(input.shape)) * alpha + k).pow(beta)
 
 
-@op(at="nn.functional", method=False, out=True)
+@op(
+    at="nn.functional",
+    method=False,
+    out=True,
+    samples=lambda t: [S(t(3, 4)), S(t(2, 3, 4), p=3.0, dim=-1), S(t(4), dim=0)],
+)
 def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12) -> Tensor:
     """Divide by the p-norm along a dimension, or by eps where that is less."""
     if not (input.dtype.is_floating_point or input.dtype.is_complex):

@@ -12,6 +12,7 @@ from franken.core.tensor import Tensor
 from franken.functional.normalization import check_params, grouped, reciprocal_deviation
 from franken.ops.convert import cast
 from franken.ops.normalize import normalize_channels, normalize_fixed
+from franken.ops.samples import S
 
 
 def _check(x: Tensor, mean: Any, var: Any, w: Any, b: Any, training: bool) -> None:
@@ -84,7 +85,15 @@ def _batch(
     return y, m, v
 
 
-@op(at="nn.functional", method=False)
+@op(
+    at="nn.functional",
+    method=False,
+    samples=lambda t: [
+        S(t(4, 3), None, None, t(3), t(3), training=True),
+        S(t(2, 3, 4), t.const(3), t.const(3, low=0.5), t(3), t(3), eps=0.1),
+        S(t.const(4, 3), t.const(3), t.const(3, low=0.5), training=True, momentum=0.3),
+    ],
+)
 def batch_norm(
     input: Tensor, running_mean: Any, running_var: Any, weight: Any = None, bias: Any = None,
     training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
@@ -110,10 +119,20 @@ def _torch_batch_norm(
     return _batch(input, weight, bias, running_mean, running_var, training, momentum, eps)[0]
 
 
-op(name="batch_norm", method=False)(_torch_batch_norm)
+op(
+    name="batch_norm",
+    method=False,
+    samples=lambda t: [S(t(4, 3), t(3), t(3), None, None, True, 0.1, 1e-5, False)],
+)(_torch_batch_norm)
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [
+        S(t(4, 3), t(3), t(3), None, None, True, 0.1, 1e-5),
+        S(t(2, 3, 4), t(3), t(3), t.const(3), t.const(3, low=0.5), False, 0.1, 0.1),
+    ],
+)
 def native_batch_norm(
     input: Tensor, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool,
     momentum: float, eps: float,
@@ -128,7 +147,13 @@ def native_batch_norm(
     return y, cast(mean, rstd.dtype), rstd
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [
+        S(t(4, 3), t(3), t(3), True, 0.1, 1e-5),
+        S(t(2, 3, 4), t(3), t(3), t.const(3), t.const(3, low=0.5), False, 0.1, 0.1),
+    ],
+)
 def _native_batch_norm_legit(input: Tensor, weight: Any, bias: Any, *rest: Any) -> Any:
     """`native_batch_norm`; without running statistics it takes (training, momentum, eps) only."""
     mean, var = (None, None) if len(rest) == 3 else rest[:2]
@@ -169,7 +194,15 @@ def _instance(
     return y
 
 
-@op(at="nn.functional", method=False)
+@op(
+    at="nn.functional",
+    method=False,
+    samples=lambda t: [
+        S(t(2, 3, 4)),
+        S(t(2, 3, 4), t.const(3), t.const(3, low=0.5), t(3), t(3), use_input_stats=False),
+        S(t(2, 3, 4, 2), weight=t(3), bias=t(3), eps=0.1),
+    ],
+)
 def instance_norm(
     input: Tensor, running_mean: Any = None, running_var: Any = None, weight: Any = None,
     bias: Any = None, use_input_stats: bool = True, momentum: float = 0.1, eps: float = 1e-5,
@@ -190,4 +223,8 @@ def _torch_instance_norm(
     return _instance(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
 
 
-op(name="instance_norm", method=False)(_torch_instance_norm)
+op(
+    name="instance_norm",
+    method=False,
+    samples=lambda t: [S(t(2, 3, 4), t(3), t(3), None, None, True, 0.1, 1e-5, False)],
+)(_torch_instance_norm)

@@ -9,6 +9,7 @@ from franken.core.op import op
 from franken.core.tensor import Tensor
 from franken.core.windows import pool_output_shape
 from franken.ops.pool import avg_pool, max_pool
+from franken.ops.samples import S, pooled, power_pooled
 
 _WORDS = {1: "one int", 2: "two ints", 3: "three ints"}
 
@@ -129,7 +130,7 @@ def _pool_max(
             _check_max1d(x, kernel[0], steps[0], pads[0], spread[0], ceil_mode)
     elif x.ndim not in (n + 1, n + 2):
         raise RuntimeError(f"non-empty {n + 1}D or {n + 2}D (batch mode) tensor expected for input")
-    kinds = (dt.BOOL, dt.COMPLEX) if n > 1 else (dt.BOOL, dt.COMPLEX, dt.INTEGER)
+    kinds = (dt.BOOL, dt.COMPLEX, dt.INTEGER) if n == 1 and plain else (dt.BOOL, dt.COMPLEX)
     x, single = batched(x, n)
     if n > 1 and 0 in x.shape[1:]:  # torch looks at the window first, then at what is empty
         pool_output_shape((1 << 40,) * n, kernel, steps, pads, spread, ceil_mode)
@@ -172,9 +173,9 @@ def _max_ops(n: int) -> tuple[Any, Any, Any]:
     with_indices.__doc__ = "Windows' largest elements, and their indices in their planes."
     at = "torch nn.functional" if n == 1 else "nn.functional"
     return (
-        op(method=False)(plain),
-        op(at=at, method=False)(with_indices),
-        op(at="nn.functional", method=False)(functional),
+        op(method=False, samples=pooled(n))(plain),
+        op(at=at, method=False, samples=pooled(n))(with_indices),
+        op(at="nn.functional", method=False, samples=pooled(n))(functional),
     )
 
 
@@ -270,7 +271,14 @@ def _check_average_rank(n: int, x: Tensor) -> None:
     raise RuntimeError(f"non-empty {n + 1}D or {n + 2}D (batch mode) tensor expected for input")
 
 
-@op(at="torch nn.functional", method=False)
+@op(
+    at="torch nn.functional",
+    method=False,
+    samples=lambda t: [
+        S(t(2, 3, 6), 2),
+        S(t(3, 7), 3, 2, 1, ceil_mode=True, count_include_pad=False),
+    ],
+)
 def avg_pool1d(
     input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
     count_include_pad: bool = True,
@@ -290,7 +298,7 @@ def _average_op(n: int) -> Any:
 
     average.__name__ = f"avg_pool{n}d"
     average.__doc__ = f"The average of each window over {n} axes."
-    return op(at="nn.functional", method=False)(average)
+    return op(at="nn.functional", method=False, out=True, samples=pooled(n))(average)
 
 
 avg_pool2d, avg_pool3d = _average_op(2), _average_op(3)
@@ -308,7 +316,7 @@ def _power_op(n: int, average: Any) -> Any:
 
     power_average.__name__ = f"lp_pool{n}d"
     power_average.__doc__ = f"(sum of x^p over each window)^(1/p), windows over {n} axes."
-    return op(at="nn.functional", method=False)(power_average)
+    return op(at="nn.functional", method=False, samples=power_pooled(n))(power_average)
 
 
 lp_pool1d = _power_op(1, avg_pool1d)

@@ -9,6 +9,7 @@ from franken.core.op import namespace, op
 from franken.core.tensor import Tensor
 from franken.functional.pooling import batched, ints, refuse, unbatched
 from franken.ops.pool import adaptive_avg, adaptive_max, fractional_max, max_unpool
+from franken.ops.samples import adaptive, fractional, unpooled
 
 # --- adaptive ------------------------------------------------------------------------------------
 
@@ -104,7 +105,8 @@ def _average_op(n: int) -> Any:
 
     average.__name__ = f"adaptive_avg_pool{n}d"
     average.__doc__ = f"Averages over ranges that divide {n} axes into `output_size` parts."
-    return op(at="torch nn.functional" if n == 1 else "nn.functional", method=False)(average)
+    at = "torch nn.functional" if n == 1 else "nn.functional"
+    return op(at=at, method=False, samples=adaptive(n))(average)
 
 
 def _largest_op(n: int) -> None:
@@ -126,10 +128,10 @@ def _largest_op(n: int) -> None:
     largest.__name__ = pair.__name__ = name
     largest.__doc__ = f"Maxima over ranges that divide {n} axes into `output_size` parts."
     with_indices.__doc__ = pair.__doc__ = largest.__doc__[:-1] + ", and their indices."
-    op(at="nn.functional", method=False)(with_indices)
-    op(at="nn.functional", method=False)(largest)
+    op(at="nn.functional", method=False, samples=adaptive(n))(with_indices)
+    op(at="nn.functional", method=False, samples=adaptive(n))(largest)
     if n == 1:
-        op(method=False)(pair)
+        op(method=False, samples=adaptive(n))(pair)
 
 
 adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = map(_average_op, (1, 2, 3))
@@ -214,8 +216,8 @@ def _fractional_ops(n: int) -> None:
     largest.__name__, with_indices.__name__ = name, name + "_with_indices"
     largest.__doc__ = f"Maxima over pseudorandom windows on {n} axes."
     with_indices.__doc__ = largest.__doc__[:-1] + ", and their indices."
-    op(at="nn.functional", method=False)(largest)
-    op(at="nn.functional", method=False)(with_indices)
+    op(at="nn.functional", method=False, samples=fractional(n))(largest)
+    op(at="nn.functional", method=False, samples=fractional(n))(with_indices)
 
 
 _fractional_ops(2)
@@ -300,7 +302,7 @@ def _unpool_op(n: int) -> Any:
 
     unpool.__name__ = name
     unpool.__doc__ = f"Put pooled values back at their indices among zeros, over {n} axes."
-    return op(at="nn.functional", method=False)(unpool)
+    return op(at="nn.functional", method=False, samples=unpooled(n))(unpool)
 
 
 max_unpool1d, max_unpool2d, max_unpool3d = map(_unpool_op, (1, 2, 3))

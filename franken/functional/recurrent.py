@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from franken.core import dtypes as dt
 from franken.core.op import namespace, op
 from franken.core.tensor import Tensor
+from franken.ops.samples import S, recurrent
 
 
 def _linear(x: Any, w: Any, b: Any) -> Any:
@@ -89,6 +91,14 @@ def _stack(
     biased: bool, layers: int, dropout: float, train: bool, both: bool,
 ) -> Any:  # fmt: skip
     """All layers: x is (T, B, features), or (rows, features) with `sizes` rows a step."""
+    if x.dtype.is_floating_point and x.dtype.itemsize == 2:  # rounded once, not at every step
+        wide = dt.float32
+        x, low = x.to(wide), x.dtype
+        states = tuple(s.to(wide) for s in states)
+        params = [w.to(wide) for w in params]
+        got = _stack(step, x, sizes, states, params, per_direction, biased, layers, dropout, train,
+                     both)  # fmt: skip
+        return tuple(g.to(low) for g in got)
     directions = 2 if both else 1
     finals = []
     for layer in range(layers):
@@ -112,7 +122,7 @@ def _stack(
     return (x, *(stack([f[j] for f in finals]) for j in range(len(states))))
 
 
-def _sequence(name: str, step: Any, many: bool) -> None:
+def _sequence(name: str, step: Any, many: bool, gates: int) -> None:
     """Declare `torch.lstm` or one of its like, for padded and for packed input."""
 
     def run(input: Tensor, *args: Any) -> Any:
@@ -129,37 +139,65 @@ def _sequence(name: str, step: Any, many: bool) -> None:
 
     run.__name__ = run.__qualname__ = name
     run.__doc__ = f"Layers of {name} over a sequence (T, B, *), or over packed data."
-    op(method=False)(run)
+    op(method=False, samples=recurrent(gates, 2 if many else 1))(run)
 
 
-_sequence("lstm", _lstm_step, True)
-_sequence("gru", _gru_step, False)
-_sequence("rnn_tanh", _tanh_step, False)
-_sequence("rnn_relu", _relu_step, False)
+_sequence("lstm", _lstm_step, True, 4)
+_sequence("gru", _gru_step, False, 3)
+_sequence("rnn_tanh", _tanh_step, False, 1)
+_sequence("rnn_relu", _relu_step, False, 1)
 
 
 # --- cells -----------------------------------------------------------------------------------------  # noqa: E501
 
 
-@op(method=False)
+def _refuse_integers(x: Any) -> None:
+    if x.dtype.kind == dt.INTEGER:
+        raise RuntimeError(
+            f"result type {dt.get_default_dtype().scalar_name} can't be cast to the desired output "
+            f"type {x.dtype.scalar_name}"
+        )
+
+
+@op(
+    method=False,
+    samples=lambda t: [
+        S(t(2, 3), (t(2, 4), t(2, 4)), t(16, 3), t(16, 4), t(16), t(16)),
+        S(t(2, 3), (t(2, 4), t(2, 4)), t(16, 3), t(16, 4)),
+    ],
+)
 def lstm_cell(
     input: Tensor, hx: Any, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None,
     b_hh: Tensor | None = None,
 ) -> Any:  # fmt: skip
     """One LSTM step: (N, H_in), (h, c) of (N, H) -> h, c."""
+    _refuse_integers(input)
     return _lstm_step(_linear(input, w_ih, b_ih), tuple(hx), w_hh, b_hh, None)
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [
+        S(t(2, 3), t(2, 4), t(12, 3), t(12, 4), t(12), t(12)),
+        S(t(2, 3), t(2, 4), t(12, 3), t(12, 4)),
+    ],
+)
 def gru_cell(
     input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None,
     b_hh: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """One GRU step: (N, H_in), (N, H) -> (N, H)."""
+    _refuse_integers(input)
     return _gru_step(_linear(input, w_ih, b_ih), (hx,), w_hh, b_hh, None)[0]
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [
+        S(t(2, 3), t(2, 4), t(4, 3), t(4, 4), t(4), t(4)),
+        S(t(2, 3), t(2, 4), t(4, 3), t(4, 4)),
+    ],
+)
 def rnn_tanh_cell(
     input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None,
     b_hh: Tensor | None = None,
@@ -168,7 +206,13 @@ def rnn_tanh_cell(
     return _tanh_step(_linear(input, w_ih, b_ih), (hx,), w_hh, b_hh, None)[0]
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [
+        S(t(2, 3), t(2, 4), t(4, 3), t(4, 4), t(4), t(4)),
+        S(t(2, 3), t(2, 4), t(4, 3), t(4, 4)),
+    ],
+)
 def rnn_relu_cell(
     input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None,
     b_hh: Tensor | None = None,

@@ -8,6 +8,7 @@ from franken.core import dtypes as dt
 from franken.core.op import namespace, op
 from franken.core.shapes import wrap_dim, wrap_dims
 from franken.core.tensor import Tensor
+from franken.ops.samples import S
 
 # --- diff
 
@@ -24,7 +25,15 @@ def _check_extra(x: Tensor, extra: Any, d: int) -> None:
             )
 
 
-@op(out=True)
+@op(
+    out=True,
+    samples=lambda t: [
+        S(t(3, 5)),
+        S(t(3, 5), 2, 0),
+        S(t(4), prepend=t(1), append=t(2)),
+        S(t(2, 0)),
+    ],
+)
 def diff(
     input: Tensor, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None
 ) -> Tensor:
@@ -92,7 +101,11 @@ def _exclusive(name: str, x: Any, dx: Any) -> Any:
     return 1 if dx is None else dx
 
 
-@op(method=False, alias=("trapz",))
+@op(
+    method=False,
+    alias=("trapz",),
+    samples=lambda t: [S(t(3, 4)), S(t(3, 4), t(4)), S(t(3, 4), dx=0.5, dim=0)],
+)
 def trapezoid(y: Tensor, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor:
     """The integral along a dimension by the trapezoid rule, sample points `x` or `dx` apart."""
     dx = _exclusive("trapezoid", x, dx)
@@ -102,7 +115,7 @@ def trapezoid(y: Tensor, x: Any = None, *, dx: Any = None, dim: int = -1) -> Ten
     return panels.sum(d)
 
 
-@op(method=False)
+@op(method=False, samples=lambda t: [S(t(3, 4)), S(t(3, 4), t(4)), S(t(3, 4), dx=0.5, dim=0)])
 def cumulative_trapezoid(y: Tensor, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor:
     """The running integral along a dimension by the trapezoid rule."""
     dx = _exclusive("cumulative_trapezoid", x, dx)
@@ -174,7 +187,10 @@ def _spacings(input: Tensor, spacing: Any, dim: Any, count: int) -> list[Any]:
     return list(spacing)
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [S(t(5)), S(t(3, 4), spacing=0.5, dim=1), S(t(4, 5), edge_order=2)],
+)
 def gradient(input: Tensor, *, spacing: Any = None, dim: Any = None, edge_order: int = 1) -> Any:
     """Derivatives along each dimension, by central differences inside; a tuple.
 

@@ -11,6 +11,7 @@ from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.convert import cast
 from franken.ops.reduce_index import pick
+from franken.ops.samples import S
 
 # --- quantiles
 
@@ -103,7 +104,14 @@ def _quantile(name: str, x: Tensor, q: Any, dim: Any, keepdim: bool, interpolati
     return out if q.ndim else out.reshape(out.shape[1:])
 
 
-@op(out="typed")
+@op(
+    out="typed",
+    samples=lambda t: [
+        S(t.distinct(3, 4), 0.3),
+        S(t.distinct(3, 4), t.of([0.1, 0.6], t.dtype), 1, keepdim=True),
+        S(t.distinct(5), 0.4, interpolation="lower"),
+    ],
+)
 def quantile(
     input: Tensor, q: Any, dim: Any = None, keepdim: bool = False, *, interpolation: str = "linear"
 ) -> Tensor:
@@ -111,7 +119,14 @@ def quantile(
     return _quantile("quantile", input, q, dim, keepdim, interpolation)
 
 
-@op(out="typed")
+@op(
+    out="typed",
+    samples=lambda t: [
+        S(t.distinct(3, 4), 0.3),
+        S(t.distinct(3, 4), t.of([0.1, 0.6], t.dtype), 1, keepdim=True),
+        S(t.distinct(5), 0.4, interpolation="lower"),
+    ],
+)
 def nanquantile(
     input: Tensor, q: Any, dim: Any = None, keepdim: bool = False, *, interpolation: str = "linear"
 ) -> Tensor:
@@ -154,7 +169,13 @@ def _weights(fweights: Any, aweights: Any, observations: int) -> Any:
     return fweights * aweights
 
 
-@op()
+@op(
+    samples=lambda t: [
+        S(t(3, 5)),
+        S(t(5)),
+        S(t(3, 5), correction=0, fweights=t.of([1, 2, 1, 1, 3]), aweights=t.const(5, low=0.2)),
+    ]
+)
 def cov(
     input: Tensor, *, correction: int = 1, fweights: Any = None, aweights: Any = None
 ) -> Tensor:
@@ -203,7 +224,7 @@ def _warn_freedom(lost: bool) -> None:
         )
 
 
-@op()
+@op(samples=lambda t: [S(t(3, 5)), S(t(5))])
 def corrcoef(input: Tensor) -> Tensor:
     """Pearson's correlation coefficients of variables in rows; real and imaginary in [-1, 1]."""
     if input.ndim > 2:

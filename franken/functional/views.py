@@ -17,11 +17,21 @@ from franken.core.tensor import Tensor
 from franken.ops.join import tensor_list
 from franken.ops.movement import bind_view, permute_, reshape_, shape_of, sizes, wanted
 from franken.ops.movement_strided import legal_view, view_as_dtype
+from franken.ops.samples import S, unary
 
 # --- shape ----------------------------------------------------------------------------------------
 
 
-@op(at="", method=True)
+@op(
+    at="",
+    method=True,
+    samples=lambda t: [
+        S(t(3, 4), 2, 6),
+        S(t(2, 3, 4), (-1, 4)),
+        S(t(), (1, 1)),
+        S(t(2, 0), (0, 5)),
+    ],
+)
 def view(input: Tensor, *size: Any, **spelled: Any) -> Tensor:
     """The same memory in another shape or as another dtype; never a copy."""
     to = size[0] if len(size) == 1 else spelled.pop("dtype", None)
@@ -32,7 +42,7 @@ def view(input: Tensor, *size: Any, **spelled: Any) -> Tensor:
     return bind_view(reshape_, input, {"shape": want})
 
 
-@op(at="", method=True)
+@op(at="", method=True, samples=lambda t: [S(t(3, 4), t(2, 6)), S(t(), t(1, 1))])
 def view_as(input: Tensor, other: Tensor) -> Tensor:
     """`view` with the shape of another tensor."""
     return view(input, tuple(_tensor("view_as", other).shape))
@@ -46,25 +56,25 @@ def _tensor(name: str, other: Any) -> Any:
     return other
 
 
-@op(at="", method=True)
+@op(at="", method=True, samples=lambda t: [S(t(3, 4), t(2, 6)), S(t(), t(1, 1))])
 def reshape_as(input: Tensor, other: Tensor) -> Tensor:
     """`reshape` with the shape of another tensor."""
     return input.reshape(tuple(_tensor("reshape_as", other).shape))  # type: ignore[attr-defined]
 
 
-@op(at="", method=True)
+@op(at="", method=True, samples=lambda t: [S(t(3, 1), t(3, 4)), S(t(), t(2, 3))])
 def expand_as(input: Tensor, other: Tensor) -> Tensor:
     """`expand` to the shape of another tensor."""
     return input.expand(tuple(_tensor("expand_as", other).shape))  # type: ignore[attr-defined]
 
 
-@op()
+@op(samples=unary)
 def ravel(input: Tensor) -> Tensor:
     """All elements in one dimension; a view where possible."""
     return input.contiguous().view(-1)  # type: ignore[attr-defined]
 
 
-@op()
+@op(samples=lambda t: [S(t(2, 3, 4)), S(t(2, 3, 4), 1), S(t(2, 3, 4), -3, -2), S(t()), S(t(2, 0))])
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Join a range of dimensions into one; a view where possible."""
     n = input.ndim
@@ -83,7 +93,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return bind_view(reshape_, input, {"shape": want})
 
 
-@op()
+@op(samples=lambda t: [S(t(3, 4), 1, (2, 2)), S(t(6), -1, (2, -1)), S(t(2, 0), 0, (1, 2))])
 def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
     """Split one dimension into several; one of the sizes may be -1."""
     d = shapes.wrap_dim(dim, input.ndim)
@@ -107,19 +117,19 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
 # --- transposes -----------------------------------------------------------------------------------
 
 
-@op()
+@op(samples=lambda t: [S(t(2, 3, 4), 0, 2), S(t(2, 3, 4), -1, 1), S(t(), 0, -1), S(t(2, 0), 0, 1)])
 def swapaxes(input: Tensor, axis0: int, axis1: int) -> Tensor:
     """`transpose` by its NumPy name."""
     return input.transpose(axis0, axis1)  # type: ignore[attr-defined]
 
 
-@op()
+@op(samples=lambda t: [S(t(2, 3, 4), 0, 2), S(t(2, 3, 4), -1, 1), S(t(), 0, -1), S(t(2, 0), 0, 1)])
 def swapdims(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """`transpose` by another name."""
     return input.transpose(dim0, dim1)  # type: ignore[attr-defined]
 
 
-@op()
+@op(samples=lambda t: [S(t(3, 4)), S(t(3)), S(t()), S(t(2, 0))])
 def t(input: Tensor) -> Tensor:
     """The transpose of a matrix; tensors of up to 1-d unchanged."""
     if input.ndim > 2:
@@ -127,7 +137,7 @@ def t(input: Tensor) -> Tensor:
     return bind_view(permute_, input, {"dims": tuple(range(input.ndim))[::-1]})
 
 
-@op()
+@op(samples=lambda t: [S(t(3, 4)), S(t(2, 3, 4)), S(t(2, 0))])
 def adjoint(input: Tensor) -> Tensor:
     """The conjugate transpose of the last two dimensions."""
     return _matrix_transpose(input, "tensor.adjoint()", True)
@@ -209,7 +219,9 @@ def _several(name: str, each: Any) -> Any:
 
     function.__name__ = name
     function.__doc__ = each.__doc__
-    return op(method=False)(function)
+    return op(method=False, samples=lambda t: [S(t(3)), S(t(), t(2, 3)), S([t(2)]), S(t(0))])(
+        function
+    )
 
 
 def _at_least_1d(x: Any) -> Any:
@@ -234,19 +246,19 @@ atleast_2d = _several("atleast_2d", _at_least_2d)
 atleast_3d = _several("atleast_3d", _at_least_3d)
 
 
-@op()
+@op(samples=lambda t: [S(t(3, 1), (3, 4)), S(t(3), (2, 3)), S(t(), (2, 0))])
 def broadcast_to(input: Tensor, *size: Any, **spelled: Any) -> Tensor:
     """`expand` by its NumPy name."""
     return input.expand(sizes(size, spelled))  # type: ignore[attr-defined]
 
 
-@op(method=False)
+@op(method=False, samples=lambda t: [S((3, 1), (4,)), S((2, 0), (1,)), S(())])
 def broadcast_shapes(*shapes: Any) -> Any:
     """The common shape that tensors of these shapes broadcast to."""
     return Size(_broadcast_shapes(*shapes))
 
 
-@op(method=False)
+@op(method=False, samples=lambda t: [S(t(3, 1), t(4)), S(t(), t(2, 0)), S(t(2))])
 def broadcast_tensors(*tensors: Any) -> Any:
     """Views of all the tensors in their common shape."""
     rows = tensor_list(tensors, "broadcast_tensors")
@@ -254,7 +266,10 @@ def broadcast_tensors(*tensors: Any) -> Any:
     return tuple([r.expand(shape) for r in rows])  # type: ignore[attr-defined]
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [S(t(3), t(2), indexing="ij"), S(t(3), t(2), t(), indexing="xy")],
+)
 def meshgrid(*tensors: Any, indexing: str | None = None) -> Any:
     """Grids of coordinates from vectors: "ij" puts the first vector along rows, "xy" swaps."""
     if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
@@ -288,7 +303,7 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> Any:
     return tuple(grids)
 
 
-@op()
+@op(samples=lambda t: [S(t(3, 4), (2, 1)), S(t(3), (2, 2)), S(t(2, 3), (2,)), S(t(), (2,))])
 def tile(input: Tensor, *dims: Any, **spelled: Any) -> Tensor:
     """Copies of the tensor side by side, `dims` times along each dimension."""
     times = sizes(dims, spelled, "dims")

@@ -18,11 +18,19 @@ from franken.ops.creation import finish
 from franken.ops.join import cat, stack, tensor_list
 from franken.ops.movement import embed, expand_, reshape_, sizes
 from franken.ops.movement_strided import diagonal, diagonal_
+from franken.ops.samples import S
 
 # --- order ----------------------------------------------------------------------------------------
 
 
-@op()
+@op(
+    samples=lambda t: [
+        S(t(3, 4), 1),
+        S(t(3, 4), (1, -2), (0, 1)),
+        S(t(3, 4), 2, 1),
+        S(t(2, 0), 1, 0),
+    ]
+)
 def roll(input: Tensor, shifts: Any, dims: Any = ()) -> Tensor:
     """The elements moved cyclically along dimensions (none named: along the flattened tensor)."""
     shifts = (shifts,) if isinstance(shifts, int) else tuple(shifts)
@@ -52,7 +60,7 @@ def _rolled(x: Any, shift: int, d: int) -> Any:
     return cat([x.narrow(d, k, n - k), x.narrow(d, 0, k)], d)
 
 
-@op()
+@op(samples=lambda t: [S(t(3, 4)), S(t(2, 3, 4), -1, (1, 2)), S(t(2, 0), 2)])
 def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     """The tensor turned by k * 90 degrees in the plane of two dimensions."""
     dims, n = tuple(dims), input.ndim
@@ -74,7 +82,7 @@ def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     return x.flip(a).transpose(a, b) if k == 3 else x.clone()
 
 
-@op()
+@op(samples=lambda t: [S(t(3, 4)), S(t(2, 3, 2)), S(t(2, 0))])
 def fliplr(input: Tensor) -> Tensor:
     """The order along the second dimension reversed."""
     if input.ndim < 2:
@@ -82,7 +90,7 @@ def fliplr(input: Tensor) -> Tensor:
     return input.flip(1)  # type: ignore[attr-defined]
 
 
-@op()
+@op(samples=lambda t: [S(t(3, 4)), S(t(2, 3, 2)), S(t(2, 0))])
 def flipud(input: Tensor) -> Tensor:
     """The order along the first dimension reversed."""
     if input.ndim < 1:
@@ -93,7 +101,11 @@ def flipud(input: Tensor) -> Tensor:
 # --- repetition -----------------------------------------------------------------------------------
 
 
-@op(at="", method=True)
+@op(
+    at="",
+    method=True,
+    samples=lambda t: [S(t(3, 4), 2, 1), S(t(3), (2, 2)), S(t(), (2,)), S(t(2, 3), 0, 1)],
+)
 def repeat(input: Tensor, *repeats: Any, **spelled: Any) -> Tensor:
     """Copies of the tensor side by side, `repeats` times along each dimension."""
     times = sizes(repeats, spelled, "repeats")
@@ -120,12 +132,26 @@ def _fresh(out: Any) -> Any:
     return clone_(out, order="C") if out._base is not None or out.level else out
 
 
-@op()
+@op(
+    samples=lambda t: [
+        S(t(3, 2), 2),
+        S(t(3, 2), t.of([1, 0, 2]), 0),
+        S(t(3, 2), 2, dim=1),
+        S(t.of([1, 0, 2])),
+    ]
+)
 def repeat_interleave(
-    input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
-) -> Tensor:
+    input: Any = None, repeats: Any = None, dim: int | None = None, *,
+    output_size: int | None = None,
+) -> Tensor:  # fmt: skip
     """Each entry of a dimension (None: of the flattened tensor) repeated, `repeats` times."""
-    if repeats is None:
+    if repeats is None or input is None:
+        input = repeats if input is None else input
+        if not isinstance(input, Tensor):
+            raise TypeError(
+                "repeat_interleave() received an invalid combination of arguments - got "
+                f"({type(input).__name__})"
+            )
         return _interleaved_places(input, output_size)
     x: Any = input
     if dim is None:
@@ -181,7 +207,7 @@ def _interleaved_places(repeats: Tensor, output_size: int | None) -> Tensor:
 # --- diagonals ------------------------------------------------------------------------------------
 
 
-@op(out=True)
+@op(out=True, samples=lambda t: [S(t(3)), S(t(3, 4)), S(t(3, 4), 1), S(t(2), -1)])
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """A vector's diagonal matrix, or a copy of a matrix's diagonal."""
     if input.ndim == 1:
@@ -194,7 +220,7 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
 _diagonal = diagonal
 
 
-@op()
+@op(samples=lambda t: [S(t(3)), S(t(2, 3), 1), S(t(2, 3), 0, 0, 2)])
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """Zeros with the last dimension on a diagonal of two new dimensions."""
     n = input.ndim + 1
@@ -209,13 +235,13 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     return embed(input, tuple(shape), diagonal_, params)
 
 
-@op()
+@op(samples=lambda t: [S(t(3)), S(t(2, 2), 1), S(t())])
 def diagflat(input: Tensor, offset: int = 0) -> Tensor:
     """The matrix with the flattened tensor on a diagonal."""
     return diag_embed(input.reshape(-1), offset)  # type: ignore[attr-defined]
 
 
-@op(method=False)
+@op(method=False, samples=lambda t: [S(t(2, 3), t(1, 2)), S(t(3), t()), S(t(2, 0), t(1, 1))])
 def block_diag(*tensors: Any) -> Tensor:
     """A matrix with the given matrices (or vectors, or numbers) along its diagonal."""
     if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
@@ -248,7 +274,7 @@ def _check_vector(x: Any) -> None:
         raise RuntimeError(f"Expect a 1D vector, but got shape {list(x.shape)}")
 
 
-@op(method=False)
+@op(method=False, samples=lambda t: [S(t(3), t(2)), S(t(3))])
 def cartesian_prod(*tensors: Any) -> Tensor:
     """All tuples with one element of each vector, as rows."""
     if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
@@ -261,7 +287,7 @@ def cartesian_prod(*tensors: Any) -> Tensor:
     return stack([g.flatten() for g in meshgrid(*rows, indexing="ij")], 1)
 
 
-@op(method=False)
+@op(method=False, samples=lambda t: [S(t(4)), S(t(3), 3, with_replacement=True), S(t(3), 1)])
 def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
     """All ways to pick r elements of a vector, as rows in the order of itertools."""
     _check_vector(input)
@@ -275,7 +301,7 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
     return x[finish(places, x.device)]
 
 
-@op(method=False)
+@op(method=False, samples=lambda t: [S(t(3)), S(t(3), 4, increasing=True), S(t(0))])
 def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:  # noqa: N803
     """The matrix of powers of a vector's elements."""
     if x.ndim != 1:

@@ -11,6 +11,7 @@ from franken.core.tensor import Tensor
 from franken.functional import views
 from franken.ops import movement, split
 from franken.ops.basics import clone_
+from franken.ops.complexes import view_as_complex, view_as_real
 from franken.ops.movement import select_, slice_
 from franken.ops.movement_strided import (
     as_strided,
@@ -21,20 +22,22 @@ from franken.ops.movement_strided import (
     strided_params,
     unfold,
 )
+from franken.ops.samples import S, unary
 
 # --- copies ---------------------------------------------------------------------------------------
 
 
-def _copying(name: str, fn: Any, method: bool = False) -> Any:
+def _copying(name: str, fn: Any, samples: Any, method: bool = False) -> Any:
     def copied(input: Tensor, *args: Any, **kwargs: Any) -> Any:
         got = fn(input, *args, **kwargs)
         if type(got) is tuple:
             return tuple([clone_(g, order="C") for g in got])
         return clone_(got, order="C")
 
+    copied.__wrapped__ = fn  # type: ignore[attr-defined]  # whose arguments it takes
     copied.__name__ = name + "_copy"
     copied.__doc__ = f"A copy of what `{name}` would show."
-    return op(method=method, out=True)(copied)
+    return op(method=method, out=True, samples=samples)(copied)
 
 
 def _alias(input: Tensor) -> Tensor:
@@ -57,23 +60,37 @@ def _sliced(input: Tensor, dim: int, start: Any, end: Any, step: int) -> tuple[i
     return d, first, count
 
 
-for _name, _fn in {
-    "alias": _alias, "detach": lambda x: x.detach(), "as_strided": as_strided,
-    "diagonal": diagonal, "expand": movement.expand, "permute": movement.permute,
-    "_reshape_alias": lambda x, size, stride: as_strided(x, size, stride),
-    "select": movement.select, "slice": slice_along, "split": split.split,
-    "split_with_sizes": split.split_with_sizes, "squeeze": movement.squeeze, "t": views.t,
-    "transpose": movement.transpose, "unsqueeze": movement.unsqueeze, "unbind": split.unbind,
-    "unfold": unfold, "view": views.view,
-}.items():  # fmt: skip
-    _copying(_name, _fn)
+for _name, _fn, _samples in (
+    ("alias", _alias, unary),
+    ("detach", lambda input: input.detach(), unary),  # noqa: A006
+    ("as_strided", as_strided, lambda t: [S(t(12), (2, 3), (1, 2), 1)]),
+    ("diagonal", diagonal, lambda t: [S(t(3, 4)), S(t(2, 3, 4), 1, 0, 2)]),
+    ("expand", movement.expand, lambda t: [S(t(3, 1), (3, 4)), S(t(), (2, 0))]),
+    ("permute", movement.permute, lambda t: [S(t(2, 3, 4), (2, 0, 1))]),
+    ("_reshape_alias", lambda input, size, stride: as_strided(input, size, stride),  # noqa: A006
+     lambda t: [S(t(3, 4), (2, 6), (6, 1))]),
+    ("select", movement.select, lambda t: [S(t(3, 4), 1, -2)]),
+    ("slice", slice_along, lambda t: [S(t(5, 4), 0, 1, 5, 2), S(t(3, 4), 1, 2)]),
+    ("split", split.split, lambda t: [S(t(5, 4), 2), S(t(3, 4), 3, -1)]),
+    ("split_with_sizes", split.split_with_sizes, lambda t: [S(t(5, 4), (2, 0, 3))]),
+    ("squeeze", movement.squeeze, lambda t: [S(t(3, 1, 4)), S(t(3, 1), 1)]),
+    ("t", views.t, lambda t: [S(t(3, 4)), S(t(3))]),
+    ("transpose", movement.transpose, lambda t: [S(t(2, 3, 4), 0, -1)]),
+    ("unsqueeze", movement.unsqueeze, lambda t: [S(t(3, 4), -1), S(t(), 0)]),
+    ("unbind", split.unbind, lambda t: [S(t(3, 4), 1)]),
+    ("unfold", unfold, lambda t: [S(t(5, 2), 0, 3, 2)]),
+    ("view", views.view, lambda t: [S(t(3, 4), (2, 6)), S(t(2, 0), (0,))]),
+    ("view_as_complex", view_as_complex, lambda t: [S(t(3, 4, 2)), S(t(2))]),
+    ("view_as_real", view_as_real, lambda t: [S(t(3, 4, dtype=t.module.complex128))]),
+):  # fmt: skip
+    _copying(_name, _fn, _samples)
 
 
 def _narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     if dim >= max(input.ndim, 1):
         raise RuntimeError(
-            "Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false: "
-            f"dim is {dim} and the tensor has {input.ndim} dimensions"
+            "Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false.  "
+            f"(dim is {dim} and the tensor has {input.ndim} dimensions)"
         )
     if length < 0:
         raise RuntimeError(
@@ -82,7 +99,9 @@ def _narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     return movement.narrow(input, dim, start, length)
 
 
-narrow_copy = _copying("narrow", _narrow, method=True)
+narrow_copy = _copying(
+    "narrow", _narrow, lambda t: [S(t(3, 4), 1, 1, 2), S(t(4), 0, 4, 0)], method=True
+)
 
 # --- scatters -------------------------------------------------------------------------------------
 
@@ -102,7 +121,7 @@ def _scattered(input: Tensor, src: Any, prim: Any, params: Any, want: tuple[int,
     return view_scatter(input, src, prim=prim, params=params, index=-1)
 
 
-@op(out=True)
+@op(out=True, samples=lambda t: [S(t(3, 4), t(3), 1, 2), S(t(3, 4), t(4), -2, -1)])
 def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     """A copy with one entry of a dimension replaced by `src`."""
     row = movement.select(input, dim, index)
@@ -111,7 +130,7 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     return _scattered(input, src, select_, {"dim": d, "index": int(at)}, tuple(row.shape))
 
 
-@op(out=True)
+@op(out=True, samples=lambda t: [S(t(3, 4), t(3, 2), 1, 1, 3), S(t(5, 2), t(2, 2), 0, 1, None, 2)])
 def slice_scatter(
     input: Tensor, src: Tensor, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
 ) -> Tensor:
@@ -122,7 +141,7 @@ def slice_scatter(
     return _scattered(input, src, slice_, params, (*shape[:d], count, *shape[d + 1 :]))
 
 
-@op(out=True)
+@op(out=True, samples=lambda t: [S(t(3, 4), t(3)), S(t(3, 3), t(2), -1)])
 def diagonal_scatter(
     input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1
 ) -> Tensor:
@@ -131,7 +150,7 @@ def diagonal_scatter(
     return _scattered(input, src, diagonal_, diagonal_params(input, offset, dim1, dim2), want)
 
 
-@op(out=True)
+@op(out=True, samples=lambda t: [S(t(3, 4), t(2, 2), (2, 2), (4, 1), 1)])
 def as_strided_scatter(
     input: Tensor, src: Tensor, size: Any, stride: Any, storage_offset: int | None = None
 ) -> Tensor:

@@ -13,13 +13,14 @@ import numpy as np
 
 from franken.core import inplace, strides
 from franken.core.node import edge_of
-from franken.core.op import NAMES, op
+from franken.core.op import NAMES, op, spelled
 from franken.core.tensor import Tensor
 from franken.functional import views
 from franken.ops import movement
 from franken.ops.basics import order_of
 from franken.ops.movement import sizes
 from franken.ops.movement_strided import as_strided, first_place, memory_of, restrided
+from franken.ops.samples import S
 
 
 def become(x: Any, view: Any) -> Tensor:
@@ -40,11 +41,13 @@ def become(x: Any, view: Any) -> Tensor:
 
 
 def _in_place(name: str, fn: Any) -> Any:
-    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        inplace.check(self, name)
-        become(self, fn(self, *args, **kwargs))
-        inplace.bump(self)
-        return self
+    fn = spelled(fn, {})
+
+    def method(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:  # noqa: A002
+        inplace.check(input, name)
+        become(input, fn(input, *args, **kwargs))
+        inplace.bump(input)
+        return input
 
     method.__name__ = method.__qualname__ = name + "_"
     method.__doc__ = f"In-place form of `{name}`: changes how the tensor looks at its memory."
@@ -83,7 +86,7 @@ def _resized(x: Tensor, shape: tuple[int, ...], memory_format: Any) -> Any:
     return restrided(grown, shape, steps, place)
 
 
-@op(at="", method=True)
+@op(at="", method=True, samples=lambda t: [S(t.const(3, 4), (2, 6)), S(t.const(3, 4), 2, 3)])
 def resize_(input: Tensor, *size: Any, memory_format: Any = None, **spelled: Any) -> Tensor:
     """Change the sizes, over the same storage where it suffices; new elements are zero."""
     shape = sizes(size, spelled)
@@ -98,7 +101,7 @@ def resize_(input: Tensor, *size: Any, memory_format: Any = None, **spelled: Any
     return input
 
 
-@op()
+@op(samples=lambda t: [S(t.const(3, 4), t.const(2, 6))])
 def resize_as_(input: Tensor, the_template: Tensor, *, memory_format: Any = None) -> Tensor:
     """`resize_` to the sizes of another tensor."""
     return resize_(input, tuple(the_template.shape), memory_format=memory_format)

@@ -9,8 +9,10 @@ from typing import Any
 from franken.core import dtypes as dt
 from franken.core.op import op
 from franken.core.tensor import Tensor
+from franken.ops.declare import refused
 from franken.ops.pool import adaptive_avg
 from franken.ops.resample import affine_grid_, grid_sample_, interpolate_
+from franken.ops.samples import S
 
 # --- interpolation -------------------------------------------------------------------------------
 
@@ -98,7 +100,18 @@ def _check_sizes(x: Tensor, size: tuple[int, ...], mode: str) -> None:
         raise NotImplementedError(f"\"{tag}\" not implemented for '{x.dtype.scalar_name}'")
 
 
-@op(at="nn.functional", method=False)
+@op(
+    at="nn.functional",
+    method=False,
+    samples=lambda t: [
+        S(t(1, 2, 3, 4), scale_factor=2.0),
+        S(t(1, 2, 3, 4), (5, 3), mode="bilinear", align_corners=False),
+        S(t(1, 2, 4), 7, mode="linear", align_corners=True),
+        S(t(1, 1, 4, 4), (3, 5), mode="bicubic"),
+        S(t(1, 2, 4, 4), (2, 3), mode="area"),
+        S(t(1, 1, 2, 3, 2), (3, 2, 4), mode="trilinear"),
+    ],
+)
 def interpolate(
     input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
     align_corners: Any = None, recompute_scale_factor: Any = None, antialias: bool = False,
@@ -137,7 +150,14 @@ def _deprecated(name: str) -> None:
     )
 
 
-@op(at="nn.functional", method=False)
+@op(
+    at="nn.functional",
+    method=False,
+    samples=lambda t: [
+        S(t(1, 2, 3, 4), scale_factor=2.0),
+        S(t(1, 2, 3, 4), (5, 3), mode="bilinear", align_corners=True),
+    ],
+)
 def upsample(
     input: Tensor, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
     align_corners: Any = None,
@@ -147,14 +167,22 @@ def upsample(
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
-@op(at="nn.functional", method=False)
+@op(
+    at="nn.functional",
+    method=False,
+    samples=lambda t: [S(t(1, 2, 3, 4), (5, 3)), S(t(1, 2, 3, 4), scale_factor=2)],
+)
 def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
     """`interpolate` in nearest mode."""
     _deprecated("upsample_nearest")
     return interpolate(input, size, scale_factor, mode="nearest")
 
 
-@op(at="nn.functional", method=False)
+@op(
+    at="nn.functional",
+    method=False,
+    samples=lambda t: [S(t(1, 2, 3, 4), (5, 3)), S(t(1, 2, 3, 4), scale_factor=2)],
+)
 def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None) -> Tensor:
     """`interpolate` in bilinear mode with corners aligned."""
     _deprecated("upsample_bilinear")
@@ -219,7 +247,27 @@ def _corners(align_corners: Any) -> bool:
     return bool(align_corners)
 
 
-@op(at="nn.functional", method=False)
+@op(
+    at="nn.functional",
+    method=False,
+    samples=lambda t: [
+        S(t(1, 2, 3, 4), t(1, 2, 3, 2, low=-0.9, high=0.9), align_corners=False),
+        S(
+            t(1, 2, 3, 4),
+            t(1, 2, 3, 2, low=-1.4, high=1.4),
+            padding_mode="border",
+            align_corners=True,
+        ),
+        S(t(1, 2, 3, 4), t(1, 2, 3, 2, low=-0.9, high=0.9), mode="bicubic", align_corners=False),
+        S(
+            t(1, 2, 3, 4),
+            t(1, 2, 3, 2, low=-1.4, high=1.4),
+            mode="nearest",
+            padding_mode="reflection",
+            align_corners=False,
+        ),
+    ],
+)
 def grid_sample(
     input: Tensor, grid: Tensor, mode: str = "bilinear", padding_mode: str = "zeros",
     align_corners: Any = None,
@@ -238,7 +286,14 @@ def grid_sample(
     return _sample(input, grid, mode, padding_mode, _corners(align_corners))
 
 
-@op(method=False, alias=("grid_sampler_2d", "grid_sampler_3d"))
+@op(
+    method=False,
+    alias=("grid_sampler_2d", "grid_sampler_3d"),
+    samples=lambda t: [
+        S(t(1, 2, 3, 4), t(1, 2, 3, 2, low=-0.9, high=0.9), 0, 0, False),
+        S(t(1, 1, 3, 4, 2), t(1, 2, 2, 2, 3, low=-0.9, high=0.9), 0, 1, True),
+    ],
+)
 def grid_sampler(
     input: Tensor, grid: Tensor, interpolation_mode: int, padding_mode: int, align_corners: bool
 ) -> Tensor:
@@ -248,7 +303,14 @@ def grid_sampler(
     )
 
 
-@op(at="nn.functional", method=False)
+@op(
+    at="nn.functional",
+    method=False,
+    samples=lambda t: [
+        S(t(2, 2, 3), (2, 1, 3, 4), align_corners=False),
+        S(t(1, 3, 4), (1, 2, 3, 2, 2), align_corners=True),
+    ],
+)
 def affine_grid(theta: Tensor, size: Any, align_corners: Any = None) -> Tensor:
     """The sampling grid (N, *S, axes) of affine maps (N, axes, axes + 1) for `size` (N, C, *S)."""
     align = _corners(align_corners)
@@ -271,7 +333,10 @@ def affine_grid(theta: Tensor, size: Any, align_corners: Any = None) -> Tensor:
     return affine_grid_generator(theta, size, align)
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [S(t(2, 2, 3), (2, 1, 3, 4), False), S(t(1, 3, 4), (1, 2, 3, 2, 2), True)],
+)
 def affine_grid_generator(theta: Tensor, size: Any, align_corners: bool) -> Tensor:
     """`affine_grid` without its checks."""
     size = tuple(size)
@@ -280,6 +345,7 @@ def affine_grid_generator(theta: Tensor, size: Any, align_corners: bool) -> Tens
             f"Expected size for first two dimensions of batch2 tensor to be: [{size[0]}, "
             f"{len(size) - 1}] but got: [{theta.shape[0]}, {len(size) - 1}]."
         )
+    refused("linspace_cpu", theta.dtype, "b")
     return affine_grid_(theta, size=size[2:], align=bool(align_corners))  # type: ignore[no-any-return]
 
 
@@ -296,7 +362,11 @@ def _check_factor(x: Tensor, name: str, which: str, factor: int) -> None:
         raise RuntimeError(f"{name} expects a positive {which}, but got {factor}")
 
 
-@op(at="torch nn.functional", method=False)
+@op(
+    at="torch nn.functional",
+    method=False,
+    samples=lambda t: [S(t(1, 8, 2, 3), 2), S(t(9, 2, 1), 3)],
+)
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     """Spread r*r channels over r x r pixels: (*, C r^2, H, W) to (*, C, H r, W r)."""
     r = upscale_factor
@@ -313,7 +383,11 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     return x.reshape(*lead, c, h * r, w * r)
 
 
-@op(at="torch nn.functional", method=False)
+@op(
+    at="torch nn.functional",
+    method=False,
+    samples=lambda t: [S(t(1, 2, 4, 6), 2), S(t(1, 3, 6), 3)],
+)
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     """Gather r x r pixels into channels: (*, C, H r, W r) to (*, C r^2, H, W)."""
     r = downscale_factor
@@ -331,7 +405,12 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     return x.reshape(*lead, c * r * r, h, w)
 
 
-@op(at="torch nn.functional", method=False, alias=("native_channel_shuffle",))
+@op(
+    at="torch nn.functional",
+    method=False,
+    alias=("native_channel_shuffle",),
+    samples=lambda t: [S(t(1, 6, 2, 3), 2), S(t(2, 4, 3), 4)],
+)
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """Interleave the channels of `groups` groups."""
     shape = tuple(input.shape)

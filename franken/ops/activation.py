@@ -16,6 +16,7 @@ from franken.core import inplace as changes
 from franken.core.op import commit_as, op
 from franken.core.tensor import Tensor
 from franken.ops.declare import elementwise, pointwise_primitive, refused
+from franken.ops.samples import S, unary
 
 _BITS = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}
 
@@ -120,7 +121,7 @@ relu = elementwise(
 )  # fmt: skip
 
 
-@op("nn.functional", name="relu")
+@op("nn.functional", name="relu", samples=unary)
 def _relu(input: Tensor, inplace: bool = False) -> Tensor:
     """Each element, or 0 where that is larger."""
     return replaced("relu", input, True, relu) if inplace else relu(input)
@@ -149,7 +150,7 @@ def _clipped(x: Tensor, low: Any, high: Any) -> Tensor:
     return hardtanh_(x, low=low, high=high)  # type: ignore[no-any-return]
 
 
-@op("nn.functional")
+@op("nn.functional", samples=unary)
 def hardtanh(
     input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
 ) -> Tensor:
@@ -159,13 +160,13 @@ def hardtanh(
     return replaced("hardtanh", input, inplace, lambda x: _clipped(x, min_val, max_val))
 
 
-@op("nn.functional")
+@op("nn.functional", samples=unary)
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """Each element clipped to [0, 6]."""
     return replaced("relu6", input, inplace, lambda x: _clipped(x, 0, 6))
 
 
-@op("nn.functional")
+@op("nn.functional", samples=unary)
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """x / 6 + 1 / 2, clipped to [0, 1]."""
     refused("hardsigmoid_cpu", input.dtype, "bic")
@@ -188,7 +189,7 @@ hardswish_ = pointwise_primitive(
 )  # fmt: skip
 
 
-@op("nn.functional")
+@op("nn.functional", samples=unary)
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """x times hardsigmoid(x) (arXiv 1905.02244)."""
     refused("hardswish_cpu", input.dtype, "bic")
@@ -213,7 +214,7 @@ leaky_ = pointwise_primitive(
 )
 
 
-@op("nn.functional")
+@op("nn.functional", samples=lambda t: [S(t(3, 4)), S(t(), 0.2), S(t(2, 0), negative_slope=-0.5)])
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where it is positive, else negative_slope x."""
     refused("leaky_relu_cpu", input.dtype, "bic")
@@ -232,7 +233,10 @@ prelu_ = pointwise_primitive(
 )  # fmt: skip
 
 
-@op("torch nn.functional")
+@op(
+    "torch nn.functional",
+    samples=lambda t: [S(t(2, 3, 4), t(3)), S(t(4), t(1)), S(t(), t()), S(t(2, 0), t(1))],
+)
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """x where it is positive, else weight x; one weight, or one a channel (dimension 1)."""
     if input.dtype is not weight.dtype:
@@ -282,14 +286,18 @@ hardshrink_ = pointwise_primitive(
 )  # fmt: skip
 
 
-@op("torch nn.functional", out=True)
+@op(
+    "torch nn.functional",
+    out=True,
+    samples=lambda t: [S(t(3, 4)), S(t(3, 4), 1.2), S(t()), S(t(2, 0))],
+)
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x outside of [-lambd, lambd], else 0."""
     refused("hardshrink_cpu", input.dtype, "bic")
     return hardshrink_(input, radius=lambd)  # type: ignore[no-any-return]
 
 
-@op("nn.functional", out=True)
+@op("nn.functional", out=True, samples=lambda t: [S(t(3, 4)), S(t(3, 4), 1.2), S(t()), S(t(2, 0))])
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x moved towards 0 by lambd, 0 within [-lambd, lambd]."""
     refused("softshrink_check", input.dtype, "bic")
@@ -317,13 +325,21 @@ def _threshold(x: Tensor, threshold: float, value: float) -> Tensor:
     return threshold_(x, at=threshold, value=value)  # type: ignore[no-any-return]
 
 
-@op(method=False, out=True)
+@op(
+    method=False,
+    out=True,
+    samples=lambda t: [S(t(3, 4), 0.1, 5.0), S(t(), -1.0, 0.5), S(t(2, 0), 0, 1)],
+)
 def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
     """x where it exceeds the threshold, else `value`."""
     return _threshold(input, threshold, value)
 
 
-@op("nn.functional", name="threshold")
+@op(
+    "nn.functional",
+    name="threshold",
+    samples=lambda t: [S(t(3, 4), 0.1, 5.0), S(t(), -1.0, 0.5), S(t(2, 0), 0, 1)],
+)
 def _threshold_in(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where it exceeds the threshold, else `value`."""
     return replaced("threshold", input, inplace, lambda x: _threshold(x, threshold, value))

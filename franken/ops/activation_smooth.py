@@ -18,6 +18,7 @@ from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.activation import replaced
 from franken.ops.declare import pointwise_primitive, refused
+from franken.ops.samples import S, unary
 from franken.ops.transcendental import exp, sigmoid, sigmoid_grad, tanh
 
 _SQRT_2PI = math.sqrt(2 * math.pi)
@@ -74,31 +75,35 @@ def _selu(x: Tensor) -> Tensor:
     return _elu(x, _SELU_ALPHA, _SELU_SCALE)
 
 
-@op("nn.functional")
+@op("nn.functional", samples=lambda t: [S(t(3, 4)), S(t(3, 4), alpha=0.3), S(t()), S(t(2, 0))])
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where it is positive, else alpha (exp(x) - 1) (arXiv 1511.07289)."""
     return replaced("elu", input, inplace, lambda x: _elu(x, alpha))
 
 
-@op(method=False)
+@op(method=False, samples=lambda t: [S(t(3, 4)), S(t(3, 4), alpha=0.3), S(t()), S(t(2, 0))])
 def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
     """max(0, x) + min(0, alpha (exp(x / alpha) - 1)) (arXiv 1704.07483)."""
     return _celu(input, alpha)
 
 
-@op("nn.functional", name="celu")
+@op(
+    "nn.functional",
+    name="celu",
+    samples=lambda t: [S(t(3, 4)), S(t(3, 4), alpha=0.3), S(t()), S(t(2, 0))],
+)
 def _celu_in(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """max(0, x) + min(0, alpha (exp(x / alpha) - 1)) (arXiv 1704.07483)."""
     return replaced("celu", input, inplace, lambda x: _celu(x, alpha))
 
 
-@op(method=False)
+@op(method=False, samples=unary)
 def selu(input: Tensor) -> Tensor:
     """elu scaled so that activations keep mean 0 and variance 1 (arXiv 1706.02515)."""
     return _selu(input)
 
 
-@op("nn.functional", name="selu")
+@op("nn.functional", name="selu", samples=unary)
 def _selu_in(input: Tensor, inplace: bool = False) -> Tensor:
     """elu scaled so that activations keep mean 0 and variance 1 (arXiv 1706.02515)."""
     return replaced("selu", input, inplace, _selu)
@@ -122,7 +127,11 @@ gelu_ = _smooth(
 )  # fmt: skip
 
 
-@op("nn.functional", out=True)
+@op(
+    "nn.functional",
+    out=True,
+    samples=lambda t: [S(t(3, 4)), S(t(3, 4), approximate="tanh"), S(t()), S(t(2, 0))],
+)
 def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
     """x times the normal distribution function of x, or its "tanh" form (arXiv 1606.08415)."""
     if approximate not in ("none", "tanh"):
@@ -160,14 +169,14 @@ mish_ = _smooth(
 )  # fmt: skip
 
 
-@op("nn.functional")
+@op("nn.functional", samples=unary)
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """x sigmoid(x), also called swish (arXiv 1606.08415, 1710.05941)."""
     refused("silu_cpu", input.dtype, "bi")
     return replaced("silu", input, inplace, lambda x: silu_(x, args=()))
 
 
-@op("nn.functional")
+@op("nn.functional", samples=unary)
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """x tanh(softplus(x)) (arXiv 1908.08681)."""
     refused("mish_cpu", input.dtype, "bic")
@@ -193,14 +202,18 @@ logsigmoid_ = _smooth(
 )  # fmt: skip
 
 
-@op("nn.functional", out=True)
+@op(
+    "nn.functional",
+    out=True,
+    samples=lambda t: [S(t(3, 4)), S(t(3, 4), beta=2.0, threshold=1.5), S(t()), S(t(2, 0))],
+)
 def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
     """log(1 + exp(beta x)) / beta; x itself where beta x exceeds the threshold."""
     refused("softplus_cpu", input.dtype, "bic")
     return softplus_(input, args=(float(beta), float(threshold)))  # type: ignore[no-any-return]
 
 
-@op("nn.functional", out=True)
+@op("nn.functional", out=True, samples=unary)
 def logsigmoid(input: Tensor) -> Tensor:
     """log(1 / (1 + exp(-x))) without overflow."""
     refused("log_sigmoid_cpu", input.dtype, "bic")
@@ -215,7 +228,7 @@ glu_ = pointwise_primitive(
 )  # fmt: skip
 
 
-@op("nn.functional")
+@op("nn.functional", samples=lambda t: [S(t(3, 4)), S(t(4, 3), 0), S(t(2, 0))])
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """The first half along a dimension times the sigmoid of the second (arXiv 1612.08083)."""
     if not input.ndim:

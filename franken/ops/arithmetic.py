@@ -16,9 +16,11 @@ from franken.ops.declare import (
     BOOL_TO_LONG,
     INT_TO_FLOAT,
     elementwise,
+    old_order,
     operator,
     reflected,
 )
+from franken.ops.samples import S, on, unary
 
 
 def zero(g: Any) -> Any:
@@ -54,24 +56,24 @@ def _refuse_bool_neg(common: Any, x: Any) -> None:
 
 add = elementwise(
     "add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", np.add,
-    d=(lambda g: g, lambda g: g), scale="alpha", numbers="any", expr="{0} + {1}",
+    d=(lambda g: g, lambda g: g), scale="alpha", numbers="both", expr="{0} + {1}",
     doc="Sum of two tensors, the second one scaled by `alpha`.",
 )  # fmt: skip
 sub = elementwise(
     "sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", np.subtract,
     d=(lambda g: g, lambda g: -g), scale="alpha", alias=("subtract",), expr="{0} - {1}",
-    check=_refuse_bool, numbers="any",
+    check=_refuse_bool, numbers="both",
     doc="Difference of two tensors, the second one scaled by `alpha`.",
 )  # fmt: skip
 mul = elementwise(
-    "mul.Tensor(Tensor self, Tensor other) -> Tensor", np.multiply, numbers="any",
+    "mul.Tensor(Tensor self, Tensor other) -> Tensor", np.multiply, numbers="both",
     d=(lambda g, y: g * y, lambda g, x: g * x), alias=("multiply",), expr="{0} * {1}",
     doc="Product of two tensors.",
 )  # fmt: skip
 true_divide = elementwise(
-    "true_divide.Tensor(Tensor self, Tensor other) -> Tensor", np.true_divide, numbers="any",
+    "true_divide.Tensor(Tensor self, Tensor other) -> Tensor", np.true_divide, numbers="both",
     d=(lambda g, y: g / y, lambda g, y, out: -g * (out / y)), promote=INT_TO_FLOAT,
-    expr="{0} / {1}", doc="Quotient of two tensors; of integers, a float.",
+    expr="{0} / {1}", doc="Quotient of two tensors; of integers, a float.", samples=on(0.3, 3, 2)
 )  # fmt: skip
 neg = elementwise(
     "neg(Tensor self) -> Tensor", np.negative, d=lambda g: -g, alias=("negative",),
@@ -136,14 +138,14 @@ def _no_derivative(name: str) -> Any:
 
 div_floor = elementwise(
     "div_floor(Tensor self, Tensor other) -> Tensor", _floor_kernel, d=(zero, zero),
-    refuse="bc", at="", inplace=False, expr="floor({0} / {1})",
+    refuse="bc", numbers="both", at="", inplace=False, expr="floor({0} / {1})",
 )  # fmt: skip
 div_trunc = elementwise(
     "div_trunc(Tensor self, Tensor other) -> Tensor", _trunc_kernel, d=(zero, zero),
-    refuse="bc", at="", inplace=False, expr="trunc({0} / {1})",
+    refuse="bc", numbers="both", at="", inplace=False, expr="trunc({0} / {1})",
 )  # fmt: skip
 floor_divide = elementwise(
-    "floor_divide(Tensor self, Tensor other) -> Tensor", _floor_kernel, numbers="any",
+    "floor_divide(Tensor self, Tensor other) -> Tensor", _floor_kernel, numbers="both",
     d=(_no_derivative("floor_divide"),) * 2, refuse="bc", tag="div_floor_cpu",
     expr="floor({0} / {1})", doc="Quotient rounded down.",
 )  # fmt: skip
@@ -160,8 +162,19 @@ fmod = elementwise(
 _ROUNDED = {"floor": div_floor, "trunc": div_trunc}
 
 
-@op(inplace=True, out=True, alias=("divide",))
-def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+@op(
+    inplace=True,
+    out=True,
+    alias=("divide",),
+    samples=lambda t: [
+        S(t(3, 4), t(4, low=0.5)),
+        S(t(3, 4), t(3, 1, low=0.5), rounding_mode="floor"),
+        S(t(5), 0.7, rounding_mode="trunc"),
+        S(t(), 3),
+        S(t(2, 0), t(2, 1)),
+    ],
+)
+def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     """Quotient of two tensors, rounded down ("floor") or towards zero ("trunc") if asked."""
     if rounding_mode is None:
         return true_divide(input, other)  # type: ignore[no-any-return]
@@ -173,13 +186,15 @@ def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tenso
     return _ROUNDED[rounding_mode](input, other)  # type: ignore[no-any-return]
 
 
-@op()
-def rsub(input: Tensor, other: Any, *, alpha: Any = 1) -> Tensor:
+@op(samples=lambda t: [S(t(3, 4), t(4)), S(t(3), 2), S(t(2, 3), t(2, 3), alpha=3), S(t(2, 0), 1)])
+def rsub(input: Tensor, other: Any, *old: Any, alpha: Any = 1) -> Tensor:
     """`other` minus `alpha` times the tensor."""
+    if old:
+        other, alpha = old_order("rsub", other, *old)
     return sub(other, input, alpha=alpha)  # type: ignore[no-any-return]
 
 
-@op()
+@op(samples=unary)
 def positive(input: Tensor) -> Tensor:
     """The tensor itself."""
     if input.dtype is dt.bool:

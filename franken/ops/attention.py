@@ -19,6 +19,7 @@ from franken.ops.convert import cast
 from franken.ops.normalize_rules import pulled_back, pushed_forward
 from franken.ops.product import matmul_
 from franken.ops.rules import batch_size, spread, to_front
+from franken.ops.samples import S
 
 
 def _kernel(q: Any, k: Any, v: Any, mask: Any, *, scale: float, causal: bool) -> Any:
@@ -206,7 +207,22 @@ def _aligned(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return q, k, v
 
 
-@op(at="nn.functional", method=False)
+@op(
+    at="nn.functional",
+    method=False,
+    samples=lambda t: [
+        S(t(2, 3, 4), t(2, 5, 4), t(2, 5, 6)),
+        S(t(1, 2, 4, 3), t(1, 2, 4, 3), t(1, 2, 4, 3), is_causal=True),
+        S(
+            t(2, 3, 4),
+            t(2, 5, 4),
+            t(2, 5, 4),
+            attn_mask=t.of([[True, True, False, True, True]] * 3),
+            scale=0.4,
+        ),
+        S(t(2, 3, 4), t(2, 5, 4), t(2, 5, 4), attn_mask=t(3, 5)),
+    ],
+)
 def scaled_dot_product_attention(
     query: Tensor, key: Tensor, value: Tensor, attn_mask: Any = None, dropout_p: float = 0.0,
     is_causal: bool = False, scale: Any = None, enable_gqa: bool = False,

@@ -9,6 +9,7 @@ from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.strides import axes_by_stride, is_channels_last
 from franken.core.tensor import Tensor
+from franken.ops.samples import S, unary
 
 _LAST = {"channels_last": (0, 2, 3, 1), "channels_last_3d": (0, 2, 3, 4, 1)}
 _BACK = {"channels_last": (0, 3, 1, 2), "channels_last_3d": (0, 4, 1, 2, 3)}
@@ -50,7 +51,7 @@ def order_of(memory_format: Any, ndim: int) -> str:
     return memory_format.name
 
 
-@op()
+@op(samples=unary)
 def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     """A copy that gradients flow through, with the strides that `memory_format` asks for."""
     if memory_format is None:
@@ -58,7 +59,7 @@ def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     return clone_(input, order=order_of(memory_format, input.ndim))
 
 
-@op(at="", method=True)
+@op(at="", method=True, samples=lambda t: [S(t(3, 4)), S(t(3, 4).t()), S(t()), S(t(2, 0))])
 def contiguous(input: Tensor, memory_format: Any = layout.contiguous_format) -> Tensor:
     """The tensor itself if it is dense in `memory_format` already, else a dense copy."""
     if memory_format is layout.preserve_format:
@@ -68,7 +69,7 @@ def contiguous(input: Tensor, memory_format: Any = layout.contiguous_format) -> 
     return clone_(input, order=order_of(memory_format, input.ndim))
 
 
-@op(at="", method=True)
+@op(at="", method=True, samples=lambda t: [S(t.const(3, 4)), S(t.const()), S(t.const(2, 0))])
 def is_contiguous(input: Tensor, memory_format: Any = layout.contiguous_format) -> bool:
     """Whether the elements lie densely in row-major (or the given) order."""
     a = input._a

@@ -10,6 +10,7 @@ from franken.core import dtypes as dt
 from franken.core.op import op
 from franken.core.tensor import Tensor
 from franken.ops.declare import elementwise, operator, reflected
+from franken.ops.samples import S
 
 # --- logical: any dtype in, bool out -------------------------------------------------------------
 
@@ -79,7 +80,12 @@ gcd = _bitwise("gcd", np.gcd, "", "The greatest common divisor.", refuse="bfc", 
 lcm = _bitwise("lcm", np.lcm, "", "The least common multiple.", refuse="bfc", numbers="none")
 
 
-@op(at="", method=True, alias=())
+@op(
+    at="",
+    method=True,
+    alias=(),
+    samples=lambda t: [S(t.const(3, 4)), S(t.const()), S(t.const(2, 0))],
+)
 def __invert__(input: Tensor) -> Tensor:  # noqa: N807
     """All bits flipped, for the operator `~`."""
     if input.dtype.kind > dt.INTEGER:

@@ -9,6 +9,7 @@ import numpy as np
 from franken.core.op import op
 from franken.core.tensor import Tensor
 from franken.ops.declare import elementwise, operator
+from franken.ops.samples import S
 
 # --- comparisons ---------------------------------------------------------------------------------
 
@@ -141,7 +142,13 @@ def _check_close(input: Tensor, other: Any, rtol: float, atol: float) -> None:
             raise RuntimeError(f"{name} must be greater than or equal to zero, but got {value}")
 
 
-@op()
+@op(
+    samples=lambda t: [
+        S(t(3, 4), t(4)),
+        S(t.of([1.0, 2.0], t.dtype), t.of([1.0, 2.1], t.dtype), rtol=0.2),
+        S(t(2, 0), t(2, 0)),
+    ]
+)
 def isclose(
     input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> Tensor:
@@ -162,7 +169,13 @@ def _close(input: Any, other: Any, rtol: float, atol: float, equal_nan: bool) ->
     return close | (error.isfinite() & (error <= (y * rtol).abs() + atol))
 
 
-@op()
+@op(
+    samples=lambda t: [
+        S(t(3, 4), t(4)),
+        S(t.of([1.0, 2.0], t.dtype), t.of([1.0, 2.1], t.dtype), rtol=0.2),
+        S(t(2, 0), t(2, 0)),
+    ]
+)
 def allclose(
     input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> bool:
@@ -170,7 +183,14 @@ def allclose(
     return bool(isclose(input, other, rtol, atol, equal_nan).all().item())  # type: ignore[attr-defined]
 
 
-@op()
+@op(
+    samples=lambda t: [
+        S(t(3, 4), t(3, 4)),
+        S(t.of([1, 2]), t.of([1, 2])),
+        S(t(2), t(3)),
+        S(t(0), t(0)),
+    ]
+)
 def equal(input: Tensor, other: Any) -> bool:
     """Whether two tensors have the same shape and the same elements."""
     if tuple(input.shape) != tuple(other.shape):

@@ -18,6 +18,7 @@ from franken.core.tensor import Tensor
 from franken.ops.arithmetic import zero
 from franken.ops.declare import INT_TO_FLOAT, elementwise, pointwise_primitive
 from franken.ops.rules import pointwise, view_rule
+from franken.ops.samples import S, filled_at_random, read, unary
 
 # --- conjugate -----------------------------------------------------------------------------------
 
@@ -27,13 +28,13 @@ _conj.vjp("x")(lambda g: _conj(g))
 _conj.jvp(lambda tangents, out, x: _conj(tangents[0]))
 
 
-@op(inplace=True, out=True)
+@op(inplace=True, out=True, samples=unary)
 def conj_physical(input: Tensor) -> Tensor:
     """The complex conjugate; the tensor itself if it is real."""
     return _conj(input) if input.dtype.is_complex else input  # type: ignore[no-any-return]
 
 
-@op()
+@op(samples=unary)
 def conj(input: Tensor) -> Tensor:
     """The complex conjugate; the tensor itself if it is real.
 
@@ -42,13 +43,13 @@ def conj(input: Tensor) -> Tensor:
     return _conj(input) if input.dtype.is_complex else input  # type: ignore[no-any-return]
 
 
-@op(alias=("resolve_neg",))
+@op(alias=("resolve_neg",), samples=unary)
 def resolve_conj(input: Tensor) -> Tensor:
     """The tensor itself: conjugates are computed at once, never kept as a flag."""
     return input
 
 
-@op(alias=("is_neg",))
+@op(alias=("is_neg",), samples=read)
 def is_conj(input: Tensor) -> bool:
     """False: no tensor is conjugated or negated by a flag."""
     return False
@@ -65,24 +66,31 @@ def _part(name: str, kernel: Any, back: Any) -> Primitive:
     return prim
 
 
-real_ = _part("real", lambda x: x.real, lambda g: g)  # the engine casts it to complex
-imag_ = _part("imag", lambda x: x.imag, lambda g: g * 1j)
-as_real_ = _part(
-    "view_as_real", lambda x: x[..., None].view(x.real.dtype), lambda g: as_complex_(g)
-)
-_COMPLEX: dict[Any, Any] = {np.dtype("f4"): np.dtype("c8"), np.dtype("f8"): np.dtype("c16")}
+_COMPLEX: dict[Any, Any] = {
+    d.to_real().np: d.np for d in (dt.complex32, dt.complex64, dt.complex128)
+}
+_REAL = {whole: part for part, whole in _COMPLEX.items()}
+
+
+def _as_real(x: Any) -> Any:
+    return x[..., None].view(_REAL[x.dtype])
+
+
+real_ = _part("real", lambda x: _as_real(x)[..., 0], lambda g: g)  # the engine casts it to complex
+imag_ = _part("imag", lambda x: _as_real(x)[..., 1], lambda g: g * 1j)
+as_real_ = _part("view_as_real", _as_real, lambda g: as_complex_(g))
 as_complex_: Any = _part(
     "view_as_complex", lambda x: x.view(_COMPLEX[x.dtype])[..., 0], lambda g: as_real_(g)
 )
 
 
-@op(method=False)
+@op(method=False, samples=unary)
 def real(input: Tensor) -> Tensor:
     """A view of the real part; the tensor itself if it is real."""
     return real_(input) if input.dtype.is_complex else input  # type: ignore[no-any-return]
 
 
-@op(method=False)
+@op(method=False, samples=lambda t: [S(t(3, 4)), S(t()), S(t(2, 0))])
 def imag(input: Tensor) -> Tensor:
     """A view of the imaginary part."""
     if not input.dtype.is_complex:
@@ -98,7 +106,14 @@ Tensor.real = property(real, lambda self, value: _write(self, real(self), value)
 Tensor.imag = property(imag, lambda self, value: _write(self, imag(self), value))  # type: ignore[attr-defined]
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [
+        S(t(3, 4, dtype=t.module.complex128)),
+        S(t(dtype=t.module.complex64)),
+        S(t.const(3, 4)),
+    ],
+)
 def view_as_real(input: Tensor) -> Tensor:
     """A view with a last dimension of size 2, the real and imaginary parts."""
     if not input.dtype.is_complex:
@@ -106,13 +121,9 @@ def view_as_real(input: Tensor) -> Tensor:
     return as_real_(input)  # type: ignore[no-any-return]
 
 
-@op(method=False)
+@op(method=False, samples=lambda t: [S(t(3, 4, 2)), S(t(2))])
 def view_as_complex(input: Tensor) -> Tensor:
     """A complex view of a tensor whose last dimension holds real and imaginary parts."""
-    if input.dtype is dt.float16:
-        raise NotImplementedError(
-            "view_as_complex: complex numbers of half precision have no storage"
-        )
     if input.dtype.np not in _COMPLEX:
         raise RuntimeError(
             "view_as_complex is only supported for half, float and double tensors, but got a "
@@ -146,7 +157,19 @@ complex_ = pointwise_primitive(
 _MAKES_COMPLEX = (dt.float32, dt.float64, dt.float16)
 
 
-@op(method=False, out="typed")
+def _of_one_type(out: Any, made: Any) -> None:
+    if out.dtype is not made.dtype:
+        raise RuntimeError(
+            f"Expected object of scalar type {made.dtype.scalar_name} but got scalar type "
+            f"{out.dtype.scalar_name} for argument 'out'"
+        )
+
+
+@op(
+    method=False,
+    out=_of_one_type,
+    samples=lambda t: [S(t(3, 4), t(3, 4)), S(t(3, 1), t(4)), S(t(), t())],
+)
 def complex(real: Tensor, imag: Tensor) -> Tensor:  # noqa: A001
     """Complex numbers with the given real and imaginary parts."""
     if real.dtype not in _MAKES_COMPLEX or imag.dtype not in _MAKES_COMPLEX:
@@ -164,19 +187,24 @@ def _same_dtype(x: Tensor, y: Tensor) -> None:
             f"Expected object of scalar type {x.dtype.scalar_name} but got scalar type "
             f"{y.dtype.scalar_name} for second argument"
         )
-    if x.dtype is dt.float16:
-        raise NotImplementedError("\"complex_cpu\" not implemented for 'ComplexHalf'")
 
 
-@op(method=False, out=True)
+@op(
+    method=False,
+    out=_of_one_type,
+    samples=lambda t: [S(t(3, 4, low=0.2), t(3, 4)), S(t(3, 1, low=0.2), t(4)), S(t(low=0.2), t())],
+)
 def polar(abs: Tensor, angle: Tensor) -> Tensor:  # noqa: A002
     """Complex numbers with the given magnitudes and angles."""
-    if not (abs.dtype.is_floating_point and angle.dtype.is_floating_point):
+    kinds = (dt.float16, dt.float32, dt.float64)
+    if abs.dtype not in kinds or angle.dtype not in kinds:
         raise RuntimeError(
             "Expected both inputs to be Half, Float or Double tensors but got "
             f"{abs.dtype.scalar_name} and {angle.dtype.scalar_name}"
         )
     _same_dtype(abs, angle)
+    if abs.dtype is dt.float16:
+        raise NotImplementedError("\"polar_cpu\" not implemented for 'Half'")
     return complex_(abs * angle.cos(), abs * angle.sin())  # type: ignore[attr-defined, no-any-return]
 
 
@@ -227,7 +255,7 @@ def _refuse_complex_signbit(common: Any, x: Any) -> None:
 abs = elementwise(  # noqa: A001
     "abs(Tensor self) -> Tensor", np.absolute, d=lambda g, x: g * sgn(x), holomorphic=False,
     jvp=_abs_tangent, refuse="b", alias=("absolute",), expr="abs({0})", inplace=False,
-    doc="The magnitude of each element; of complex numbers, a real one.",
+    doc="The magnitude of each element; of complex numbers, a real one.", samples=unary
 )  # fmt: skip
 sgn: Any = elementwise(
     "sgn(Tensor self) -> Tensor", _sgn_kernel, d=_sgn_slope, holomorphic=False,
@@ -245,18 +273,18 @@ signbit = elementwise(
 )  # fmt: skip
 
 
-def abs_(self: Tensor) -> Tensor:
+def abs_(input: Tensor) -> Tensor:  # noqa: A002
     """In-place form of `abs`; real tensors only."""
-    if self.dtype.is_complex:
+    if input.dtype.is_complex:
         raise RuntimeError("In-place abs is not supported for complex tensors.")
     from franken.core import inplace
 
-    inplace.check(self, "abs")
-    return commit_as(self, abs(self))
+    inplace.check(input, "abs")
+    return commit_as(input, abs(input))
 
 
 Tensor.abs_ = Tensor.absolute_ = abs_  # type: ignore[attr-defined]
-op(at="torch", method=False, name="abs_")(abs_)
+op(at="torch", method=False, name="abs_", samples=filled_at_random)(abs_)
 Tensor.__abs__ = abs  # type: ignore[attr-defined]
 
 # --- angle ---------------------------------------------------------------------------------------

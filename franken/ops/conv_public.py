@@ -14,6 +14,7 @@ from franken.core.tensor import Tensor
 from franken.core.windows import conv_output_shape, conv_transpose_output_shape
 from franken.ops.conv import along_channels, conv_, conv_biased, conv_input_grad
 from franken.ops.pad import pad_
+from franken.ops.samples import S, conv, conv_transpose
 
 _C_NAMES = {
     "float32": "float", "float64": "double", "float16": "c10::Half", "bfloat16": "c10::BFloat16",
@@ -233,7 +234,7 @@ def _forward_op(name: str, n: int) -> Any:
 
     convolve.__name__ = name
     convolve.__doc__ = f"Cross-correlate a batch (or one example) with filters over {n} axes."
-    return op(at="torch nn.functional", method=False)(convolve)
+    return op(at="torch nn.functional", method=False, samples=conv(n))(convolve)
 
 
 def _transposed_op(name: str, n: int) -> Any:
@@ -247,7 +248,7 @@ def _transposed_op(name: str, n: int) -> Any:
 
     convolve.__name__ = name
     convolve.__doc__ = f"Apply the transpose of a convolution over {n} axes."
-    return op(at="torch nn.functional", method=False)(convolve)
+    return op(at="torch nn.functional", method=False, samples=conv_transpose(n))(convolve)
 
 
 conv1d, conv2d, conv3d = (_forward_op(f"conv{n}d", n) for n in (1, 2, 3))
@@ -256,7 +257,13 @@ conv_transpose1d, conv_transpose2d, conv_transpose3d = (
 )
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [
+        S(t(2, 4, 5), t(6, 2, 3), t(6), [1], [1], [1], False, [0], 2),
+        S(t(1, 2, 4, 4), t(2, 3, 3, 3), None, [2, 2], [1, 1], [1, 1], True, [1, 1], 1),
+    ],
+)
 def convolution(
     input: Tensor, weight: Tensor, bias: Any, stride: Any, padding: Any, dilation: Any,
     transposed: bool, output_padding: Any, groups: int,
@@ -271,7 +278,11 @@ def convolution(
     return _convolve(f"conv{n}d", n, input, weight, bias, stride, padding, dilation, groups)
 
 
-@op(at="torch nn.functional", method=False)
+@op(
+    at="torch nn.functional",
+    method=False,
+    samples=lambda t: [S(t(5, 2, 3), t(2, 3, 4), t(4)), S(t(5, 2, 3), t(2, 3, 4), t(4), 1)],
+)
 def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tensor:
     """Convolve (time, batch, channels) with weights (time, channels in, channels out)."""
     if input.ndim != 3:

@@ -16,7 +16,7 @@ from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
 from franken.ops.rules import pointwise
 
-_F32 = np.dtype(np.float32)
+_F32, _C64, _C32 = np.dtype(np.float32), np.dtype(np.complex64), dt.complex32.np
 _NARROW = frozenset((dt.int8, dt.uint8, dt.int16, dt.uint16))
 # Floats with fewer bits than float32: every conversion to and from them goes through float32.
 _SMALL = frozenset(d for d in dt.ALL.values() if d.is_floating_point and d.itemsize < 4)
@@ -29,6 +29,10 @@ def cast_array(x: Any, to: dtype) -> Any:
 
 
 def _convert_kernel(x: Any, *, to: dtype) -> Any:
+    if x.dtype == _C32 and to is not dt.complex32:
+        x = x.astype(_C64)
+    elif to is dt.complex32 and x.dtype != _C32:
+        return x.astype(_C64).astype(_C32)
     kind = x.dtype.kind
     if kind == "c" and not to.is_complex:
         if to is dt.bool:

@@ -20,6 +20,7 @@ from franken.core.primitive import Primitive
 from franken.core.strides import contiguous_strides, memory_format_strides, preserved_strides
 from franken.core.tensor import Tensor
 from franken.ops.rules import batch_size, to_front
+from franken.ops.samples import S, created, created_like, created_new
 from franken.ops.tensor_args import (
     allocate,
     as_device,
@@ -145,14 +146,14 @@ def _factory(name: str, value: int, doc: str) -> Any:
 
     create.__name__ = create.__qualname__ = name
     create.__doc__ = doc
-    return op(method=False)(create)
+    return op(method=False, samples=created)(create)
 
 
 zeros = _factory("zeros", 0, "Zeros of the given sizes.")
 ones = _factory("ones", 1, "Ones of the given sizes.")
 
 
-@op(method=False)
+@op(method=False, samples=created)
 def empty(
     *args: Any, size: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
     device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
@@ -168,7 +169,7 @@ def empty(
     return filled(shape, 0, d, as_device("empty", device), requires_grad, strides)
 
 
-@op(method=False)
+@op(method=False, samples=lambda t: [S((2, 3), 1.5), S((), True), S((2, 0), 3, dtype=t.dtype)])
 def full(
     size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layout: Any = None,
     device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
@@ -185,7 +186,9 @@ def full(
     return written("full", out, array, d if dtype is not None else None)
 
 
-@op(method=False)
+@op(
+    method=False, samples=lambda t: [S((2, 3), (3, 1)), S((2, 3), (1, 2), dtype=t.dtype), S((), ())]
+)
 def empty_strided(
     size: Any, stride: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
     pin_memory: bool = False, requires_grad: bool = False,
@@ -209,7 +212,7 @@ def empty_strided(
     )
 
 
-@op(method=False)
+@op(method=False, samples=lambda t: [S((2, 3), (1, 0)), S((2, 3, 4), (0, 2, 1), dtype=t.dtype)])
 def empty_permuted(
     size: Any, physical_layout: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
     pin_memory: bool = False, requires_grad: bool = False,
@@ -239,7 +242,7 @@ def empty_permuted(
     )
 
 
-@op(method=False)
+@op(method=False, samples=lambda t: [S(1.5), S(2, dtype=t.dtype)])
 def scalar_tensor(
     s: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
     pin_memory: bool = False, requires_grad: bool = False,
@@ -251,7 +254,7 @@ def scalar_tensor(
     return finish(np.array(value, d.np), as_device("scalar_tensor", device), requires_grad)
 
 
-@op(method=False)
+@op(method=False, samples=lambda t: [S(3), S(2, 4, dtype=t.dtype), S(0)])
 def eye(
     n: int, m: Any = None, *, out: Any = None, dtype: Any = None, layout: Any = None,
     device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
@@ -280,6 +283,7 @@ def _filled_like_kernel(x: Any, *, shape: Any, value: Any, to: dt.dtype) -> Any:
 
 # Serves traced tensors only: the result hides the same dimensions as the tensor it is made like.
 filled_like = Primitive("filled_like", ("x",), _filled_like_kernel).not_differentiable()
+filled_like.jvp(lambda tangents, out, x, **params: None)  # a constant: truly zero, not missing
 
 
 @filled_like.batching
@@ -319,7 +323,7 @@ def _like(name: str, value: int, doc: str) -> Any:
 
     create.__name__ = create.__qualname__ = name
     create.__doc__ = doc
-    return op(method=False)(create)
+    return op(method=False, samples=created_like)(create)
 
 
 zeros_like = _like("zeros_like", 0, "Zeros of a tensor's sizes, dtype, device and memory order.")
@@ -327,7 +331,14 @@ ones_like = _like("ones_like", 1, "Ones of a tensor's sizes, dtype, device and m
 empty_like = _like("empty_like", 0, "Zeroed memory of a tensor's sizes, dtype, device and order.")
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [
+        S(t.const(2, 3), 1.5),
+        S(t.const(), 2, dtype=t.module.float64),
+        S(t.const(2, 0), 0),
+    ],
+)
 def full_like(
     input: Tensor, fill_value: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
     pin_memory: bool = False, requires_grad: bool = False, memory_format: Any = None,
@@ -348,7 +359,7 @@ def _new(name: str, value: int, doc: str) -> Any:
 
     create.__name__ = create.__qualname__ = name
     create.__doc__ = doc
-    return op(at="", method=True)(create)
+    return op(at="", method=True, samples=created_new)(create)
 
 
 new_zeros = _new("new_zeros", 0, "Zeros of the given sizes, of this dtype and device.")
@@ -356,7 +367,15 @@ new_ones = _new("new_ones", 1, "Ones of the given sizes, of this dtype and devic
 new_empty = _new("new_empty", 0, "Zeroed memory of the given sizes, of this dtype and device.")
 
 
-@op(at="", method=True)
+@op(
+    at="",
+    method=True,
+    samples=lambda t: [
+        S(t.const(2), (2, 3), 1.5),
+        S(t.const(), (), 2),
+        S(t.const(), (2, 0), 0, dtype=t.module.float64),
+    ],
+)
 def new_full(
     input: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, layout: Any = None,
     device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
@@ -367,7 +386,14 @@ def new_full(
     return _make("new_full", input, shape, value, dtype, layout, device, pin_memory, requires_grad)
 
 
-@op(at="", method=True)
+@op(
+    at="",
+    method=True,
+    samples=lambda t: [
+        S(t.const(2), (2, 3), (3, 1)),
+        S(t.const(), (2, 3), (1, 2), dtype=t.module.float64),
+    ],
+)
 def new_empty_strided(
     input: Tensor, size: Any, stride: Any, dtype: Any = None, layout: Any = None,
     device: Any = None, pin_memory: bool = False, requires_grad: bool = False,

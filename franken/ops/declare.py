@@ -7,6 +7,7 @@ rule and, conjugated on both sides, as the rule for complex numbers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from franken.core.bind import (
 )
 from franken.core.device import CPU
 from franken.core.node import edge_of, record
-from franken.core.op import commit_as, inplace_form, register
+from franken.core.op import commit_as, inplace_form, parameters, register
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.promotion import (
     ALWAYS_BOOL,
@@ -44,11 +45,19 @@ from franken.core.shapes import broadcast_two
 from franken.core.tensor import Tensor
 from franken.ops.convert import cast
 from franken.ops.rules import pointwise
+from franken.ops.samples import pointwise as pointwise_samples
 
 seam.kernel_for, seam.current_cuda_index = registry.kernel_for, registry.current_cuda_index
 seam.elementwise = parallel.elementwise
 
-_HALF = frozenset((dt.float16.np, dt.bfloat16.np))
+# Half precisions, the type each is computed in, and what results of that type are rounded to.
+_WIDE: dict[Any, Any] = {dt.float16.np: F32, dt.bfloat16.np: F32, dt.complex32.np: dt.complex64.np}
+_HALVES: dict[Any, Any] = {F32: dt.float16.np, dt.complex64.np: dt.complex32.np}
+_ROUNDED: dict[Any, Any] = {
+    dt.float16.np: _HALVES, dt.complex32.np: _HALVES, dt.bfloat16.np: {F32: dt.bfloat16.np},
+}  # fmt: skip
+_HALF = frozenset(_WIDE)
+_SAMPLES = {n: pointwise_samples(n) for n in (1, 2, 3)}
 _INT64 = range(-(1 << 63), 1 << 63)
 _NUMBER = {bool: dt.bool, int: dt.int64, float: dt.float64, complex: dt.complex128}
 
@@ -88,23 +97,25 @@ def elementwise(
         tag: the kernel's name in that error, if it is not "<name>_cpu".
         check: `check(common dtype, *inputs)` raises whatever else is refused.
         jvp: tangent rule of an op that is not holomorphic; without it the derivative is transposed.
-        numbers: which argument of two may be a Python number: "second", "any" or "none".
+        numbers: which argument of two may be a Python number: "second", "any", "both" or "none".
         expr: scalar expression for generated kernels, "{0} + {1}".
+        samples: instead of the default ones, `on(low, high)` where the domain is limited.
     """
     name, inputs, words = _heads(schema)
     if len(inputs) > 1 and not isinstance(kernel, np.ufunc) and not hasattr(kernel, "numbers"):
         kernel = typed(kernel)
     prim = pointwise_primitive(name, inputs, kernel, d, holomorphic=holomorphic, expr=expr, jvp=jvp)
-    fn = _face(prim, kernel, promote, refuse, tag or f"{name}_cpu", check, words, numbers != "none")
+    fn = _face(prim, kernel, promote, refuse, tag or f"{name}_cpu", check, words, numbers)
     public = _scaled(fn, scale) if scale else fn
     fn.prim = public.prim = prim
     fn.kernel, fn.fast = kernel, "f" not in refuse
-    if numbers != "any":
-        fn.__annotations__["input"] = "Tensor"  # checked by the function form
+    if numbers in ("second", "none"):
+        fn.__annotations__[fn.__code__.co_varnames[0]] = "Tensor"  # checked by the function form
     public.lane = fn
     fn.__name__ = fn.__qualname__ = public.__name__ = public.__qualname__ = name
     public.__doc__ = doc or f"Elementwise {name}."
     changer = _inplace_lane(name, public, kernel, fn.fast) if inplace and len(inputs) == 2 else None
+    samples = samples or _SAMPLES[len(inputs)]
     made = register(public, name, at, method, inplace, out, alias, samples, changer)
     made.schema_text, made.prim = schema, prim
     return public
@@ -164,7 +175,7 @@ def _heads(schema: str) -> tuple[str, tuple[str, ...], list[str]]:
 
 
 def _halved(kernel: Any) -> Any:
-    """The kernel with float16 and bfloat16 computed in float32, rounded once at the end."""
+    """The kernel with half precisions computed in single precision, rounded once at the end."""
 
     def halved(*arrays: Any, **params: Any) -> Any:
         low = None
@@ -174,7 +185,10 @@ def _halved(kernel: Any) -> Any:
                 break
         if low is None:
             return kernel(*arrays, **params)
-        wide = [a.astype(F32) if type(a) is np.ndarray and a.dtype == low else a for a in arrays]
+        wide = [
+            a.astype(_WIDE[a.dtype]) if type(a) is np.ndarray and a.dtype in _HALF else a
+            for a in arrays
+        ]
         return narrowed(kernel(*wide, **params), low)
 
     halved.__wrapped__ = halved.wide = kernel  # type: ignore[attr-defined]
@@ -182,10 +196,11 @@ def _halved(kernel: Any) -> Any:
 
 
 def narrowed(out: Any, low: Any) -> Any:
-    """Round float32 results back to the low precision; others are left alone."""
+    """Round single-precision results back to the low precision; others are left alone."""
     if type(out) is tuple:
         return tuple(narrowed(o, low) for o in out)
-    return out.astype(low) if out.dtype == F32 else out
+    to = _ROUNDED[low].get(out.dtype)
+    return out if to is None else out.astype(to)
 
 
 halved = _halved
@@ -277,17 +292,22 @@ _KIND = {dt.BOOL: "b", dt.INTEGER: "i", dt.FLOATING: "f", dt.COMPLEX: "c"}
 
 def _face(
     prim: Primitive, kernel: Any, promote: str, refuse: str, tag: str, check: Any,
-    words: list[str], numbers: bool,
+    words: list[str], numbers: str,
 ) -> Any:  # fmt: skip
     name, arity = prim.name, len(prim.inputs)
+    first = "input" if words[0] == "self" else words[0]
 
     def general(*args: Any) -> Any:
         if not any(isinstance(a, Tensor) for a in args):
-            raise TypeError(
-                f"{name}(): argument 'input' (position 1) must be Tensor, not "
-                f"{type(args[0]).__name__}"
-            )
-        if not numbers and not isinstance(args[1], Tensor):
+            if numbers != "both" or not isinstance(args[0], tuple(_NUMBER)):
+                raise TypeError(
+                    f"{name}(): argument '{first}' (position 1) must be Tensor, not "
+                    f"{type(args[0]).__name__}"
+                )
+            from franken.ops.tensor_data import as_tensor
+
+            args = (as_tensor(args[0]), *args[1:])
+        if numbers == "none" and not isinstance(args[1], Tensor):
             raise TypeError(
                 f"{name}(): argument '{words[1]}' (position 2) must be Tensor, not "
                 f"{type(args[1]).__name__}"
@@ -304,14 +324,25 @@ def _face(
         def one(input: Any) -> Any:  # noqa: A002
             return general(input)
 
-        return one if "f" in refuse else unary_lane(prim, kernel, one)
+        return with_names(one if "f" in refuse else unary_lane(prim, kernel, one), words)
     if arity == 2:
 
         def two(input: Any, other: Any) -> Any:  # noqa: A002
             return general(input, other)
 
-        return two if "f" in refuse else binary_lane(prim, kernel, two, numbers)
+        lane = two if "f" in refuse else binary_lane(prim, kernel, two, numbers != "none")
+        return with_names(lane, words)
     return general
+
+
+def with_names(fn: Any, words: Sequence[str]) -> Any:
+    """The function with its arguments called as in the schema; costs nothing when called."""
+    names = tuple("input" if w == "self" else w for w in words)
+    code = fn.__code__
+    count = code.co_argcount
+    if code.co_varnames[:count] != names[:count]:
+        fn.__code__ = code.replace(co_varnames=names[:count] + code.co_varnames[count:])
+    return fn
 
 
 def refused(tag: str, d: dt.dtype, kinds: str) -> None:
@@ -370,7 +401,9 @@ def reflected(fn: Any) -> Any:
 def _scaled(fn: Any, scale: str) -> Any:
     """The function with a factor on its second input."""
 
-    def scaled(input: Any, other: Any, *, alpha: Any = 1) -> Any:  # noqa: A002
+    def scaled(input: Any, other: Any, *old: Any, alpha: Any = 1) -> Any:  # noqa: A002
+        if old:
+            other, alpha = old_order(fn.__name__, other, *old)
         if alpha == 1 and alpha.__class__ is not bool:
             return fn(input, other)
         common = _check_alpha(input, other, alpha)
@@ -381,6 +414,13 @@ def _scaled(fn: Any, scale: str) -> Any:
         return fn(input, other * alpha)
 
     return scaled
+
+
+def old_order(name: str, second: Any, third: Any, *more: Any) -> tuple[Any, Any]:
+    """(other, alpha) of torch's deprecated forms f(x, alpha, other) and f(x, number, alpha)."""
+    if more or isinstance(second, Tensor):
+        raise TypeError(f"{name}() takes 2 positional arguments but {3 + len(more)} were given")
+    return (third, second) if isinstance(third, Tensor) else (second, third)
 
 
 def _check_alpha(x: Any, y: Any, alpha: Any) -> dt.dtype:
@@ -404,10 +444,12 @@ def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool) -> Any:
     if not isinstance(kernel, np.ufunc) or not fast:
         return slow
 
-    def method(self: Any, other: Any, **kwargs: Any) -> Any:
+    def method(self: Any, other: Any, *args: Any, **kwargs: Any) -> Any:
         st = state.STATE
-        if kwargs or self.level or st.traces or st.recorder is not None or self.device is not CPU:
-            return slow(self, other, **kwargs)
+        if args or kwargs or self.level or st.traces or st.recorder is not None:
+            return slow(self, other, *args, **kwargs)
+        if self.device is not CPU:
+            return slow(self, other)
         a = self._a
         if isinstance(other, Tensor):
             b = other._a
@@ -438,11 +480,12 @@ def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool) -> Any:
         inplace.bump(self)
         return self
 
+    with_names(method, parameters(fn))
     method.__name__ = method.__qualname__ = name + "_"
     method.__wrapped__ = fn  # type: ignore[attr-defined]
     return method
 
 
 __all__ = ["ALWAYS_BOOL", "BOOL_TO_LONG", "DEFAULT", "INT_TO_FLOAT", "commit_as", "elementwise",
-           "halved", "operand", "operator", "pointwise_primitive", "promoted", "reflected",
-           "refused", "typed"]  # fmt: skip
+           "halved", "old_order", "operand", "operator", "pointwise_primitive", "promoted",
+           "reflected", "refused", "typed"]  # fmt: skip

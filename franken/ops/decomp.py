@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
-from franken.core.op import op
+from franken.core.op import op, spelled
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
 from franken.ops.convert import cast
@@ -26,11 +26,21 @@ from franken.ops.linalg_checks import (
 )
 from franken.ops.linalg_solve import _eye
 from franken.ops.return_types import make
+from franken.ops.samples import S, after, definite, given, hermitian, matrices
 
 # --- QR ------------------------------------------------------------------------------------------
 
 
-@op(at="linalg", out="typed")
+@op(
+    at="linalg",
+    out="typed",
+    samples=lambda t: [
+        S(t.square(3)),
+        S(t(4, 2)),
+        S(t(2, 3, 4), mode="r"),
+        S(t(4, 2), mode="complete"),
+    ],
+)
 def qr(A: Tensor, mode: str = "reduced") -> Any:
     """Q with orthonormal columns and upper triangular R; mode "reduced", "complete" or "r"."""
     check_float(A, "linalg.qr", kernel="geqrf_cpu")
@@ -43,7 +53,7 @@ def qr(A: Tensor, mode: str = "reduced") -> Any:
     return make("linalg_qr", "Q", "R")(qr_(A, mode=mode))
 
 
-@op(name="qr", out="typed")
+@op(name="qr", out="typed", samples=lambda t: [S(t.square(3)), S(t(4, 2)), S(t(4, 2), some=False)])
 def _qr_torch(input: Tensor, some: bool = True) -> Any:
     """Q with orthonormal columns and upper triangular R."""
     return make("qr", "Q", "R")(tuple(qr(input, "reduced" if some else "complete")))
@@ -54,12 +64,15 @@ def _geqrf_kernel(x: Any) -> Any:
     return h.swapaxes(-1, -2), tau
 
 
-geqrf_ = Primitive(
-    "linalg_geqrf", ("x",), _geqrf_kernel, outputs=2, batch=leading()
-).not_differentiable()
+geqrf_ = Primitive("linalg_geqrf", ("x",), _geqrf_kernel, outputs=2, batch=leading())
 
 
-@op(out="typed")
+@geqrf_.vjp("x")
+def _(g: Any) -> Any:
+    raise NotImplementedError("the derivative for 'geqrf' is not implemented.")
+
+
+@op(out="typed", samples=lambda t: [S(t.square(3)), S(t(4, 2))])
 def geqrf(input: Tensor) -> Any:
     """The compact QR: R above the Householder vectors, and their factors tau."""
     check_matrix(input, "torch.geqrf", "input")
@@ -83,27 +96,36 @@ def _reflect(v: Any, tau: Any, order: Any, b: Any, adjoint: bool) -> Any:
     return b
 
 
-@op(at="linalg", out="typed", alias=("torch.orgqr",))
-def householder_product(input: Tensor, tau: Tensor) -> Tensor:
+@op(
+    at="linalg",
+    out="typed",
+    alias=("torch.orgqr",),
+    also={"input2": "tau"},
+    samples=lambda t: [
+        S(t(4, 2, high=0.5, low=-0.5), t(2, low=0.2, high=0.8)),
+        S(t(2, 3, 3, high=0.5, low=-0.5), t(2, 2, low=0.2, high=0.8)),
+    ],
+)
+def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     """The first n columns of the product of Householder reflections (..., m, n)."""
     name = "torch.linalg.householder_product"
-    if input.ndim < 2:
+    if A.ndim < 2:
         raise RuntimeError(f"{name}: input must have at least 2 dimensions.")
-    if input.shape[-2] < input.shape[-1]:
+    if A.shape[-2] < A.shape[-1]:
         raise RuntimeError(
             f"{name}: input.shape[-2] must be greater than or equal to input.shape[-1]"
         )  # noqa: E501
-    if input.shape[-1] < tau.shape[-1]:
+    if A.shape[-1] < tau.shape[-1]:
         raise RuntimeError(
             f"{name}: input.shape[-1] must be greater than or equal to tau.shape[-1]"
         )
-    _check_tau(input, tau, name, "input")
+    _check_tau(A, tau, name, "input")
     k = tau.shape[-1]
-    start = _eye(input, *input.shape[-2:]) + input.narrow(-1, 0, 0).sum(-1, keepdim=True)  # type: ignore[attr-defined]
-    return _reflect(_vectors(input, k), tau, reversed(range(k)), start, False)  # type: ignore[no-any-return]
+    start = _eye(A, *A.shape[-2:]) + A.narrow(-1, 0, 0).sum(-1, keepdim=True)  # type: ignore[attr-defined]
+    return _reflect(_vectors(A, k), tau, reversed(range(k)), start, False)  # type: ignore[no-any-return]
 
 
-Tensor.orgqr = householder_product  # type: ignore[attr-defined]
+Tensor.orgqr = spelled(householder_product, {"input2": "tau"})  # type: ignore[attr-defined]
 
 
 def _check_tau(a: Tensor, tau: Tensor, name: str, what: str) -> None:
@@ -125,7 +147,20 @@ def _check_tau(a: Tensor, tau: Tensor, name: str, what: str) -> None:
     check_kernel(a, "orgqr_cpu")
 
 
-@op(out="typed")
+@op(
+    out="typed",
+    also={"input2": "tau", "input3": "other"},
+    samples=lambda t: [
+        S(t(4, 2, high=0.5, low=-0.5), t(2, low=0.2, high=0.8), t(4, 3)),
+        S(
+            t(4, 2, high=0.5, low=-0.5),
+            t(2, low=0.2, high=0.8),
+            t(3, 4),
+            left=False,
+            transpose=True,
+        ),
+    ],
+)
 def ormqr(
     input: Tensor, tau: Tensor, other: Tensor, left: bool = True, transpose: bool = False
 ) -> Tensor:
@@ -134,14 +169,12 @@ def ormqr(
     for t, what in ((input, "input"), (other, "other")):
         if t.ndim < 2:
             raise RuntimeError(f"{name}: {what} must have at least 2 dimensions.")
-    if other.shape[side] < tau.shape[-1]:
-        raise RuntimeError(
-            f"{name}: other.shape[{side}] must be greater than or equal to tau.shape[-1]"
-        )
     if other.shape[side] != input.shape[-2]:
         raise RuntimeError(f"{name}: other.shape[{side}] must be equal to input.shape[-2]")
-    if tau.shape[-1] > input.shape[-1]:
-        raise RuntimeError(f"{name}: tau.shape[-1] must be less than or equal to input.shape[-1]")
+    if tau.shape[-1] != min(other.shape[side], input.shape[-1]):
+        raise RuntimeError(
+            f"{name}: tau.shape[-1] must be equal to min(other.shape[{side}], input.shape[-1])"
+        )
     _check_tau(input, tau, name, "input")
     check_same(input, other, name, "input", "other")
     k = tau.shape[-1]
@@ -156,7 +189,15 @@ def ormqr(
 # --- singular values -----------------------------------------------------------------------------
 
 
-@op(at="linalg", out="typed")
+@op(
+    at="linalg",
+    out="typed",
+    samples=lambda t: [
+        after(lambda out: (abs(out[0]), out[1], abs(out[2])), S(t.square(3))),
+        after(lambda out: out[1], S(t(2, 4))),
+        after(lambda out: out[1], S(t(2, 3, 2), full_matrices=False)),
+    ],
+)
 def svd(A: Tensor, full_matrices: bool = True, *, driver: Any = None) -> Any:
     """U, S (descending) and Vh with A = U diag(S) Vh."""
     check_float(A, "linalg.svd", kernel="linalg_svd_cpu")
@@ -173,7 +214,7 @@ def _refuse_driver(name: str, driver: Any) -> None:
         )
 
 
-@op(at="linalg", out="typed")
+@op(at="linalg", out="typed", samples=lambda t: [S(t.square(3)), S(t(2, 4)), S(t(2, 3, 2))])
 def svdvals(A: Tensor, *, driver: Any = None) -> Tensor:
     """The singular values of matrices, descending."""
     check_float(A, "linalg.svd", kernel="linalg_svd_cpu")
@@ -182,7 +223,14 @@ def svdvals(A: Tensor, *, driver: Any = None) -> Tensor:
     return svdvals_(A)  # type: ignore[no-any-return]
 
 
-@op(name="svd", out="typed")
+@op(
+    name="svd",
+    out="typed",
+    samples=lambda t: [
+        after(lambda out: (abs(out[0]), out[1], abs(out[2])), S(t.square(3))),
+        after(lambda out: out[1], S(t(2, 4))),
+    ],
+)
 def _svd_torch(input: Tensor, some: bool = True, compute_uv: bool = True) -> Any:
     """U, S (descending) and V with input = U diag(S) Vᴴ; zeros for U, V without `compute_uv`."""
     check_matrix(input, "linalg.svd")
@@ -208,14 +256,21 @@ def _check_hermitian(A: Tensor, uplo: str) -> bool:
     return str(uplo).upper() == "L"
 
 
-@op(at="linalg", out="typed")
+@op(
+    at="linalg",
+    out="typed",
+    samples=lambda t: [
+        after(lambda out: (out[0], abs(out[1])), given(hermitian, S(t.positive(3)))),
+        after(lambda out: (out[0], abs(out[1])), given(hermitian, S(t.positive(2, 2), "U"))),
+    ],
+)
 def eigh(A: Tensor, UPLO: str = "L") -> Any:
     """Real eigenvalues (ascending) and eigenvectors of Hermitian matrices."""
     lower = _check_hermitian(A, UPLO)
     return make("linalg_eigh", "eigenvalues", "eigenvectors")(eigh_(A, lower=lower))
 
 
-@op(at="linalg", out="typed")
+@op(at="linalg", out="typed", samples=definite)
 def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     """Real eigenvalues (ascending) of Hermitian matrices."""
     return eigvalsh_(A, lower=_check_hermitian(A, UPLO))  # type: ignore[no-any-return]
@@ -228,14 +283,18 @@ def _check_general(A: Tensor, name: str) -> None:
     check_kernel(A, "linalg_eig_out_cpu")
 
 
-@op(at="linalg", out="typed")
+@op(
+    at="linalg",
+    out="typed",
+    samples=lambda t: [after(lambda out: (out[0], abs(out[1])), S(t.square(3)))],
+)
 def eig(A: Tensor) -> Any:
     """Complex eigenvalues and eigenvectors of square matrices."""
     _check_general(A, "linalg.eig")
     return make("linalg_eig", "eigenvalues", "eigenvectors")(eig_(A))
 
 
-@op(at="linalg", out="typed")
+@op(at="linalg", out="typed", samples=lambda t: [S(t.square(3)), S(t.square(2, 2))])
 def eigvals(A: Tensor) -> Tensor:
     """Complex eigenvalues of square matrices."""
     _check_general(A, "linalg.eigvals")
@@ -274,11 +333,13 @@ def _(tangents: Any, out: Any, x: Any) -> Any:
     return _frechet(x, tangents[0])
 
 
-@op(at="linalg", method=True, alias=("torch.matrix_exp",))
+@op(at="linalg", method=True, alias=("torch.matrix_exp",), samples=matrices)
 def matrix_exp(A: Tensor) -> Tensor:
     """The exponentials of square matrices."""
     check_float(A, "linalg.matrix_exp", low=True)
     check_square(A, "linalg.matrix_exp")
+    if A.dtype is dt.complex32:
+        raise NotImplementedError("\"bmm\" not implemented for 'ComplexHalf'")
     if A.dtype in HALF:
         return cast(matrix_exp_(cast(A, dt.float32)), A.dtype)
     return matrix_exp_(A)  # type: ignore[no-any-return]

@@ -23,6 +23,7 @@ from franken.ops.linalg_checks import (
 )
 from franken.ops.linalg_solve import _check_system, _eye, triangular_
 from franken.ops.return_types import make
+from franken.ops.samples import S, definite
 from franken.ops.triangular import tril_, triu_
 
 lu_ = Primitive(
@@ -86,7 +87,7 @@ def _factor(input: Tensor, pivot: bool, name: str) -> Any:
     return lu_(input)
 
 
-@op(at="linalg", out="typed")
+@op(at="linalg", out="typed", samples=lambda t: [S(t.square(3)), S(t(2, 4, 3)), S(t(2, 3))])
 def lu_factor(A: Tensor, *, pivot: bool = True) -> Any:
     """L and U in one array and the row exchanges; an error if U has a zero on its diagonal."""
     lu, pivots, info = _factor(A, pivot, "torch.lu_factor")
@@ -100,7 +101,7 @@ def lu_factor(A: Tensor, *, pivot: bool = True) -> Any:
     return make("linalg_lu_factor", "LU", "pivots")(lu, pivots)
 
 
-@op(at="linalg", out="typed")
+@op(at="linalg", out="typed", samples=lambda t: [S(t.square(3)), S(t(2, 4, 3)), S(t(2, 3))])
 def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -> Any:
     """Like `lu_factor` with LAPACK's info, without an error unless `check_errors`."""
     if check_errors:
@@ -117,7 +118,7 @@ def _unpack(lu: Tensor) -> tuple[Any, Any]:
     return tril_(wide, diagonal=-1) + _eye(lu, m, k), triu_(tall, diagonal=0)
 
 
-@op(at="linalg", out="typed")
+@op(at="linalg", out="typed", samples=lambda t: [S(t.square(3)), S(t(2, 4, 3)), S(t(2, 3))])
 def lu(A: Tensor, *, pivot: bool = True) -> Any:
     """P, L and U with A = P L U."""
     packed, pivots, _ = _factor(A, pivot, "linalg.lu")
@@ -125,14 +126,21 @@ def lu(A: Tensor, *, pivot: bool = True) -> Any:
     return make("linalg_lu", "P", "L", "U")(_permutation(pivots, A.shape[-2], A), low, up)
 
 
-@op(name="lu")
+@op(name="lu", samples=lambda t: [S(t.square(3)), S(t.square(2, 2), get_infos=True)])
 def _lu_torch(A: Tensor, pivot: bool = True, get_infos: bool = False, out: Any = None) -> Any:
     """L and U in one array and the row exchanges (and info)."""
     packed, pivots, info = _factor(A, pivot, "torch.lu_factor")
     return (packed, pivots, info) if get_infos else (packed, pivots)
 
 
-@op(method=False, out="typed")
+@op(
+    method=False,
+    out="typed",
+    samples=lambda t: [
+        S(t.square(3), t.of([2, 2, 3], t.module.int32)),
+        S(t(3, 2), t.of([3, 2], t.module.int32), unpack_pivots=False),
+    ],
+)
 def lu_unpack(
     LU_data: Tensor, LU_pivots: Tensor, unpack_data: bool = True, unpack_pivots: bool = True
 ) -> Any:
@@ -154,13 +162,20 @@ def lu_unpack(
     return make("lu_unpack", "P", "L", "U")(order, low, up)
 
 
-@op(at="linalg", out="typed")
+@op(
+    at="linalg",
+    out="typed",
+    samples=lambda t: [
+        S(t.square(3), t.of([2, 2, 3], t.module.int32), t(3, 2)),
+        S(t.square(3), t.of([1, 3, 3], t.module.int32), t(2, 3), left=False, adjoint=True),
+    ],
+)
 def lu_solve(
     LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False
 ) -> Tensor:
     """The solution of A X = B (or X A = B; A's adjoint if `adjoint`) from A's LU factors."""
     name = "linalg.lu_solve"
-    check_float(LU, name)
+    check_float(LU, "torch.linalg.lu_solve", kernel="linalg.lu_solve_cpu")
     check_square(LU, name, "LU")
     check_same(LU, B, name, "LU", "B")
     if pivots.dtype is not dt.int32:
@@ -187,7 +202,11 @@ def _lu_apply(lu: Tensor, order: Tensor, b: Any, adjoint: bool) -> Any:
     return triangular_(lu, half, upper=True, unit=False)
 
 
-@op(name="lu_solve", out="typed")
+@op(
+    name="lu_solve",
+    out="typed",
+    samples=lambda t: [S(t(3, 2), t.square(3), t.of([2, 2, 3], t.module.int32))],
+)
 def _lu_solve_torch(input: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
     """The solution of A X = input from A's LU factors."""
     return lu_solve(LU_data, LU_pivots, input)
@@ -196,14 +215,24 @@ def _lu_solve_torch(input: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor
 # --- LDL -----------------------------------------------------------------------------------------
 
 ldl_ = Primitive(
-    "linalg_ldl_factor", ("x",), kernels.ldl_factor, outputs=3, batch=leading()
-).not_differentiable()
+    "linalg_ldl_factor", ("x",), kernels.ldl_factor, outputs=3, nondiff=(1, 2), batch=leading()
+)
 ldl_solve_ = Primitive(
     "linalg_ldl_solve", ("ld", "pivots", "b"), kernels.ldl_solve, batch=leading({1: 1})
 )
 ldl_solve_.holomorphic = False
 
-ldl_solve_.vjp("ld", "pivots")(NOT_DIFFERENTIABLE)
+ldl_solve_.vjp("pivots")(NOT_DIFFERENTIABLE)
+
+
+@ldl_.vjp("x")
+def _(g: Any) -> Any:
+    raise RuntimeError("derivative for aten::linalg_ldl_factor_ex is not implemented")
+
+
+@ldl_solve_.vjp("ld")
+def _(g: Any) -> Any:
+    raise RuntimeError("derivative for aten::linalg_ldl_solve is not implemented")
 
 
 @ldl_solve_.vjp("b")
@@ -214,7 +243,7 @@ def _(g: Any, ld: Any, pivots: Any, hermitian: bool) -> Any:
     return ldl_solve_(ld, pivots, g.conj_physical(), hermitian=False).conj_physical()
 
 
-@op(at="linalg", out="typed")
+@op(at="linalg", out="typed", samples=definite)
 def ldl_factor_ex(A: Tensor, *, hermitian: bool = False, check_errors: bool = False) -> Any:
     """LD in one array, pivots and info of the LDL factorization of (conjugate) symmetric A."""
     check_square(A, "torch.linalg.ldl_factor_ex")
@@ -226,7 +255,7 @@ def ldl_factor_ex(A: Tensor, *, hermitian: bool = False, check_errors: bool = Fa
     return make("linalg_ldl_factor_ex", "LD", "pivots", "info")(ld, pivots, info)
 
 
-@op(at="linalg", out="typed")
+@op(at="linalg", out="typed", samples=definite)
 def ldl_factor(A: Tensor, *, hermitian: bool = False) -> Any:
     """LD in one array and pivots; an error if D is singular."""
     ld, pivots, info = ldl_factor_ex(A, hermitian=hermitian)
@@ -236,11 +265,15 @@ def ldl_factor(A: Tensor, *, hermitian: bool = False) -> Any:
     return make("linalg_ldl_factor", "LD", "pivots")(ld, pivots)
 
 
-@op(at="linalg", out="typed")
+@op(
+    at="linalg",
+    out="typed",
+    samples=lambda t: [S(t.triangle(3).detach(), t.of([1, 2, 3], t.module.int32), t(3, 2))],
+)
 def ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: bool = False) -> Tensor:
     """The solution of A X = B from the LDL factors of A."""
     name = "torch.linalg.ldl_solve"
-    check_float(LD, name)
+    check_float(LD, name, kernel="ldl_solve_kernel_cpu")
     check_square(LD, name, "LD")
     check_same(LD, B, name, "LD", "B")
     _check_system(LD, B, True, name)

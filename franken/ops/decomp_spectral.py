@@ -14,8 +14,7 @@ import numpy as np
 
 from franken.core.errors import LinAlgError
 from franken.core.primitive import Primitive
-from franken.core.trace import fresh
-from franken.ops.linalg_checks import leading
+from franken.ops.linalg_checks import concrete, leading
 from franken.ops.linalg_solve import solve_, triangular_
 from franken.ops.triangular import triu_
 
@@ -107,19 +106,13 @@ def _skew(x: Any) -> Any:
     return x - x.mH
 
 
-def _concrete(x: Any) -> Any:
-    while x.level:
-        x = fresh(x)._a
-    return x._a
-
-
 _DEPENDS = "quantity, so it is"
 
 
 def _refuse_phase(name: str, what: str, residue: Any, scale: Any, depends: str = _DEPENDS) -> None:
     """Raise if the loss depends on the phase of the vectors: a diagonal that should vanish."""
-    bad = np.abs(_concrete(residue)).max(initial=0)
-    limit = 1e-2 * max(1.0, float(np.abs(_concrete(scale)).max(initial=0)))
+    bad = np.abs(concrete(residue)).max(initial=0)
+    limit = 1e-2 * max(1.0, float(np.abs(concrete(scale)).max(initial=0)))
     if bad > limit:
         raise RuntimeError(
             f"{name}: The {what} in the complex case are specified up to multiplication by "
@@ -210,7 +203,8 @@ def _(g: Any, out0: Any, out1: Any, out2: Any) -> Any:
         phase = inner_u.diagonal(0, -2, -1).imag
         total = phase + inner_v.diagonal(0, -2, -1).imag
         _refuse_phase("svd_backward", "singular vectors", total, inner_u, "phase term, making it")
-        middle = middle + (phase * 1j / s).diag_embed()
+        turn = (phase * 1j / s).masked_fill(s == 0, 0)  # their vectors' phases are both free
+        middle = middle + turn.diag_embed()
     out = u @ middle @ v.mH
     if m > k:
         out = out + ((gu - u @ inner_u) / sc.unsqueeze(-2)) @ v.mH

@@ -12,12 +12,15 @@ import numpy as np
 
 from franken.backends.numpy import segment
 from franken.core import dtypes as dt
+from franken.core import inplace
 from franken.core.bind import bind
 from franken.core.op import op
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.tensor import Tensor
+from franken.ops.convert import cast
 from franken.ops.declare import halved
 from franken.ops.rules import batch_size, spread, to_front
+from franken.ops.samples import S, estimated
 from franken.ops.tensor_ranges import arange
 from franken.ops.ternary import where_
 
@@ -76,7 +79,8 @@ def _(tangents: Any, out: Any, g_: Any, i: Any, *, rows: int, padding: int, scal
 
 def _transposed(g: Any, i: Any, padding: int, scale: bool) -> Any:
     """What rows_sum's cotangent is in its rows: taken rows, without padding, scaled as there."""
-    out = rows_take(g, i, padding=padding, scale=scale)
+    # padding and scale are below, once: rows_take's own would apply them again in its cotangent
+    out = rows_take(g, i, padding=-1, scale=False)
     if padding >= 0:
         out = out.masked_fill(_lift(i == padding, out), 0)
     if scale:
@@ -143,11 +147,38 @@ def _renormalise(w: Tensor, i: Tensor, max_norm: float, norm_type: float) -> Non
     used = i.detach().reshape(-1).unique()  # type: ignore[attr-defined]
     rows = rows_take(table, used, padding=-1, scale=False)
     norm = rows.norm(norm_type, -1, keepdim=True)
-    short = where_(norm > max_norm, rows * (max_norm / (norm + 1e-7)), rows)
+    scale = cast(max_norm / (cast(norm, dt.float64) + 1e-7), rows.dtype)
+    short = where_(norm > max_norm, rows * scale, rows)
     table.index_copy_(0, used.long(), short)
 
 
-@op(method=False, name="embedding")
+@op(
+    method=False,
+    name="embedding_renorm_",
+    samples=lambda t: [
+        S(t.const(5, 3), t.index(2, 4, high=5), 1.0, 2.0),
+        S(t.const(5, 3), t.index(3, high=5), 0.5, 1.0),
+    ],
+)
+def _embedding_renorm_(
+    input: Tensor, indices: Tensor, max_norm: float, norm_type: float
+) -> Tensor:  # fmt: skip
+    """Scale the rows that the indices name, in place, to a norm of at most `max_norm`."""
+    inplace.check(input, "embedding_renorm_")
+    _renormalise(input, indices, max_norm, norm_type)
+    return input
+
+
+@op(
+    method=False,
+    name="embedding",
+    samples=lambda t: [
+        S(t(5, 3), t.index(2, 4, high=5)),
+        estimated(S(t(5, 3), t.index(4, high=5), 2)),
+        S(t(5, 3), t.index(0, high=5)),
+        S(t.const(5, 3), t.index(4, high=5), 2, True),
+    ],
+)
 def _embedding(
     weight: Tensor, indices: Tensor, padding_idx: int = -1, scale_grad_by_freq: bool = False,
     sparse: bool = False,
@@ -167,7 +198,15 @@ def _padding(padding_idx: Any, rows: int) -> int:
     return padding_idx + rows if padding_idx < 0 else padding_idx  # type: ignore[no-any-return]
 
 
-@op("nn.functional")
+@op(
+    "nn.functional",
+    samples=lambda t: [
+        S(t.index(2, 4, high=5), t(5, 3)),
+        estimated(S(t.index(4, high=5), t(5, 3), padding_idx=-1)),
+        S(t.index(0, high=5), t(5, 3)),
+        S(t.index(4, high=5), t.const(5, 3), scale_grad_by_freq=True),
+    ],
+)
 def embedding(
     input: Tensor, weight: Tensor, padding_idx: Any = None, max_norm: Any = None,
     norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False,
@@ -208,7 +247,10 @@ def _(prim: Primitive, values: Any, dims: Any, params: Any) -> Any:
     return bind(prim, (to_front(values[0], dims[0]),), params), 0
 
 
-@op("nn.functional")
+@op(
+    "nn.functional",
+    samples=lambda t: [S(t.index(3, high=4)), S(t.index(2, 3, high=4), 6), S(t.index(high=2), 2)],
+)
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """Integers as rows of zeros with a one at their place; shape (*, classes)."""
     if tensor.dtype is not dt.int64:

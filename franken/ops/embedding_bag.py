@@ -16,6 +16,7 @@ from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
 from franken.ops.embedding import _check_index, _renormalise, rows_take
 from franken.ops.rules import loop
+from franken.ops.samples import S, after
 from franken.ops.search import searchsorted
 from franken.ops.tensor_ranges import arange
 from franken.ops.ternary import where_
@@ -107,7 +108,17 @@ def _picked(rows: Any, best: Any) -> Any:
     return where_(best >= 0, rows.gather(0, best.clamp(min=0)), 0)
 
 
-@op(method=False, name="embedding_bag")
+@op(
+    method=False,
+    name="embedding_bag",
+    samples=lambda t: [
+        after(lambda out: out[0], S(t(5, 3), t.index(6, high=5), t.of([0, 2, 4]))),
+        S(t(5, 3), t.index(6, high=5), t.of([0, 3]), False, 1),
+        after(
+            lambda out: out[0], S(t(5, 3), t.index(4, high=5), t.of([0, 1]), False, 0, False, t(4))
+        ),
+    ],
+)
 def _embedding_bag(
     weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq: bool = False,
     mode: int = 0, sparse: bool = False, per_sample_weights: Any = None,
@@ -115,6 +126,12 @@ def _embedding_bag(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
     """(bags' rows, bag of each index, size of each bag, rows of maxima); modes sum, mean, max."""
     _check_index("embedding_bag", indices)
+    if not weight.dtype.is_floating_point:
+        raise RuntimeError(
+            "Expected tensor for argument #1 'weight' to have one of the following scalar types: "
+            f"Half, BFloat16, Float, Double; but got torch.{weight.dtype.scalar_name}Tensor "
+            "instead (while checking arguments for embedding_bag)"
+        )
     rows = weight.shape[0]
     padding = -1
     if padding_idx is not None:
@@ -156,7 +173,14 @@ def _flattened(input: Any, offsets: Any, per_sample: Any) -> tuple[Any, Any, Any
     return input, offsets, per_sample
 
 
-@op("nn.functional")
+@op(
+    "nn.functional",
+    samples=lambda t: [
+        S(t.index(2, 3, high=5), t(5, 4)),
+        S(t.index(6, high=5), t(5, 4), t.of([0, 2, 4]), mode="sum", per_sample_weights=t(6)),
+        S(t.index(6, high=5), t.distinct(5, 4), t.of([0, 3]), mode="max"),
+    ],
+)
 def embedding_bag(
     input: Tensor, weight: Tensor, offsets: Any = None, max_norm: Any = None, norm_type: float = 2,
     scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False,

@@ -12,6 +12,7 @@ from franken.core.tensor import Tensor
 from franken.ops.declare import halved
 from franken.ops.movement import linear
 from franken.ops.pool import in_batch
+from franken.ops.samples import S
 
 
 def _unfold_kernel(x: Any, *, kernel: Any, dilation: Any, padding: Any, stride: Any) -> Any:
@@ -74,7 +75,14 @@ def _counts(size: tuple[int, ...], p: dict[str, Any]) -> tuple[int, ...]:
     return tuple((n + 2 * q - d * (k - 1) - 1) // s + 1 for n, k, d, q, s in specs)
 
 
-@op(at="nn.functional", method=False)
+@op(
+    at="nn.functional",
+    method=False,
+    samples=lambda t: [
+        S(t(2, 3, 4, 5), 2),
+        S(t(3, 4, 5), (2, 3), dilation=(2, 1), padding=1, stride=(1, 2)),
+    ],
+)
 def unfold(
     input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
 ) -> Tensor:
@@ -108,7 +116,14 @@ def unfold(
     return unfold_(input, **p)  # type: ignore[no-any-return]
 
 
-@op(at="nn.functional", method=False)
+@op(
+    at="nn.functional",
+    method=False,
+    samples=lambda t: [
+        S(t(2, 12, 6), (3, 4), 2),
+        S(t(8, 4), (3, 4), 2, padding=(1, 0), stride=(2, 2)),
+    ],
+)
 def fold(
     input: Tensor, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
     stride: Any = 1,

@@ -15,6 +15,7 @@ from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.shapes import broadcast_two, wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.rules import all_batched, pointwise
+from franken.ops.samples import S
 
 
 def check_bounds(index: Any, dim: int, size: int) -> None:
@@ -87,7 +88,15 @@ def check_no_larger(index: Any, input: Any, dim: int) -> None:
             )
 
 
-@op(out="exact")
+@op(
+    out="exact",
+    samples=lambda t: [
+        S(t(3, 4), 1, t.index(3, 2, high=4)),
+        S(t(3, 4), 0, t.index(2, 4, high=3)),
+        S(t(), 0, t.index(high=1)),
+        S(t(3, 4), 1, t.index(0, 2, high=4)),
+    ],
+)
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """out[i][j] = input[index[i][j]][j] for dim 0, and so on; has the shape of `index`."""
     d = wrap_dim(dim, input.ndim)
@@ -104,7 +113,14 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
     return gather_(input, index, dim=d)
 
 
-@op(out="apart")
+@op(
+    out="apart",
+    samples=lambda t: [
+        S(t(3, 4), t.index(3, 2, high=4), 1),
+        S(t(3, 4), t.index(1, 4, high=3), 0),
+        S(t(3, 4), t.index(5, high=12)),
+    ],
+)
 def take_along_dim(input: Tensor, indices: Tensor, dim: Any = None) -> Tensor:
     """gather with `input` and `indices` broadcast against each other; dim None flattens both."""
     if indices.dtype.name != "int64":
@@ -130,7 +146,15 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: Any = None) -> Tensor:
     return gather(input.expand(left), d, indices.expand(right))  # type: ignore[attr-defined]
 
 
-@op(out="apart")
+@op(
+    out="apart",
+    samples=lambda t: [
+        S(t(3, 4), 1, t.index(5, high=4)),
+        S(t(2, 3, 2), -2, t.of([2, 0])),
+        S(t(3, 4), 0, t.index(0, high=3)),
+        S(t(), 0, t.of([0])),
+    ],
+)
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """The entries of one dimension that a vector of places names."""
     from franken.ops.indexing import index_
@@ -159,7 +183,14 @@ def refuse_outside(index: Any, size: int, kind: Any, text: str, least: int = 0) 
         raise kind(text.replace("{}", str(a[(a < least) | (a >= size)].flat[0])))
 
 
-@op(out="apart")
+@op(
+    out="apart",
+    samples=lambda t: [
+        S(t(3, 4), t.index(2, 3, high=12)),
+        S(t(3, 4), t.of([-1, 0])),
+        S(t(3), t.index(0, high=3)),
+    ],
+)
 def take(input: Tensor, index: Tensor) -> Tensor:
     """Elements of the flattened tensor; has the shape of `index`."""
     from franken.ops.indexing import index_

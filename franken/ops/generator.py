@@ -16,6 +16,7 @@ from franken.core.bind import _wrap
 from franken.core.device import CPU, device, resolve
 from franken.core.op import op
 from franken.core.tensor import Tensor
+from franken.ops.samples import NoSamples
 from franken.ops.tensor_args import kind_name
 
 
@@ -114,7 +115,13 @@ def core_of(name: str, generator: Any, dev: Any) -> Any:
     return registry.default_generator(dev)
 
 
-@op(at="torch random", method=False)
+@op(
+    at="torch random",
+    method=False,
+    samples=NoSamples(
+        "sets or reads the generator's state; the result is no function of arguments"
+    ),
+)
 def manual_seed(seed: Any) -> Generator:
     """Restart the random streams of all devices from `int(seed)`; returns the CPU's."""
     chosen = int(seed)
@@ -125,7 +132,13 @@ def manual_seed(seed: Any) -> Generator:
     return default_generator
 
 
-@op(at="torch random", method=False)
+@op(
+    at="torch random",
+    method=False,
+    samples=NoSamples(
+        "sets or reads the generator's state; the result is no function of arguments"
+    ),
+)
 def seed() -> int:
     """Restart the random streams from entropy; returns the seed."""
     chosen = rng.default_generator.seed()
@@ -135,19 +148,37 @@ def seed() -> int:
     return chosen
 
 
-@op(at="torch random", method=False)
+@op(
+    at="torch random",
+    method=False,
+    samples=NoSamples(
+        "sets or reads the generator's state; the result is no function of arguments"
+    ),
+)
 def initial_seed() -> int:
     """The seed of the CPU's stream."""
     return rng.default_generator.initial_seed()
 
 
-@op(at="torch random", method=False)
+@op(
+    at="torch random",
+    method=False,
+    samples=NoSamples(
+        "sets or reads the generator's state; the result is no function of arguments"
+    ),
+)
 def get_rng_state() -> Tensor:
     """The state of the CPU's stream as a tensor of bytes."""
     return default_generator.get_state()
 
 
-@op(at="torch random", method=False)
+@op(
+    at="torch random",
+    method=False,
+    samples=NoSamples(
+        "sets or reads the generator's state; the result is no function of arguments"
+    ),
+)
 def set_rng_state(new_state: Any) -> None:
     """Continue the CPU's stream from a state that `get_rng_state` gave."""
     default_generator.set_state(new_state)
@@ -172,7 +203,13 @@ def _fork_rng(
                 g.set_state(state)
 
 
-@op(at="random", method=False)
+@op(
+    at="random",
+    method=False,
+    samples=NoSamples(
+        "sets or reads the generator's state; the result is no function of arguments"
+    ),
+)
 def fork_rng(*args: Any, **kwargs: Any) -> Any:
     """Run a block of draws, then put the random streams back."""
     return _fork_rng(*args, **kwargs)

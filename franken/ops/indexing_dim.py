@@ -14,10 +14,12 @@ from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
+from franken.ops.declare import refused
 from franken.ops.gather import refuse_outside
 from franken.ops.indexing_masked import masked_fill_prim
 from franken.ops.indexing_write import put_
 from franken.ops.rules import to_front
+from franken.ops.samples import S
 from franken.ops.scatter import (
     number_for,
     reduce_back,
@@ -73,7 +75,15 @@ def _check_vector(name: str, input: Tensor, dim: int, index: Tensor, source: Ten
     return d
 
 
-@op(out="exact", inplace=True)
+@op(
+    out="exact",
+    inplace=True,
+    samples=lambda t: [
+        S(t(3, 4), 1, t.index(5, high=4), t(3, 5)),
+        S(t(3, 4), 0, t.of([2, 0]), t(2, 4), alpha=2),
+        S(t(3), 0, t.index(0, high=3), t(0)),
+    ],
+)
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
     """A copy with alpha * source added to the entries that `index` names."""
     d = _check_vector("index_add_", input, dim, index, source)
@@ -85,7 +95,15 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     return _put(input, d, index, scaled, True)
 
 
-@op(out="exact", inplace=True)
+@op(
+    out="exact",
+    inplace=True,
+    samples=lambda t: [
+        S(t(3, 4), 1, t.of([3, 0]), t(3, 2)),
+        S(t(3, 4), -2, t.of([2]), t(1, 4)),
+        S(t(3), 0, t.index(0, high=3), t(0)),
+    ],
+)
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """A copy with the entries that `index` names replaced by those of `source`."""
     d = wrap_dim(dim, input.ndim)
@@ -136,7 +154,15 @@ def _check_copy(input: Tensor, d: int, index: Tensor, source: Tensor) -> None:
         )
 
 
-@op(inplace=True)
+@op(
+    inplace=True,
+    samples=lambda t: [
+        S(t(3, 4), 1, t.of([3, 0]), 2),
+        S(t(3, 4), 0, t.of([1]), t()),
+        S(t(), 0, t.of([0]), 1),
+        S(t(3), 0, t.index(0, high=3), 1),
+    ],
+)
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """A copy with the entries that `index` names filled with a number or 0-d tensor."""
     d = wrap_dim(dim, input.ndim)
@@ -217,7 +243,15 @@ def _(prim: Primitive, values: Any, dims: Any, params: Any) -> Any:
     return scatter_reduce_(x, full, src, **{**params, "dim": dim}), 0
 
 
-@op(out="exact", inplace=True)
+@op(
+    out="exact",
+    inplace=True,
+    samples=lambda t: [
+        S(t(3, 4, low=0.5), 1, t.index(5, high=4), t(3, 5, low=0.5), "prod"),
+        S(t(4), 0, t.index(6, high=4), t(6), "mean", include_self=False),
+        S(t.distinct(4) * 7, 0, t.index(6, high=4), t.distinct(6), "amax"),
+    ],
+)
 def index_reduce(
     input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *,
     include_self: bool = True,
@@ -230,6 +264,8 @@ def index_reduce(
         )
     d = _check_vector("index_reduce_", input, dim, index, source)
     refuse_reduce(input, reduce, "div_floor_cpu", "maximum_cpu", "minimum_cpu")
+    if not include_self:
+        refused("index_reduce_func_exclude_input_init", input.dtype, "c")
     size = input.shape[d] if input.ndim else 1
     refuse_outside(index, size, IndexError, "index out of range in self")
     out = index_reduce_(_row(input), _row(index), _row(source), dim=d, reduce=reduce,

@@ -15,6 +15,7 @@ from franken.core.shapes import broadcast_two
 from franken.core.tensor import Tensor
 from franken.ops.indexing_write import plain, warn_expanded
 from franken.ops.rules import loop, pointwise, to_front
+from franken.ops.samples import S
 from franken.ops.scatter import number_for
 
 # --- masked_fill ----------------------------------------------------------------------------------
@@ -58,7 +59,15 @@ def _check_fill(input: Tensor, mask: Tensor, value: Any) -> Any:
     return value.to(input.dtype)  # type: ignore[attr-defined]
 
 
-@op(out=True)
+@op(
+    out=True,
+    samples=lambda t: [
+        S(t(3, 4), t.mask(3, 4), 0.5),
+        S(t(3, 4), t.mask(4), t()),
+        S(t(), t.mask(2), 1),
+        S(t(2, 0), t.mask(2, 0), 1),
+    ],
+)
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """A copy with `value` (a number or 0-d tensor) where the bool `mask`, broadcast, is true."""
     value = _check_fill(input, mask, value)
@@ -178,7 +187,10 @@ def _same_shape(*tensors: Any) -> Any:
     return [t if tuple(t.shape) == shape else t.expand(shape) for t in tensors]
 
 
-@op(out="apart")
+@op(
+    out="apart",
+    samples=lambda t: [S(t(3, 4), t.mask(3, 4)), S(t(3, 1), t.mask(4)), S(t(2, 0), t.mask(2, 0))],
+)
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """The elements where `mask` is true (both broadcast), as a 1-d copy."""
     if mask.dtype is not dt.bool:
@@ -188,7 +200,14 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     return masked_select_(x, m)
 
 
-@op(inplace=True)
+@op(
+    inplace=True,
+    samples=lambda t: [
+        S(t(3, 4), t.mask(3, 4), t(12)),
+        S(t(3, 4), t.mask(4), t(3, 4)),
+        S(t(2, 0), t.mask(2, 0), t(0)),
+    ],
+)
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """A copy with the elements of `source`, in order, where `mask` is true."""
     if mask.dtype is not dt.bool:
@@ -219,7 +238,15 @@ def _nonzero_kernel(x: Any) -> Any:
 nonzero_ = Primitive("nonzero", ("x",), _nonzero_kernel, batch=NO_BATCH_RULE).not_differentiable()
 
 
-@op(out=True)
+@op(
+    out=True,
+    samples=lambda t: [
+        S(t.mask(3, 4)),
+        S(t.mask(2, 3, 2), as_tuple=True),
+        S(t.const()),
+        S(t.const(2, 0)),
+    ],
+)
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     """The places of the nonzero elements: rows of an (n, ndim) tensor, or a tuple of columns."""
     if not as_tuple:
@@ -228,7 +255,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     return nonzero_(x).unbind(1)
 
 
-@op(out=True)
+@op(out=True, samples=lambda t: [S(t.mask(3, 4)), S(t.const()), S(t.const(2, 0))])
 def argwhere(input: Tensor) -> Tensor:
     """The places of the nonzero elements as rows."""
     return nonzero_(input)
@@ -246,7 +273,7 @@ nonzero_static_ = Primitive(
 ).not_differentiable()
 
 
-@op(out=True)
+@op(out=True, samples=lambda t: [S(t.mask(3, 4), size=5), S(t.mask(3), size=7, fill_value=9)])
 def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
     """`nonzero` cut or filled with `fill_value` to `size` rows."""
     if size < 0:
@@ -254,7 +281,7 @@ def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
     return nonzero_static_(input, size=size, fill=fill_value)
 
 
-@op(method=False)
+@op(method=False, samples=lambda t: [S(t.index(4, high=12), (3, 4)), S(t.index(2, 2, high=6), 6)])
 def unravel_index(indices: Tensor, shape: Any) -> Any:
     """Flat places as a tuple of coordinates in `shape`."""
     if indices.dtype.kind != dt.INTEGER:

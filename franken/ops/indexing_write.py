@@ -32,6 +32,7 @@ from franken.ops.indexing import (
 from franken.ops.join import tensor_list
 from franken.ops.movement import basic_, bind_view, permute_, reshape_
 from franken.ops.rules import batch_size, spread, to_front
+from franken.ops.samples import S
 from franken.ops.scatter import add_at, number_for
 
 
@@ -283,7 +284,13 @@ def _put_arguments(input: Tensor, indices: Any, values: Any) -> tuple[Any, Parse
     return values, parse(input, tuple(entries), keep_0d=True)
 
 
-@op()
+@op(
+    samples=lambda t: [
+        S(t(3, 4), (t.of([0, 2]), t.of([1, 3])), t(2)),
+        S(t(3, 4), (t.index(5, high=3),), t(5, 4), accumulate=True),
+        S(t(3, 4), (t.mask(3, 4),), t()),
+    ]
+)
 def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
     """A copy with `values` written (or added) at the places that the index tensors name."""
     values, p = _put_arguments(input, indices, values)
@@ -294,7 +301,12 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
     return index_put_(input.clone(), indices, values, accumulate)  # type: ignore[attr-defined]
 
 
-@op()
+@op(
+    samples=lambda t: [
+        S(t.const(3, 4), (t.of([0, 2]), t.of([1, 3])), t.const(2)),
+        S(t.const(3, 4), (t.index(5, high=3),), t.const(5, 4), accumulate=True),
+    ]
+)
 def index_put_(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
     """Write (or add) `values` at the places that the index tensors name."""
     inplace.check(input, "index_put")
@@ -305,7 +317,14 @@ def index_put_(input: Tensor, indices: Any, values: Tensor, accumulate: bool = F
     return input
 
 
-@op(inplace=True)
+@op(
+    inplace=True,
+    samples=lambda t: [
+        S(t(3, 4), t.of([0, 5, -1]), t(3)),
+        S(t(3, 4), t.index(6, high=12), t(6), accumulate=True),
+        S(t(3), t.index(0, high=3), t(0)),
+    ],
+)
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
     """A copy with `source` written (or added) at places of the flattened tensor."""
     if index.dtype.name != "int64":

@@ -14,6 +14,7 @@ from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.convert import cast
 from franken.ops.rules import batch_size, spread
+from franken.ops.samples import S
 
 
 def _cat_kernel(*xs: Any, dim: int) -> Any:
@@ -104,7 +105,16 @@ def _joined(rows: list[Tensor], dim: int) -> Tensor:
     return bind(cat_, tuple(_promoted(rows)), {"dim": dim})
 
 
-@op(method=False, out="apart")
+@op(
+    method=False,
+    out="apart",
+    samples=lambda t: [
+        S([t(3, 4), t(3, 4)]),
+        S((t(3), t(3), t(3)), -1),
+        S([t(), t()], 0),
+        S([t(2, 0)], dim=1),
+    ],
+)
 def stack(tensors: Any, dim: int = 0) -> Tensor:
     """Join tensors of one shape along a new dimension."""
     rows = tensor_list(tensors, "stack")
@@ -121,7 +131,17 @@ def stack(tensors: Any, dim: int = 0) -> Tensor:
     return bind(stack_, tuple(_promoted(rows)), {"dim": at})
 
 
-@op(method=False, out="apart", alias=("concat", "concatenate"))
+@op(
+    method=False,
+    out="apart",
+    alias=("concat", "concatenate"),
+    samples=lambda t: [
+        S([t(3, 4), t(2, 4)]),
+        S((t(3, 1), t(3, 2), t(3, 0)), -1),
+        S([t(2, 0), t(2, 0)], dim=1),
+        S([t(2), t(3, dtype=t.module.float64)]),
+    ],
+)
 def cat(tensors: Any, dim: int = 0, **spelled: Any) -> Tensor:
     """Join tensors along an existing dimension; empty 1-d tensors fit any shape."""
     rows = tensor_list(tensors, "cat")

@@ -12,6 +12,7 @@ from franken.core.trace import fresh
 from franken.ops.rules import to_front
 
 HALF = (dt.float16, dt.bfloat16)
+_LOW = (*HALF, dt.complex32)
 
 
 def check_matrix(x: Tensor, name: str, what: str = "A") -> None:
@@ -37,15 +38,15 @@ def check_float(x: Tensor, name: str, low: bool = False, kernel: str = "") -> No
             f"{name}: Expected a floating point or complex tensor as input. Got "
             f"{x.dtype.scalar_name}"
         )
-    if x.dtype in HALF and not low:
+    if x.dtype in _LOW and not low:
         if kernel:
             not_implemented(x, kernel)
         raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {x.dtype.scalar_name}")
 
 
 def check_kernel(x: Tensor, kernel: str) -> None:
-    """Refuse everything but float32, float64 and complex in a kernel's words."""
-    if not (x.dtype.is_floating_point or x.dtype.is_complex) or x.dtype in HALF:
+    """Refuse everything but float32, float64 and their complex in a kernel's words."""
+    if not (x.dtype.is_floating_point or x.dtype.is_complex) or x.dtype in _LOW:
         not_implemented(x, kernel)
 
 
@@ -63,12 +64,16 @@ def check_same(x: Tensor, y: Tensor, name: str, a: str = "A", b: str = "B") -> N
         )
 
 
+def concrete(x: Any) -> Any:
+    """The array below all transforms: hidden dimensions are dimensions of it."""
+    while x.level:
+        x = fresh(x)._a
+    return x._a
+
+
 def failed(info: Tensor) -> tuple[str, int] | None:
     """Where a batched factorization failed first, "(Batch element k): ", and its info."""
-    codes: Any = info
-    while codes.level:
-        codes = fresh(codes)._a
-    flat = codes._a.reshape(-1)
+    flat = concrete(info).reshape(-1)
     if not flat.any():
         return None
     k = int(flat.astype(bool).argmax())

@@ -17,7 +17,6 @@ from franken.core.shapes import broadcast_shapes
 from franken.core.tensor import Tensor
 from franken.ops import linalg_kernels as kernels
 from franken.ops.linalg_checks import (
-    HALF,
     check_float,
     check_kernel,
     check_matrix,
@@ -25,11 +24,11 @@ from franken.ops.linalg_checks import (
     check_square,
     failed,
     leading,
-    not_implemented,
     raise_if_not_positive,
     raise_if_singular,
 )
 from franken.ops.return_types import make
+from franken.ops.samples import S, definite, given, matrices
 from franken.ops.triangular import tril_, triu_
 
 # --- inverse -------------------------------------------------------------------------------------
@@ -59,21 +58,21 @@ def _inverse(input: Tensor, name: str) -> Tensor:
     return out  # type: ignore[no-any-return]
 
 
-@op(at="linalg", out="typed", alias=("torch.inverse",))
-def inv(input: Tensor) -> Tensor:
+@op(at="linalg", out="typed", alias=("torch.inverse",), samples=matrices)
+def inv(A: Tensor) -> Tensor:
     """The inverses of square matrices (..., n, n); LinAlgError where there is none."""
-    return _inverse(input, "linalg.inv")
+    return _inverse(A, "linalg.inv")
 
 
 Tensor.inverse = inv  # type: ignore[attr-defined]
 
 
-@op(at="linalg", out="typed")
-def inv_ex(input: Tensor, *, check_errors: bool = False) -> Any:
+@op(at="linalg", out="typed", samples=matrices)
+def inv_ex(A: Tensor, *, check_errors: bool = False) -> Any:
     """Inverses and LAPACK's info, without an error unless `check_errors`."""
-    check_float(input, "linalg.inv")
-    check_square(input, "linalg.inv")
-    out, info = inverse_(input)
+    check_float(A, "linalg.inv")
+    check_square(A, "linalg.inv")
+    out, info = inverse_(A)
     if check_errors:
         raise_if_singular(info, "linalg.inv_ex")
     return make("linalg_inv_ex", "inverse", "info")(out, info)
@@ -105,7 +104,7 @@ def _(tangents: Any, out: Any, a: Any, b: Any) -> Any:
 
 
 def _solve(a: Tensor, b: Tensor, left: bool, name: str) -> Any:
-    check_float(a, name)
+    check_float(a, name, kernel="lu_cpu")
     check_square(a, name)
     check_same(a, b, name)
     vector = b.ndim == 1 or (a.ndim - 1 == b.ndim and tuple(b.shape) == tuple(a.shape[:-1]))
@@ -143,7 +142,16 @@ def _raise_unsolved(info: Tensor, name: str) -> None:
         )
 
 
-@op(at="linalg", out="typed")
+@op(
+    at="linalg",
+    out="typed",
+    samples=lambda t: [
+        S(t.square(3), t(3, 2)),
+        S(t.square(3), t(3)),
+        S(t.square(3, 2), t(2, 2, 3), left=False),
+        S(t.square(0), t(0, 2)),
+    ],
+)
 def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     """The solution of A X = B (or X A = B) for square A; batches broadcast."""
     x, info = _solve(A, B, left, "linalg.solve")
@@ -151,7 +159,16 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     return x  # type: ignore[no-any-return]
 
 
-@op(at="linalg", out="typed")
+@op(
+    at="linalg",
+    out="typed",
+    samples=lambda t: [
+        S(t.square(3), t(3, 2)),
+        S(t.square(3), t(3)),
+        S(t.square(3, 2), t(2, 2, 3), left=False),
+        S(t.square(0), t(0, 2)),
+    ],
+)
 def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False) -> Any:
     """Like `solve` with LAPACK's info, without an error unless `check_errors`."""
     x, info = _solve(A, B, left, "linalg.solve")
@@ -204,23 +221,37 @@ def _(g: Any, a: Any, upper: bool, unit: bool) -> Any:
     return triangular_(a.mT, g, upper=not upper, unit=unit)
 
 
-@op(at="linalg", out="typed")
+@op(
+    at="linalg",
+    out="typed",
+    samples=lambda t: [
+        S(t.triangle(3), t(3, 2), upper=False),
+        S(t.triangle(3, upper=True), t(2, 3), upper=True, left=False),
+        S(t.triangle(3), t(3, 2), upper=False, unitriangular=True),
+    ],
+)
 def solve_triangular(
-    input: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False
+    A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False
 ) -> Tensor:
     """The solution of A X = B (or X A = B) for triangular A; the other triangle is not read."""
     name = "linalg.solve_triangular"
-    check_square(input, name)
-    check_same(input, B, name)
-    _check_system(input, B, left, name)
-    check_kernel(input, "triangular_solve_cpu")
+    check_square(A, name)
+    check_same(A, B, name)
+    _check_system(A, B, left, name)
+    check_kernel(A, "triangular_solve_cpu")
     if left:
-        return triangular_(input, B, upper=upper, unit=unitriangular)  # type: ignore[no-any-return]
-    flipped = triangular_(input.mT, B.mT, upper=not upper, unit=unitriangular)  # type: ignore[attr-defined]
+        return triangular_(A, B, upper=upper, unit=unitriangular)  # type: ignore[no-any-return]
+    flipped = triangular_(A.mT, B.mT, upper=not upper, unit=unitriangular)  # type: ignore[attr-defined]
     return flipped.mT  # type: ignore[no-any-return]
 
 
-@op(out="typed")
+@op(
+    out="typed",
+    samples=lambda t: [
+        S(t(3, 2), t.triangle(3, upper=True)),
+        S(t(3, 2), t.triangle(3), upper=False, transpose=True),
+    ],
+)
 def triangular_solve(
     input: Tensor, A: Tensor, upper: bool = True, transpose: bool = False,
     unitriangular: bool = False,
@@ -282,29 +313,29 @@ def _(g: Any, x: Any, out0: Any) -> Any:
     return slope.unsqueeze(-1).unsqueeze(-1) * inverse_(x)[0].mH
 
 
-@op(at="linalg", out="typed", method=True, alias=("torch.det",))
-def det(input: Tensor) -> Tensor:
+@op(at="linalg", out="typed", method=True, alias=("torch.det",), samples=matrices)
+def det(A: Tensor) -> Tensor:
     """The determinants of square matrices (..., n, n)."""
-    check_float(input, "linalg.det", kernel="lu_cpu")
-    check_square(input, "linalg.det")
-    return det_(input)  # type: ignore[no-any-return]
+    check_float(A, "linalg.det", kernel="lu_cpu")
+    check_square(A, "linalg.det")
+    return det_(A)  # type: ignore[no-any-return]
 
 
-@op(at="linalg", out="typed")
-def slogdet(input: Tensor) -> Any:
+@op(at="linalg", out="typed", samples=definite)
+def slogdet(A: Tensor) -> Any:
     """Sign (or phase) and natural logarithm of the magnitude of determinants."""
-    check_float(input, "linalg.slogdet")
-    check_square(input, "linalg.slogdet")
-    return make("linalg_slogdet", "sign", "logabsdet")(slogdet_(input))
+    check_float(A, "linalg.slogdet")
+    check_square(A, "linalg.slogdet")
+    return make("linalg_slogdet", "sign", "logabsdet")(slogdet_(A))
 
 
-@op(name="slogdet", out="typed")
+@op(name="slogdet", out="typed", samples=definite)
 def _slogdet(input: Tensor) -> Any:
     """Sign (or phase) and natural logarithm of the magnitude of determinants."""
     return make("slogdet", "sign", "logabsdet")(tuple(slogdet(input)))
 
 
-@op()
+@op(samples=definite)
 def logdet(input: Tensor) -> Tensor:
     """Natural logarithms of determinants; NaN where a real one is negative."""
     check_float(input, "logdet")
@@ -344,28 +375,28 @@ def _cholesky(input: Tensor, upper: bool) -> tuple[Tensor, Tensor]:
     return (factor.mH if upper else factor), info
 
 
-@op(at="linalg", out="typed")
-def cholesky(input: Tensor, *, upper: bool = False) -> Tensor:
+@op(at="linalg", out="typed", samples=definite)
+def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     """The Cholesky factors of Hermitian positive-definite matrices."""
-    check_float(input, "linalg.cholesky", kernel="cholesky_cpu")
-    check_square(input, "linalg.cholesky")
-    factor, info = _cholesky(input, upper)
+    check_float(A, "linalg.cholesky", kernel="cholesky_cpu")
+    check_square(A, "linalg.cholesky")
+    factor, info = _cholesky(A, upper)
     raise_if_not_positive(info, "linalg.cholesky")
     return factor
 
 
-@op(at="linalg", out="typed")
-def cholesky_ex(input: Tensor, *, upper: bool = False, check_errors: bool = False) -> Any:
+@op(at="linalg", out="typed", samples=definite)
+def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -> Any:
     """Cholesky factors and LAPACK's info, without an error unless `check_errors`."""
-    check_float(input, "linalg.cholesky", kernel="cholesky_cpu")
-    check_square(input, "linalg.cholesky")
-    factor, info = _cholesky(input, upper)
+    check_float(A, "linalg.cholesky", kernel="cholesky_cpu")
+    check_square(A, "linalg.cholesky")
+    factor, info = _cholesky(A, upper)
     if check_errors:
         raise_if_not_positive(info, "linalg.cholesky_ex")
     return make("linalg_cholesky_ex", "L", "info")(factor, info)
 
 
-@op(name="cholesky", out="typed")
+@op(name="cholesky", out="typed", samples=definite)
 def _cholesky_torch(input: Tensor, upper: bool = False) -> Tensor:
     """The Cholesky factors of Hermitian positive-definite matrices."""
     check_square(input, "cholesky")
@@ -398,7 +429,16 @@ def _(g: Any, x: Any, out: Any, upper: bool) -> Any:
     return x @ change if upper else change @ x
 
 
-@op(out="typed")
+@op(
+    out="typed",
+    also={"B": "input", "input2": "L"},
+    samples=lambda t: [
+        given(lambda b, a: (b, a.tril()), S(t(3, 2), t.triangle(3))),
+        given(
+            lambda b, a, upper: (b, a.triu(), upper), S(t(3, 1), t.triangle(3, upper=True), True)
+        ),
+    ],
+)
 def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     """The solution of A X = input from the Cholesky factor of A."""
     for t, what in ((input, "b"), (L, "u")):
@@ -413,13 +453,17 @@ def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     return cholesky_solve_(input, L, upper=upper)  # type: ignore[no-any-return]
 
 
-@op(out="typed")
+@op(
+    out="typed",
+    samples=lambda t: [
+        given(lambda a: (a.tril(),), S(t.triangle(3))),
+        given(lambda a, upper: (a.triu(), upper), S(t.triangle(3, upper=True), True)),
+    ],
+)
 def cholesky_inverse(input: Tensor, upper: bool = False) -> Tensor:
     """The inverse of A from its Cholesky factor."""
     check_square(input, "cholesky_inverse")
-    if input.dtype in HALF:
-        not_implemented(input, "cholesky_inverse_out_cpu")
-    check_float(input, "cholesky_inverse", kernel="cholesky_inverse_out_cpu")
+    check_kernel(input, "cholesky_inverse_out_cpu")
     raise_if_singular(_zero_pivot(input), "cholesky_inverse")
     return cholesky_solve_(_eye(input), input, upper=upper)  # type: ignore[no-any-return]
 

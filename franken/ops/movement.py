@@ -23,6 +23,7 @@ from franken.core.primitive import Primitive
 from franken.core.strides import contiguous_strides, expand_strides
 from franken.core.tensor import Parameter, Tensor
 from franken.ops.rules import to_front, view_rule
+from franken.ops.samples import S
 
 # --- embedding: the transpose of every view -------------------------------------------------------
 
@@ -268,21 +269,38 @@ def axis_of(input: Tensor, dim: Any) -> int:
 # --- public ops -----------------------------------------------------------------------------------
 
 
-@op()
+@op(
+    samples=lambda t: [
+        S(t(3, 4), (2, 6)),
+        S(t(2, 3, 4), (-1, 4)),
+        S(t(), (1, 1)),
+        S(t(2, 0), (0, 5)),
+    ]
+)
 def reshape(input: Tensor, *shape: int, **spelled: Any) -> Tensor:
     """The same elements in another shape; a view where possible."""
     want = wanted(sizes(shape, spelled, "shape"), shape_of(input))
     return bind_view(reshape_, input, {"shape": want})
 
 
-@op()
+@op(
+    samples=lambda t: [
+        S(t(2, 3, 4), (2, 0, 1)),
+        S(t(2, 3), (-1, 0)),
+        S(t(), ()),
+        S(t(2, 0), (1, 0)),
+    ]
+)
 def permute(input: Tensor, *dims: int, **spelled: Any) -> Tensor:
     """A view with the dimensions in another order."""
     order = shapes.check_permutation(sizes(dims, spelled, "dims"), input.ndim)
     return bind_view(permute_, input, {"dims": order})
 
 
-@op(alias=("moveaxis",))
+@op(
+    alias=("moveaxis",),
+    samples=lambda t: [S(t(2, 3, 4), 0, -1), S(t(2, 3, 4), (0, 1), (2, 0)), S(t(2, 0), 0, 1)],
+)
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     """A view with some dimensions moved, the others keeping their order."""
     n = input.ndim
@@ -313,7 +331,11 @@ def _unique(what: str, given: tuple[int, ...], ndim: int) -> tuple[int, ...]:
     return dims
 
 
-@op(at="", method=True)
+@op(
+    at="",
+    method=True,
+    samples=lambda t: [S(t(3, 1), 3, 4), S(t(3), (2, -1)), S(t(), (2, 3)), S(t(2, 1), (2, 0))],
+)
 def expand(input: Tensor, *size: int, implicit: bool = False, **spelled: Any) -> Tensor:
     """A view with dimensions of size 1 repeated to `size`; -1 keeps a size."""
     shape = shape_of(input)
@@ -330,7 +352,14 @@ def expand(input: Tensor, *size: int, implicit: bool = False, **spelled: Any) ->
     return bind_view(expand_, input, {"shape": target})
 
 
-@op()
+@op(
+    samples=lambda t: [
+        S(t(3, 4), 1, 1, 2),
+        S(t(3, 4), -2, 0, 3),
+        S(t(4), 0, t.of(1), 2),
+        S(t(4), 0, 4, 0),
+    ]
+)
 def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     """A view of `length` entries of one dimension, from `start` (an int or 0-d tensor) on."""
     if input.ndim == 0:
@@ -353,7 +382,7 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     return bind_view(slice_, input, {"dim": d, "start": at, "stop": at + length, "step": 1})
 
 
-@op()
+@op(samples=lambda t: [S(t(3, 4), 1, 2), S(t(3, 4), -2, -1), S(t(2, 0), 0, 1)])
 def select(input: Tensor, dim: int, index: int) -> Tensor:
     """A view of one entry of a dimension, which it removes."""
     if input.ndim == 0:
@@ -368,7 +397,7 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     return bind_view(select_, input, {"dim": d, "index": at + n if at < 0 else at})
 
 
-@op()
+@op(samples=lambda t: [S(t(2, 3, 4), 0, 2), S(t(2, 3, 4), -1, 1), S(t(), 0, -1), S(t(2, 0), 0, 1)])
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """A view with two dimensions swapped."""
     n = input.ndim
@@ -379,7 +408,7 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     return bind_view(permute_, input, {"dims": tuple(order)})
 
 
-@op()
+@op(samples=lambda t: [S(t(3, 4), 1), S(t(3, 4), -1), S(t(), 0), S(t(2, 0), 2)])
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """A view with a dimension of size one inserted before `dim`."""
     shape = shape_of(input)
@@ -387,7 +416,16 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     return bind_view(reshape_, input, {"shape": (*shape[:at], 1, *shape[at:])})
 
 
-@op()
+@op(
+    samples=lambda t: [
+        S(t(3, 1, 4)),
+        S(t(3, 1, 1), 1),
+        S(t(1, 3, 1), (0, -1)),
+        S(t(3, 4), 0),
+        S(t()),
+        S(t(1, 0)),
+    ]
+)
 def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     """A view without the dimensions of size one (all, or those among `dim`)."""
     shape = shape_of(input)
@@ -398,7 +436,7 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     return bind_view(reshape_, input, {"shape": kept})
 
 
-@op()
+@op(samples=lambda t: [S(t(2, 3, 4), (0, 2)), S(t(3, 4), (-1,)), S(t(), ()), S(t(2, 0), (0, 1))])
 def flip(input: Tensor, *dims: int, **spelled: Any) -> Tensor:
     """A copy with the order of the elements reversed along `dims`."""
     return flip_(input, dims=shapes.wrap_dims(sizes(dims, spelled, "dims"), input.ndim))

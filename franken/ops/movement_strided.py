@@ -18,6 +18,7 @@ from franken.core.tensor import Tensor
 from franken.ops.declare import halved
 from franken.ops.movement import embed, expand_, linear, sizes
 from franken.ops.rules import loop, to_front, view_rule
+from franken.ops.samples import S
 
 # --- memory ---------------------------------------------------------------------------------------
 
@@ -192,7 +193,14 @@ def _storage_numel(input: Any) -> int:
     return int(root_of(a).nbytes) // int(input.dtype.itemsize)
 
 
-@op()
+@op(
+    samples=lambda t: [
+        S(t(12), (3, 4), (4, 1)),
+        S(t(4, 3), (2, 2), (1, 3), 1),
+        S(t(5), (3, 2), (1, 1)),
+        S(t(5), (), ()),
+    ]
+)
 def as_strided(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Tensor:
     """A view of the tensor's storage with any sizes, strides and offset that stay inside it."""
     return as_strided_(input, **strided_params(input, size, stride, storage_offset))
@@ -227,7 +235,10 @@ def diagonal_params(input: Tensor, offset: int, dim1: int, dim2: int) -> dict[st
     return {"offset": int(offset), "dim1": a, "dim2": b}
 
 
-@op(at="torch")
+@op(
+    at="torch",
+    samples=lambda t: [S(t(3, 4)), S(t(2, 3, 4), 1, 0, 2), S(t(3, 3), offset=-1), S(t(2, 0))],
+)
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """A view of the diagonal of two dimensions, as the last one."""
     return diagonal_(input, **diagonal_params(input, offset, dim1, dim2))
@@ -280,7 +291,11 @@ def _(g: Any, dim: int, size: int, step: int) -> Any:
     return unfold_(g, dim=dim, size=size, step=step)
 
 
-@op(at="", method=True)
+@op(
+    at="",
+    method=True,
+    samples=lambda t: [S(t(3, 4), 1, 2, 1), S(t(5), 0, 2, 2), S(t(2, 3, 4), -2, 3, 1)],
+)
 def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
     """A view of windows of `size` every `step` along a dimension; the window is the last one."""
     shapes.unfold_shape(tuple(input.shape), dimension, size, step)

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from franken.core import bind
+from franken.core import dtypes as dt
 from franken.core.tensor import version_of
 from franken.core.where import here
 
 BLOCK = 1 << 14  # elements: five float32 blocks of 64 KiB fit a second-level cache
-_REAL = {np.dtype("complex64"): np.dtype("float32"), np.dtype("complex128"): np.dtype("float64")}
+_REAL = {d.np: d.to_real().np for d in (dt.complex32, dt.complex64, dt.complex128)}
 _WIDE = (np.dtype("float32"), np.dtype("float64"))
 _scratch = threading.local()
 
@@ -83,8 +84,9 @@ def _all(params: list[Any], lists: list[Any], step: Callable[..., None]) -> None
 
 def _unusual(i: int, arrays: list[Any], step: Callable[..., None]) -> None:
     """Complex parameters by their parts; low precision through float32."""
-    if arrays[0].dtype in _REAL:
-        for block in _blocks([_real(a) for a in arrays]):
+    arrays = [_real(a) for a in arrays]
+    if arrays[0].dtype in _WIDE:
+        for block in _blocks(arrays):
             step(i, *block)
         return
     for block in _blocks(arrays):

@@ -15,6 +15,7 @@ from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
 from franken.ops.movement import linear
 from franken.ops.rules import to_front
+from franken.ops.samples import S
 
 Pairs = tuple[tuple[int, int], ...]
 
@@ -123,7 +124,7 @@ def _pairs(pad: Any, ndim: int) -> Pairs:
     return ((0, 0),) * (ndim - len(given)) + given
 
 
-@op()
+@op(samples=lambda t: [S(t(3, 4), (1, 2)), S(t(3, 4), (1, 0, -1, 2), 1.5), S(t(2, 0), (1, 1))])
 def constant_pad_nd(input: Tensor, pad: Any, value: Any = 0) -> Tensor:
     """Pad with a constant; `pad` lists (before, after), last dimension first; negative cuts."""
     pad, ndim = _flat("constant_pad_nd", pad), input.ndim
@@ -151,7 +152,16 @@ def _flat(name: str, pad: Any) -> tuple[int, ...]:
     return tuple([int(p) for p in pad])
 
 
-@op(at="nn.functional")
+@op(
+    at="nn.functional",
+    samples=lambda t: [
+        S(t(3, 4), (1, 2), value=1.5),
+        S(t(1, 2, 4), (2, 1), mode="reflect"),
+        S(t(1, 2, 3, 4), (1, 2, 2, 1), mode="circular"),
+        S(t(1, 2, 3, 4), (2, 0, 1, 3), mode="replicate"),
+        S(t(3, 4), (-1, 1, 0, 2)),
+    ],
+)
 def pad(input: Tensor, pad: Any, mode: str = "constant", value: Any = None) -> Tensor:
     """Pad the last dimensions; mode is constant, reflect, replicate or circular."""
     widths = _flat("pad", pad)

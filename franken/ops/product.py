@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.numpy.parallel import matmul as matmul_on_threads
 from franken.core import dtypes as dt
 from franken.core.bind import F32, F64
 from franken.core.op import op
@@ -16,10 +17,11 @@ from franken.core.tensor import Tensor
 from franken.ops.convert import cast
 from franken.ops.declare import halved
 from franken.ops.rules import to_front
+from franken.ops.samples import S
 
 HALF = (dt.float16, dt.bfloat16)
 
-matmul_ = Primitive("matmul", ("x", "y"), halved(np.matmul))
+matmul_ = Primitive("matmul", ("x", "y"), halved(matmul_on_threads))
 
 
 @matmul_.vjp("x")
@@ -98,7 +100,16 @@ def _c_name(t: Tensor) -> str:
             }.get(t.dtype.name, t.dtype.name)  # fmt: skip
 
 
-@op(out=True)
+@op(
+    out=True,
+    samples=lambda t: [
+        S(t(3, 4), t(4, 2)),
+        S(t(4), t(4)),
+        S(t(2, 3, 4), t(4)),
+        S(t(2, 1, 3, 4), t(2, 4, 2)),
+        S(t(2, 0), t(0, 3)),
+    ],
+)
 def matmul(input: Tensor, other: Tensor) -> Tensor:
     """Matrix product; 1-d operands are vectors, leading dimensions broadcast."""
     if not isinstance(other, Tensor):
@@ -143,7 +154,7 @@ def _check_tensor(name: str, what: str, value: Any) -> None:
         )
 
 
-@op(out=True)
+@op(out=True, samples=lambda t: [S(t(3, 4), t(4, 2)), S(t(4, 3).t(), t(4, 2)), S(t(2, 0), t(0, 3))])
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """Product of two matrices."""
     _check_tensor("mm", "mat2", mat2)
@@ -154,7 +165,14 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
     return matmul(input, mat2)
 
 
-@op(out=True)
+@op(
+    out=True,
+    samples=lambda t: [
+        S(t(2, 3, 4), t(2, 4, 2)),
+        S(t(2, 3, 0), t(2, 0, 4)),
+        S(t(0, 3, 4), t(0, 4, 1)),
+    ],
+)
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """Products of two batches of matrices."""
     _check_tensor("bmm", "mat2", mat2)
@@ -175,7 +193,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     return matmul_(input, mat2)
 
 
-@op(out=True)
+@op(out=True, samples=lambda t: [S(t(3, 4), t(4)), S(t(3, 0), t(0))])
 def mv(input: Tensor, vec: Tensor) -> Tensor:
     """Product of a matrix and a vector."""
     _check_tensor("mv", "vec", vec)
@@ -214,21 +232,24 @@ def _check_vectors(name: str, x: Tensor, y: Tensor) -> None:
         )
 
 
-@op(out=True)
+@op(out=True, samples=lambda t: [S(t(4), t(4)), S(t(0), t(0))])
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """Inner product of two vectors."""
     _check_vectors("dot", input, tensor)
     return matmul(input, tensor)
 
 
-@op(out=True)
+@op(out=True, samples=lambda t: [S(t(4), t(4)), S(t(0), t(0))])
 def vdot(input: Tensor, other: Tensor) -> Tensor:
     """Inner product of two vectors, the first conjugated."""
     _check_vectors("vdot", input, other)
     return matmul(input.conj_physical(), other)
 
 
-@op(out=True)
+@op(
+    out=True,
+    samples=lambda t: [S(t(4), t(4)), S(t(3, 4), t(2, 4)), S(t(), t(3)), S(t(2, 0), t(3, 0))],
+)
 def inner(input: Tensor, other: Tensor) -> Tensor:
     """Sums of products over the last dimensions."""
     if input.ndim == 0 or other.ndim == 0:
@@ -243,7 +264,7 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     return tensordot(input, other, ([-1], [-1]))
 
 
-@op(out=True, alias=("ger",))
+@op(out=True, alias=("ger",), samples=lambda t: [S(t(3), t(4)), S(t(0), t(2))])
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """Outer product of two vectors."""
     for t, name in ((input, "self"), (vec2, "vec2")):
@@ -279,11 +300,36 @@ def _in_float32(fn: Any, base: Tensor, x: Tensor, y: Tensor, beta: Any, alpha: A
     return cast(fn(*wide, beta=beta, alpha=alpha), x.dtype)
 
 
+def _check_addbmm(x: Tensor, y: Tensor) -> None:
+    """Torch's refusals of what is not two batches of matrices that fit."""
+    for which, t in (("batch1", x), ("batch2", y)):
+        if t.ndim != 3:
+            raise RuntimeError(f"{which} must be a 3D tensor")
+    if x.shape[0] != y.shape[0]:
+        raise RuntimeError(
+            f"batch1 and batch2 must have same number of batches, got {x.shape[0]} and {y.shape[0]}"
+        )
+    if x.shape[2] != y.shape[1]:
+        raise RuntimeError(
+            f"Incompatible matrix sizes for bmm ({x.shape[1]}x{x.shape[2]} and "
+            f"{y.shape[1]}x{y.shape[2]})"
+        )
+    same_dtype("addbmm", x, y)
+
+
 def _check_base(base: Tensor, shape: tuple[int, ...]) -> None:
     base.expand(shape)
 
 
-@op(out=True, inplace=True)
+@op(
+    out=True,
+    inplace=True,
+    samples=lambda t: [
+        S(t(3, 2), t(3, 4), t(4, 2)),
+        S(t(2), t(3, 4), t(4, 2), beta=2, alpha=3),
+        S(t(3, 1), t(3, 0), t(0, 2)),
+    ],
+)
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * (mat1 @ mat2)."""
     if mat1.dtype in HALF:
@@ -297,11 +343,22 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: An
     return _blend(input, mm(mat1, mat2), beta, alpha)
 
 
-@op(out=True, inplace=True)
+@op(
+    out=True,
+    inplace=True,
+    samples=lambda t: [
+        S(t(3), t(3, 4), t(4)),
+        S(t(), t(3, 4), t(4), beta=2, alpha=3),
+        S(t(3), t(3, 0), t(0)),
+    ],
+)
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * (mat @ vec)."""
-    if mat.dtype in HALF:
-        return _in_float32(addmv, input, mat, vec, beta, alpha)
+    if mat.dtype in HALF:  # torch's kernel takes alpha in the tensors' dtype, and beta * input
+        wide = input.expand(mat.shape[:1]) if input.numel() == 1 else input
+        base = wide if beta in (0, 1) else wide * beta
+        alpha = float(np.array(alpha, mat.dtype.np))
+        return _in_float32(addmv, base, mat, vec, 0 if beta == 0 else 1, alpha)
     out = mv(mat, vec)
     if input.ndim == 1 and input.shape[0] not in (1, out.shape[0]):
         raise RuntimeError(
@@ -312,7 +369,15 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any 
     return _blend(input, out, beta, alpha)
 
 
-@op(out=True, inplace=True)
+@op(
+    out=True,
+    inplace=True,
+    samples=lambda t: [
+        S(t(3, 2), t(3), t(2)),
+        S(t(2), t(3), t(2), beta=2, alpha=3),
+        S(t(0, 2), t(0), t(2)),
+    ],
+)
 def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * outer(vec1, vec2)."""
     for t in (vec1, vec2):
@@ -331,7 +396,15 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
     return _blend(input, out, beta, alpha)
 
 
-@op(out=True, inplace=True)
+@op(
+    out=True,
+    inplace=True,
+    samples=lambda t: [
+        S(t(2, 3, 2), t(2, 3, 4), t(2, 4, 2)),
+        S(t(2), t(2, 3, 4), t(2, 4, 2), beta=2, alpha=3),
+        S(t(1, 3, 2), t(2, 3, 0), t(2, 0, 2)),
+    ],
+)
 def baddbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1
 ) -> Tensor:
@@ -343,11 +416,26 @@ def baddbmm(
     return _blend(input, out, beta, alpha)
 
 
-@op(out=True, inplace=True)
+@op(
+    out=True,
+    inplace=True,
+    samples=lambda t: [
+        S(t(3, 2), t(2, 3, 4), t(2, 4, 2)),
+        S(t(2), t(2, 3, 4), t(2, 4, 2), beta=2, alpha=3),
+        S(t(3, 2), t(0, 3, 4), t(0, 4, 2)),
+    ],
+)
 def addbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1
 ) -> Tensor:
     """beta * input + alpha * sum over the batch of (batch1 @ batch2)."""
+    _check_addbmm(batch1, batch2)
+    if batch1.dtype in HALF and len(batch1) > 1:
+        # As in torch, the running sum is rounded after each matrix.
+        total = input
+        for k, (x, y) in enumerate(zip(batch1.unbind(), batch2.unbind(), strict=True)):
+            total = addmm(total, x, y, beta=beta if k == 0 else 1, alpha=alpha)
+        return total
     if batch1.dtype in HALF:
         return _in_float32(addbmm, input, batch1, batch2, beta, alpha)
     out = bmm(batch1, batch2).sum(0)
@@ -372,7 +460,15 @@ def _tensordot_axes(x: Tensor, y: Tensor, dims: Any) -> tuple[list[int], list[in
     return [wrap_dim(d, x.ndim) for d in a], [wrap_dim(d, y.ndim) for d in b]
 
 
-@op(out=True, method=False)
+@op(
+    out=True,
+    method=False,
+    samples=lambda t: [
+        S(t(2, 3, 4), t(3, 4, 2)),
+        S(t(2, 3, 4), t(4, 3), dims=([1, 2], [1, 0])),
+        S(t(3), t(2), dims=0),
+    ],
+)
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     """Contract `a` and `b` over the given dimensions."""
     ax, bx = _tensordot_axes(a, b, dims)
@@ -409,16 +505,16 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
 
 def _linear_kernel(x: Any, w: Any, b: Any) -> Any:
     if x.ndim > 2 and x.flags.c_contiguous:
-        out = np.matmul(x.reshape(-1, x.shape[-1]), w.T).reshape(*x.shape[:-1], w.shape[0])
+        out = matmul_on_threads(x.reshape(-1, x.shape[-1]), w.T).reshape(*x.shape[:-1], w.shape[0])
     else:
-        out = np.matmul(x, w.T)
+        out = matmul_on_threads(x, w.T)
     if b is not None:
         out += b
     return out
 
 
 def _linear_weight_grad_kernel(g: Any, x: Any) -> Any:
-    return np.matmul(g.reshape(-1, g.shape[-1]).T, x.reshape(-1, x.shape[-1]))
+    return matmul_on_threads(g.reshape(-1, g.shape[-1]).T, x.reshape(-1, x.shape[-1]))
 
 
 linear_ = Primitive("linear", ("x", "w", "b"), halved(_linear_kernel))
@@ -477,7 +573,16 @@ def _(prim: Any, values: Any, dims: Any, params: Any) -> Any:
     return matmul_(g.mT, x), 0
 
 
-@op(at="nn.functional")
+@op(
+    at="nn.functional",
+    out=True,
+    samples=lambda t: [
+        S(t(3, 4), t(2, 4), t(2)),
+        S(t(2, 3, 4), t(2, 4)),
+        S(t(4), t(2, 4), t(2)),
+        S(t(0, 4), t(2, 4)),
+    ],
+)
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input @ weightᵀ + bias; weight is (out, in) or (in,)."""
     if input.level == 0 and weight.level == 0:
@@ -514,7 +619,14 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return linear_(input, weight, bias)
 
 
-@op(at="nn.functional")
+@op(
+    at="nn.functional",
+    alias=("torch.bilinear",),
+    samples=lambda t: [
+        S(t(3, 4), t(3, 2), t(5, 4, 2), t(5)),
+        S(t(2, 3, 4), t(2, 3, 2), t(5, 4, 2)),
+    ],
+)
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input1ᵀ W_k input2 + b_k for every output k; weight is (out, in1, in2)."""
     if tuple(input1.shape[:-1]) != tuple(input2.shape[:-1]):

@@ -23,6 +23,7 @@ from franken.core.tensor import Tensor
 from franken.ops.creation import element_strides, require_grad
 from franken.ops.generator import core_of
 from franken.ops.rules import spread, stack
+from franken.ops.samples import S, created, created_like, filled_at_random
 from franken.ops.tensor_args import (
     as_device,
     as_dtype,
@@ -255,7 +256,7 @@ def _by_size(name: str, prim: Primitive, doc: str) -> None:
 
     create.__name__ = create.__qualname__ = name
     create.__doc__ = doc
-    op(method=False)(create)
+    op(method=False, samples=created)(create)
 
 
 _by_size("rand", rand_, "Uniform numbers of [0, 1).")
@@ -287,7 +288,10 @@ def _mismatch(name: str, args: tuple[Any, ...]) -> TypeError:
     )
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [S(5, (3, 4)), S(-2, 7, (2, 0)), S(0, 3, (), dtype=t.module.int32)],
+)
 def randint(
     *args: Any, low: Any = None, high: Any = None, size: Any = None, generator: Any = None,
     out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
@@ -303,7 +307,7 @@ def randint(
     )
 
 
-@op(method=False)
+@op(method=False, samples=lambda t: [S(6), S(0), S(5, dtype=t.module.int32)])
 def randperm(
     n: int, *, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
     device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
@@ -363,14 +367,17 @@ def _declare_like(name: str, prim: Primitive, doc: str) -> None:
 
     create.__name__ = create.__qualname__ = name
     create.__doc__ = doc
-    op(method=False)(create)
+    op(method=False, samples=created_like)(create)
 
 
 _declare_like("rand_like", rand_, "Uniform numbers in a tensor's sizes and dtype.")
 _declare_like("randn_like", randn_, "Standard normal numbers in a tensor's sizes and dtype.")
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [S(t.const(3, 4), 5), S(t.const(3), -2, 7, dtype=t.module.int64)],
+)
 def randint_like(
     input: Tensor, *args: Any, low: Any = None, high: Any = None, generator: Any = None,
     dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
@@ -391,7 +398,11 @@ def _fill(name: str, prim: Primitive, x: Tensor, args: tuple[Any, ...], generato
     return inplace.commit(x, made)
 
 
-@op(at="", method=True)
+@op(
+    at="",
+    method=True,
+    samples=lambda t: [S(t.const(3, 4)), S(t.const(3), -1.0, 2.0), S(t.const(2, 0))],
+)
 def uniform_(
     input: Tensor, from_: Any = None, /, to: Any = 1.0, *, generator: Any = None, **kwargs: Any
 ) -> Tensor:
@@ -403,19 +414,23 @@ def uniform_(
     return _fill("uniform_", uniform_fill, input, bounds, generator)
 
 
-@op(at="", method=True)
+@op(
+    at="",
+    method=True,
+    samples=lambda t: [S(t.const(3, 4)), S(t.const(3), 1.0, 0.5), S(t.const(2, 0))],
+)
 def normal_(input: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Tensor:
     """Fill with normal numbers."""
     return _fill("normal_", normal_fill, input, (float(mean), float(std)), generator)
 
 
-@op(at="", method=True)
+@op(at="", method=True, samples=filled_at_random)
 def exponential_(input: Tensor, lambd: float = 1.0, *, generator: Any = None) -> Tensor:
     """Fill with exponential numbers of rate lambd."""
     return _fill("exponential_", exponential_fill, input, (float(lambd),), generator)
 
 
-@op(at="", method=True)
+@op(at="", method=True, samples=filled_at_random)
 def cauchy_(
     input: Tensor, median: float = 0.0, sigma: float = 1.0, *, generator: Any = None
 ) -> Tensor:
@@ -423,7 +438,7 @@ def cauchy_(
     return _fill("cauchy_", cauchy_fill, input, (float(median), float(sigma)), generator)
 
 
-@op(at="", method=True)
+@op(at="", method=True, samples=filled_at_random)
 def log_normal_(
     input: Tensor, mean: float = 1.0, std: float = 2.0, *, generator: Any = None
 ) -> Tensor:
@@ -431,13 +446,17 @@ def log_normal_(
     return _fill("log_normal_", log_normal_fill, input, (float(mean), float(std)), generator)
 
 
-@op(at="", method=True)
+@op(at="", method=True, samples=lambda t: [S(t.const(3, 4), 0.3), S(t.const(3), 0.9)])
 def geometric_(input: Tensor, p: float, *, generator: Any = None) -> Tensor:
     """Fill with numbers of trials up to the first success of probability p."""
     return _fill("geometric_", geometric_fill, input, (float(p),), generator)
 
 
-@op(at="", method=True)
+@op(
+    at="",
+    method=True,
+    samples=lambda t: [S(t.const(3, 4)), S(t.const(3), 5), S(t.const(3), 2, 9), S(t.const(2, 0))],
+)
 def random_(input: Tensor, *args: Any, generator: Any = None, **kwargs: Any) -> Tensor:
     """Fill with integers: of [0, to), of [from, to), or over the dtype's whole range."""
     low, high = kwargs.pop("from", 0), kwargs.pop("to", None)
@@ -453,7 +472,7 @@ def random_(input: Tensor, *args: Any, generator: Any = None, **kwargs: Any) -> 
     return _fill("random_", random_range_fill, input, bounds, generator)
 
 
-@op(at="", method=True)
+@op(at="", method=True, samples=lambda t: [S(t.const(3, 4)), S(t.const(3), 0.2), S(t.const(2, 0))])
 def bernoulli_(input: Tensor, p: Any = 0.5, *, generator: Any = None) -> Tensor:
     """Fill with ones of probability p (a number or a tensor that broadcasts), else zeros."""
     if not isinstance(p, Tensor):
@@ -467,7 +486,7 @@ def bernoulli_(input: Tensor, p: Any = 0.5, *, generator: Any = None) -> Tensor:
 # --- from parameters -----------------------------------------------------------------------------
 
 
-@op(out=True)
+@op(out=True, samples=lambda t: [S(t(3, 4, low=0, high=1)), S(t(3), 0.3), S(t.const(2, 0))])
 def bernoulli(input: Tensor, p: Any = None, *, generator: Any = None) -> Tensor:
     """Ones with the probabilities in `input` (or with probability p), else zeros."""
     if p is not None:
@@ -476,19 +495,38 @@ def bernoulli(input: Tensor, p: Any = None, *, generator: Any = None) -> Tensor:
     return bernoulli_draw(input, generator=core_of("bernoulli", generator, input.device))  # type: ignore[no-any-return]
 
 
-@op(method=False)
+@op(method=False, samples=lambda t: [S(t(3, 4, low=0, high=9)), S(t.const(2, 0))])
 def poisson(input: Tensor, generator: Any = None) -> Tensor:
     """Poisson counts of the rates in `input`."""
     return poisson_draw(input, generator=core_of("poisson", generator, input.device))  # type: ignore[no-any-return]
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [
+        S(t.of([[3, 5], [0, 9]], t.dtype), t.const(2, low=0.1, high=0.9)),
+        S(t.const(2, 0), t.const(2, 0)),
+    ],
+)
 def binomial(count: Tensor, prob: Tensor, generator: Any = None) -> Tensor:
     """Binomial counts of `count` trials with probability `prob`."""
+    if not count.dtype.is_floating_point:
+        raise ValueError(
+            "binomial only supports floating-point dtypes for count, got: "
+            f"{count.dtype.scalar_name}"
+        )
     return binomial_draw(count, prob, generator=core_of("binomial", generator, count.device))  # type: ignore[no-any-return]
 
 
-@op(out="typed")
+def _longs(out: Any, drawn: Any) -> None:
+    if out.dtype is not dt.int64:
+        raise RuntimeError(f"multinomial expects Long tensor out, got: {out.dtype.scalar_name}")
+
+
+@op(
+    out=_longs,
+    samples=lambda t: [S(t.const(4, low=0.1), 2), S(t.const(3, 4, low=0.1), 5, replacement=True)],
+)
 def multinomial(
     input: Tensor, num_samples: int, replacement: bool = False, *, generator: Any = None
 ) -> Tensor:
@@ -498,7 +536,16 @@ def multinomial(
     return multinomial_(input, n=n, replacement=bool(replacement), generator=core)  # type: ignore[no-any-return]
 
 
-@op(method=False, out=True)
+@op(
+    method=False,
+    out=True,
+    samples=lambda t: [
+        S(t.const(3, 4), t.const(3, 4, low=0.1)),
+        S(t.const(3), 0.5),
+        S(1.0, t.const(3, low=0.1)),
+        S(0.0, 2.0, (2, 3)),
+    ],
+)
 def normal(
     mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any = None, dtype: Any = None,
     layout: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from franken.backends.numpy import reduce as kernels
+from franken.core import dtypes as dt
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.shapes import wrap_dim
@@ -15,6 +16,7 @@ from franken.ops.declare import halved
 from franken.ops.recurrence import linear_scan, shift
 from franken.ops.return_types import make
 from franken.ops.rules import all_batched, pointwise, shift_axes
+from franken.ops.samples import S, reduction_along
 from franken.ops.sums import (
     SMALL,
     canonical_axes,
@@ -109,7 +111,16 @@ def _(tangents: Any, out: Any, x: Any, *, axes: Any) -> Any:
     return _others_changed(tangents[0], x, axes)
 
 
-@op(out=True)
+@op(
+    out=True,
+    samples=lambda t: [
+        S(t(2, 3, low=0.5)),
+        S(t(2, 3, 4), -2),
+        S(t(3, 4), dim=0, keepdim=True),
+        S(t(), 0),
+        S(t(2, 0), 0),
+    ],
+)
 def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Product over one dimension, or over all; integers and bools multiply to int64."""
     x = long_if_int(input, dtype)
@@ -192,13 +203,31 @@ def nonempty_dims(name: str, shape: tuple[int, ...], axes: tuple[int, ...]) -> N
             raise IndexError(f"{name}{colon}: Expected reduction dim {a} to have non-zero size.")
 
 
-@op(out="typed")
+@op(
+    out="typed",
+    samples=lambda t: [
+        S(t.distinct(3, 4)),
+        S(t.distinct(2, 3, 4), -2),
+        S(t.distinct(2, 3, 4), (0, -1), keepdim=True),
+        S(t()),
+        S(t(2, 0), 0),
+    ],
+)
 def amax(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
     """Maximum over dimensions; ties share the gradient."""
     return _extreme("amax", amax_, "max_values_cpu", input, dim, keepdim)
 
 
-@op(out="typed")
+@op(
+    out="typed",
+    samples=lambda t: [
+        S(t.distinct(3, 4)),
+        S(t.distinct(2, 3, 4), -2),
+        S(t.distinct(2, 3, 4), (0, -1), keepdim=True),
+        S(t()),
+        S(t(2, 0), 0),
+    ],
+)
 def amin(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
     """Minimum over dimensions; ties share the gradient."""
     return _extreme("amin", amin_, "min_values_cpu", input, dim, keepdim)
@@ -211,7 +240,15 @@ def _extreme(name: str, prim: Primitive, label: str, x: Tensor, dim: Any, keepdi
     return prim(x, axes=axes, keepdim=keepdim, nan=False)
 
 
-@op(out="typed")
+@op(
+    out="typed",
+    samples=lambda t: [
+        S(t.distinct(3, 4)),
+        S(t.distinct(2, 3, 4), dim=-2, keepdim=True),
+        S(t(), dim=0),
+        S(t(2, 0), dim=0),
+    ],
+)
 def aminmax(input: Tensor, *, dim: Any = None, keepdim: bool = False) -> tuple[Tensor, Tensor]:
     """Minimum and maximum over one dimension, or over all."""
     x = input
@@ -237,7 +274,9 @@ def _logical(name: str, ufunc: Any, kernel: Any) -> Primitive:
     reduction = small_first(ufunc, kernel)
 
     def run(x: Any, *, axes: tuple[int, ...], keepdim: bool) -> Any:
-        out = reduction(x, axes=axes, keepdim=keepdim)
+        # NumPy's truth of a complex half forgets its imaginary part.
+        truth = x != 0 if x.dtype == dt.complex32.np else x
+        out = reduction(truth, axes=axes, keepdim=keepdim)
         return out.astype(np.uint8) if x.dtype == np.uint8 else out
 
     return Primitive(name, ("x",), run, batch=shift_axes("axes")).not_differentiable()
@@ -247,13 +286,31 @@ all_ = _logical("all", np.logical_and, kernels.all)
 any_ = _logical("any", np.logical_or, kernels.any)
 
 
-@op(out="typed")
+@op(
+    out="typed",
+    samples=lambda t: [
+        S(t.const(2, 3, 4)),
+        S(t.mask(3, 4), 1),
+        S(t.mask(2, 3, 4), (0, -1)),
+        S(t.const(), 0),
+        S(t.const(2, 0), 0),
+    ],
+)
 def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """Whether every element over the dimensions is nonzero; bool, or uint8 of uint8."""
     return all_(input, axes=canonical_axes(dim, input.ndim), keepdim=keepdim)
 
 
-@op(out="typed")
+@op(
+    out="typed",
+    samples=lambda t: [
+        S(t.const(2, 3, 4)),
+        S(t.mask(3, 4), 1),
+        S(t.mask(2, 3, 4), (0, -1)),
+        S(t.const(), 0),
+        S(t.const(2, 0), 0),
+    ],
+)
 def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """Whether some element over the dimensions is nonzero; bool, or uint8 of uint8."""
     return any_(input, axes=canonical_axes(dim, input.ndim), keepdim=keepdim)
@@ -265,7 +322,15 @@ count_nonzero_ = Primitive(
 ).not_differentiable()  # fmt: skip
 
 
-@op()
+@op(
+    samples=lambda t: [
+        S(t.const(2, 3, 4)),
+        S(t.mask(3, 4), 1),
+        S(t.mask(2, 3, 4), (0, -1)),
+        S(t.const(), 0),
+        S(t.const(2, 0), 0),
+    ]
+)
 def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
     """The int64 number of nonzero elements over the dimensions."""
     return count_nonzero_(input, axes=canonical_axes(dim, input.ndim))
@@ -309,7 +374,7 @@ def _(tangents: Any, out: Any, x: Any, *, axes: Any, keepdim: bool) -> Any:
     return reduce_sum(tangents[0] * portion, axes=axes, keepdim=keepdim)
 
 
-@op(at="torch special", out=True)
+@op(at="torch special", out=True, samples=reduction_along)
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """log(sum(exp(x))) over dimensions, without overflow."""
     x = float_if_int(input)
@@ -330,7 +395,7 @@ hash_tensor_ = Primitive(
 ).not_differentiable()
 
 
-@op()
+@op(out=True, samples=lambda t: [S(t.const(3, 4)), S(t.const(2, 3), 1, keepdim=True)])
 def hash_tensor(input: Tensor, dim: Any = (), *, keepdim: bool = False, mode: int = 0) -> Tensor:
     """The exclusive or, in uint64, of the 64-bit patterns of the elements over dimensions."""
     if mode != 0:

@@ -11,6 +11,7 @@ from franken.core.primitive import NO_BATCH_RULE, Primitive
 from franken.core.shapes import brackets
 from franken.core.tensor import Tensor
 from franken.ops.return_types import make
+from franken.ops.samples import S
 
 # --- histc
 
@@ -34,7 +35,7 @@ histc_ = Primitive("histc", ("x",), _histc_kernel, batch=NO_BATCH_RULE)
 histc_.not_differentiable()
 
 
-@op(out="typed")
+@op(out="typed", samples=lambda t: [S(t.const(3, 4), 5, -2, 2), S(t.const(6), bins=3)])
 def histc(input: Tensor, bins: int = 100, min: Any = 0, max: Any = 0) -> Tensor:
     """Counts of equal bins from `min` to `max` (of the data where they are equal)."""
     if not input.dtype.is_floating_point:
@@ -196,9 +197,15 @@ def _counted(x: Tensor, bins: Any, span: Any, weight: Any, density: bool) -> Any
     return found[0], (tuple(edges) or tuple(found[1:]))
 
 
-@op(out="typed")
+@op(
+    out="typed",
+    samples=lambda t: [
+        S(t.const(3, 4), 5, range=(-2.0, 2.0)),
+        S(t.const(6), t.of([-2.0, 0.0, 1.5], t.dtype), weight=t.const(6), density=True),
+    ],
+)
 def histogram(
-    input: Tensor, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False
+    input: Tensor, bins: Any = 100, *, range: Any = None, weight: Any = None, density: bool = False
 ) -> Any:
     """(hist, bin_edges) of all elements; `bins` is a count or a tensor of increasing edges."""
     x = input.reshape(-1, 1)
@@ -209,7 +216,13 @@ def histogram(
     return make("histogram", "hist", "bin_edges")((hist, edges[0]))
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [
+        S(t.const(5, 2), [3, 2], range=[-2.0, 2.0, -2.0, 2.0]),
+        S(t.const(5, 2), [2, 2], weight=t.const(5), density=True),
+    ],
+)
 def histogramdd(
     input: Tensor, bins: Any, range: Any = None, weight: Any = None, density: bool = False
 ) -> Any:

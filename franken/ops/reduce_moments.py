@@ -14,6 +14,7 @@ from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
 from franken.ops.declare import halved
 from franken.ops.rules import shift_axes
+from franken.ops.samples import S
 from franken.ops.sums import (
     SMALL,
     canonical_axes,
@@ -140,7 +141,16 @@ def _rest(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(n for i, n in enumerate(shape) if i not in axes)
 
 
-@op(out=True)
+@op(
+    out=True,
+    samples=lambda t: [
+        S(t(3, 4)),
+        S(t(2, 3, 4), -2),
+        S(t(2, 3, 4), (0, -1), correction=0, keepdim=True),
+        S(t(3, 4), dim=0, unbiased=False),
+        S(t(2, 0), 0),
+    ],
+)
 def var(
     input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *,
     correction: Any = None,
@@ -149,7 +159,16 @@ def var(
     return reduce_var(input, **_arguments("var", input, dim, unbiased, correction, keepdim))
 
 
-@op(out=True)
+@op(
+    out=True,
+    samples=lambda t: [
+        S(t(3, 4)),
+        S(t(2, 3, 4), -2),
+        S(t(2, 3, 4), (0, -1), correction=0, keepdim=True),
+        S(t(3, 4), dim=0, unbiased=False),
+        S(t(2, 0), 0),
+    ],
+)
 def std(
     input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *,
     correction: Any = None,
@@ -158,7 +177,16 @@ def std(
     return reduce_std(input, **_arguments("std", input, dim, unbiased, correction, keepdim))
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [
+        S(t(3, 4)),
+        S(t(2, 3, 4), -2),
+        S(t(2, 3, 4), (0, -1), correction=0, keepdim=True),
+        S(t(3, 4), dim=0, unbiased=False),
+        S(t(2, 0), 0),
+    ],
+)
 def var_mean(
     input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *,
     correction: Any = None,
@@ -168,7 +196,16 @@ def var_mean(
     return reduce_var_mean(input, **params)
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [
+        S(t(3, 4)),
+        S(t(2, 3, 4), -2),
+        S(t(2, 3, 4), (0, -1), correction=0, keepdim=True),
+        S(t(3, 4), dim=0, unbiased=False),
+        S(t(2, 0), 0),
+    ],
+)
 def std_mean(
     input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *,
     correction: Any = None,

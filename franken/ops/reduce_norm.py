@@ -18,6 +18,7 @@ from franken.ops.convert import cast
 from franken.ops.declare import halved
 from franken.ops.reduce import amax_, amin_, tie_weights
 from franken.ops.rules import shift_axes
+from franken.ops.samples import S
 from franken.ops.sums import SMALL, canonical_axes, kept, reduce_sum
 
 
@@ -33,7 +34,10 @@ reduce_norm.holomorphic = False
 
 
 def _norm_vjp(g: Any, x: Any, out: Any, p: float, axes: Any) -> Any:
-    """The cotangent of x, `g` and `out` having the reduced axes as 1; 0 where the norm is 0."""
+    """The cotangent of x, `g` and `out` having the reduced axes as 1; 0 where the norm is 0.
+
+    The order of the factors decides which second derivatives are NaN at 0: it is torch's.
+    """
     if p == 0:
         return x * 0 * g
     if p == 1:
@@ -43,8 +47,10 @@ def _norm_vjp(g: Any, x: Any, out: Any, p: float, axes: Any) -> Any:
         top = (amax_ if p > 0 else amin_)(size, axes=axes, keepdim=True, nan=False)
         return x.sgn() * (g * tie_weights(size, top, axes=axes, nan=True))
     if p == 2:
-        return x * (g / out).masked_fill(out == 0, 0)
+        return x * (g * (1 / out).masked_fill(out == 0, 0))
     scale = (g / out ** (p - 1)).masked_fill(out == 0, 0)
+    if p > 2:
+        return x * x.abs() ** (p - 2) * scale
     power = x.abs() ** (p - 1)
     return x.sgn() * (power.masked_fill(x == 0, 0) if p < 1 else power) * scale
 
@@ -101,7 +107,18 @@ def _check_identity(x: Tensor, p: float, dim: Any, axes: tuple[int, ...]) -> Non
             )
 
 
-@op(at="linalg", out="typed")
+@op(
+    at="linalg",
+    out="typed",
+    samples=lambda t: [
+        S(t(3, 4)),
+        S(t(2, 3, 4), 1, dim=-2),
+        S(t(3, 4), 3.5, dim=(0, 1), keepdim=True),
+        S(t(3, 4), float("inf"), dim=0),
+        S(t()),
+        S(t(2, 0), 2, dim=0),
+    ],
+)
 def vector_norm(
     input: Tensor, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:
@@ -116,7 +133,15 @@ def vector_norm(
     return reduce_norm(x, p=float(ord), axes=axes, keepdim=keepdim)
 
 
-@op(out="typed")
+@op(
+    out="typed",
+    samples=lambda t: [
+        S(t(3, 4)),
+        S(t(3, 4), 3, dim=1),
+        S(t(3, 4), float("inf"), dim=0, keepdim=True),
+        S(t(2, 0), 2, 0),
+    ],
+)
 def norm(
     input: Tensor, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: Any = None
 ) -> Tensor:
@@ -129,16 +154,19 @@ def norm(
     return vector_norm(input, order, dim, keepdim, dtype=dtype)
 
 
-@op()
+@op(samples=lambda t: [S(t(3, 4), t(3, 4)), S(t(3, 4), t(4), 3), S(t(3), t(3), float("inf"))])
 def dist(input: Tensor, other: Tensor, p: Any = 2) -> Tensor:
     """The p-norm of input - other, over all elements."""
     change = input - other
     if change.dtype.kind <= dt.INTEGER:
-        change = cast(change, dt.get_default_dtype())
+        raise RuntimeError(
+            "norm(): input dtype should be either floating point or complex. Got "
+            f"{change.dtype.scalar_name} instead."
+        )
     return norm(change, p)
 
 
-@op(out="typed", inplace=True)
+@op(out="typed", inplace=True, samples=lambda t: [S(t(3, 4), 2, 0, 1.5), S(t(2, 3, 4), 1, -1, 2.0)])
 def renorm(input: Tensor, p: Any, dim: int, maxnorm: Any) -> Tensor:
     """Scale down each slice along `dim` whose p-norm exceeds `maxnorm` to that norm."""
     if isinstance(p, complex):

@@ -18,6 +18,7 @@ from franken.ops.reduce import amax_, amin_, nonempty, tie_weights
 from franken.ops.reduce_index import by_index
 from franken.ops.return_types import make
 from franken.ops.rules import shift_axes, to_front
+from franken.ops.samples import S, reduction_one
 from franken.ops.sums import SMALL, reduce_sum
 
 
@@ -88,13 +89,33 @@ def _overloads(name: str, x: Tensor, dim: Any, keepdim: bool, other: Any) -> Any
     return along(prim, named, x, dim, keepdim)
 
 
-@op(out="typed")
+@op(
+    out="typed",
+    samples=lambda t: [
+        S(t.distinct(3, 4)),
+        S(t.distinct(2, 3, 4), -2),
+        S(t.distinct(3, 4), dim=0, keepdim=True),
+        S(t(3, 4), t(4)),
+        S(t(), 0),
+        S(t(2, 0), 0),
+    ],
+)
 def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
     """Maximum: of all; (values, indices) along `dim`; or elementwise with another tensor."""
     return _overloads("max", input, dim, keepdim, other)
 
 
-@op(out="typed")
+@op(
+    out="typed",
+    samples=lambda t: [
+        S(t.distinct(3, 4)),
+        S(t.distinct(2, 3, 4), -2),
+        S(t.distinct(3, 4), dim=0, keepdim=True),
+        S(t(3, 4), t(4)),
+        S(t(), 0),
+        S(t(2, 0), 0),
+    ],
+)
 def min(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
     """Minimum: of all; (values, indices) along `dim`; or elementwise with another tensor."""
     return _overloads("min", input, dim, keepdim, other)
@@ -138,7 +159,7 @@ def _arg(name: str, small: Any, kernel: Any) -> Any:
 
     public.__name__ = public.__qualname__ = name
     public.__doc__ = f"Index of the first {name[3:]}imum along a dimension, or in the flat tensor."
-    return op(out="typed")(public)
+    return op(out="typed", samples=reduction_one)(public)
 
 
 argmax = _arg("argmax", np.argmax, kernels.argmax)
@@ -205,7 +226,7 @@ def _median(name: str, whole: Primitive, by_dim: Primitive) -> Any:
 
     public.__name__ = public.__qualname__ = name
     public.__doc__ = "The lower median of all, or (values, indices) along a dimension."
-    return op(out="typed")(public)
+    return op(out="typed", samples=reduction_one)(public)
 
 
 median = _median("median", median_all, median_dim)
@@ -213,7 +234,15 @@ nanmedian = _median("nanmedian", nanmedian_all, nanmedian_dim)
 _MODE, _KTH = make("mode", "values", "indices"), make("kthvalue", "values", "indices")
 
 
-@op(out="typed")
+@op(
+    out="typed",
+    samples=lambda t: [
+        S(t.distinct(3, 4)),
+        S(t.of([[1, 2, 2], [3, 3, 3]]), 1),
+        S(t.distinct(3, 4), 0, keepdim=True),
+        S(t()),
+    ],
+)
 def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
     """The smallest most frequent value along a dimension, and its last index."""
     if input.dtype.is_complex:
@@ -221,7 +250,14 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
     return along(mode_dim, _MODE, input, dim, keepdim)
 
 
-@op(out="exact")
+@op(
+    out="exact",
+    samples=lambda t: [
+        S(t.distinct(3, 4), 2),
+        S(t.distinct(2, 3, 4), 1, -2, keepdim=True),
+        S(t(), 1),
+    ],
+)
 def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """The k-th smallest value along a dimension (k from 1), and its index."""
     d = wrap_dim(dim, input.ndim)

@@ -14,8 +14,9 @@ from franken.core.primitive import Primitive
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.convert import cast
-from franken.ops.declare import halved
+from franken.ops.declare import halved, refused
 from franken.ops.rules import all_batched, shift_axes
+from franken.ops.samples import S, along
 from franken.ops.sums import reduce_sum
 
 F32 = np.dtype(np.float32)
@@ -172,24 +173,33 @@ def _apply(prim: Primitive, x: Tensor, dim: int, dtype: Any) -> Tensor:
     return prim(x, dim=d)
 
 
-@op(at="torch special", out="typed")
+@op(at="torch special", out="typed", samples=along)
 def softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     """exp(x) divided by its sum along a dimension."""
     return _apply(softmax_, input, dim, dtype)
 
 
-@op(at="torch special", out="typed")
+@op(at="torch special", out="typed", samples=along)
 def log_softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     """The logarithm of softmax along a dimension, computed as one."""
     return _apply(log_softmax_, input, dim, dtype)
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [
+        S(t(3, 4), t(3, 4, low=0.1, high=0.4), 1, t.dtype),
+        S(t(2, 3), t(2, 3, low=0.1, high=0.4), 0, t.dtype),
+    ],
+)
 def _softmax_backward_data(
     grad_output: Tensor, output: Tensor, dim: int, input_dtype: Any
 ) -> Tensor:
     """The gradient of softmax from its output."""
-    g = softmax_grad(grad_output, output, dim=wrap_dim(dim, output.ndim))
+    d = wrap_dim(dim, output.ndim)
+    last = "_lastdim" if d == output.ndim - 1 else ""
+    refused(f"softmax_backward{last}_kernel_impl", output.dtype, "bic")
+    g = softmax_grad(grad_output, output, dim=d)
     return cast(g, input_dtype)
 
 
@@ -208,7 +218,7 @@ def _functional(name: str, fn: Any, doc: str) -> Any:
 
     public.__name__ = public.__qualname__ = name
     public.__doc__ = doc
-    return op(at="nn.functional", method=False)(public)
+    return op(at="nn.functional", method=False, samples=along)(public)
 
 
 _functional("softmax", softmax, "Softmax along a dimension; `dim` should be given.")

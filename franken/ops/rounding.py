@@ -14,6 +14,7 @@ from franken.core.op import op
 from franken.core.tensor import Tensor
 from franken.ops.arithmetic import zero
 from franken.ops.declare import INT_TO_FLOAT, elementwise, pointwise_primitive, refused
+from franken.ops.samples import S
 
 
 def _unless_integer(kernel: Any) -> Any:
@@ -59,7 +60,13 @@ def _round_kernel(x: Any, *, decimals: int) -> Any:
 round_ = pointwise_primitive("round", ("x",), _round_kernel, d=zero)
 
 
-@op(at="torch", inplace=True, out=True, alias=("special.round",))
+@op(
+    at="torch",
+    inplace=True,
+    out=True,
+    alias=("special.round",),
+    samples=lambda t: [S(t(3, 4)), S(t(3, 4), decimals=1), S(t()), S(t(2, 0))],
+)
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:  # noqa: A001
     """Each element rounded to `decimals` digits, halves to the even neighbour."""
     refused("round_cpu" if decimals else "round_vml_cpu", input.dtype, "bic" if decimals else "bc")

@@ -17,6 +17,7 @@ from franken.ops.recurrence import WIDER, linear_scan, shift
 from franken.ops.reduce_index import by_index
 from franken.ops.return_types import make
 from franken.ops.rules import shift_axes
+from franken.ops.samples import along, along_distinct
 from franken.ops.sums import SMALL, long_if_int
 
 
@@ -82,7 +83,7 @@ def _(tangents: Any, out: Any, x: Any, *, dim: int, reverse: bool) -> Any:
     return cumsum_(tangents[0], dim=dim, reverse=reverse)
 
 
-@op(out=True, inplace=True)
+@op(out=True, inplace=True, samples=along)
 @on_vector
 def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     """Cumulative sum along a dimension; integers and bools sum to int64."""
@@ -115,7 +116,7 @@ def _(tangents: Any, out: Any, x: Any, *, dim: int) -> Any:
     return linear_scan(x, shift(out, dim, False, 1) * tangents[0], dim=dim, reverse=False)
 
 
-@op(out=True, inplace=True)
+@op(out=True, inplace=True, samples=along)
 @on_vector
 def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     """Cumulative product along a dimension; integers and bools multiply to int64."""
@@ -163,7 +164,7 @@ def _(tangents: Any, out: Any, x: Any, *, dim: int) -> Any:
     return linear_scan(decay, tangents[0] * (x - out).exp(), dim=dim, reverse=False)
 
 
-@op(out="typed")
+@op(out="typed", samples=along)
 @on_vector
 def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     """log(cumsum(exp(x))) along a dimension, without overflow."""
@@ -207,7 +208,7 @@ def _extreme(name: str, ufunc: Any, rows: Any) -> Any:
 
     public.__name__ = public.__qualname__ = name
     public.__doc__ = f"Running {name[3:]}imum and its last index."
-    return op(out="typed")(on_vector(public))
+    return op(out="typed", samples=along_distinct)(on_vector(public))
 
 
 cummax = _extreme("cummax", np.maximum, kernels.cummax)

@@ -19,6 +19,7 @@ from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.gather import along, check_bounds
 from franken.ops.rules import all_batched
+from franken.ops.samples import S
 
 # --- accumulation kernels -------------------------------------------------------------------------
 
@@ -294,7 +295,15 @@ def _scattered(
     return out if input.ndim else out.reshape(())
 
 
-@op(out="exact", inplace=True)
+@op(
+    out="exact",
+    inplace=True,
+    samples=lambda t: [
+        S(t(3, 4), 1, t.of([[0, 2], [1, 3], [3, 0]]), t(3, 2)),
+        S(t(3, 4), 0, t.of([[0, 2, 1]]), 1.5),
+        S(t(3, 4), 1, t.index(3, 2, high=4), t(3, 2), reduce="add"),
+    ],
+)
 def scatter(
     input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None,
     reduce: str | None = None,
@@ -340,13 +349,31 @@ def _full(input: Any, index: Any, value: Any) -> Any:
     return input.new_zeros(shape).masked_fill(input.new_ones(shape).to(dt.bool), value)
 
 
-@op(out="exact", inplace=True)
+@op(
+    out="exact",
+    inplace=True,
+    samples=lambda t: [
+        S(t(3, 4), 1, t.index(3, 2, high=4), t(3, 3)),
+        S(t(4), 0, t.index(6, high=4), t(6)),
+        S(t(), 0, t.index(high=1), t()),
+        S(t(3), 0, t.index(0, high=3), t(0)),
+    ],
+)
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """A copy with src[i][j] added at [index[i][j]][j] for dim 0, and so on."""
     return _scattered(scatter_add_, input, dim, index, src)
 
 
-@op(out="exact", inplace=True)
+@op(
+    out="exact",
+    inplace=True,
+    samples=lambda t: [
+        S(t(3, 4), 1, t.index(3, 3, high=4), t(3, 3), "sum"),
+        S(t(4), 0, t.index(6, high=4), t(6, low=0.5), "mean"),
+        S(t.distinct(4) * 7, 0, t.index(6, high=4), t.distinct(6), "amax", include_self=False),
+        S(t(4, low=0.5), 0, t.index(6, high=4), t(6, low=0.5), "prod"),
+    ],
+)
 def scatter_reduce(
     input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True
 ) -> Tensor:

@@ -15,6 +15,7 @@ from franken.core.tensor import Tensor
 from franken.ops.convert import cast
 from franken.ops.declare import halved
 from franken.ops.rules import batch_size, spread
+from franken.ops.samples import S
 
 # --- searchsorted
 
@@ -105,7 +106,15 @@ def _check_sequence(seq: Tensor, values: Any, sorter: Any) -> None:
         raise RuntimeError("torch.searchsorted(): sorter index out of range")
 
 
-@op(method=False, out="typed")
+@op(
+    method=False,
+    out="typed",
+    samples=lambda t: [
+        S(t.of([-1, 0, 1, 1, 4], t.dtype), t.const(3, 2)),
+        S(t.of([[0, 1], [-1, 2]], t.dtype), t.const(2, 3), right=True),
+        S(t.of([-1, 0, 3], t.dtype), 0.5, side="left", out_int32=True),
+    ],
+)
 def searchsorted(
     sorted_sequence: Tensor, input: Any, *, out_int32: bool = False, right: bool = False,
     side: Any = None, sorter: Any = None,
@@ -135,7 +144,15 @@ def searchsorted(
                    int32=bool(out_int32))  # fmt: skip
 
 
-@op(method=False, out="typed")
+@op(
+    method=False,
+    out="typed",
+    samples=lambda t: [
+        S(t.const(3, 2), t.of([-1, 0, 1, 1, 4], t.dtype)),
+        S(0.5, t.of([-1, 0, 3], t.dtype), right=True),
+        S(t.const(0), t.of([0, 1], t.dtype)),
+    ],
+)
 def bucketize(
     input: Any, boundaries: Tensor, *, out_int32: bool = False, right: bool = False
 ) -> Tensor:
@@ -159,7 +176,13 @@ bincount_ = Primitive("bincount", ("x", "weights"), _bincount_kernel, batch=NO_B
 bincount_.not_differentiable()
 
 
-@op()
+@op(
+    samples=lambda t: [
+        S(t.index(6, high=4)),
+        S(t.index(6, high=4), t.const(6), minlength=6),
+        S(t.index(0, high=4)),
+    ]
+)
 def bincount(input: Tensor, weights: Any = None, minlength: int = 0) -> Tensor:
     """How often each of 0, 1, 2 ... occurs in a vector of integers, or the sums of weights."""
     if minlength < 0:

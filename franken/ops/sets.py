@@ -14,6 +14,7 @@ from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.convert import cast
 from franken.ops.rules import batch_size, spread
+from franken.ops.samples import S
 
 # --- unique
 
@@ -91,7 +92,14 @@ def _unique(name: str, x: Tensor, dim: Any, inverse: bool, counts: bool, consecu
     return picked[0] if len(picked) == 1 else tuple(picked)
 
 
-@op()
+@op(
+    samples=lambda t: [
+        S(t.of([3, 1, 3, 2, 1])),
+        S(t.const(2, 3), return_inverse=True, return_counts=True),
+        S(t.of([[1, 2], [1, 2], [0, 5]]), dim=0),
+        S(t.const(0)),
+    ]
+)
 def unique(
     input: Tensor, sorted: bool = True, return_inverse: bool = False,
     return_counts: bool = False, dim: Any = None,
@@ -100,7 +108,14 @@ def unique(
     return _unique("unique", input, dim, return_inverse, return_counts, False)
 
 
-@op()
+@op(
+    samples=lambda t: [
+        S(t.of([3, 3, 1, 1, 3])),
+        S(t.of([1, 1, 2]), return_inverse=True, return_counts=True),
+        S(t.of([[1, 2], [1, 2], [0, 5]]), dim=0),
+        S(t.const(0)),
+    ]
+)
 def unique_consecutive(
     input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: Any = None
 ) -> Any:
@@ -146,7 +161,16 @@ def _kind(a: Any) -> tuple[dt.dtype, int]:
     return number, WRAPPED_NUMBER
 
 
-@op(method=False, out="typed")
+@op(
+    method=False,
+    out="typed",
+    also={"element": "elements", "test_element": "test_elements"},
+    samples=lambda t: [
+        S(t.index(3, 4, high=6), t.of([1, 4])),
+        S(t.index(5, high=6), 2, invert=True),
+        S(3, t.index(4, high=6)),
+    ],
+)
 def isin(
     elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False
 ) -> Tensor:

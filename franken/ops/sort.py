@@ -15,6 +15,7 @@ from franken.ops.declare import halved
 from franken.ops.reduce_index import by_index
 from franken.ops.return_types import make
 from franken.ops.rules import shift_axes
+from franken.ops.samples import S
 from franken.ops.scan import on_vector
 
 _U64 = np.uint64
@@ -138,7 +139,16 @@ def _comparable(x: Tensor) -> None:
         raise RuntimeError(" Sort does not support complex dtypes on CPU")
 
 
-@op(out="typed")
+@op(
+    out="typed",
+    samples=lambda t: [
+        S(t.distinct(3, 4)),
+        S(t.distinct(2, 3, 4), 1, True),
+        S(t.distinct(3, 4), dim=0, stable=True),
+        S(t()),
+        S(t(2, 0)),
+    ],
+)
 @on_vector
 def sort(
     input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False
@@ -153,7 +163,16 @@ def sort(
     return _SORT(sort_(input, dim=wrap_dim(dim, input.ndim), descending=bool(descending)))
 
 
-@op()
+@op(
+    out="typed",
+    samples=lambda t: [
+        S(t.distinct(3, 4)),
+        S(t.distinct(2, 3, 4), 1, True),
+        S(t.distinct(3, 4), dim=0, stable=True),
+        S(t()),
+        S(t(2, 0)),
+    ],
+)
 @on_vector
 def argsort(
     input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False
@@ -163,7 +182,7 @@ def argsort(
     return argsort_(input, dim=wrap_dim(dim, input.ndim), descending=bool(descending))
 
 
-@op(out="typed")
+@op(out="typed", samples=lambda t: [S(t.distinct(3, 4)), S(t.distinct(5)), S(t(2, 0))])
 @on_vector
 def msort(input: Tensor) -> Tensor:
     """The tensor in order along its first dimension."""
@@ -171,7 +190,15 @@ def msort(input: Tensor) -> Tensor:
     return sort_(input, dim=0, descending=False)[0]
 
 
-@op(out="typed")
+@op(
+    out="typed",
+    samples=lambda t: [
+        S(t.distinct(3, 4), 2),
+        S(t.distinct(3, 4), 2, 0, largest=False),
+        S(t(), 1),
+        S(t(2, 3), 0),
+    ],
+)
 def topk(
     input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
 ) -> Any:  # fmt: skip

@@ -11,6 +11,7 @@ from franken.backends.numpy import bessel, orthopoly
 from franken.core.primitive import NOT_DIFFERENTIABLE
 from franken.ops.complexes import sgn
 from franken.ops.declare import INT_TO_FLOAT, elementwise
+from franken.ops.samples import polynomial
 from franken.ops.ternary import where_
 
 
@@ -65,5 +66,6 @@ for _name in (
     elementwise(
         f"{_name}(Tensor self, Tensor n) -> Tensor", getattr(orthopoly, _name),
         promote=INT_TO_FLOAT, at="special", inplace=False, refuse="hc", numbers="any",
+        samples=polynomial,
         doc=f"The {_name[:-2].replace('_', ' ')} {_name.rpartition('_')[2].upper()}_n at x.",
     )  # fmt: skip

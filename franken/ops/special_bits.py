@@ -17,6 +17,7 @@ from franken.ops import return_types
 from franken.ops.arithmetic import zero
 from franken.ops.convert import cast
 from franken.ops.declare import INT_TO_FLOAT, elementwise, pointwise_primitive, typed
+from franken.ops.samples import S, filled_at_random, unary
 from franken.ops.special_powers import pow as power
 from franken.ops.tensor_args import checked_number
 from franken.ops.transcendental import LN2, exp2
@@ -62,7 +63,7 @@ frexp_.nondiff = (1,)
 _FREXP = return_types.make("frexp", "mantissa", "exponent")
 
 
-@op(out=True)
+@op(out=True, samples=unary)
 def frexp(input: Tensor) -> Any:
     """Mantissa in [0.5, 1) and integer exponent of each element."""
     if not input.dtype.is_floating_point:
@@ -110,7 +111,7 @@ nan_to_num_ = pointwise_primitive(
 )
 
 
-@op(inplace=True, out=True)
+@op(inplace=True, out=True, samples=unary)
 def nan_to_num(input: Tensor, nan: Any = None, posinf: Any = None, neginf: Any = None) -> Tensor:
     """NaN and infinities replaced; by default by 0 and the type's extreme numbers."""
     if input.dtype.kind > dt.INTEGER:
@@ -141,32 +142,34 @@ def _fill_value(x: Tensor, value: Any) -> Any:
     return checked_number(value, x.dtype)
 
 
-@op(method=False, out=True)
+@op(method=False, out=True, samples=lambda t: [S(t(3, 4), 2), S(t(2, 3), t()), S(t(2, 0), 1)])
 def fill(input: Tensor, value: Any) -> Tensor:
     """A tensor like `input` with every element `value` (a number or a 0-dim tensor)."""
     return fill_(input, _fill_value(input, value))  # type: ignore[no-any-return]
 
 
-def _fill_in_place(self: Tensor, value: Any) -> Tensor:
+def _fill_in_place(input: Tensor, value: Any) -> Tensor:
     """Set every element to `value`; no gradient flows to the former ones."""
-    plain = not isinstance(value, Tensor) and not self.level and self.device is CPU
-    if plain and not (state.STATE.grad and edge_of(self) is not None) and not state.STATE.traces:
-        inplace.check(self, "fill")
-        a = self._a
+    plain = not isinstance(value, Tensor) and not input.level and input.device is CPU
+    if plain and not (state.STATE.grad and edge_of(input) is not None) and not state.STATE.traces:
+        inplace.check(input, "fill")
+        a = input._a
         if a.flags.writeable and 0 not in a.strides:
-            a.fill(_fill_value(self, value))
-            inplace.bump(self)
-            return self
-    inplace.check(self, "fill")
-    return commit_as(self, fill_(self, _fill_value(self, value)))
+            a.fill(_fill_value(input, value))
+            inplace.bump(input)
+            return input
+    inplace.check(input, "fill")
+    return commit_as(input, fill_(input, _fill_value(input, value)))
 
 
-def _zero_in_place(self: Tensor) -> Tensor:
+def _zero_in_place(input: Tensor) -> Tensor:
     """Set every element to zero; no gradient flows to the former ones."""
-    return _fill_in_place(self, 0)
+    return _fill_in_place(input, 0)
 
 
 Tensor.fill_ = _fill_in_place  # type: ignore[attr-defined]
 Tensor.zero_ = _zero_in_place  # type: ignore[attr-defined]
-op(method=False, name="fill_")(_fill_in_place)
-op(method=False, name="zero_")(_zero_in_place)
+op(
+    method=False, name="fill_", samples=lambda t: [S(t.const(3, 4), 2), S(t.const(2, 3), t.const())]
+)(_fill_in_place)
+op(method=False, name="zero_", samples=filled_at_random)(_zero_in_place)

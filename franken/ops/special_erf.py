@@ -12,6 +12,7 @@ from franken.backends.numpy import special
 from franken.core.op import op
 from franken.core.tensor import Tensor
 from franken.ops.declare import INT_TO_FLOAT, elementwise, pointwise_primitive, refused
+from franken.ops.samples import S, on
 from franken.ops.special_gamma import floating
 from franken.ops.ternary import where_
 from franken.ops.transcendental import exp, log, log1p
@@ -33,7 +34,8 @@ erfc = _unary("erfc", kernels.erfc, lambda g, x: g * exp(-x * x) * (-2.0 / _SQRT
               "1 - erf(x), relatively exact for large x.", tag="erfc_vml_cpu",
               alias=("special.erfc",))  # fmt: skip
 erfinv = _unary("erfinv", kernels.erfinv, lambda g, out: g * exp(out * out) * (_SQRT_PI / 2.0),
-                "The inverse of erf.", tag="erfinv_vml_cpu", alias=("special.erfinv",))  # fmt: skip
+                "The inverse of erf.", tag="erfinv_vml_cpu", alias=("special.erfinv",),
+                samples=on(-0.9, 0.9))  # fmt: skip
 
 _SPECIAL: dict[str, Any] = {"at": "special", "inplace": False}
 erfcx = _unary("erfcx", kernels.erfcx, lambda g, x, out: g * (x * out * 2 - 2.0 / _SQRT_PI),
@@ -41,14 +43,15 @@ erfcx = _unary("erfcx", kernels.erfcx, lambda g, x, out: g * (x * out * 2 - 2.0 
 ndtr = _unary("ndtr", kernels.ndtr, lambda g, x: g * exp(x * x * -0.5) / _SQRT_2PI,
               "The normal distribution function.", **_SPECIAL)  # fmt: skip
 ndtri = _unary("ndtri", kernels.ndtri, lambda g, out: g * exp(out * out * 0.5) * _SQRT_2PI,
-               "The quantile of the normal distribution.", refuse="hc", **_SPECIAL)  # fmt: skip
+               "The quantile of the normal distribution.", refuse="hc",
+               samples=on(0.1, 0.9), **_SPECIAL)  # fmt: skip
 log_ndtr = _unary(
     "log_ndtr", kernels.log_ndtr,
     lambda g, x: g / erfcx(x * -math.sqrt(0.5)) * math.sqrt(2.0 / math.pi),
     "The logarithm of the normal distribution function.", refuse="hc", **_SPECIAL,
 )  # fmt: skip
 entr = _unary("entr", special.entr, lambda g, x: g * (-log(x) - 1),
-              "-x log(x), the entropy of x.", **_SPECIAL)  # fmt: skip
+              "-x log(x), the entropy of x.", samples=on(0.1, 3), **_SPECIAL)  # fmt: skip
 
 # --- logit ---------------------------------------------------------------------------------------
 
@@ -76,7 +79,17 @@ logit_ = pointwise_primitive("logit", ("x",), _logit_kernel, d=_logit_slope)
 logit_.cpu = _logit_kernel
 
 
-@op(inplace=True, out=True, alias=("special.logit",))
+@op(
+    inplace=True,
+    out=True,
+    alias=("special.logit",),
+    samples=lambda t: [
+        S(t(3, 4, low=0.1, high=0.9)),
+        S(t(3, 4, low=-0.2, high=1.2), 0.15),
+        S(t(low=0.1, high=0.9)),
+        S(t(2, 0)),
+    ],
+)
 def logit(input: Tensor, eps: float | None = None) -> Tensor:
     """log(x / (1 - x)), with x clamped to [eps, 1 - eps] if `eps` is given."""
     refused("logit_cpu", input.dtype, "c")
@@ -90,10 +103,11 @@ xlogy = elementwise(
     d=(lambda g, x, y: (g * log(y)).masked_fill((x == 0) & (y <= 0), 0),
        lambda g, x, y: g * x / y),
     promote=INT_TO_FLOAT, refuse="c", alias=("special.xlogy",),
-    doc="x log(y), 0 where x is 0 and y is not NaN.",
+    doc="x log(y), 0 where x is 0 and y is not NaN.", samples=on(0.1, 3, 2)
 )  # fmt: skip
 xlog1py = elementwise(
     "xlog1py(Tensor self, Tensor other) -> Tensor", special.xlog1py, numbers="any",
+    samples=on(0.1, 3, 2),
     d=(lambda g, x, y: (g * log1p(y)).masked_fill((x == 0) & (y <= -1), 0),
        lambda g, x, y: g * x / (y + 1)),
     promote=INT_TO_FLOAT, refuse="c", **_SPECIAL,

@@ -12,6 +12,7 @@ from franken.core.op import OPS, inplace_form, op
 from franken.core.tensor import Tensor
 from franken.ops.convert import cast
 from franken.ops.declare import INT_TO_FLOAT, elementwise, pointwise_primitive, refused
+from franken.ops.samples import S, on
 from franken.ops.transcendental import exp, log
 
 
@@ -32,12 +33,12 @@ def not_implemented(what: str) -> Any:
 lgamma = elementwise(
     "lgamma(Tensor self) -> Tensor", gamma.lgamma, d=lambda g, x: g * digamma(x),
     promote=INT_TO_FLOAT, refuse="c", tag="lgamma_vml_cpu", alias=("special.gammaln",),
-    doc="The logarithm of |gamma(x)|.",
+    doc="The logarithm of |gamma(x)|.", samples=on(0.1, 3)
 )  # fmt: skip
 digamma: Any = elementwise(
     "digamma(Tensor self) -> Tensor", gamma.digamma, d=lambda g, x: g * polygamma_(x, n=1),
     promote=INT_TO_FLOAT, refuse="c", alias=("special.digamma", "special.psi"),
-    doc="The derivative of lgamma.",
+    doc="The derivative of lgamma.", samples=on(0.1, 3)
 )  # fmt: skip
 
 
@@ -85,7 +86,17 @@ def _polygamma(n: Any, x: Tensor) -> Tensor:
     return polygamma_(floating(x), n=n)  # type: ignore[no-any-return]
 
 
-@op(method=False, out=True, alias=("special.polygamma",))
+@op(
+    method=False,
+    out=True,
+    alias=("special.polygamma",),
+    samples=lambda t: [
+        S(0, t(3, 4, low=0.3)),
+        S(1, t(3, low=0.3)),
+        S(3, t(low=0.5)),
+        S(2, t(2, 0)),
+    ],
+)
 def polygamma(n: int, input: Tensor) -> Tensor:
     """The n-th derivative of digamma."""
     return _polygamma(n, input)
@@ -112,11 +123,18 @@ mvlgamma_ = pointwise_primitive(
 )
 
 
-@op(inplace=True, out=True, alias=("special.multigammaln",))
+@op(
+    inplace=True,
+    out=True,
+    alias=("special.multigammaln",),
+    samples=lambda t: [S(t(3, 4, low=2, high=5), 2), S(t(low=2, high=5), 3), S(t(2, 0), 1)],
+)
 def mvlgamma(input: Tensor, p: int) -> Tensor:
     """The logarithm of the multivariate gamma function of dimension `p`."""
     if p < 1:
         raise RuntimeError("p has to be greater than or equal to 1")
+    if input.dtype is dt.bool:
+        raise RuntimeError("The input tensor may not be a boolean tensor.")
     refused("mvlgamma", input.dtype, "c")
     return mvlgamma_(floating(input), p=p)  # type: ignore[no-any-return]
 
@@ -132,17 +150,17 @@ igamma = elementwise(
     "igamma(Tensor self, Tensor other) -> Tensor", gamma.gammainc,
     d=(not_implemented("igamma: input"), lambda g, x, y: g * _gamma_density(x, y)),
     refuse="bic", alias=("special.gammainc",), numbers="none",
-    doc="The regularized lower incomplete gamma function.",
+    doc="The regularized lower incomplete gamma function.", samples=on(0.3, 4, 2)
 )  # fmt: skip
 igammac = elementwise(
     "igammac(Tensor self, Tensor other) -> Tensor", gamma.gammaincc,
     d=(not_implemented("igammac: input"), lambda g, x, y: -g * _gamma_density(x, y)),
     refuse="bic", alias=("special.gammaincc",), numbers="none",
-    doc="The regularized upper incomplete gamma function.",
+    doc="The regularized upper incomplete gamma function.", samples=on(0.3, 4, 2)
 )  # fmt: skip
 zeta: Any = elementwise(
     "zeta(Tensor self, Tensor other) -> Tensor", gamma.zeta, numbers="any",
     d=(not_implemented("zeta"), lambda g, x, y: -g * x * zeta(x + 1, y)),
     promote=INT_TO_FLOAT, refuse="hc", at="special", inplace=False,
-    doc="The Hurwitz zeta function, the sum of (other + k)^-input.",
+    doc="The Hurwitz zeta function, the sum of (other + k)^-input.", samples=on(1.5, 4, 2)
 )  # fmt: skip

@@ -17,11 +17,12 @@ from franken.core.tensor import Tensor
 from franken.ops.arithmetic import mul, sub, zero
 from franken.ops.convert import cast
 from franken.ops.declare import INT_TO_FLOAT, elementwise, operator, promoted, reflected
+from franken.ops.samples import S, on
 from franken.ops.transcendental import log
 
 sqrt = elementwise(
     "sqrt(Tensor self) -> Tensor", np.sqrt, d=lambda g, out: g / (out * 2),
-    promote=INT_TO_FLOAT, expr="sqrt({0})", doc="The square root.",
+    promote=INT_TO_FLOAT, expr="sqrt({0})", doc="The square root.", samples=on(0.1, 3)
 )  # fmt: skip
 
 
@@ -32,7 +33,7 @@ def _rsqrt_kernel(x: Any) -> Any:
 
 rsqrt = elementwise(
     "rsqrt(Tensor self) -> Tensor", _rsqrt_kernel, d=lambda g, out: g * (out * out * out) * -0.5,
-    promote=INT_TO_FLOAT, expr="rsqrt({0})", doc="One over the square root.",
+    promote=INT_TO_FLOAT, expr="rsqrt({0})", doc="One over the square root.", samples=on(0.1, 3)
 )  # fmt: skip
 
 # Single products and roots are 3 to 20 times faster than np.power (float32, 1e5 elements).
@@ -99,7 +100,7 @@ def _check_pow(common: Any, x: Any, y: Any) -> None:
 pow = elementwise(  # noqa: A001
     "pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", _pow_kernel,
     d=(_pow_dx, _pow_dy), numbers="any",
-    check=_check_pow, doc="Each element to the power of `exponent`.",
+    check=_check_pow, doc="Each element to the power of `exponent`.", samples=on(0.2, 2, 2)
 )  # fmt: skip
 
 Tensor.__pow__ = operator(pow)  # type: ignore[attr-defined, operator]
@@ -114,7 +115,15 @@ def _double_kind(x: Any, y: Any) -> dt.dtype:
     return dt.float64
 
 
-@op(out=True)
+@op(
+    out=True,
+    samples=lambda t: [
+        S(t(3, 4, low=0.2), t(4)),
+        S(t(3, low=0.2), 2.5),
+        S(2.5, t(3)),
+        S(t(2, 0), 2),
+    ],
+)
 def float_power(input: Any, exponent: Any) -> Tensor:
     """Powers computed in float64 (complex128 if an operand is complex)."""
     promoted("float_power", "default", (input, exponent))

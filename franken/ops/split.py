@@ -15,6 +15,7 @@ from franken.core.tensor import Tensor
 from franken.ops.join import cat_, stack
 from franken.ops.movement import linear, slice_
 from franken.ops.rules import view_rule
+from franken.ops.samples import S
 
 # --- primitives -----------------------------------------------------------------------------------
 
@@ -62,7 +63,7 @@ split_, split_with_sizes_ = _splitter("split"), _splitter("split_with_sizes")
 # --- public ops -----------------------------------------------------------------------------------
 
 
-@op()
+@op(samples=lambda t: [S(t(3, 4)), S(t(2, 3, 2), -2), S(t(2, 0))])
 def unbind(input: Tensor, dim: int = 0) -> Any:
     """A tuple of views of all the entries along a dimension."""
     if input.ndim == 0:
@@ -71,7 +72,7 @@ def unbind(input: Tensor, dim: int = 0) -> Any:
     return unbind_(input, dim=d) if input.shape[d] else ()
 
 
-@op()
+@op(samples=lambda t: [S(t(5, 4), 2), S(t(3, 4), [1, 3], -1), S(t(2, 0), 1)])
 def split(input: Tensor, split_size_or_sections: Any = None, dim: int = 0,
           **spelled: Any) -> Any:  # fmt: skip
     """A tuple of views of `split_size` entries each (the last may be smaller) or of given sizes."""
@@ -104,7 +105,7 @@ def even_sections(input: Tensor, size: int, dim: int) -> tuple[int, ...]:
     return (size,) * (count - 1) + (n - size * (count - 1),)
 
 
-@op()
+@op(samples=lambda t: [S(t(5, 4), [2, 0, 3]), S(t(3, 4), [1, 3], -1)])
 def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> Any:
     """A tuple of views of the given lengths, which must add up to the dimension."""
     lengths = _exact_sections(input, split_sizes, dim)
@@ -129,7 +130,7 @@ def _exact_sections(input: Tensor, split_sizes: Any, dim: int) -> tuple[int, ...
     return lengths
 
 
-@op()
+@op(samples=lambda t: [S(t(5, 4), 3), S(t(3, 4), 2, -1), S(t(2, 0), 2)])
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> Any:
     """A tuple of at most `chunks` views of equal length (the last may be smaller)."""
     return split_(input, sections=_chunk_sections(input, chunks, dim), dim=_axis(input, dim))
@@ -153,34 +154,41 @@ def _slices(input: Tensor, sections: Any, dim: int) -> tuple[Tensor, ...]:
     return tuple(out)
 
 
-@op()
+@op(samples=lambda t: [S(t(5, 4), 2), S(t(3, 4), 3, -1), S(t(2, 0), 1)])
 def unsafe_split(input: Tensor, split_size: int, dim: int = 0) -> Any:
     """Like `split`, with parts that may be changed in place."""
     sections = even_sections(input, int(split_size), dim)
     return _slices(input, sections, _axis(input, dim))
 
 
-@op()
+@op(samples=lambda t: [S(t(5, 4), [2, 0, 3]), S(t(3, 4), [1, 3], -1)])
 def unsafe_split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> Any:
     """Like `split_with_sizes`, with parts that may be changed in place."""
     return _slices(input, _exact_sections(input, split_sizes, dim), _axis(input, dim))
 
 
-@op()
+@op(samples=lambda t: [S(t(5, 4), 3), S(t(3, 4), 2, -1), S(t(2, 0), 2)])
 def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> Any:
     """Like `chunk`, with parts that may be changed in place."""
     sections = _chunk_sections(input, chunks, dim)
     return _slices(input, sections, _axis(input, dim))
 
 
-@op()
-def tensor_split(
-    input: Tensor, indices_or_sections: Any = None, dim: int = 0, **spelled: Any
-) -> Any:
+_SPLITS = ("indices", "sections", "tensor_indices_or_sections")  # one for each overload
+
+
+@op(
+    also=dict.fromkeys(_SPLITS, "indices_or_sections"),
+    samples=lambda t: [
+        S(t(5, 4), 3),
+        S(t(3, 4), (1, 3), -1),
+        S(t(5), t.of([2, 3])),
+        S(t(2, 0), 2),
+    ],
+)
+def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> Any:
     """A tuple of views: so many nearly equal parts, or parts that end at the given places."""
     where = indices_or_sections
-    if where is None:
-        where = spelled.pop("indices", spelled.pop("sections", None))
     if input.ndim == 0:
         raise RuntimeError(
             "tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims"
@@ -248,7 +256,7 @@ def _named_split(name: str, least: int, axis: Any) -> Any:
 
     split_along.__name__ = name
     split_along.__doc__ = f"tensor_split along the dimension that `{name[0]}stack` joins along."
-    return op()(split_along)
+    return op(samples=lambda t: [S(t(4, 4, 4), 2), S(t(2, 4, 4), (1,))])(split_along)
 
 
 hsplit = _named_split("hsplit", 1, lambda ndim: 0 if ndim == 1 else 1)

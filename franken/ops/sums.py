@@ -21,6 +21,7 @@ from franken.ops.convert import cast
 from franken.ops.declare import halved
 from franken.ops.movement import sizes
 from franken.ops.rules import pointwise, shift_axes
+from franken.ops.samples import S, reduction
 
 # --- helpers of every reduction ------------------------------------------------------------------
 
@@ -101,7 +102,7 @@ def _(tangents: Any, out: Any, x: Any, *, axes: Any, keepdim: bool) -> Any:
     return reduce_sum(tangents[0], axes=axes, keepdim=keepdim)
 
 
-@op(out=True)
+@op(out=True, samples=reduction)
 def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Sum over dimensions; integers and bools sum to int64."""
     x = long_if_int(input, dtype)
@@ -119,10 +120,14 @@ def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     return out if tuple(out.shape) == tuple(shape) else out.reshape(shape)
 
 
-@op(at="", method=True)
-def sum_to_size(input: Tensor, *size: int) -> Tensor:
+@op(
+    at="",
+    method=True,
+    samples=lambda t: [S(t(2, 3, 4), 3, 1), S(t(2, 3), (2, 3)), S(t(2, 3), (1, 1))],
+)
+def sum_to_size(input: Tensor, *sizes_: Any, size: Any = None) -> Tensor:
     """The sum over the dimensions that broadcasting `size` to this shape would repeat."""
-    want, have = sizes(size), tuple(input.shape)
+    want, have = sizes(sizes_ if size is None else size), tuple(input.shape)
     lead = len(have) - len(want)
     if lead < 0 or builtins.any(n not in (1, m) for n, m in zip(want, have[lead:], strict=True)):
         raise RuntimeError(
@@ -153,7 +158,7 @@ def _(tangents: Any, out: Any, x: Any, *, axes: Any, keepdim: bool) -> Any:
     return reduce_mean(tangents[0], axes=axes, keepdim=keepdim)
 
 
-@op(out=True)
+@op(out=True, samples=reduction)
 def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Mean over dimensions; floating point and complex only."""
     x = cast(input, dtype) if dtype is not None else input
@@ -206,7 +211,7 @@ def _(tangents: Any, out: Any, x: Any, *, axes: Any, keepdim: bool) -> Any:
     return reduce_sum(zero_nan(tangents[0], x), axes=axes, keepdim=keepdim)
 
 
-@op(out=True)
+@op(out=True, samples=reduction)
 def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Sum over dimensions with NaN counted as zero."""
     if input.dtype.is_complex:
@@ -217,7 +222,7 @@ def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any 
     return prim(x, axes=axes, keepdim=keepdim)
 
 
-@op(out=True)
+@op(out=True, samples=reduction)
 def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Mean over dimensions of what is not NaN."""
     if input.dtype.kind <= dt.INTEGER:

@@ -20,6 +20,7 @@ from franken.core.promotion import promote_types
 from franken.core.tensor import Tensor
 from franken.ops.convert import cast_array
 from franken.ops.creation import finish, require_grad
+from franken.ops.samples import NoSamples, S
 from franken.ops.tensor_args import as_device, as_dtype, check_options, checked_number
 from franken.ops.tensor_read import concrete, host_array
 
@@ -239,10 +240,15 @@ def tensor(
     return finish(inferred(data, d), dev, requires_grad)
 
 
-tensor = op(method=False)(tensor)
+tensor = op(
+    method=False, samples=lambda t: [S([[1, 2], [3, 4]]), S(1.5), S([1, 2], dtype=t.dtype), S([])]
+)(tensor)
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [S([[1, 2], [3, 4]]), S([1.5, 2.0], dtype=t.dtype), S(t.const(2, 3)), S(2)],
+)
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """A tensor of `data`, sharing memory and history with it where possible."""
     d = None if dtype is None else as_dtype("as_tensor", dtype)
@@ -256,7 +262,10 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     return finish(inferred(data, d), dev)
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=NoSamples("reads another library's memory; compared in the tests of creation"),
+)
 def from_numpy(ndarray: Any) -> Tensor:
     """A tensor that shares memory with a NumPy array."""
     if not isinstance(ndarray, np.ndarray):
@@ -264,7 +273,10 @@ def from_numpy(ndarray: Any) -> Tensor:
     return share_array(ndarray)
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [S([[1, 2], [3, 4]]), S([1.5, 2.0], dtype=t.dtype), S(t.const(2, 3)), S(2)],
+)
 def asarray(
     obj: Any, *, dtype: Any = None, device: Any = None, copy: Any = None, requires_grad: Any = None
 ) -> Tensor:
@@ -310,7 +322,10 @@ def _converted(source: Tensor, d: Any, device: Any, copy: Any, requires_grad: bo
     return made
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=NoSamples("reads another library's memory; compared in the tests of creation"),
+)
 def frombuffer(
     buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False
 ) -> Tensor:
@@ -351,13 +366,34 @@ def _check_buffer(total: int, size: int, count: int, offset: int) -> None:
         )
 
 
-@op(at="torch utils.dlpack", method=False)
+class _Capsule:
+    """An object around a bare DLPack capsule of CPU memory, which NumPy does not read as such."""
+
+    __slots__ = ("capsule",)
+
+    def __init__(self, capsule: Any) -> None:
+        self.capsule = capsule
+
+    def __dlpack__(self, **wishes: Any) -> Any:
+        return self.capsule
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 1, 0
+
+
+@op(
+    at="torch utils.dlpack",
+    method=False,
+    samples=NoSamples("reads another library's memory; compared in the tests of creation"),
+)
 def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: Any = None) -> Tensor:
     """A tensor over the memory of any object that speaks DLPack."""
     if isinstance(ext_tensor, Tensor):
         return ext_tensor.detach()  # type: ignore[attr-defined,no-any-return]
     from franken.backends import registry
 
+    if type(ext_tensor).__name__ == "PyCapsule":
+        ext_tensor = _Capsule(ext_tensor)
     array, kind, index = registry.from_dlpack(ext_tensor)
     dev = dev_class(kind, index)
     made = _wrap(array, dev)
@@ -366,7 +402,15 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: Any = None) -> Ten
     return made.to(device or dev, copy=bool(copy))  # type: ignore[attr-defined,no-any-return]
 
 
-@op(at="", method=True)
+@op(
+    at="",
+    method=True,
+    samples=lambda t: [
+        S(t.const(2), [[1, 2], [3, 4]]),
+        S(t.const(), 1.5),
+        S(t.const(2), [1, 2], dtype=t.module.float64),
+    ],
+)
 def new_tensor(
     input: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
     layout: Any = None, pin_memory: bool = False,

@@ -17,6 +17,7 @@ from franken.core.op import op
 from franken.core.size import Size
 from franken.core.tensor import Parameter, Tensor
 from franken.ops.creation import finish
+from franken.ops.samples import NoSamples, S
 from franken.ops.tensor_args import allocate, as_device, as_sizes, kind_name
 from franken.ops.tensor_data import inferred
 from franken.ops.tensor_read import as_class
@@ -89,7 +90,11 @@ def parameter(cls: Any, data: Any = None, requires_grad: bool = True) -> Any:
 Tensor._construct = _construct
 
 
-@op(at="", method=True)
+@op(
+    at="",
+    method=True,
+    samples=NoSamples("a constructor of old programs; its memory is uninitialised"),
+)
 def new(input: Tensor, *args: Any, device: Any = None) -> Tensor:
     """A tensor of this dtype and device from sizes or a sequence (deprecated)."""
     return legacy(input.dtype, input.device if device is None else as_device("new", device), args)
@@ -144,7 +149,7 @@ def parse_type(name: str) -> tuple[dt.dtype, Any]:
     return d, resolve("cuda") if module == "torch.cuda" else CPU
 
 
-@op(at="", method=True)
+@op(at="", method=True, samples=lambda t: [S(t.const(2)), S(t.const(2), t.module.float64)])
 def type(input: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:  # noqa: A001
     """The type's name; or, given a dtype or a type's name, the tensor so cast."""
     if dtype is None:

@@ -20,6 +20,7 @@ from franken.core.state import INFERENCE
 from franken.core.tensor import Tensor
 from franken.core.trace import fresh
 from franken.ops.creation import element_strides
+from franken.ops.samples import NoSamples, S, read
 from franken.ops.tensor_args import as_dtype, dtype_of_number, kind_name
 from franken.ops.tensor_read import root_of
 
@@ -39,38 +40,46 @@ def _which(name: str, input: Tensor, dim: Any) -> int:
     return wrap_dim(dim.__index__(), input.ndim)
 
 
-@op(at="", method=True)
+@op(
+    at="",
+    method=True,
+    samples=lambda t: [S(t.const(2, 3)), S(t.const(2, 3), -1), S(t.const()), S(t.const(2, 0))],
+)
 def size(input: Tensor, dim: Any = None) -> Any:
     """The sizes, or one of them."""
     return input.shape if dim is None else input.shape[_which("size", input, dim)]
 
 
-@op(at="", method=True)
+@op(
+    at="",
+    method=True,
+    samples=lambda t: [S(t.const(2, 3)), S(t.const(2, 3), -1), S(t.const()), S(t.const(2, 0))],
+)
 def stride(input: Tensor, dim: Any = None) -> Any:
     """The strides in elements, or one of them."""
     found = strides_of(input)
     return found if dim is None else found[_which("stride", input, dim)]
 
 
-@op(at="", method=True, alias=("ndimension",))
+@op(at="", method=True, alias=("ndimension",), samples=read)
 def dim(input: Tensor) -> int:
     """The number of dimensions."""
     return input.ndim
 
 
-@op(at="", method=True)
+@op(at="", method=True, samples=read)
 def nelement(input: Tensor) -> int:
     """The number of elements."""
     return math.prod(input.shape)
 
 
-@op(at="", method=True)
+@op(at="", method=True, samples=read)
 def element_size(input: Tensor) -> int:
     """Bytes of one element."""
     return input.dtype.itemsize
 
 
-@op(at="", method=True)
+@op(samples=read)
 def get_device(input: Tensor) -> int:
     """The GPU's number, -1 on the CPU."""
     return -1 if input.device.index is None else input.device.index
@@ -89,13 +98,13 @@ def _backed(input: Tensor) -> Any:
     return input._a
 
 
-@op(at="", method=True)
+@op(at="", method=True, samples=NoSamples("memory: an address, or an object of the library itself"))
 def data_ptr(input: Tensor) -> int:
     """The address of the first element."""
     return pointer(_backed(input))
 
 
-@op(at="", method=True)
+@op(at="", method=True, samples=read)
 def storage_offset(input: Tensor) -> int:
     """How many elements into its memory the tensor begins."""
     a = fresh(input)._a if input.level else input._a
@@ -111,43 +120,43 @@ def storage_offset(input: Tensor) -> int:
 # --- kinds ---------------------------------------------------------------------------------------
 
 
-@op()
+@op(samples=read)
 def is_complex(input: Tensor) -> bool:
     """Whether the elements are complex."""
     return input.dtype.is_complex
 
 
-@op()
+@op(samples=read)
 def is_floating_point(input: Tensor) -> bool:
     """Whether the elements are floating-point numbers."""
     return input.dtype.is_floating_point
 
 
-@op()
+@op(samples=read)
 def is_signed(input: Tensor) -> bool:
     """Whether the dtype has negative values."""
     return input.dtype.is_signed
 
 
-@op()
+@op(samples=lambda t: [S(t.const(1)), S(t.const()), S(t.of([0]))])
 def is_nonzero(input: Tensor) -> bool:
     """Whether the only element is not zero."""
     return bool(input)
 
 
-@op()
+@op(samples=read)
 def is_inference(input: Tensor) -> bool:
     """Whether the tensor was made in inference mode."""
     return input._ver is INFERENCE
 
 
-@op(at="", method=True)
+@op(at="", method=True, samples=read)
 def is_pinned(input: Tensor, device: Any = None) -> bool:
     """Whether host memory is page-locked."""
     return bool(input.__dict__.get("pinned", False))
 
 
-@op(at="", method=True)
+@op(at="", method=True, samples=NoSamples("needs an accelerator"))
 def pin_memory(input: Tensor, device: Any = None) -> Tensor:
     """A copy in page-locked host memory, for quick transfers to a GPU."""
     from franken.backends import registry
@@ -162,13 +171,13 @@ def pin_memory(input: Tensor, device: Any = None) -> Tensor:
     return made
 
 
-@op(at="", method=True)
+@op(at="", method=True, samples=read)
 def is_shared(input: Tensor) -> bool:
     """Whether the memory is shared with other processes."""
     return False
 
 
-@op(at="", method=True)
+@op(at="", method=True, samples=lambda t: [S(t.const(2), t.const(2))])
 def is_set_to(input: Tensor, tensor: Tensor) -> bool:
     """Whether both look at the same memory in the same way."""
     return (
@@ -179,7 +188,7 @@ def is_set_to(input: Tensor, tensor: Tensor) -> bool:
     )
 
 
-@op(method=False)
+@op(method=False, samples=lambda t: [S(t.const(2)), S(3)])
 def is_tensor(obj: Any) -> bool:
     """Whether `obj` is a tensor."""
     return isinstance(obj, Tensor)
@@ -197,7 +206,22 @@ def _operand(value: Any) -> tuple[dt.dtype, int]:
     raise TypeError(kind_name(value))
 
 
-@op(method=False)
+@op(
+    method=False,
+    # The names of the overloads; which operand is first makes no difference.
+    also={
+        "tensor": "tensor1",
+        "scalar1": "tensor1",
+        "other": "tensor2",
+        "scalar": "tensor2",
+        "scalar2": "tensor2",
+    },
+    samples=lambda t: [
+        S(t.const(2), 1.5),
+        S(t.const(2, dtype=t.module.int32), t.const()),
+        S(1, 2.5),
+    ],
+)
 def result_type(tensor1: Any, tensor2: Any) -> dt.dtype:
     """The dtype that an op on both (tensors or numbers) gives."""
     try:
@@ -218,7 +242,10 @@ def _checked_dtype(name: str, argument: str, position: int, value: Any) -> dt.dt
     return value if isinstance(value, dt.dtype) else as_dtype(name, value)
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [S(t.dtype, t.module.int64), S(t.module.float16, t.module.bfloat16)],
+)
 def promote_types(type1: Any, type2: Any) -> dt.dtype:
     """The smallest dtype that both may be cast to."""
     return promotion.promote_types(
@@ -227,7 +254,7 @@ def promote_types(type1: Any, type2: Any) -> dt.dtype:
     )
 
 
-@op(method=False)
+@op(method=False, samples=lambda t: [S(t.dtype, t.module.int64), S(t.module.int64, t.dtype)])
 def can_cast(from_: Any, to: Any) -> bool:
     """Whether a result of one dtype may be written into a tensor of the other."""
     return promotion.can_cast(

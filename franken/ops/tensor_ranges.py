@@ -17,6 +17,7 @@ from franken.core.rng_math import fma32, fma64
 from franken.core.tensor import Tensor
 from franken.ops.convert import cast_array
 from franken.ops.creation import finish, written
+from franken.ops.samples import NoSamples, S
 from franken.ops.tensor_args import (
     as_device,
     as_dtype,
@@ -81,7 +82,16 @@ def _fused(i: Any, by: Any, start: Any, wide: bool) -> Any:
     return fma64(i, by, start)
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [
+        S(5),
+        S(1, 4),
+        S(0.5, 3, 0.4, dtype=t.module.float64),
+        S(3, 3),
+        S(5, -1, -2),
+    ],
+)
 def arange(
     *args: Any, start: Any = None, end: Any = None, step: Any = None, out: Any = None,
     dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
@@ -127,7 +137,7 @@ def _arange_arguments(args: tuple[Any, ...], start: Any, end: Any, step: Any) ->
     return tuple(_numbers("arange", args))
 
 
-@op(method=False)
+@op(method=False, samples=NoSamples("deprecated by torch, whose call warns; arange is checked"))
 def range(  # noqa: A001
     start: Any = 0, end: Any = None, step: Any = 1, *, out: Any = None, dtype: Any = None,
     layout: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
@@ -220,7 +230,10 @@ def _rounded(value: Any, d: dt.dtype, kind: Any) -> Any:
     return np.array(value).astype(kind)[()]
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [S(0, 1, 5), S(-2.5, 2.5, 4, dtype=t.module.float64), S(1, 2, 1), S(3, 0, 0)],
+)
 def linspace(
     start: Any, end: Any, steps: Any = None, *, out: Any = None, dtype: Any = None,
     layout: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
@@ -247,7 +260,10 @@ def _spaced_integers(lo: int, hi: int, n: int) -> Any:
     return np.trunc(np.where(i < n // 2, lo + by * i, hi - by * (n - 1 - i))).astype(np.int64)
 
 
-@op(method=False)
+@op(
+    method=False,
+    samples=lambda t: [S(0, 1, 5), S(-1, 1, 4, 2.0, dtype=t.module.float64), S(1, 2, 0)],
+)
 def logspace(
     start: Any, end: Any, steps: Any = None, base: Any = 10.0, *, out: Any = None,
     dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,

@@ -16,6 +16,7 @@ from franken.core.bind import _wrap
 from franken.core.device import CPU
 from franken.core.op import op
 from franken.core.tensor import Tensor, version_of
+from franken.ops.samples import S, read
 from franken.ops.tensor_args import checked_number, kind_name
 
 _new = object.__new__
@@ -27,7 +28,9 @@ _VMAP_BOOL = (
     "vmap: It looks like you're attempting to use a Tensor in some data-dependent control flow. "
     "We don't support that yet; write it with where() instead."
 )
-_NO_NUMPY = frozenset(d for d in dt.ALL.values() if d.name == "bfloat16" or d.name[:6] == "float8")
+_NO_NUMPY = frozenset(
+    d for d in dt.ALL.values() if d.name in ("bfloat16", "complex32") or d.name[:6] == "float8"
+)
 
 
 def concrete(t: Tensor, why: str = _VMAP_ITEM) -> Tensor:
@@ -60,26 +63,26 @@ def number_of(t: Tensor, why: str = _VMAP_ITEM) -> Any:
     return value if type(value) in (float, int, bool, complex) else float(value)
 
 
-@op()
+@op(samples=read)
 def numel(input: Tensor) -> int:
     """The number of elements."""
     return math.prod(input.shape)
 
 
-@op(at="", method=True)
+@op(at="", method=True, samples=lambda t: [S(t.const()), S(t.const(1, 1)), S(t.mask(1))])
 def item(input: Tensor) -> Any:
     """The value of a one-element tensor as a Python number."""
     return number_of(input)
 
 
-@op(at="", method=True)
+@op(at="", method=True, samples=read)
 def tolist(input: Tensor) -> Any:
     """The values as nested lists (one Python number for a 0-dimensional tensor)."""
     a = host_array(concrete(input))
     return (a.astype(np.float64) if a.dtype.kind == "V" else a).tolist()
 
 
-@op(at="", method=True)
+@op(at="", method=True, samples=read)
 def numpy(input: Tensor, *, force: bool = False) -> Any:
     """The memory as a NumPy array, shared on the CPU; `force` copies whatever stands in the way."""
     if input.level:

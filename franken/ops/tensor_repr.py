@@ -17,6 +17,7 @@ from franken.core.node import Leaf, edge_of, split_edge
 from franken.core.op import op
 from franken.core.tensor import Parameter, Tensor
 from franken.core.trace import fresh
+from franken.ops.samples import NoSamples
 from franken.ops.tensor_read import host_array
 
 _DEFAULTS: dict[str, Any] = {
@@ -31,7 +32,7 @@ OPTIONS = dict(_DEFAULTS)
 _UNSHOWN_DTYPES = (dt.int64, dt.bool)
 
 
-@op(method=False)
+@op(method=False, samples=NoSamples("a setting of the process"))
 def set_printoptions(
     precision: Any = None, threshold: Any = None, edgeitems: Any = None, linewidth: Any = None,
     profile: Any = None, sci_mode: Any = None,
@@ -157,6 +158,8 @@ def _shown(a: Any) -> Any:
     """The array in a type whose numbers print as torch's do."""
     if a.dtype.kind == "V" or a.dtype == np.float16:
         return a.astype(np.float32)
+    if a.dtype == dt.complex32.np:
+        return a.astype(np.complex64)
     return a
 
 

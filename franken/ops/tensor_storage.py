@@ -14,6 +14,7 @@ from franken.core import dtypes as dt
 from franken.core.device import device
 from franken.core.op import op
 from franken.core.tensor import Tensor
+from franken.ops.samples import NoSamples, S
 from franken.ops.tensor_meta import pointer
 from franken.ops.tensor_read import root_of
 
@@ -154,7 +155,7 @@ class TypedStorage:
         )
 
 
-@op(at="", method=True)
+@op(at="", method=True, samples=NoSamples("memory: an address, or an object of the library itself"))
 def untyped_storage(input: Tensor) -> UntypedStorage:
     """The bytes that this tensor and its views look into."""
     if input.level:
@@ -164,13 +165,18 @@ def untyped_storage(input: Tensor) -> UntypedStorage:
     return UntypedStorage(owner, input.device)
 
 
-@op(at="", method=True, alias=("_typed_storage",))
+@op(
+    at="",
+    method=True,
+    alias=("_typed_storage",),
+    samples=NoSamples("memory: an address, or an object of the library itself"),
+)
 def storage(input: Tensor) -> TypedStorage:
     """The elements that this tensor and its views look into."""
     return TypedStorage(untyped_storage(input), input.dtype)
 
 
-@op(method=False)
+@op(method=False, samples=lambda t: [S(3), S(t.const(2))])
 def is_storage(obj: Any) -> bool:
     """Whether `obj` is a storage."""
     return isinstance(obj, (UntypedStorage, TypedStorage))

@@ -22,6 +22,7 @@ from franken.core.state import STATE
 from franken.core.tensor import Tensor
 from franken.ops.convert import cast, cast_array
 from franken.ops.rules import pointwise
+from franken.ops.samples import NoSamples, S, unary
 from franken.ops.tensor_args import as_device, as_dtype, kind_name, number
 
 # --- between devices -----------------------------------------------------------------------------
@@ -82,7 +83,16 @@ def _parse(x: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[An
     return dtype, dev, copy, kwargs.get("memory_format")
 
 
-@op(at="", method=True)
+@op(
+    at="",
+    method=True,
+    samples=lambda t: [
+        S(t(3, 4), t.module.float64),
+        S(t(3, 4), dtype=t.module.float32, copy=True),
+        S(t(), t.const(2, dtype=t.module.int64)),
+        S(t(2, 0), t.dtype),
+    ],
+)
 def to(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """The tensor with another dtype, device or memory format; itself if it has all already."""
     dtype, where, copy, memory_format = _parse(input, args, kwargs)
@@ -115,7 +125,7 @@ def _caster(name: str, d: dt.dtype) -> None:
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"The tensor as {d.name}."
-    op(at="", method=True)(method)
+    op(at="", method=True, samples=unary)(method)
 
 
 for _name, _dtype in {
@@ -126,13 +136,13 @@ for _name, _dtype in {
     _caster(_name, _dtype)
 
 
-@op(at="", method=True)
+@op(at="", method=True, samples=unary)
 def cpu(input: Tensor, memory_format: Any = None) -> Tensor:
     """The tensor in host memory; itself if it is there."""
     return converted(input, input.dtype, CPU, False, memory_format)
 
 
-@op(at="", method=True)
+@op(at="", method=True, samples=NoSamples("needs an accelerator"))
 def cuda(
     input: Tensor, device: Any = None, non_blocking: bool = False, memory_format: Any = None
 ) -> Tensor:
@@ -141,7 +151,11 @@ def cuda(
     return converted(input, input.dtype, dev, False, memory_format)
 
 
-@op(at="", method=True)
+@op(
+    at="",
+    method=True,
+    samples=lambda t: [S(t(3, 4), t.const(2, dtype=t.module.float64)), S(t(), t(2))],
+)
 def type_as(input: Tensor, other: Any) -> Tensor:
     """The tensor in another's dtype and device."""
     if not isinstance(other, Tensor):
@@ -170,26 +184,35 @@ def _(tangents: Any, out: Any, x: Any, src: Any) -> Any:
     return None if tangents[1] is None else tangents[1].expand(out.shape)
 
 
-@op(at="", method=True)
-def copy_(input: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
+@op(
+    at="",
+    method=True,
+    also={"src": "other"},
+    samples=lambda t: [
+        S(t.const(3, 4), t.const(4)),
+        S(t.const(3), t.const(3, dtype=t.module.int64)),
+        S(t.const(2, 0), t.const(2, 0)),
+    ],
+)
+def copy_(input: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
     """Write `src`, broadcast and cast, into this tensor."""
     inplace.check(input, "copy_")
-    if not isinstance(src, Tensor):
-        if not isinstance(src, (bool, int, float, complex, np.generic)):
+    if not isinstance(other, Tensor):
+        if not isinstance(other, (bool, int, float, complex, np.generic)):
             raise TypeError(
-                f"copy_(): argument 'other' (position 1) must be Tensor, not {kind_name(src)}"
+                f"copy_(): argument 'other' (position 1) must be Tensor, not {kind_name(other)}"
             )
-        src = input.new_full((), number("copy_", "other", 1, src))  # type: ignore[attr-defined]
+        other = input.new_full((), number("copy_", "other", 1, other))  # type: ignore[attr-defined]
     shape = tuple(input.shape)
-    common = broadcast_two(shape, tuple(src.shape))
+    common = broadcast_two(shape, tuple(other.shape))
     if common != shape:
         raise RuntimeError(
             f"output with shape {list(shape)} doesn't match the broadcast shape {list(common)}"
         )
-    if _recorded(input, src):
-        value = move(cast(src, input.dtype), input.device)
+    if _recorded(input, other):
+        value = move(cast(other, input.dtype), input.device)
         return inplace.commit(input, overwritten(input, value))
-    return _write(input, src)
+    return _write(input, other)
 
 
 def _recorded(x: Tensor, src: Tensor) -> bool:

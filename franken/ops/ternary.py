@@ -12,6 +12,7 @@ from franken.core.op import OPS, op
 from franken.core.tensor import Tensor
 from franken.ops.convert import cast
 from franken.ops.declare import pointwise_primitive, promoted, refused, typed
+from franken.ops.samples import S
 
 # --- where ---------------------------------------------------------------------------------------
 
@@ -60,7 +61,16 @@ def _number_tensor(x: Any, y: Any) -> Tensor:
     return _zero_dim(x, d[kind])
 
 
-@op(method=False, out=True)
+@op(
+    method=False,
+    out=True,
+    samples=lambda t: [
+        S(t.mask(3, 4), t(3, 4), t(4)),
+        S(t.mask(3), t(3), 1.5),
+        S(t.mask(2, 3)),
+        S(t.mask(2, 0), t(0), t(2, 1)),
+    ],
+)
 def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:  # noqa: A002
     """Elements of `input` where the condition holds, of `other` elsewhere.
 
@@ -127,7 +137,18 @@ def _check_bounds(low: Any, high: Any) -> None:
         )
 
 
-@op(inplace=True, out=True, alias=("clip",))
+@op(
+    inplace=True,
+    out=True,
+    alias=("clip",),
+    samples=lambda t: [
+        S(t(3, 4), -0.5, 0.7),
+        S(t(3, 4), max=0.3),
+        S(t(3, 4), t(4, high=0), t(3, 1, low=0)),
+        S(t(), min=0),
+        S(t(2, 0), 0, 1),
+    ],
+)
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:  # noqa: A002
     """Each element brought into [min, max]; a bound below the other loses to `max`."""
     _check_bounds(min, max)
@@ -144,13 +165,21 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:  # noqa: A
     return clamp_min_(x, rest[0]) if max is None else clamp_both_(x, *rest)  # type: ignore[no-any-return]
 
 
-@op(inplace=True, out=True)
+@op(
+    inplace=True,
+    out=True,
+    samples=lambda t: [S(t(3, 4), 0.2), S(t(3, 4), t(4)), S(t(), 0), S(t(2, 0), 0)],
+)
 def clamp_min(input: Tensor, min: Any) -> Tensor:  # noqa: A002
     """Each element, or `min` where that is larger."""
     return clamp(input, min=min)
 
 
-@op(inplace=True, out=True)
+@op(
+    inplace=True,
+    out=True,
+    samples=lambda t: [S(t(3, 4), 0.2), S(t(3, 4), t(4)), S(t(), 0), S(t(2, 0), 0)],
+)
 def clamp_max(input: Tensor, max: Any) -> Tensor:  # noqa: A002
     """Each element, or `max` where that is smaller."""
     return clamp(input, max=max)
@@ -176,7 +205,16 @@ lerp_ = pointwise_primitive(
 )  # fmt: skip
 
 
-@op(inplace=True, out=True)
+@op(
+    inplace=True,
+    out=True,
+    samples=lambda t: [
+        S(t(3, 4), t(3, 4), 0.3),
+        S(t(3, 1), t(4), t(3, 4)),
+        S(t(), t(), 0.7),
+        S(t(2, 0), t(2, 1), 0.5),
+    ],
+)
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     """input + weight (end - input)."""
     for name, t in (("end", end), ("weight", weight)):
@@ -234,7 +272,16 @@ def _operands(name: str, x: Any, y: Any, z: Any, value: Any) -> tuple[list[Any],
     return values, int(value) if common.kind <= dt.INTEGER else value
 
 
-@op(inplace=True, out=True)
+@op(
+    inplace=True,
+    out=True,
+    samples=lambda t: [
+        S(t(3, 4), t(3, 1), t(4)),
+        S(t(4), t(3, 4), t(), value=2),
+        S(t(), t(), t()),
+        S(t(2, 0), t(2, 1), t(0)),
+    ],
+)
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) -> Tensor:
     """input + value tensor1 tensor2."""
     values, value = _operands("addcmul", input, tensor1, tensor2, value)
@@ -242,7 +289,15 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) 
     return addcmul_(*values, value=value)  # type: ignore[no-any-return]
 
 
-@op(inplace=True, out=True)
+@op(
+    inplace=True,
+    out=True,
+    samples=lambda t: [
+        S(t(3, 4), t(3, 1), t(4, low=0.5)),
+        S(t(4), t(3, 4), t(low=0.5), value=2),
+        S(t(2, 0), t(2, 1), t(0)),
+    ],
+)
 def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) -> Tensor:
     """input + value tensor1 / tensor2."""
     values, value = _operands("addcdiv", input, tensor1, tensor2, value)

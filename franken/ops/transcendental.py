@@ -13,6 +13,7 @@ import numpy as np
 
 from franken.backends.numpy import special
 from franken.ops.declare import INT_TO_FLOAT, elementwise
+from franken.ops.samples import on
 
 LN2, LN10 = math.log(2.0), math.log(10.0)
 
@@ -36,11 +37,15 @@ exp2 = _unary("exp2", _exp2_kernel, lambda g, out: g * out * LN2,
               "2 to the power of each element.", alias=("special.exp2",))  # fmt: skip
 expm1 = _unary("expm1", np.expm1, lambda g, out: g * (out + 1), "exp(x) - 1, exact near 0.",
                alias=("special.expm1",))  # fmt: skip
-log = _unary("log", np.log, lambda g, x: g / x, "The natural logarithm.")
-log2 = _unary("log2", np.log2, lambda g, x: g / (x * LN2), "The logarithm to base 2.")
-log10 = _unary("log10", np.log10, lambda g, x: g / (x * LN10), "The logarithm to base 10.")
+log = _unary("log", np.log, lambda g, x: g / x, "The natural logarithm.", samples=on(0.1, 3))
+log2 = _unary(
+    "log2", np.log2, lambda g, x: g / (x * LN2), "The logarithm to base 2.", samples=on(0.1, 3)
+)
+log10 = _unary(
+    "log10", np.log10, lambda g, x: g / (x * LN10), "The logarithm to base 10.", samples=on(0.1, 3)
+)
 log1p = _unary("log1p", np.log1p, lambda g, x: g / (x + 1), "log(1 + x), exact near 0.",
-               alias=("special.log1p",))  # fmt: skip
+               alias=("special.log1p",), samples=on(-0.8, 3))  # fmt: skip
 
 # --- trigonometric functions ---------------------------------------------------------------------
 
@@ -48,9 +53,9 @@ sin = _unary("sin", np.sin, lambda g, x: g * cos(x), "The sine.")
 cos: Any = _unary("cos", np.cos, lambda g, x: -g * sin(x), "The cosine.")
 tan = _unary("tan", np.tan, lambda g, out: g * (out * out + 1), "The tangent.")
 asin = _unary("asin", np.arcsin, lambda g, x: g * (1 - x * x).rsqrt(), "The inverse sine.",
-              alias=("arcsin",))  # fmt: skip
+              alias=("arcsin",), samples=on(-0.9, 0.9))  # fmt: skip
 acos = _unary("acos", np.arccos, lambda g, x: -g * (1 - x * x).rsqrt(), "The inverse cosine.",
-              alias=("arccos",))  # fmt: skip
+              alias=("arccos",), samples=on(-0.9, 0.9))  # fmt: skip
 atan = _unary("atan", np.arctan, lambda g, x: g / (x * x + 1), "The inverse tangent.",
               alias=("arctan",))  # fmt: skip
 
@@ -74,9 +79,11 @@ cosh: Any = _unary("cosh", np.cosh, lambda g, x: g * sinh(x), "The hyperbolic co
 asinh = _unary("asinh", np.arcsinh, lambda g, x: g * (x * x + 1).rsqrt(),
                "The inverse hyperbolic sine.", alias=("arcsinh",))  # fmt: skip
 acosh = _unary("acosh", np.arccosh, lambda g, x: g * (x * x - 1).rsqrt(),
-               "The inverse hyperbolic cosine.", alias=("arccosh",))  # fmt: skip
+               "The inverse hyperbolic cosine.", alias=("arccosh",),
+               samples=on(1.1, 4))  # fmt: skip
 atanh = _unary("atanh", np.arctanh, lambda g, x: g / (1 - x * x),
-               "The inverse hyperbolic tangent.", alias=("arctanh",))  # fmt: skip
+               "The inverse hyperbolic tangent.", alias=("arctanh",),
+               samples=on(-0.9, 0.9))  # fmt: skip
 
 
 # --- the logistic function -----------------------------------------------------------------------

@@ -13,6 +13,7 @@ from franken.core.tensor import Tensor
 from franken.ops.creation import finish
 from franken.ops.movement import linear
 from franken.ops.rules import to_front
+from franken.ops.samples import S
 
 
 def _triangle(name: str, mask: Any) -> Primitive:
@@ -43,14 +44,22 @@ def _check_matrix(input: Tensor, name: str) -> None:
         raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
 
 
-@op(out=True, inplace=True)
+@op(
+    out=True,
+    inplace=True,
+    samples=lambda t: [S(t(3, 4)), S(t(3, 4), 1), S(t(2, 3, 3), -1), S(t(0, 3))],
+)
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:
     """The lower triangle of each matrix, zero elsewhere."""
     _check_matrix(input, "tril")
     return tril_(input, diagonal=int(diagonal))
 
 
-@op(out=True, inplace=True)
+@op(
+    out=True,
+    inplace=True,
+    samples=lambda t: [S(t(3, 4)), S(t(3, 4), 1), S(t(2, 3, 3), -1), S(t(0, 3))],
+)
 def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     """The upper triangle of each matrix, zero elsewhere."""
     _check_matrix(input, "triu")
@@ -72,7 +81,7 @@ def _indices(name: str, mask: Any) -> Any:
 
     indices.__name__ = name
     indices.__doc__ = "A (2, n) tensor with the row and column of each element of a triangle."
-    return op(method=False)(indices)
+    return op(method=False, samples=lambda t: [S(3, 4), S(3, 3, -1), S(2, 0)])(indices)
 
 
 tril_indices, triu_indices = _indices("tril_indices", _lower), _indices("triu_indices", _upper)

@@ -13,7 +13,7 @@ from typing import Any
 from franken.autograd import engine
 from franken.core.errors import MissingRule
 from franken.core.node import Leaf, edge_of
-from franken.core.primitive import Primitive
+from franken.core.primitive import Primitive, Rule
 from franken.core.tensor import Tensor
 from franken.core.trace import Trace, Tracer, bind, fresh, inherit_alias
 from franken.transforms.grad import GradTrace, GradTracer
@@ -74,6 +74,39 @@ class JvpTrace(Trace):
         return outs
 
 
+class TransposeTrace(GradTrace):
+    """The tape of one cotangent rule: what depends on the cotangent must stay on it.
+
+    An op without a rule would drop off the tape, and the tangent lack its share without a word.
+    """
+
+    def __init__(self, ruled: Primitive) -> None:
+        self.ruled = ruled
+
+    def process(self, prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """Record, or raise MissingRule if the op cannot be transposed."""
+        out = super().process(prim, args, params)
+        for i, a in enumerate(args):
+            if isinstance(a, Tensor) and a.level == self.level and a._node is not None:
+                self._check(prim, i, out, args, params)
+        return out
+
+    def _check(self, prim: Primitive, i: int, out: Any, args: Any, params: Any) -> None:
+        if prim.vjp_joint is not None or isinstance(prim.vjps[i], Rule):
+            return
+        outs = out if type(out) is tuple else (out,)
+        if not any(_inexact(o) and k not in prim.nondiff for k, o in enumerate(outs)):
+            return
+        if prim.jvps is not None:  # its tangent rule says whether it is truly zero
+            alone = [a if k == i else None for k, a in enumerate(args)]
+            if prim.jvps(alone, out, *args, **params) is None:
+                return
+        raise MissingRule(
+            "vjp", prim.name,
+            f"forward mode of {self.ruled.name} needs it for input {prim.inputs[i]!r}",
+        )  # fmt: skip
+
+
 def transposed_twice(
     prim: Primitive, tangents: list[Any], out: Any, low: list[Any], params: dict[str, Any]
 ) -> Any:
@@ -85,7 +118,7 @@ def transposed_twice(
     live = [k for k, o in enumerate(outs) if _inexact(o) and k not in prim.nondiff]
     if plan is None or not live:
         return (None,) * len(outs) if several else None
-    with GradTrace() as trace:
+    with TransposeTrace(prim) as trace:
         cotangents = [_leaf(outs[k], trace) for k in live]
         full: Any = [None] * len(outs)
         for k, c in zip(live, cotangents, strict=True):

@@ -70,12 +70,13 @@ def test_dtypes_are_frozen_and_not_made():
 
 def test_numpy_counterparts_round_trip():
     stored = [each for each in dt.ALL.values() if each.np is not None]
-    assert len(stored) == 20
+    assert len(stored) == 21
     assert all(dt.from_numpy(each.np) is each for each in stored)
     assert all(each.np.itemsize == each.itemsize for each in stored)
     assert dt.bfloat16.np == np.dtype(ml_dtypes.bfloat16)
     assert dt.from_numpy(np.float32) is dt.float32
-    assert dt.complex32.np is None
+    assert dt.complex32.np == np.dtype(ml_dtypes.complex32)
+    assert all((each.np.kind in dt.COMPLEX_KINDS) == each.is_complex for each in stored)
 
 
 @pytest.mark.parametrize("spelling", ["U3", "O", "M8[s]", ">f4", "S2", "V4", "longdouble"])

@@ -13,6 +13,7 @@ from franken.utils.data.dataset import StackDataset as StackDataset
 from franken.utils.data.dataset import Subset as Subset
 from franken.utils.data.dataset import TensorDataset as TensorDataset
 from franken.utils.data.dataset import random_split as random_split
+from franken.utils.data.distributed import DistributedSampler as DistributedSampler
 from franken.utils.data.sampler import BatchSampler as BatchSampler
 from franken.utils.data.sampler import RandomSampler as RandomSampler
 from franken.utils.data.sampler import Sampler as Sampler
