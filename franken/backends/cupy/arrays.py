@@ -116,6 +116,8 @@ class Rebinder:
         """The function with everything it reaches re-made."""
         where = f.__module__ or ""
         if where == _PARALLEL:
+            if f.__name__ == "scratch":  # the GPU's memory pool has this purpose already
+                return lambda slot, shape, dtype: self.xp.empty(shape, dtype)
             instead = _INSTEAD.get(f.__name__)
             return self.value(instead) if instead else _Lacking(f"{where}.{f.__name__}")
         if not where.startswith(_COMPUTE):

@@ -18,7 +18,7 @@ from operator import add
 
 import numpy as np
 
-from .parallel import parallel_for, single_blas_thread
+from .parallel import parallel_for, scratch, single_blas_thread
 from .pool import window_parts
 
 Ints = tuple[int, ...]
@@ -336,7 +336,7 @@ def _interleaves(window: _Window, per_in: int) -> bool:
 def _planar_forward(x: np.ndarray, weights: np.ndarray, window: _Window, y: np.ndarray) -> None:
     columns = _planar_columns(x, window)
     grid = (y.shape[2], *window.extent)
-    flat = np.empty((*weights.shape[:2], math.prod(grid)), y.dtype)
+    flat = scratch("product", (*weights.shape[:2], math.prod(grid)), y.dtype)
     np.matmul(weights, columns, out=flat[..., : columns.shape[2]])
     y[...] = _crop(flat.reshape(*weights.shape[:2], *grid), window.out)
 
@@ -344,7 +344,9 @@ def _planar_forward(x: np.ndarray, weights: np.ndarray, window: _Window, y: np.n
 def _interleaved_forward(
     x: np.ndarray, weights: np.ndarray, window: _Window, y: np.ndarray
 ) -> None:
-    flat = np.matmul(_interleaved_columns(x, window), weights)
+    columns = _interleaved_columns(x, window)
+    flat = scratch("product", (*columns.shape[:2], weights.shape[2]), y.dtype)
+    np.matmul(columns, weights, out=flat)
     y[...] = np.moveaxis(flat.reshape(y.shape[0], *y.shape[2:], -1), -1, 1)
 
 
@@ -369,7 +371,9 @@ def _crop(a: np.ndarray, shape: Sequence[int]) -> np.ndarray:
 def _spread(g: np.ndarray, grid: Ints, dtype: np.dtype) -> np.ndarray:
     """Lay g (groups, per, images, *O) out on the columns' grid, zero between, flattened."""
     compact = g.shape[3:] == grid
-    flat = (np.empty if compact else np.zeros)((*g.shape[:3], *grid), dtype)
+    flat = scratch("rows", (*g.shape[:3], *grid), dtype)
+    if not compact:
+        flat[...] = 0
     _crop(flat, g.shape[3:])[...] = g
     return flat.reshape(*g.shape[:2], math.prod(flat.shape[2:]))
 
@@ -400,14 +404,14 @@ def _planar_columns(x: np.ndarray, window: _Window) -> np.ndarray:
     """
     starts, taps = window.plan()
     groups, per, images = x.shape[:3]
-    phases = np.empty((groups, len(starts), per, images, *window.extent), x.dtype)
+    phases = scratch("phases", (groups, len(starts), per, images, *window.extent), x.dtype)
     for at, start in enumerate(starts):
         _fill(phases[:, at], x, window.stride, start)
     phases = phases.reshape(groups, len(starts), per, -1)
     longest = taps[-1][1]
     if longest == 0:  # every tap has a phase of its own: 1x1, or patches that do not overlap
         return phases.reshape(groups, len(taps) * per, -1)
-    columns = np.empty((groups, len(taps), per, phases.shape[3] - longest), x.dtype)
+    columns = scratch("columns", (groups, len(taps), per, phases.shape[3] - longest), x.dtype)
     for at, (phase, shift) in enumerate(taps):
         columns[:, at] = phases[:, phase, :, shift : shift + columns.shape[3]]
     return columns.reshape(groups, len(taps) * per, -1)
@@ -416,7 +420,7 @@ def _planar_columns(x: np.ndarray, window: _Window) -> np.ndarray:
 def _interleaved_columns(x: np.ndarray, window: _Window) -> np.ndarray:
     """Gather columns (groups, positions, taps * per) from a channels-last copy, none wasted."""
     groups, per, images = x.shape[:3]
-    last = np.empty((groups, images, *window.span, per), x.dtype)
+    last = scratch("phases", (groups, images, *window.span, per), x.dtype)
     _fill(
         last.transpose(0, last.ndim - 1, *range(1, last.ndim - 1)),
         x,
@@ -424,7 +428,7 @@ def _interleaved_columns(x: np.ndarray, window: _Window) -> np.ndarray:
         window.base,
     )
     windows = _sliding(last, window)
-    columns = np.empty(windows.shape, x.dtype)
+    columns = scratch("columns", windows.shape, x.dtype)
     columns[...] = windows
     return columns.reshape(groups, -1, math.prod(window.kernel) * per)
 
@@ -467,14 +471,15 @@ def _scatter_tile(g: np.ndarray, weights: np.ndarray, gx: np.ndarray, window: _W
     starts, taps = window.plan()
     groups, per, images = gx.shape[:3]
     rows = _spread(g, window.extent, gx.dtype)
-    phases = np.zeros((groups, len(starts), per, images, *window.extent), gx.dtype)
+    phases = scratch("phases", (groups, len(starts), per, images, *window.extent), gx.dtype)
+    phases[...] = 0
     flat = phases.reshape(groups, len(starts), per, -1)
     length = flat.shape[3] - taps[-1][1]
     step = max(TILE_ELEMENTS // (groups * weights.shape[1]), TILE_POSITIONS)
     for chunk in _cut(length, step):
-        columns = np.matmul(weights, rows[..., chunk.start : chunk.stop]).reshape(
-            groups, len(taps), per, -1
-        )
+        part = rows[..., chunk.start : chunk.stop]
+        columns = scratch("columns", (*weights.shape[:2], part.shape[2]), gx.dtype)
+        columns = np.matmul(weights, part, out=columns).reshape(groups, len(taps), per, -1)
         for at, (phase, shift) in enumerate(taps):
             flat[:, phase, :, shift + chunk.start : shift + chunk.stop] += columns[:, at]
     for at, start in enumerate(starts):

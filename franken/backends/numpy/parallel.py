@@ -135,6 +135,22 @@ def parallel_for(n: int, grain: int, fn: Callable[[int, int], None]) -> None:
             raise error
 
 
+def scratch(slot: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Uninitialised memory that this thread had before under the same name, grown as needed.
+
+    For tiles of a few MiB, whose pages the system would clear on every call. The contents are the
+    caller's until it asks for the slot again; nothing that outlives the kernel may lie in it.
+
+    >>> scratch("doc", (2, 3), np.dtype("float32")).shape
+    (2, 3)
+    """
+    need = math.prod(shape) * dtype.itemsize
+    held = _inside.__dict__.setdefault("scratch", {})
+    if slot not in held or held[slot].size < need:
+        held[slot] = np.empty(need, np.uint8)
+    return held[slot][:need].view(dtype).reshape(shape)
+
+
 def over_blocks(count: int, size: int, run: Callable[[int, int], None]) -> None:
     """Call `run(start, stop)` over 0..count, items of `size` elements, in blocks a core can cache.
 
@@ -149,7 +165,7 @@ def over_blocks(count: int, size: int, run: Callable[[int, int], None]) -> None:
         for at in range(start, stop):
             run(at * step, min(count, (at + 1) * step))
 
-    parallel_for(-(-count // step), 4, some)
+    parallel_for(-(-count // step), 2, some)
 
 
 def elementwise(fn: Callable[..., Any], *arrays: np.ndarray, out: np.ndarray) -> np.ndarray:
