@@ -57,7 +57,15 @@ def _cupy() -> Any:
 
             if cupy.cuda.is_available():
                 _found = cupy
+                _serve_kernels()
     return _found or None
+
+
+def _serve_kernels() -> None:
+    """Let the Triton kernels launch on the GPU; Triton itself comes with the first launch."""
+    from franken.backends.cupy.launch import install_when_used
+
+    install_when_used()
 
 
 def cuda_available() -> bool:
