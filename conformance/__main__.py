@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from conformance.differential import differential
+from conformance.gpu import gpu
 from conformance.kernels import kernels
 
 
@@ -14,6 +15,7 @@ def main() -> None:
 
 
 main.add_command(differential)
+main.add_command(gpu)
 main.add_command(kernels)
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ MODULES = Path(__file__).resolve().parents[1] / "triton_kernels"
 _MECHANISM = {
     "__init__", "arrays", "launch", "policy", "cases", "interpreter", "aot", "static", "compare",
     "tune", "axes", "expression", "scalar", "pointwise", "matmul_tile", "matmul_operands",
+    "attention_tile", "attention_operands",
+    "norm_parts", "channels", "cross_entropy_operands", "multi_tensor", "windows",
 }  # fmt: skip
 
 
@@ -42,16 +44,17 @@ def families() -> list[str]:
 @click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True)
 @click.option("--json", "path", type=click.Path(path_type=Path), help="Where the report goes.")
 @click.option("--write", is_flag=True, help=f"Refresh {FOLDER}.")
+@click.option("--docs", is_flag=True, help="Write docs/kernels.md from the registry and artifacts.")
 def kernels(
     archs: str | None, interpret: bool, only: str | None, seed: int, workers: int,
-    path: Path | None, write: bool,
+    path: Path | None, write: bool, docs: bool,
 ) -> None:  # fmt: skip
     """Check the Triton kernels: compile them ahead of time, run them in the interpreter.
 
     Exit code: 0 all good, 1 a check failed, 2 bad input, 3 NOT PROVEN (triton is not installed).
     """
-    if not archs and not interpret:
-        raise click.UsageError("say --compile ARCHS, --interpret, or both")
+    if not (archs or interpret or docs):
+        raise click.UsageError("say --compile ARCHS, --interpret, --docs, or several")
     if importlib.util.find_spec("triton") is None:
         click.echo("kernels: NOT PROVEN: triton is not installed (extras cuda12, cuda13 or test)")
         sys.exit(3)
@@ -70,6 +73,8 @@ def kernels(
         path.write_text(json.dumps(reports, indent=1))
     if write:
         kernel_report.write(reports, FOLDER)
+    if docs:
+        click.echo(f"written to {_alone(False, _docs)}")
     sys.exit(1 if failed else 0)
 
 
@@ -113,6 +118,12 @@ def _alone(interpret: bool, work: Any, *args: Any) -> Any:
     """Run `work` in a process of its own, which may import triton."""
     with ProcessPoolExecutor(1, get_context("spawn"), _start, (interpret,)) as pool:
         return pool.submit(work, *args).result()
+
+
+def _docs() -> Path:
+    from conformance import kernel_docs
+
+    return kernel_docs.write()
 
 
 def _sources(rows: list[Any]) -> list[str]:

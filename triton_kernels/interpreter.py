@@ -9,7 +9,7 @@ arrays of the launch raises, and reductions by a user's function work on whole s
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -83,7 +83,9 @@ class Bounds:
         if used.size == 0:
             return
         inside = np.zeros(used.shape, bool)
-        for low, high, writable in zip(self.low, self.high, self.writable, strict=True):
+        near = (self.low <= used.max()) & (self.high >= used.min())  # a table may reach thousands
+        spans = (self.low[near], self.high[near], self.writable[near])
+        for low, high, writable in zip(*spans, strict=True):
             if writable or not store:
                 inside |= (used >= low) & (used + np.uint64(size) <= high)
         if not inside.all():
@@ -203,6 +205,21 @@ def _scan_slices(self: Any, input: Any) -> list[Any]:  # noqa: A002
     return [self.to_tensor(o, s) for o, s in zip(out, scalars, strict=True)]
 
 
+_patched: set[int] = set()
+
+
+def _device_call(self: Any, *args: Any, **kwargs: Any) -> Any:
+    """Call a device function, patching the language for it once a launch.
+
+    The stock interpreter does so at every call, which takes longer than most functions' bodies.
+    """
+    needs = {id(v) for v in self.fn.__globals__.values() if v is tl or v is tl.core}
+    if not needs <= _patched:
+        _interpreter._patch_lang(self.fn)
+        _patched.update(needs)
+    return self.rewrite()(*args, **kwargs)
+
+
 def _patch() -> None:
     builder = _interpreter.InterpreterBuilder
     _interpreter._get_np_dtype = _np_dtype
@@ -217,6 +234,7 @@ def _patch() -> None:
     builder.create_dot = _dot
     _interpreter.ReduceOps.generic_reduce = _reduce_slices
     _interpreter.ScanOps.generic_scan = _scan_slices
+    _interpreter.InterpretedFunction.__call__ = _device_call
 
 
 _stock_np_dtype = _interpreter._get_np_dtype
@@ -232,6 +250,11 @@ class Interpreter:
             raise RuntimeError("set TRITON_INTERPRET=1 before kernels are imported")
         self.policy = Policy(arch, tf32)
         self.launches: list[str] = []
+        self._reached: tuple[np.ndarray, ...] = ()
+
+    def reach(self, arrays: Sequence[np.ndarray]) -> None:
+        """Let the next launch touch `arrays` too, which it finds through addresses in memory."""
+        self._reached = tuple(arrays)
 
     def run(
         self, kernel: Any, grid: tuple[int, ...], args: tuple[Any, ...],
@@ -244,8 +267,10 @@ class Interpreter:
             raise TypeError(
                 f"{kernel.__name__}: not an array or a number: {type(other[0]).__name__}"
             )
-        bounds.set([a for a in arrays if a.size])
+        bounds.set([a for a in (*arrays, *self._reached) if a.size])
+        self._reached = ()
         self.launches.append(kernel.__name__)
+        _patched.clear()  # a launch undoes its patches when it ends
         wrapped = [_Pointer(a) if isinstance(a, np.ndarray) else a for a in args]
         with np.errstate(all="ignore"):
             kernel[grid](*wrapped, **constants)

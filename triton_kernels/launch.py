@@ -8,7 +8,7 @@ what would be compiled. Each launch has an identity that says which code ran.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -85,17 +85,20 @@ def using(runner: Runner) -> Iterator[Runner]:
 
 def launch(
     kernel: Any, grid: tuple[int, ...], *args: Any, warps: int = 4, stages: int = 2,
-    flags: dict[str, Any] | None = None, **constants: Any,
+    flags: dict[str, Any] | None = None, reaches: Sequence[Any] = (), **constants: Any,
 ) -> None:  # fmt: skip
     """Start `kernel` over `grid` (one to three sizes; an empty grid starts nothing).
 
     args: the kernel's pointers (arrays), then its run-time numbers (int, float), in its order.
     constants: its compile-time constants, declared last. flags: compiler options, such as
-    `enable_fp_fusion`.
+    `enable_fp_fusion`. reaches: arrays that the kernel finds through a table of addresses; a runner
+    that checks accesses has a method `reach`, which is told them before the launch.
     """
     if 0 in grid:
         return
     runner = current()
+    if reaches and hasattr(runner, "reach"):
+        runner.reach(reaches)
     fusion = {"enable_fp_fusion": runner.policy.fp_fusion}
     runner.run(kernel, grid, args, constants, warps, stages, {**fusion, **(flags or {})})
 

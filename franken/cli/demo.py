@@ -1,4 +1,4 @@
-"""`franken demo`: train, train again, compare bits, replay a step, explain a gradient."""
+"""`franken demo`: train twice, compare bits, replay a step, explain a gradient, repair a file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ def command(device: str, seed: int, epochs: int, data: str | None, as_json: bool
     """Train a small convolutional net on 8 x 8 digits and check what it claims.
 
     It trains twice from one seed and compares the SHA-256 of all weights, records one step and
-    replays it bit for bit in a fresh process, and prints where one gradient came from.
+    replays it bit for bit in a fresh process, prints where one gradient came from, and damages and
+    repairs the checkpoint.
     """
     from rich.console import Console
 
@@ -66,14 +67,18 @@ def run(device: str, seed: int, epochs: int, data: str | None, console: Any) -> 
     tree = str(next(iter(model.parameters())).grad.provenance)
     for line in tree.splitlines():
         console.print("   " + line, markup=False, soft_wrap=True)
+    console.print("[bold]5. Save[/] the weights, [bold]damage[/] the file, and repair it")
+    repaired = _damage_and_repair(model, console)
     accurate = score >= MINIMUM
-    ok = accurate and same and replayed["ok"]
+    ok = accurate and same and replayed["ok"] and repaired["ok"]
     console.print(_verdict(ok, "PASS", "FAIL") + f"  accuracy >= {MINIMUM:.0%}: {accurate}, "
-                  f"same weights: {same}, replay bit for bit: {replayed['ok']}")  # fmt: skip
+                  f"same weights: {same}, replay bit for bit: {replayed['ok']}, "
+                  f"repaired: {repaired['ok']}")  # fmt: skip
     return {
         "ok": ok, "data": source, "device": device, "seed": seed, "epochs": epochs,
         "accuracy": score, "seconds": round(seconds, 2), "weights_sha256": digest,
         "weights_sha256_again": again, "replay": replayed, "provenance": tree,
+        "repair": repaired,
     }  # fmt: skip
 
 
@@ -125,6 +130,17 @@ def _train(
 
         model, optimizer = train(data, seed, epochs, device, tick)
     return model, optimizer, losses
+
+
+def _damage_and_repair(model: Any, console: Any) -> dict[str, Any]:
+    from franken.cli import demo_repair
+    from franken.cli.training import weights_digest
+
+    before = weights_digest(model)
+    report = demo_repair.run(model, console)
+    report["ok"] = report["ok"] and report["weights_sha256"] == before
+    console.print("   " + _verdict(report["ok"], "the same weights, bit for bit", "NOT repaired"))
+    return report
 
 
 def _record_and_replay(model: Any, optimizer: Any, data: Any, console: Any) -> dict[str, Any]:
