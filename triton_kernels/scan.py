@@ -110,11 +110,11 @@ def scan_kernel(
     carry = tl.full([ROWS, 1], IDENTITY, ACC)
     more = tl.zeros([ROWS, 1], second)
     if CARRY:
-        spot = ((part - 1) * outer + row)[:, None]
-        ok = live[:, None] & (spot >= row[:, None])
-        carry = tl.load(carry_ptr + spot, mask=ok, other=IDENTITY)
+        earlier = ((part - 1) * outer + row)[:, None]
+        known = live[:, None] & (earlier >= row[:, None])
+        carry = tl.load(carry_ptr + earlier, mask=known, other=IDENTITY)
         if PAIR:
-            more = tl.load(more_ptr + spot, mask=ok, other=0)
+            more = tl.load(more_ptr + earlier, mask=known, other=0)
     last = (tl.arange(0, BLOCK) == BLOCK - 1)[None, :]
     for start in range(begin, end, BLOCK):
         at = start + lane
@@ -144,10 +144,10 @@ def scan_kernel(
             spot = from_y + (at * y_step)[None, :]
             tl.store(y_ptr + spot, y.to(y_ptr.dtype.element_ty), mask=ok)
     if TOTAL:
-        spot = (part * outer + row)[:, None]
-        tl.store(y_ptr + spot, carry, mask=live[:, None])
+        to = (part * outer + row)[:, None]
+        tl.store(y_ptr + to, carry, mask=live[:, None])
         if PAIR:
-            tl.store(at_ptr + spot, more, mask=live[:, None])
+            tl.store(at_ptr + to, more, mask=live[:, None])
 
 
 def _scan(x: Any, axis: int, kind: str, dtype: Any, reverse: bool = False) -> tuple[Any, Any]:
