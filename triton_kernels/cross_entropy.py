@@ -161,7 +161,7 @@ def cross_entropy_join_kernel(
     live = row < rows
     ok = live & (piece < pieces)
     at = piece * rows + row
-    plane = rows.to(tl.int64) * pieces
+    plane = (tl.zeros([], tl.int64) + rows) * pieces
     tops = tl.load(parts_ptr + at, mask=ok, other=float("-inf"))
     top = tl.max(tops, axis=1)[:, None]
     top = tl.where(top == float("-inf"), 0.0, top)

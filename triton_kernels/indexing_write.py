@@ -73,16 +73,17 @@ def scatter_reference(
     return out
 
 
-def _scatter_cases() -> Iterator[Case]:
-    def few(m: Maker, shape: tuple[int, ...], dtype: str) -> np.ndarray:
-        return m.integers(shape, 50, dtype, -20) if dtype[0] == "i" else m.normal(shape, dtype)
+def _few(m: Maker, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    return m.integers(shape, 50, dtype, -20) if dtype[0] == "i" else m.normal(shape, dtype)
 
+
+def _scatter_cases() -> Iterator[Case]:
     for combine in COMBINES:
         for dtype in ("f32", "i64") if combine in ("sum", "max") else ("f32",):
             yield Case(
                 f"{combine} {dtype}",
                 lambda m, d=dtype: (
-                    few(m, (5, 9), d), 1, m.integers((4, 7), 6), few(m, (6, 8), d),
+                    _few(m, (5, 9), d), 1, m.integers((4, 7), 6), _few(m, (6, 8), d),
                 ),
                 {"combine": combine},
             )  # fmt: skip
@@ -97,6 +98,10 @@ def _scatter_cases() -> Iterator[Case]:
             ),
             {"combine": "sum"},
         )
+    yield from _scatter_edges()
+
+
+def _scatter_edges() -> Iterator[Case]:
     yield Case(
         "axis 0", lambda m: (m.normal((4, 9)), 0, m.integers((14, 9), 4, "i32"), m.normal((14, 9))),
         {"combine": "sum"},

@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 import secrets
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 from ..atomic import _sync_directory
 from .errors import writing
@@ -38,16 +38,15 @@ class Staged:
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             self.descriptor = os.open(self.path, flags, 0o666)
         self._open = True
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.discard)
             with writing(target):
                 if size:
                     # A full disk is known now, and not after minutes of coding.
                     os.posix_fallocate(self.descriptor, 0, size)
                 with suppress(FileNotFoundError):
                     os.fchmod(self.descriptor, os.stat(self.target).st_mode & 0o7777)
-        except BaseException:
-            self.discard()
-            raise
+            undo.pop_all()
 
     def __enter__(self) -> Staged:
         return self
