@@ -13,10 +13,10 @@ from typing import Any
 import triton
 import triton.language as tl
 
-from .arrays import cdiv, empty, next_power_of_2, reaches_past_int32, strides
+from .arrays import cdiv, empty, reaches_past_int32, strides
 from .cases import kernel
 from .launch import launch
-from .norm_parts import halves, wide_dtype, wide_of
+from .norm_parts import halves, side, wide_dtype, wide_of
 from .policy import choose
 
 CHAN = "Chan, Golub, LeVeque, Algorithms for computing the sample variance, Am. Stat. 37 (1983)"
@@ -288,13 +288,13 @@ class Plan:
         wide = "fp64" if self.dtype == "fp64" else "fp32"
         config = choose("channels", work=work, layout=self.layout, wide=wide)
         table = config.constants
-        channels, positions = next_power_of_2(self.channels), next_power_of_2(self.positions)
+        lanes, elements = table["LANES"], table["ELEMENTS"]
         if self.layout == "row":
-            block = min(table["LANES"], positions)
-            tall = min(table["ELEMENTS"] // block, channels)
+            block = side(self.positions, 32, lanes)
+            tall = side(self.channels, 8, elements // block)
         else:
-            tall = min(table["LANES"], channels)
-            block = min(table["ELEMENTS"] // tall, positions)
+            tall = side(self.channels, 16, lanes)
+            block = side(self.positions, 8, elements // tall)
         return table, {
             "FLAT": self.flat, "WIDE": self.wide, "CHANNELS": tall, "BLOCK": block,
             "warps": config.warps, "stages": config.stages,
@@ -320,8 +320,8 @@ class Plan:
     def sets(self, pieces: int) -> tuple[int, tuple[int], dict[str, int]]:
         """(statistics, grid, launch settings) of joining pieces."""
         count = self.channels // self.per
-        block = min(1024, next_power_of_2(pieces * self.per))
-        tall = min(1024 // block, next_power_of_2(count))
+        block = side(pieces * self.per, 16, 1024)
+        tall = side(count, 16, 1024 // block)
         settings = {"PER": self.per, "SETS": tall, "BLOCK": block, "warps": 4, "stages": 2}
         return count, (cdiv(count, tall),), settings
 

@@ -13,12 +13,11 @@ from typing import Any
 from .arrays import (
     cdiv,
     floating,
-    next_power_of_2,
     reaches_past_int32,
     strides,
     type_name,
 )
-from .norm_parts import halves
+from .norm_parts import halves, side
 from .policy import Config, choose
 
 REDUCTIONS = ("none", "mean", "sum")
@@ -79,13 +78,13 @@ class Loss:
         """Rows and classes of a tile, warps and stages."""
         config, layout = self._config(way, *others)
         table = config.constants
-        rows, width = next_power_of_2(self.rows), next_power_of_2(self.width)
+        lanes, elements = table["LANES"], table["ELEMENTS"]
         if layout == "row":
-            block = min(table["LANES"], width)
-            tall = min(table["ELEMENTS"] // block, rows)
+            block = side(self.width, 8, lanes)
+            tall = side(self.rows, 8, elements // block)
         else:
-            tall = min(table["LANES"], rows)
-            block = min(table["ELEMENTS"] // tall, width)
+            tall = side(self.rows, 16, lanes)
+            block = side(self.width, 8, elements // tall)
         return {"ROWS": tall, "BLOCK": block, "warps": config.warps, "stages": config.stages}
 
     def pieces(self) -> tuple[int, int, dict[str, int]]:
@@ -101,8 +100,8 @@ class Loss:
 
     def join(self, pieces: int) -> dict[str, int]:
         """Launch settings of joining pieces."""
-        block = next_power_of_2(pieces)
-        tall = min(max(1024 // block, 1), next_power_of_2(self.rows))
+        block = side(pieces, 16, 1024)  # PROGRAMS bounds the pieces
+        tall = side(self.rows, 16, 1024 // block)
         return {"ROWS": tall, "BLOCK": block, "warps": 4, "stages": 1}
 
 

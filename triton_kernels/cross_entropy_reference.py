@@ -106,6 +106,12 @@ def _edge(m: Maker) -> tuple[Any, ...]:
     return x, target
 
 
+def _rising(m: Maker) -> tuple[Any, ...]:
+    """Logits whose running maximum changes in every block."""
+    x, target, _ = _sample(m, (2, 9000), "f32")
+    return np.sort(x, 1), target
+
+
 def _variants() -> Iterator[tuple[str, Any, dict[str, Any]]]:
     """(name, builder, keywords), for the forward pass and the backward one."""
 
@@ -114,9 +120,11 @@ def _variants() -> Iterator[tuple[str, Any, dict[str, Any]]]:
 
     for dtype in ("f32", "f16", "bf16", "f64"):
         yield dtype, made((9, 37), dtype), {}
+    for dtype in ("f32", "f64"):
         yield f"all {dtype}", made((9, 37), dtype, weight=dtype, ignored=True), {
             "label_smoothing": 0.1, "z_loss": 1e-3,
         }  # fmt: skip
+    for dtype in ("f32", "bf16"):
         yield f"soft {dtype}", made((6, 20), dtype, soft=True), {}
     for reduction in ("none", "sum"):
         yield reduction, made((9, 5), "f32", ignored=True), {"reduction": reduction}
@@ -141,6 +149,7 @@ def _variants() -> Iterator[tuple[str, Any, dict[str, Any]]]:
     yield "pieces soft", made((1, 17000), "f32", soft=True), {"label_smoothing": 0.1}
     yield "many rows", made((17000, 2), "f32", ignored=True), {}
     yield "many rows sum", made((17000, 2), "f32"), {"reduction": "sum"}
+    yield "rising", _rising, {"reduction": "none"}
     yield "edge", _edge, {"reduction": "none"}
     yield "no rows", made((0, 4), "f32"), {"reduction": "sum"}
 

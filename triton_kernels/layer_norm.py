@@ -12,7 +12,7 @@ from typing import Any
 import triton
 import triton.language as tl
 
-from .arrays import cdiv, empty, floating, next_power_of_2, reaches_past_int32, strides
+from .arrays import cdiv, empty, floating, reaches_past_int32, strides
 from .cases import kernel, op
 from .launch import launch
 from .layer_norm_reference import (
@@ -25,7 +25,7 @@ from .layer_norm_reference import (
     rms_norm_backward_reference,
     rms_norm_reference,
 )
-from .norm_parts import add_rows, halves, wide_dtype, wide_of
+from .norm_parts import add_rows, halves, side, wide_dtype, wide_of
 from .policy import Config, choose
 
 LAYER = "Ba, Kiros and Hinton, Layer Normalization, arXiv:1607.06450"
@@ -255,8 +255,8 @@ def _step(vector: Any) -> int:
 def _tile(way: str, dtype: str, rows: int, columns: int) -> tuple[Config, int, int]:
     """(table entry, columns a pass, rows a program)."""
     config = choose("layer_norm", way=way, dtype=dtype, n=columns)
-    block = min(config.constants["BLOCK"], next_power_of_2(columns))
-    return config, block, min(config.constants["ELEMENTS"] // block, next_power_of_2(rows))
+    block = side(columns, 64, config.constants["BLOCK"])
+    return config, block, side(rows, 8, config.constants["ELEMENTS"] // block)
 
 
 def _forward(

@@ -39,6 +39,15 @@ def wide_dtype(dtype: str) -> str:
     return "float64" if dtype == "fp64" else "float32"
 
 
+def side(n: int, low: int, high: int) -> int:
+    """A tile's side for n elements: a power of two, at least `low` (few sizes compile), to `high`.
+
+    >>> side(3, 16, 64), side(33, 16, 64), side(1000, 16, 64)
+    (16, 64, 64)
+    """
+    return min(max(next_power_of_2(n), low), high)
+
+
 @triton.constexpr_function
 def wide_of(dtype: Any) -> Any:
     """The type that a floating type is computed in: fp64 for fp64, otherwise fp32."""
@@ -80,8 +89,8 @@ def add_rows(a: Any, b: Any | None, dtype: Any) -> tuple[Any, Any]:
     out = empty(a, (columns,), dtype)
     other = None if b is None else empty(a, (columns,), dtype)
     config = choose("norm_rows", n=rows)
-    block = min(config.constants["BLOCK"], next_power_of_2(columns))
-    tall = min(config.constants["ELEMENTS"] // block, next_power_of_2(rows))
+    block = side(columns, 16, config.constants["BLOCK"])
+    tall = side(rows, 8, config.constants["ELEMENTS"] // block)
     launch(
         add_rows_kernel, (cdiv(columns, block),), a, b, out, other, rows, columns,
         ROWS=tall, BLOCK=block, warps=config.warps, stages=config.stages,
