@@ -28,13 +28,17 @@ GROUP = "Wu and He, Group Normalization, arXiv:1803.08494"
 @triton.jit
 def channel_offset(channel, C, x_sample, x_channel):
     """Where a channel of the matrix starts, C channels a sample."""
-    return channel // C * x_sample + channel % C * x_channel
+    sample = channel // C
+    return sample.to(tl.int64) * x_sample + (channel - sample * C).to(tl.int64) * x_channel
 
 
 @triton.jit
 def position_offset(position, S, x_sample, x_place, FLAT: tl.constexpr):
     """Where a position lies within its channel, S places a sample; FLAT: one stride does."""
-    return position * x_place if FLAT else position // S * x_sample + position % S * x_place
+    at = position * x_place
+    if not FLAT:
+        at += position // S * (x_sample - S * x_place)  # one division, where // and % take two
+    return at
 
 
 @kernel(source=f"{WELFORD}; lanes joined: {CHAN}", hot=True)
@@ -49,10 +53,11 @@ def channel_moments_kernel(
     squares: summed squared deviations from the piece's mean. Each lane keeps a running mean and
     sum of squares; the lanes are joined at the end.
     """
-    channel = tl.program_id(0).to(tl.int64) * CHANNELS + tl.arange(0, CHANNELS)[:, None]
-    lane = tl.arange(0, BLOCK).to(tl.int64 if WIDE else tl.int32)[None, :]
+    index: tl.constexpr = tl.int64 if WIDE else tl.int32  # a 64-bit division costs registers
+    channel = tl.program_id(0).to(index) * CHANNELS + tl.arange(0, CHANNELS)[:, None]
+    lane = tl.arange(0, BLOCK).to(index)[None, :]
     wide = wide_of(x_ptr.dtype.element_ty)
-    begin = tl.program_id(1).to(tl.int64 if WIDE else tl.int32) * piece
+    begin = tl.program_id(1).to(index) * piece
     end = tl.minimum(begin + piece, positions)
     live = channel < channels
     x_ptr += channel_offset(channel, C, x_outer, x_channel)
@@ -129,9 +134,10 @@ def channel_apply_kernel(
     scale: the reciprocal deviation, or, FROM_VARIANCE, the variance.
     """
     across = tl.cdiv(positions, BLOCK)
-    channel = (tl.program_id(0) // across).to(tl.int64) * CHANNELS
+    index: tl.constexpr = tl.int64 if WIDE else tl.int32  # a 64-bit division costs registers
+    channel = (tl.program_id(0) // across).to(index) * CHANNELS
     channel += tl.arange(0, CHANNELS)[:, None]
-    lane = tl.arange(0, BLOCK).to(tl.int64 if WIDE else tl.int32)[None, :]
+    lane = tl.arange(0, BLOCK).to(index)[None, :]
     wide = wide_of(x_ptr.dtype.element_ty)
     at = tl.program_id(0) % across * BLOCK + lane
     live = channel < channels
@@ -161,10 +167,11 @@ def channel_sums_kernel(
     CHANNELS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """along, total (pieces, channels): sums of g (x - mean) scale and of g over a piece each."""
-    channel = tl.program_id(0).to(tl.int64) * CHANNELS + tl.arange(0, CHANNELS)[:, None]
-    lane = tl.arange(0, BLOCK).to(tl.int64 if WIDE else tl.int32)[None, :]
+    index: tl.constexpr = tl.int64 if WIDE else tl.int32  # a 64-bit division costs registers
+    channel = tl.program_id(0).to(index) * CHANNELS + tl.arange(0, CHANNELS)[:, None]
+    lane = tl.arange(0, BLOCK).to(index)[None, :]
     wide = wide_of(x_ptr.dtype.element_ty)
-    begin = tl.program_id(1).to(tl.int64 if WIDE else tl.int32) * piece
+    begin = tl.program_id(1).to(index) * piece
     end = tl.minimum(begin + piece, positions)
     live = channel < channels
     mean = tl.load(mean_ptr + channel // PER, mask=live, other=0.0).to(wide)
@@ -230,9 +237,10 @@ def channel_backward_kernel(
 ):  # fmt: skip
     """Gradient in x; slope and level (sets,) None: the statistics do not depend on x."""
     across = tl.cdiv(positions, BLOCK)
-    channel = (tl.program_id(0) // across).to(tl.int64) * CHANNELS
+    index: tl.constexpr = tl.int64 if WIDE else tl.int32  # a 64-bit division costs registers
+    channel = (tl.program_id(0) // across).to(index) * CHANNELS
     channel += tl.arange(0, CHANNELS)[:, None]
-    lane = tl.arange(0, BLOCK).to(tl.int64 if WIDE else tl.int32)[None, :]
+    lane = tl.arange(0, BLOCK).to(index)[None, :]
     wide = wide_of(x_ptr.dtype.element_ty)
     at = tl.program_id(0) % across * BLOCK + lane
     live = channel < channels
@@ -343,7 +351,7 @@ def plan(dtype: str, per: int, batch: bool, *views: Any) -> Plan:
     flat = not batch or inner == 1 or samples == 1
     if not flat:
         flat = all(s[0] == inner * s[2] for s in map(strides, views))
-    wide = reaches_past_int32(*views) or positions >= 2**31
+    wide = reaches_past_int32(*views) or max(channels, positions) >= 2**31
     across, channel, place = strides(views[-1])
     if batch and inner == 1:
         place = across

@@ -33,6 +33,13 @@ TREE = "Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section
 
 
 @triton.jit
+def row_offset(row, S, lead, place):
+    """Where a row's first class lies, in 64 bits: place row % S of lead row // S."""
+    first = row // S
+    return first.to(tl.int64) * lead + (row - first * S).to(tl.int64) * place
+
+
+@triton.jit
 def target_weight(target_ptr, w_ptr, row, live, V, ignored):
     """(target, its weight, whether the row counts); a target out of range weighs nan."""
     target = tl.load(target_ptr + row, mask=live, other=0)
@@ -97,19 +104,20 @@ def cross_entropy_kernel(
     Row r is place r % S of lead r // S. target: (rows,) int64, or SOFT probabilities, as x. w (V,)
     or None. parts: None, or room for the piece's maximum, sum of exp, mass and pull.
     """
-    row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)[:, None]
-    at = tl.arange(0, BLOCK).to(tl.int64 if WIDE else tl.int32)[None, :]
+    index: tl.constexpr = tl.int64 if WIDE else tl.int32  # a 64-bit division costs registers
+    row = tl.program_id(0).to(index) * ROWS + tl.arange(0, ROWS)[:, None]
+    at = tl.arange(0, BLOCK).to(index)[None, :]
     wide: tl.constexpr = wide_of(x_ptr.dtype.element_ty)
     live = row < rows
     begin = tl.program_id(1) * piece
     end = tl.minimum(begin + piece, V)
     keep_all = tl.zeros([], wide) + keep + keep_rest
     spread_all = tl.zeros([], wide) + spread + spread_rest
-    x_ptr += row // S * x_lead + row % S * x_place
+    x_ptr += row_offset(row, S, x_lead, x_place)
     first = tl.load(x_ptr, mask=live, other=0.0).to(wide)
     first = tl.where(first == float("-inf"), 0.0, first)
     if SOFT:
-        target_ptr += row // S * t_lead + row % S * t_place
+        target_ptr += row_offset(row, S, t_lead, t_place)
     top = tl.full([ROWS, 1], float("-inf"), wide)
     total = tl.zeros([ROWS, 1], wide)
     mass = tl.zeros([ROWS, 1], wide)
@@ -168,7 +176,7 @@ def cross_entropy_join_kernel(
     totals = tl.load(parts_ptr + plane + at, mask=ok, other=0.0) * tl.exp(tops - top)
     masses = tl.load(parts_ptr + 2 * plane + at, mask=ok, other=0.0)
     pulls = tl.load(parts_ptr + 3 * plane + at, mask=ok, other=0.0)
-    x_ptr += row // S * x_lead + row % S * x_place
+    x_ptr += row_offset(row, S, x_lead, x_place)
     first = tl.load(x_ptr, mask=live, other=0.0).to(wide)
     first = tl.where(first == float("-inf"), 0.0, first)
     finish_rows(
@@ -218,13 +226,14 @@ def cross_entropy_mass_kernel(
     WIDE: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """mass (rows,): sums over classes of weights w (V,) or None, times the soft target or None."""
-    row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)[:, None]
-    at = tl.arange(0, BLOCK).to(tl.int64 if WIDE else tl.int32)[None, :]
+    index: tl.constexpr = tl.int64 if WIDE else tl.int32  # a 64-bit division costs registers
+    row = tl.program_id(0).to(index) * ROWS + tl.arange(0, ROWS)[:, None]
+    at = tl.arange(0, BLOCK).to(index)[None, :]
     wide: tl.constexpr = mass_ptr.dtype.element_ty
     live = row < rows
     mass = tl.zeros([ROWS, 1], wide)
     if target_ptr is not None:
-        target_ptr += row // S * t_lead + row % S * t_place
+        target_ptr += row_offset(row, S, t_lead, t_place)
     for start in range(0, V, BLOCK):
         mine = start + at < V
         q = tl.where(live & mine, 1.0, 0.0).to(wide)
@@ -255,9 +264,9 @@ def cross_entropy_backward_kernel(
     weighted target (SOFT) or of the weights (SMOOTH); None for V.
     """
     across = tl.cdiv(V, BLOCK)
-    row = (tl.program_id(0) // across).to(tl.int64) * ROWS + tl.arange(0, ROWS)[:, None]
-    at = tl.program_id(0) % across * BLOCK + tl.arange(0, BLOCK)[None, :]
-    at = at.to(tl.int64 if WIDE else tl.int32)
+    index: tl.constexpr = tl.int64 if WIDE else tl.int32  # a 64-bit division costs registers
+    row = (tl.program_id(0) // across).to(index) * ROWS + tl.arange(0, ROWS)[:, None]
+    at = (tl.program_id(0) % across).to(index) * BLOCK + tl.arange(0, BLOCK)[None, :]
     wide: tl.constexpr = wide_of(x_ptr.dtype.element_ty)
     live = row < rows
     ok = live & (at < V)
@@ -266,7 +275,7 @@ def cross_entropy_backward_kernel(
     g = tl.load(g_ptr + row * g_row, mask=live, other=0.0).to(wide)
     if total_ptr is not None:
         g = g / tl.load(total_ptr)  # in bounds: one number
-    x_at = row // S * x_lead + row % S * x_place + at * x_class
+    x_at = row_offset(row, S, x_lead, x_place) + at * x_class
     x = tl.load(x_ptr + x_at, mask=ok, other=0.0).to(wide)
     lse = tl.load(lse_ptr + row, mask=live, other=0.0)
     weights = tl.full([1, BLOCK], 1.0, wide)
@@ -276,7 +285,7 @@ def cross_entropy_backward_kernel(
     if mass_ptr is not None:
         mass = tl.load(mass_ptr + row * mass_row, mask=live, other=0.0)
     if SOFT:
-        t_at = row // S * t_lead + row % S * t_place + at * t_class
+        t_at = row_offset(row, S, t_lead, t_place) + at * t_class
         pull = weights * soft_target(target_ptr, t_at, ok, keep_all, spread_all, wide)
         kept = live
     else:
@@ -290,7 +299,7 @@ def cross_entropy_backward_kernel(
     if Z:
         mass += 2 * (tl.zeros([], wide) + z + z_rest) * lse
     out = tl.where(kept, g * (tl.exp(x - lse) * mass - pull), 0.0)
-    out_at = row // S * out_lead + row % S * out_place + at * out_class
+    out_at = row_offset(row, S, out_lead, out_place) + at * out_class
     tl.store(out_ptr + out_at, out.to(out_ptr.dtype.element_ty), mask=ok)
 
 

@@ -65,7 +65,8 @@ class Loss:
     @property
     def wide(self) -> bool:
         """Whether offsets pass 32 bits."""
-        return reaches_past_int32(self.x, *([self.target] if self.soft else []))
+        reaches = reaches_past_int32(self.x, *([self.target] if self.soft else []))
+        return reaches or self.rows >= 2**31
 
     def _config(self, way: str, *others: Any) -> tuple[Config, str]:
         found = [strides(a) for a in (self.x, *others)]
