@@ -24,7 +24,7 @@ demo: $(VENV)/.runtime
 
 # franken/backends/cupy is left out: a doctest run imports every module, and a CPU machine has no CuPy.
 test: $(VENV)/.test
-	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 -q --doctest-modules \
+	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist worksteal -q --doctest-modules \
 	    --ignore=franken/backends/cupy tests franken
 
 lint: $(VENV)/.dev

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import ml_dtypes
 import numpy as np
 import probe
@@ -12,11 +14,15 @@ from franken.triton_kernels import launch as launching
 from franken.triton_kernels import random
 from franken.triton_kernels.interpreter import Interpreter
 
-RUN = Interpreter()
+
+@cache
+def interpreter():
+    """Made on first use: a doctest run imports this file in a process without the variable."""
+    return Interpreter()
 
 
 def launch(kernel, *args, **constants):
-    RUN.run(kernel, (1,), args, constants, 4, 1, {})
+    interpreter().run(kernel, (1,), args, constants, 4, 1, {})
 
 
 def test_kernels_work_in_place_on_numpy_memory():
@@ -81,7 +87,7 @@ def test_only_arrays_and_numbers_are_arguments():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16, ml_dtypes.bfloat16, np.float64])
 def test_uniforms_have_the_bits_of_the_counter_stream_on_the_cpu(dtype):
-    with launching.using(RUN):
+    with launching.using(interpreter()):
         got = random.uniform(np.empty((5, 41), dtype), 2**40 + 1, 7)
     want = philox.uniform(2**40 + 1, 7, (5, 41), dtype)
     assert got.tobytes() == want.tobytes()
@@ -89,6 +95,6 @@ def test_uniforms_have_the_bits_of_the_counter_stream_on_the_cpu(dtype):
 
 @pytest.mark.parametrize("dtype", [np.float32, ml_dtypes.bfloat16])
 def test_normals_have_the_bits_of_the_counter_stream_on_the_cpu(dtype):
-    with launching.using(RUN):
+    with launching.using(interpreter()):
         got = random.normal(np.empty(3000, dtype), 3, 2**33)
     assert got.tobytes() == philox.normal(3, 2**33, (3000,), dtype).tobytes()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 from numpy_card import NumpyCard
@@ -14,13 +16,20 @@ from franken.triton_kernels.cases import OPS
 from franken.triton_kernels.interpreter import Interpreter
 
 torch = pytest.importorskip("torch")
-RUN = Interpreter()
+
+
+@cache
+def interpreter():
+    """Made on first use: a doctest run imports this file in a process without the variable."""
+    return Interpreter()
+
+
 SIZES = ((700,), (3, 5), ())
 
 
 @pytest.fixture(autouse=True)
 def _interpreted():
-    with launching.using(RUN):
+    with launching.using(interpreter()):
         yield
 
 
@@ -136,9 +145,9 @@ def test_clipping_is_torchs():
 
 def test_one_launch_serves_the_whole_list():
     params = [np.ones(n, np.float32) for n in range(1, 20)]
-    RUN.launches.clear()
+    interpreter().launches.clear()
     optimizer.sgd(params, params, [], 0.1)
-    assert RUN.launches == ["sgd_kernel"]
+    assert interpreter().launches == ["sgd_kernel"]
 
 
 def test_memory_that_is_not_declared_is_out_of_bounds():
@@ -164,7 +173,7 @@ def test_a_gradient_is_no_place_to_store_without_a_scale():
 
 
 def test_the_gpu_checks_run_kernels_where_there_is_a_runner():
-    row = gpu_checks.check_op(NumpyCard(RUN), OPS["foreach_zero"], 0, launches=2)
+    row = gpu_checks.check_op(NumpyCard(interpreter()), OPS["foreach_zero"], 0, launches=2)
     assert row["failures"] == [] and row["samples"] == 5
-    row = gpu_checks.check_op(NumpyCard(RUN), OPS["clip_gradients"], 0, launches=1)
+    row = gpu_checks.check_op(NumpyCard(interpreter()), OPS["clip_gradients"], 0, launches=1)
     assert row["failures"] == [] and row["max_ulps"] > 0
