@@ -17,8 +17,8 @@ from franken.faces.spaces import missing
 _PACKAGES = ("franken.ops", "franken.functional")
 # Submodules and functions that are imported when they are first asked for.
 _LAZY_MODULES = (
-    "autograd", "backends", "cuda", "distributions", "fft", "func", "linalg", "nn", "optim",
-    "random", "serialization", "signal", "special", "testing", "utils", "version",
+    "autograd", "backends", "cuda", "distributions", "fft", "func", "linalg", "masked", "nn",
+    "optim", "random", "serialization", "signal", "special", "testing", "utils", "version",
 )  # fmt: skip
 _LAZY_NAMES = {
     "save": "franken.serialization.tensors", "load": "franken.serialization.tensors",

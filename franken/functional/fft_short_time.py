@@ -216,7 +216,10 @@ def _resynthesized(
     frames: Any, n_fft: int, hop: int, width: int, window: Any, center: bool, length: Any,
     call: str,
 ) -> Any:  # fmt: skip
-    taper = _framed_window(window, frames.real if frames.dtype.is_complex else frames, width, n_fft)
+    real = frames.real if frames.dtype.is_complex else frames
+    taper = _framed_window(window, real, width, n_fft)
+    if taper is not None and not (taper.dtype.is_floating_point or taper.dtype.is_complex):
+        taper = cast(taper, real.dtype)
     if taper is None:
         taper = frames.new_ones(n_fft)
     signal = _overlap_add(frames * taper, hop)

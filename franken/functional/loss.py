@@ -14,7 +14,7 @@ from franken.core.op import namespace, op
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
 from franken.ops.convert import cast
-from franken.ops.declare import promoted, refused
+from franken.ops.declare import promoted, refuse_grad, refused
 from franken.ops.loss_elementwise import binary_entropy, logit_entropy, weighted_entropy
 from franken.ops.loss_entropy import _by_class, _weight_of, cross_entropy_
 from franken.ops.reduce_softmax import log_softmax
@@ -100,6 +100,8 @@ def _check_weight(w: Any, x: Any, prefix: str = "") -> None:
             f"{prefix}weight tensor should be defined either for all {classes} classes or no "
             f"classes but got weight tensor of shape: {list(w.shape)}"
         )
+    if not prefix:
+        refuse_grad("nll_loss2d_forward" if x.ndim > 2 else "nll_loss_forward", weight=w)
     if w.dtype is not x.dtype and not prefix:
         raise RuntimeError(
             f"expected scalar type {x.dtype.scalar_name} but found {w.dtype.scalar_name}"
@@ -316,6 +318,7 @@ def binary_cross_entropy(
             f"Found dtype {target.dtype.scalar_name} but expected {input.dtype.scalar_name}"
         )
     refused("binary_cross_entropy", input.dtype, "bic")
+    refuse_grad("binary_cross_entropy", weight=weight)
     losses = binary_entropy(input, target)
     if weight is not None:
         losses = losses * weight.expand(tuple(losses.shape))
@@ -350,6 +353,7 @@ def binary_cross_entropy_with_logits(
 
 def _with_logits(x: Any, y: Any, weight: Any, pos_weight: Any, reduction: str) -> Tensor:
     refused("log_sigmoid_cpu", x.dtype, "bic")
+    refuse_grad("binary_cross_entropy_with_logits", weight=weight, pos_weight=pos_weight)
     parts = (x, y) if pos_weight is None else (x, y, pos_weight)
     parts, _ = promoted("binary_cross_entropy_with_logits", "default", parts)
     losses = (logit_entropy if pos_weight is None else weighted_entropy)(*parts)

@@ -17,7 +17,7 @@ from franken.core.tensor import Tensor
 from franken.functional.distance import pairwise_distance
 from franken.functional.loss import chosen, numbered, reduced
 from franken.ops.activation_smooth import logsigmoid
-from franken.ops.declare import promoted, refused
+from franken.ops.declare import promoted, refuse_grad, refused
 from franken.ops.embedding import one_hot_
 from franken.ops.loss_elementwise import soft_margin
 from franken.ops.rules import loop
@@ -296,6 +296,7 @@ def multi_margin_loss(
         raise ValueError("only p == 1 and p == 2 supported")
     x: Any = input
     _multi_check(x, target, weight)
+    refuse_grad("multi_margin_loss", weight=weight)
     shape = tuple(target.shape) if x.ndim == 2 else ()
     x = x.reshape((-1, x.shape[-1] if x.ndim else 1)) if x.ndim < 2 else x
     classes = x.shape[1]

@@ -18,6 +18,7 @@ from franken.ops.convert import cast
 from franken.ops.declare import refused
 from franken.ops.reduce_norm import vector_norm
 from franken.ops.samples import S, estimated, masked_along, masked_reduction
+from franken.ops.tensor_to import converted
 
 
 def _keep(x: Tensor, mask: Any) -> Any:
@@ -162,17 +163,20 @@ def median(
 ) -> Tensor:
     """Lower median along a dimension of what the mask keeps; NaN of nothing."""
     x = cast(input, dtype or input.dtype)
-    if mask is None:
-        return reduce_pick.median(x, dim, keepdim)[0]
-    keep = _keep(x, mask)
     if x.dtype.is_floating_point:
-        return reduce_pick.nanmedian(_filled(x, keep, math.nan), dim, keepdim)[0]
-    lost = reduce.any(keep.expand(x.shape), dim).logical_not()
-    if not lost.level and bool(lost._a.any()):
-        raise ValueError(
-            "masked median expects no fully masked out rows if dtype is not floating point"
-        )
-    wide = _filled(cast(x, dt.float64), keep, math.nan)
+        if mask is None:
+            return reduce_pick.median(x, dim, keepdim)[0]
+        return reduce_pick.nanmedian(_filled(x, _keep(x, mask), math.nan), dim, keepdim)[0]
+    # as torch: everything else through float32, complex numbers by their real parts
+    wide = converted(x, dt.float32, x.device)
+    if mask is not None:
+        keep = _keep(x, mask)
+        lost = reduce.any(keep.expand(x.shape), dim).logical_not()
+        if not lost.level and bool(lost._a.any()):
+            raise ValueError(
+                "masked median expects no fully masked out rows if dtype is not floating point"
+            )
+        wide = _filled(wide, keep, math.nan)
     return cast(reduce_pick.nanmedian(wide, dim, keepdim)[0], x.dtype)
 
 

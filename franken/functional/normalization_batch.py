@@ -11,6 +11,7 @@ from franken.core.state import set_grad
 from franken.core.tensor import Tensor
 from franken.functional.normalization import check_params, grouped, reciprocal_deviation
 from franken.ops.convert import cast
+from franken.ops.declare import refuse_grad
 from franken.ops.normalize import normalize_channels, normalize_fixed
 from franken.ops.samples import S
 
@@ -58,6 +59,7 @@ def _batch(
     x: Tensor, w: Any, b: Any, mean: Any, var: Any, training: bool, momentum: Any, eps: float
 ) -> tuple[Tensor, Any, Any]:
     """(y, mean, variance) of the batch; no statistics in evaluation."""
+    refuse_grad("native_batch_norm", running_mean=mean, running_var=var)
     _check(x, mean, var, w, b, training)
     if not isinstance(momentum, (int, float)):
         raise TypeError(
@@ -174,6 +176,7 @@ def _instance(
                 "Expected running_mean and running_var to be defined when use_input_stats is false"
             )
         return _batch(x, w, b, mean, var, False, momentum, eps)[0]
+    refuse_grad("native_batch_norm", running_mean=mean, running_var=var)
     n, channels = x.shape[:2]
     named = (("running_mean", mean), ("running_var", var), ("weight", w), ("bias", b))
     for name, p in named:

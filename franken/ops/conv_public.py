@@ -270,6 +270,10 @@ def convolution(
 ) -> Tensor:  # fmt: skip
     """Convolution (or its transpose) over as many axes as the weight has."""
     n = weight.ndim - 2
+    if input.dtype.is_complex:  # which conv1d and its kin take
+        kernel = "slow_conv2d_cpu" if n < 3 else "slow_conv3d_cpu"
+        kind = input.dtype.scalar_name
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{kind}'")
     if transposed:
         return _transposed(
             f"conv_transpose{n}d", n, input, weight, bias, stride, padding, output_padding, groups,

@@ -351,6 +351,18 @@ def refused(tag: str, d: dt.dtype, kinds: str) -> None:
         raise NotImplementedError(f"\"{tag}\" not implemented for '{d.scalar_name}'")
 
 
+def refuse_grad(function: str, **inputs: Any) -> None:
+    """Raise torch's error for an input without a derivative that asks for one."""
+    if not state.STATE.grad:
+        return
+    for name, t in inputs.items():
+        if isinstance(t, Tensor) and t.requires_grad:
+            raise RuntimeError(
+                f"The function '{function}' is not differentiable with respect to argument "
+                f"'{name}'. This input cannot have requires_grad True."
+            )
+
+
 def operator(fn: Any) -> Any:
     """`x.__op__(y)` of a binary op: NotImplemented, so that Python asks `y`, for foreign types."""
 

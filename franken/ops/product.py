@@ -85,13 +85,22 @@ def _check_inner(x: Tensor, y: Tensor) -> None:
 
 
 def same_dtype(name: str, x: Tensor, y: Tensor) -> None:
-    """Products do not promote: both operands must have one dtype."""
+    """Products do not promote: both operands must have one dtype; bools only give empty sums."""
     if x.dtype is not y.dtype:
         raise RuntimeError(
             f"expected m1 and m2 to have the same dtype, but got: {_c_name(x)} != {_c_name(y)}"
         )
-    if x.dtype is dt.bool:
+    if x.dtype is dt.bool and (name == "dot" or (0 not in x.shape and 0 not in y.shape)):
         raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'")
+
+
+def _kernel_name(n: int, m: int) -> str:
+    """torch's name of the kernel that multiplies tensors of n and m dimensions."""
+    if n == 1 and m == 1:
+        return "dot"
+    if n > 2 and m > 2:
+        return "bmm"
+    return "addmv_impl_cpu" if 1 in (n, m) else "addmm_impl_cpu_"  # a batch is folded into rows
 
 
 def _c_name(t: Tensor) -> str:
@@ -121,7 +130,8 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
         raise RuntimeError(
             f"both arguments to matmul need to be at least 1D, but they are {n}D and {m}D"
         )
-    same_dtype("addmm_impl_cpu_", input, other)
+    if input.dtype is not other.dtype or input.dtype is dt.bool:
+        same_dtype(_kernel_name(n, m), input, other)
     _check_inner(input, other)
     if n > 2 or m > 2:
         broadcast_two(tuple(input.shape[:-2]), tuple(other.shape[:-2]))

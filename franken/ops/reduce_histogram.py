@@ -87,6 +87,12 @@ def _histogramdd_kernel(
     x: Any, weight: Any, *edges: Any, bins: Any, span: Any, density: bool
 ) -> Any:
     """Counts over the columns of (N, D), then the D edges."""
+    if x.dtype.itemsize == 2:  # counted in float32, between edges as they are rounded
+        wide = (np.asarray(a, np.float32) if type(a) is np.ndarray else a for a in (x, weight))
+        given = edges or _edges(x, bins, span)
+        found = _histogramdd_kernel(*wide, *(e.astype(np.float32) for e in given), bins=None,
+                                    span=None, density=density)  # fmt: skip
+        return tuple(a.astype(x.dtype) for a in found)
     given = list(edges) if bins is None else _edges(x, bins, span)
     sizes = [len(e) - 1 for e in given]
     inside = np.ones(len(x), np.bool_)
@@ -118,9 +124,10 @@ histogramdd_ = Primitive(
 ).not_differentiable()
 
 
-def _check(x: Tensor, weight: Any) -> None:
-    if x.dtype.name not in ("float32", "float64"):
-        raise NotImplementedError(f"\"histogramdd\" not implemented for '{x.dtype.scalar_name}'")
+def _check(x: Tensor, weight: Any, ranged: bool) -> None:
+    if not x.dtype.is_floating_point or not (ranged or x.dtype.itemsize > 2):
+        kernel = "histogram_cpu" if ranged else "histogramdd"  # the second finds the data's range
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{x.dtype.scalar_name}'")
     if weight is None:
         return
     if weight.dtype is not x.dtype:
@@ -184,7 +191,7 @@ def _check_bins(bins: Any, span: Any) -> None:
 
 def _counted(x: Tensor, bins: Any, span: Any, weight: Any, density: bool) -> Any:
     """(counts, edges) of a matrix of points; `bins` are all ints or all tensors of edges."""
-    _check(x, weight)
+    _check(x, weight, span is not None or isinstance(bins[0], Tensor))
     span = None if span is None else tuple(float(r) for r in span)
     flat = x.reshape(-1, x.shape[-1])
     edges = bins if isinstance(bins[0], Tensor) else ()
