@@ -21,7 +21,7 @@ from franken.core.tensor import version_of
 from franken.core.where import here
 
 BLOCK = 1 << 14  # elements: five float32 blocks of 64 KiB fit a second-level cache
-SPLIT = 1 << 17  # elements from which two threads finish earlier: Adam takes 0.5 ms for them
+SPLIT = 1 << 20  # elements from which threads pay: 200,000 in one go finish sooner than in two
 _REAL = {d.np: d.to_real().np for d in (dt.complex32, dt.complex64, dt.complex128)}
 _WIDE = (np.dtype("float32"), np.dtype("float64"))
 _scratch = threading.local()
