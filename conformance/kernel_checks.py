@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -18,31 +20,66 @@ POISONS = (0xFF, 0x5A)  # not-a-number in every float type; then something else
 
 def compile_op(name: str, archs: list[int]) -> list[dict[str, Any]]:
     """Compile every launch that the op's samples make; a row a variant, or one with the error."""
+    return [_row(name, found, arch) for arch in archs for found in launches(name, arch)]
+
+
+def compile_branches(family: str, arch: int) -> list[dict[str, Any]]:
+    """Of each kernel of a family, compile one variant a branch: the one of the largest blocks."""
+    largest: dict[Any, tuple[str, Any]] = {}
+    for name in sorted(n for n, entry in OPS.items() if entry.family == family):
+        for found in launches(name, arch):
+            branch = _branch(found)
+            if branch not in largest or _blocks(found) > _blocks(largest[branch][1]):
+                largest[branch] = (name, found)
+    return [_row(name, found, arch) for name, found in largest.values()]
+
+
+def launches(name: str, arch: int) -> list[Any]:
+    """The distinct launches that an op's samples make on an architecture, for `aot`."""
     from franken.triton_kernels import aot
 
     entry = OPS[name]
-    rows: list[dict[str, Any]] = []
-    for arch in archs:
-        recorder = aot.Recorder(Policy(arch))
-        with launching.using(recorder):
-            for case in entry.cases():
-                if case.refuses is None:
-                    recorder.policy = Policy(arch, bool(case.keywords.get("tf32", False)))
-                    entry.call(*case.build(Maker(0, shapes_only=True)), **case.keywords)
-        for found in recorder.seen.values():
-            base = {
-                "op": name,
-                "family": entry.family,
-                "kernel": found.kernel.fn.__name__,
-                "arch": arch,
-            }
-            try:
-                variant = aot.as_json(aot.compile_launch(found, arch))
-            except triton_errors() as error:
-                rows.append({**base, "error": f"{type(error).__name__}: {error}"[:600]})
-                continue
-            rows.append({**base, **variant, "problems": _budget(variant)})
-    return rows
+    recorder = aot.Recorder(Policy(arch))
+    with launching.using(recorder):
+        for case in entry.cases():
+            if case.refuses is None:
+                recorder.policy = Policy(arch, bool(case.keywords.get("tf32", False)))
+                entry.call(*case.build(Maker(0, shapes_only=True)), **case.keywords)
+    return list(recorder.seen.values())
+
+
+def _branch(found: Any) -> Any:
+    """What decides which statements a launch compiles: arguments left out, flags and names.
+
+    Of a kernel that must use Hopper's products, also whether it multiplies half precision.
+    """
+    name = found.kernel.fn.__name__
+    chosen = {k: v for k, v in found.constants.items() if v is None or isinstance(v, bool | str)}
+    low = name in KERNELS and KERNELS[name].wgmma and _low(found.signature.values())
+    return name, low, tuple(chosen.items())
+
+
+def _blocks(found: Any) -> int:
+    sizes = [v for v in found.constants.values() if type(v) is int and v > 1]
+    return math.prod(sizes)
+
+
+def _low(types: Iterable[str]) -> bool:
+    return bool({"*bf16", "*fp16"} & set(types))
+
+
+def _row(name: str, found: Any, arch: int) -> dict[str, Any]:
+    """A launch's row: its variant compiled and what is wrong with it, or the error."""
+    from franken.triton_kernels import aot
+
+    base = {
+        "op": name, "family": OPS[name].family, "kernel": found.kernel.fn.__name__, "arch": arch,
+    }  # fmt: skip
+    try:
+        variant = aot.as_json(aot.compile_launch(found, arch))
+    except triton_errors() as error:
+        return {**base, "error": f"{type(error).__name__}: {error}"[:600]}
+    return {**base, **variant, "problems": _budget(variant)}
 
 
 def triton_errors() -> tuple[type[Exception], ...]:
@@ -58,15 +95,9 @@ def _budget(variant: dict[str, Any]) -> list[str]:
     found = []
     if (info is None or info.hot) and variant["local"]:
         found.append(f"{variant['local']} bytes of local memory (spills)")
-    if (
-        info is not None
-        and info.wgmma
-        and variant["arch"] == 90
-        and "half" not in variant["constants"]
-    ):
-        low = any(t in variant["signature"] for t in ("*bf16", "*fp16"))
-        if low and "wgmma" not in variant["instructions"]:
-            found.append("no wgmma")
+    hopper = info is not None and info.wgmma and variant["arch"] == 90
+    if hopper and _low(variant["signature"].split(",")) and "wgmma" not in variant["instructions"]:
+        found.append("no wgmma")
     if {"atom", "red"} & set(variant["instructions"]):
         found.append("atomics in the code")
     return found
@@ -79,7 +110,7 @@ def interpret_op(name: str, seed: int) -> dict[str, Any]:
     entry = OPS[name]
     began = time.perf_counter()
     worst, failures, launched, count = 0.0, [], set(), 0
-    lines = Lines(str(_folder()))
+    lines = Lines()
     for k, case in enumerate(entry.cases()):
         if case.big:
             continue
@@ -96,12 +127,6 @@ def interpret_op(name: str, seed: int) -> dict[str, Any]:
         "budget_ulps": entry.ulps, "seconds": time.perf_counter() - began, "failures": failures,
         "kernels": sorted(launched), "lines": sorted(lines.hit),
     }  # fmt: skip
-
-
-def _folder() -> Any:
-    from conformance.kernels import MODULES
-
-    return MODULES
 
 
 def _run_case(entry: Op, case: Case, seed: int) -> tuple[float, str]:
@@ -221,14 +246,18 @@ def source_problems(hit: set[tuple[str, int]], launched: set[str]) -> list[str]:
 
 
 def _jitted() -> list[Any]:
-    """The plain functions under every `@triton.jit` of the library, kernels and helpers."""
+    """The plain functions under every `@triton.jit` of the library, kernels and helpers.
+
+    Not those under `@triton.constexpr_function`: they are plain Python, about types.
+    """
     import sys
+
+    from triton.runtime.interpreter import InterpretedFunction
 
     found = {}
     for name, module in list(sys.modules.items()):
         if name.startswith("franken.triton_kernels."):
             for value in vars(module).values():
-                fn = getattr(value, "fn", None)
-                if type(value).__module__.startswith("triton.runtime") and fn is not None:
-                    found[fn.__module__, fn.__name__] = fn
+                if isinstance(value, InterpretedFunction):
+                    found[value.fn.__module__, value.fn.__name__] = value.fn
     return [found[k] for k in sorted(found)]

@@ -64,14 +64,17 @@ With `--write` the first two record `artifacts/kernels/`; the third records
 """
 
 COLUMNS = (
-    "kernel", "method", "dtypes", "variants", "registers", "shared", "spills", "samples",
-    "max ulps", "GPU",
+    "kernel", "method", "dtypes", "variants", "registers", "shared", "spills", "products",
+    "samples", "max ulps", "GPU",
 )  # fmt: skip
 LEGEND = """\
-Variants, registers a thread, bytes of shared memory a block and bytes of spills a thread are the
-most over all architectures compiled for; ulps are units in the last place of the result's dtype, in
-the interpreter, over all samples of the ops that launch the kernel. GPU: on each card the worst
-ulps there and the best share of copy bandwidth, or NOT PROVEN.
+Variants are those of all ops of the library's families and all architectures compiled for;
+registers a thread, bytes of shared memory a block and bytes of spills a thread are the most of any
+of them; products are the matrix instructions seen in the code, and the architecture they were seen
+on. ulps are units in the last place of the result's dtype, in the interpreter, over all samples of
+the ops that launch the kernel; a sample with `tf32=True` counts in fp32's units, of which TF32's
+own rounding is 4096. GPU: on each card the worst ulps there and the best share of copy bandwidth,
+or NOT PROVEN.
 """
 
 
@@ -129,12 +132,13 @@ def _family(family: str, kernels: list[dict[str, Any]], found: dict[str, Any]) -
 
 
 def _row(name: str, source: str, of: set[str], found: dict[str, Any]) -> list[str]:
-    compiled = [r for r in found["compiled"] if r["kernel"] in of and "error" not in r]
+    compiled = [r for r in found["compiled"] if r["kernel"] in of]
     ops = [r for r in found["interpreted"] if of & set(r["kernels"])]
     most = [str(max((r[k] for r in compiled), default="-")) for k in RESOURCES]
     return [
-        name, source.replace("|", "\\|"), " ".join(_dtypes(compiled)) or "-", str(len(compiled)),
-        *most, str(sum(r["samples"] for r in ops)),
+        name, source.replace("|", "\\|"), " ".join(_dtypes(compiled)) or "-",
+        str(sum(r["variants"] for r in compiled)), *most, " ".join(_products(compiled)) or "-",
+        str(sum(r["samples"] for r in ops)),
         f"{max(r['max_ulps'] for r in ops):.2f}" if ops else "-",
         "; ".join(_on_cards({r["op"] for r in ops}, found["cards"])) or UNPROVEN,
     ]  # fmt: skip
@@ -144,12 +148,15 @@ RESOURCES = ("registers", "shared", "local")
 
 
 def _dtypes(compiled: Iterable[dict[str, Any]]) -> list[str]:
-    """Floating element types of pointers, or of lists reached through a table; else integers."""
-    seen = set()
-    for row in compiled:
-        seen |= {part[1:] for part in row["signature"].split(",") if part.startswith("*")}
-        seen |= {c.split("=", 1)[1] for c in row["constants"].split(",") if c.startswith("KIND=")}
+    """Floating element types; of a kernel that has none, its integers."""
+    seen = {t for row in compiled for t in row["types"]}
     return [t for t in FLOATS if t in seen] or sorted(seen)
+
+
+def _products(compiled: Iterable[dict[str, Any]]) -> list[str]:
+    """Matrix instructions by architecture."""
+    seen = {(r["arch"], i) for r in compiled for i in r["instructions"]}
+    return [f"{i}@{arch}" for arch, i in sorted(seen)]
 
 
 def _on_cards(ops: set[str], cards: list[dict[str, Any]]) -> list[str]:

@@ -26,17 +26,30 @@ def show(reports: dict[str, list[Any]]) -> bool:
     return failed
 
 
-def _show_compiled(console: Console, rows: list[dict[str, Any]]) -> bool:
-    table = Table("kernel", "arch", "variants", "registers", "shared", "spills", "products")
+def compile_failures(rows: list[dict[str, Any]]) -> list[str]:
+    """What is wrong with compiled variants, a line each."""
     wrong = []
-    groups: dict[tuple[str, int], list[dict[str, Any]]] = {}
     for row in rows:
-        groups.setdefault((row["kernel"], row["arch"]), []).append(row)
         if "error" in row:
             wrong.append(f"{row['kernel']} sm_{row['arch']}: {row['error']}")
         for problem in row.get("problems", ()):
             which = f"{row['kernel']} sm_{row['arch']} [{row['constants']}] ({row['signature']})"
             wrong.append(f"{which}: {problem}")
+    return wrong
+
+
+def sample_failures(rows: list[dict[str, Any]]) -> list[str]:
+    """What is wrong with interpreted samples, a line each, in the order of families and ops."""
+    rows = sorted(rows, key=lambda r: (r["family"], r["op"]))
+    return [f"{row['op']}: {text}" for row in rows for text in row["failures"]]
+
+
+def _show_compiled(console: Console, rows: list[dict[str, Any]]) -> bool:
+    table = Table("kernel", "arch", "variants", "registers", "shared", "spills", "products")
+    wrong = compile_failures(rows)
+    groups: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["kernel"], row["arch"]), []).append(row)
     for (name, arch), group in sorted(groups.items()):
         good = [r for r in group if "error" not in r]
         most = {k: max((r[k] for r in good), default=0) for k in ("registers", "shared", "local")}
@@ -54,13 +67,12 @@ def _show_compiled(console: Console, rows: list[dict[str, Any]]) -> bool:
 
 def _show_interpreted(console: Console, rows: list[dict[str, Any]]) -> bool:
     table = Table("op", "samples", "max ulps", "allowed", "seconds", "kernels")
-    wrong = []
+    wrong = sample_failures(rows)
     for row in sorted(rows, key=lambda r: (r["family"], r["op"])):
         table.add_row(
             f"{row['family']}.{row['op']}", str(row["samples"]), f"{row['max_ulps']:.2f}",
             f"{row['budget_ulps']:g}", f"{row['seconds']:.1f}", _names(row["kernels"]),
         )  # fmt: skip
-        wrong += [f"{row['op']}: {text}" for text in row["failures"]]
     console.print(table)
     for line in wrong:
         console.print(f"FAIL {line}", markup=False, style="red", soft_wrap=True)
@@ -73,11 +85,38 @@ def _names(kernels: list[str]) -> str:
     return " ".join(kernels) if len(kernels) < 5 else f"{kernels[0]} and {len(kernels) - 1} more"
 
 
+def summary(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A row for each family, kernel and architecture: its variants, the most they take, failures.
+
+    types: element types of pointers, and of lists that are reached through a table.
+    """
+    groups: dict[tuple[str, str, int], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["family"], row["kernel"], row["arch"]), []).append(row)
+    out = []
+    for (family, kernel, arch), group in sorted(groups.items()):
+        good = [r for r in group if "error" not in r]
+        most = {k: max((r[k] for r in good), default=0) for k in ("registers", "shared", "local")}
+        out.append({
+            "family": family, "kernel": kernel, "arch": arch, "variants": len(good), **most,
+            "types": sorted({t for r in good for t in _types(r)}),
+            "instructions": sorted({i for r in good for i in r["instructions"]}),
+            "failures": compile_failures(group),
+        })  # fmt: skip
+    return out
+
+
+def _types(row: dict[str, Any]) -> list[str]:
+    found = [part[1:] for part in row["signature"].split(",") if part.startswith("*")]
+    kinds = [c[5:] for c in row["constants"].split(",") if c.startswith("KIND=")]
+    return found + kinds
+
+
 def write(reports: dict[str, list[Any]], folder: Path) -> None:
     """Record the reports under `folder`, sorted, without times."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in reports.keys() & {"compiled", "interpreted"}:
-        rows = reports[name]
+        rows = summary(reports[name]) if name == "compiled" else reports[name]
         kept = [{k: v for k, v in r.items() if k not in ("seconds", "lines")} for r in rows]
         text = "[\n" + ",\n".join(json.dumps(r, sort_keys=True) for r in kept) + "\n]\n"
         (folder / f"{name}.json").write_text(text)

@@ -84,8 +84,12 @@ def _arch(text: str) -> int:
     return int(text[3:])
 
 
+def pool(interpret: bool, workers: int = 1) -> ProcessPoolExecutor:
+    """Fresh processes that may import kernels: triton reads TRITON_INTERPRET when they do."""
+    return ProcessPoolExecutor(workers, get_context("spawn"), _start, (interpret,))
+
+
 def _start(interpret: bool) -> None:
-    """A worker is a fresh process: triton reads these when kernels are imported."""
     os.environ["TRITON_INTERPRET"] = "1" if interpret else "0"
     os.environ.setdefault("TRITON_DEFAULT_FP_FUSION", "1")
 
@@ -94,15 +98,14 @@ def _spread(workers: int, interpret: bool, work: Any, only: str | None, extra: A
     """Run `work(family, op name, extra)` for all ops over processes; results in order."""
     from rich.progress import Progress
 
-    context = get_context("spawn")
     tasks = _tasks(only)
     out: dict[int, Any] = {}
     with (
-        ProcessPoolExecutor(workers, context, _start, (interpret,)) as pool,
+        pool(interpret, workers) as processes,
         Progress(transient=True, disable=not sys.stderr.isatty()) as progress,
     ):
         bar = progress.add_task("interpreting" if interpret else "compiling", total=len(tasks))
-        jobs = {pool.submit(work, *t, extra): k for k, t in enumerate(tasks)}
+        jobs = {processes.submit(work, *t, extra): k for k, t in enumerate(tasks)}
         for done in as_completed(jobs):
             out[jobs[done]] = done.result()
             progress.advance(bar)
@@ -116,8 +119,8 @@ def _tasks(only: str | None) -> list[tuple[str, str]]:
 
 def _alone(interpret: bool, work: Any, *args: Any) -> Any:
     """Run `work` in a process of its own, which may import triton."""
-    with ProcessPoolExecutor(1, get_context("spawn"), _start, (interpret,)) as pool:
-        return pool.submit(work, *args).result()
+    with pool(interpret) as process:
+        return process.submit(work, *args).result()
 
 
 def _docs() -> Path:
@@ -154,6 +157,19 @@ def load(family: str | None = None) -> list[str]:
     for name in [family] if family else families():
         importlib.import_module(f"franken.triton_kernels.{name}")
     return sorted(OPS)
+
+
+def compile_branches(family: str, arch: int) -> list[Any]:
+    """A row for the largest variant of each branch of a family's kernels; for a pool's process."""
+    from conformance import kernel_checks
+
+    load()
+    return kernel_checks.compile_branches(family, arch)
+
+
+def interpret_family(family: str, seed: int) -> list[Any]:
+    """A row for each op of a family; for an interpreting pool's process."""
+    return [r for _, name in _names(f"^{family}[.]") for r in _interpret_family(family, name, seed)]
 
 
 def _compile_family(family: str, name: str, archs: list[int]) -> list[Any]:

@@ -109,6 +109,7 @@ def training_cases() -> Iterator[Case]:
     yield Case("mixed", lambda m: (values(m, (3, 5, 7), "bf16"), *parameters(m, 5, "f32")))
     yield Case("last", lambda m: (channels_last(values(m, (3, 70, 4, 6), "f32")),))
     yield Case("strided", lambda m: (m.strided(values(m, (3, 5, 6), "f32")),))
+    yield Case("past 32 bits", lambda m: (m.far(values(m, (3, 5, 6), "f16")),))
     yield Case("pieces", lambda m: (values(m, (3, 2, 6000), "f32"), *parameters(m, 2, "f32")))
     yield Case("pieces last", lambda m: (channels_last(values(m, (2, 3, 700), "f64")),))
     yield Case("offset", lambda m: (m.uniform((2, 3, 600), low=98.0, high=102.0),), ulps=300)
@@ -189,6 +190,7 @@ def backward_cases(inference: bool = False) -> Iterator[Case]:
     yield Case("plain", lambda m: build(m, (3, 5, 7), "f32", None))
     yield Case("last", lambda m: build(m, (3, 70, 4), "f32", "f32", channels_last))
     yield Case("strided", lambda m: build(m, (3, 5, 6), "f32", "f32", m.strided))
+    yield Case("past 32 bits", lambda m: build(m, (3, 5, 6), "f16", "f32", m.far))
     yield Case("pieces", lambda m: build(m, (3, 2, 6000), "f32", "f32"))
     yield Case("no channels", lambda m: build(m, (3, 0), "f32", "f32"))
     yield Case("shapes", lambda m: (m.normal((1, 2)), *build(m, (3, 2), "f32", "f32")[1:]),

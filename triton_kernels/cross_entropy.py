@@ -22,7 +22,7 @@ from .cross_entropy_reference import (
     cross_entropy_reference,
     forward_cases,
 )
-from .launch import launch
+from .launch import current, launch
 from .norm_parts import wide_dtype, wide_of
 from .policy import choose
 
@@ -352,7 +352,8 @@ def _forward(o: Loss, out: Any, lse: Any, counts: Any, ignored: int) -> None:
 
 def _add(rows: Any, counts: Any, out: Any, total: Any) -> None:
     """out = the rows' sum, over that of the counts if there are any."""
-    config = choose("cross_entropy", way="rows", layout="row", wide="fp32")
+    arch = current().policy.arch
+    config = choose("cross_entropy", way="rows", arch=arch, layout="row", wide="fp32")
     piece, block = config.constants["PIECE"], config.constants["LANES"]
     pieces = cdiv(rows.size, piece)
     settings = {"BLOCK": block, "warps": config.warps, "stages": config.stages}

@@ -17,6 +17,7 @@ from .arrays import (
     strides,
     type_name,
 )
+from .launch import current
 from .norm_parts import halves, side
 from .policy import Config, choose
 
@@ -73,7 +74,8 @@ class Loss:
         column = self.places > 1 and all(abs(s[2]) < abs(s[1]) for s in found)
         layout = "column" if column else "row"
         wide = "fp64" if self.dtype == "fp64" else "fp32"
-        return choose("cross_entropy", way=way, layout=layout, wide=wide), layout
+        arch = current().policy.arch
+        return choose("cross_entropy", way=way, arch=arch, layout=layout, wide=wide), layout
 
     def tile(self, way: str, *others: Any) -> dict[str, int]:
         """Rows and classes of a tile, warps and stages."""

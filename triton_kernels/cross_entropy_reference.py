@@ -106,6 +106,12 @@ def _edge(m: Maker) -> tuple[Any, ...]:
     return x, target
 
 
+def _far(m: Maker, soft: bool) -> tuple[Any, ...]:
+    """Logits of which a row's classes lie far apart."""
+    x, *rest = _sample(m, (5, 7), "f16", soft=soft, weight="f32")
+    return m.far(x, 1), *rest
+
+
 def _rising(m: Maker) -> tuple[Any, ...]:
     """Logits whose running maximum changes in every block."""
     x, target, _ = _sample(m, (2, 9000), "f32")
@@ -147,6 +153,8 @@ def _variants() -> Iterator[tuple[str, Any, dict[str, Any]]]:
         "label_smoothing": 0.1, "z_loss": 1e-3,
     }  # fmt: skip
     yield "pieces soft", made((1, 17000), "f32", soft=True), {"label_smoothing": 0.1}
+    yield "past 32 bits", lambda m: _far(m, False), {}
+    yield "soft past 32 bits", lambda m: _far(m, True), {}
     yield "many rows", made((17000, 2), "f32", ignored=True), {}
     yield "many rows sum", made((17000, 2), "f32"), {"reduction": "sum"}
     yield "rising", _rising, {"reduction": "none"}

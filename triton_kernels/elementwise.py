@@ -70,6 +70,8 @@ def _layout_cases() -> Iterator[Case]:
         "strides",
         lambda m: (add, m.strided(m.normal((4, 6))), m.normal((6, 4)).T), {"numbers": (2,)},
     )  # fmt: skip
+    yield Case("past 32 bits", lambda m: (add, m.far(m.normal((3, 5), "f16"), 1),
+                                          m.normal((3, 1), "f16")), {"numbers": (2,)})  # fmt: skip
     yield Case("scalar", lambda m: (add, m.normal(()), m.normal(())), {"numbers": (2,)})
     yield Case("empty", lambda m: (add, m.normal((0, 3)), m.normal((3,))), {"numbers": (2,)})
     yield Case("one", lambda m: (add, m.normal((1, 1)), m.normal((1,))), {"numbers": (2,)})

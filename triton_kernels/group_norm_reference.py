@@ -72,6 +72,7 @@ def forward_cases() -> Iterator[Case]:
             f"last {n}", lambda m, c=c, n=n: (channels_last(values(m, (2, c, n), "f32")), c // 10)
         )
     yield Case("strided", lambda m: (m.strided(values(m, (2, 6, 9), "f32")), 3))
+    yield Case("past 32 bits", lambda m: (m.far(values(m, (2, 6, 9), "f16"), 2), 3))
     yield Case("no samples", lambda m: build(m, (0, 6, 4), 3, "f32", "f32"))
     yield Case("no places", lambda m: build(m, (2, 6, 0), 3, "f32", "f32"))
     yield Case("groups", lambda m: (values(m, (2, 6, 4), "f32"), 4), refuses=ValueError)
@@ -124,6 +125,8 @@ def backward_cases() -> Iterator[Case]:
         )
     yield Case("strided", lambda m: build(m, (2, 6, 9), 3, "f32", "f32", m.strided))
     yield Case("plain", lambda m: build(m, (2, 6, 9), 3, "f32", None))
+    yield Case("past 32 bits", lambda m: build(m, (2, 6, 9), 3, "f16", "f32",
+                                               lambda a: m.far(a, 2)))  # fmt: skip
     yield Case("no samples", lambda m: build(m, (0, 6, 4), 3, "f32", "f32"))
     yield Case("shapes", lambda m: (m.normal((1, 2)), *build(m, (3, 2), 1, "f32", "f32")[1:]),
                refuses=ValueError)  # fmt: skip

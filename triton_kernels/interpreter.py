@@ -8,7 +8,8 @@ arrays of the launch raises, and reductions by a user's function work on whole s
 
 from __future__ import annotations
 
-import sys
+import ast
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -100,9 +101,15 @@ class Bounds:
 bounds = Bounds()
 
 
+_np_types: dict[str, np.dtype] = {"bf16": _BF16}
+
+
 def _np_dtype(tt_dtype: Any) -> np.dtype:
-    scalar = tt_dtype.element_ty if isinstance(tt_dtype, tl.block_type) else tt_dtype
-    return _BF16 if scalar == tl.bfloat16 else _stock_np_dtype(tt_dtype)
+    """NumPy's type of a scalar, pointer or block; the stock function makes its table each time."""
+    name = tt_dtype.scalar.name
+    if name not in _np_types:
+        _np_types[name] = _stock_np_dtype(tt_dtype.scalar)
+    return _np_types[name]
 
 
 def _handle(data: np.ndarray, dtype: Any) -> Any:
@@ -160,6 +167,7 @@ def _reduce_slices(self: Any, input: Any) -> list[Any]:  # noqa: A002
     """Reduce by calling the combining function on whole slices, in order along the axis."""
     original = self.axis
     input, axis = self.unravel(input, self.axis)  # noqa: A001
+    combine = self.combine_fn.rewrite()
     data = [t.handle.data for t in input]
     acc = tuple(
         self.to_tensor(np.take(d, 0, axis), t.dtype) for d, t in zip(data, input, strict=True)
@@ -168,7 +176,7 @@ def _reduce_slices(self: Any, input: Any) -> list[Any]:  # noqa: A002
         item = tuple(
             self.to_tensor(np.take(d, k, axis), t.dtype) for d, t in zip(data, input, strict=True)
         )
-        got = self.combine_fn.fn(*acc, *item)
+        got = combine(*acc, *item)
         acc = got if isinstance(got, tuple) else (got,)
     out = []
     for part, t in zip(acc, input, strict=True):
@@ -190,12 +198,13 @@ def _scan_slices(self: Any, input: Any) -> list[Any]:  # noqa: A002
     data = [t.handle.data for t in input]
     scalars = [t.dtype.scalar for t in input]
     out = [np.empty_like(d) for d in data]
+    combine = self.combine_fn.rewrite()
     acc: Any = None
     for k in range(data[0].shape[self.axis]):
         item = tuple(
             self.to_tensor(np.take(d, k, self.axis), s) for d, s in zip(data, scalars, strict=True)
         )
-        got = item if acc is None else self.combine_fn.fn(*acc, *item)
+        got = item if acc is None else combine(*acc, *item)
         acc = got if isinstance(got, tuple) else (got,)
         for target, part in zip(out, acc, strict=True):
             at = [slice(None)] * target.ndim
@@ -203,6 +212,30 @@ def _scan_slices(self: Any, input: Any) -> list[Any]:  # noqa: A002
             value = part.handle.data
             target[tuple(at)] = value.reshape(target[tuple(at)].shape)
     return [self.to_tensor(o, s) for o, s in zip(out, scalars, strict=True)]
+
+
+_sizes: dict[tuple[int, ...], tuple[Any, Any]] = {}
+_blocks: dict[tuple[str, tuple[int, ...]], tuple[Any, int, str]] = {}
+
+
+def _tensor(self: Any, handle: Any, type: Any) -> None:  # noqa: A002
+    """Describe a value; its shape's objects, which nothing writes to, are made once a shape."""
+    self.handle, self.type, self.dtype = handle, type, type.scalar
+    shape = tuple(type.shape) if type.is_block() else ()
+    if shape not in _sizes:
+        sizes = tl.tuple([tl.constexpr(n) for n in shape])
+        _sizes[shape] = tl.constexpr(math.prod(shape)), sizes
+    self.numel, self.shape = _sizes[shape]
+
+
+def _block_type(self: Any, element_ty: Any, shape: Any) -> None:
+    """Describe a block; what follows from element and shape is made once for each pair."""
+    key = str(element_ty), tuple(tl.core._unwrap_shape(shape))
+    if key not in _blocks:
+        _stock_block_type(self, element_ty, shape)
+        _blocks[key] = self.shape, self.numel, self.name
+    self.element_ty = element_ty
+    self.shape, self.numel, self.name = _blocks[key]
 
 
 _patched: set[int] = set()
@@ -220,6 +253,23 @@ def _device_call(self: Any, *args: Any, **kwargs: Any) -> Any:
     return self.rewrite()(*args, **kwargs)
 
 
+def _transform(self: Any, source: str) -> ast.Module:
+    """Rewrite as the stock interpreter does, and have each statement note that it is entered."""
+    tree = _stock_transform(self, source)
+    for node in list(ast.walk(tree.body[0])):
+        for part in ("body", "orelse"):
+            block = getattr(node, part, None)
+            if isinstance(block, list):
+                setattr(node, part, [s for b in block for s in (_note(self.filename, b), b)])
+    return ast.fix_missing_locations(tree)
+
+
+def _note(path: str, statement: ast.stmt) -> ast.stmt:
+    where: Any = (path, statement.lineno)
+    enter = ast.Call(ast.Name("_enter", ast.Load()), [ast.Constant(where)], [])
+    return ast.copy_location(ast.Expr(enter), statement)
+
+
 def _patch() -> None:
     builder = _interpreter.InterpreterBuilder
     _interpreter._get_np_dtype = _np_dtype
@@ -235,8 +285,14 @@ def _patch() -> None:
     _interpreter.ReduceOps.generic_reduce = _reduce_slices
     _interpreter.ScanOps.generic_scan = _scan_slices
     _interpreter.InterpretedFunction.__call__ = _device_call
+    _interpreter.FunctionRewriter._transform_ast = _transform
+    _interpreter._enter = _entered.add  # rewritten functions see the names of that module
+    tl.core.tensor.__init__, tl.core.block_type.__init__ = _tensor, _block_type
 
 
+_entered: set[tuple[str, int]] = set()  # (file, line) of statements since it was last emptied
+_stock_transform = _interpreter.FunctionRewriter._transform_ast
+_stock_block_type = tl.core.block_type.__init__
 _stock_np_dtype = _interpreter._get_np_dtype
 _stock_fp_to_fp = _interpreter.InterpreterBuilder.create_fp_to_fp
 _patch()
@@ -277,28 +333,16 @@ class Interpreter:
 
 
 class Lines:
-    """Which source lines of kernels ran: the branches that a set of samples enters."""
+    """Which statements of kernels were entered, as (file, line): the branches samples take."""
 
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
+    def __init__(self) -> None:
         self.hit: set[tuple[str, int]] = set()
-
-    def _trace(self, frame: Any, event: str, arg: Any) -> Any:
-        if not frame.f_code.co_filename.startswith(self.folder):
-            return None
-        return self._line
-
-    def _line(self, frame: Any, event: str, arg: Any) -> Any:
-        if event == "line":
-            self.hit.add((frame.f_code.co_filename, frame.f_lineno))
-        return self._line
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """Note lines within the block."""
-        before = sys.gettrace()
-        sys.settrace(self._trace)
+        """Note statements within the block."""
+        _entered.clear()
         try:
             yield
         finally:
-            sys.settrace(before)
+            self.hit |= _entered

@@ -101,6 +101,7 @@ def _forward(bias: bool) -> Iterator[Case]:
         "strided", lambda m: (m.strided(_input(m, (6, 9), "f32")), m.strided(m.normal((9,))))
     )
     yield Case("transposed", lambda m: (_input(m, (9, 6), "f32").T,))
+    yield Case("past 32 bits", lambda m: (m.far(_input(m, (3, 5), "f16"), 1),))
     yield Case("offset", lambda m: (m.uniform((3, 700), low=98.0, high=102.0),), ulps=400)
     yield Case("long", lambda m: build(m, "f32", (2, 16500), "f32"))
     yield Case("long fp64", lambda m: (_input(m, (2, 2100), "f64"),))
@@ -146,9 +147,15 @@ def _backward(layer: bool) -> Iterator[Case]:
         g, x, w, *rest = build(m, "f32", (6, 9), "f32")
         return m.strided(g), np.asfortranarray(x), m.strided(w), *rest
 
+    def far(m: Maker) -> tuple[Any, ...]:
+        g, *rest = build(m, "f16", (3, 5), "f16")
+        return m.far(g, 1), *rest
+
     def single(m: Maker) -> tuple[Any, ...]:
-        *rest, rstd = build(m, "f32", (3, 1), "f32")
-        return *rest, rstd / 2  # at its own 1 / |x| the gradient would be rounding errors alone
+        g, x, *rest, rstd = build(m, "f32", (3, 1), "f32")
+        # Of one sign: a parameter's gradient is one number, and its terms must not cancel. At
+        # its own 1 / |x| the gradient in x would be rounding errors alone.
+        return np.abs(g), x if layer else np.abs(x), *rest, rstd / 2
 
     none: dict[str, Any] = {"bias": False} if layer else {}
     for dtype in ("f32", "f16", "bf16", "f64"):
@@ -161,6 +168,7 @@ def _backward(layer: bool) -> Iterator[Case]:
         yield Case("no bias", lambda m: build(m, "f32", (4, 7), "f32"), {"bias": False})
         yield Case("bias alone", lambda m: build(m, "f32", (4, 7), None), {"bias": True})
     yield Case("strided", strided)
+    yield Case("past 32 bits", far)
     yield Case("long", lambda m: build(m, "f64", (34, 1100), "f64"))
     yield Case("long plain", lambda m: build(m, "f64", (2, 1100), None), none)
     yield Case("long fp32", lambda m: build(m, "f32", (2, 8200), "f32"))

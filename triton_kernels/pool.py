@@ -305,7 +305,8 @@ def _max_backward_cases() -> Iterator[Case]:
                 if m.shapes_only:
                     parameters = (*rest, False)[:5]
                     shape = (*x.shape[:2], *window_counts(x.shape[2:], *parameters))
-                    return empty(x, shape), empty(x, shape, "int64"), x.shape, *rest
+                    made = empty(x, shape), empty(x, shape, "int64")
+                    return *[laid(m, case.name, a) for a in made], x.shape, *rest
                 y, index = max_pool_reference(x.astype("f8"), *rest)
                 g = like(m, x, y.shape)
                 return laid(m, case.name, g), laid(m, case.name, index), x.shape, *rest

@@ -11,8 +11,8 @@ import pytest
 
 from franken.core import philox
 from franken.triton_kernels import launch as launching
-from franken.triton_kernels import random
-from franken.triton_kernels.interpreter import Interpreter
+from franken.triton_kernels import random, static
+from franken.triton_kernels.interpreter import Interpreter, Lines
 
 
 @cache
@@ -76,8 +76,31 @@ def test_tf32_rounds_its_inputs():
 def test_user_functions_reduce_and_scan_by_slices():
     x = np.random.default_rng(0).standard_normal((4, 8)).astype(np.float32)
     out, scan = np.zeros(4, np.float32), np.zeros((4, 8), np.float32)
-    launch(probe.fold_kernel, x, out, scan, ROWS=4, BLOCK=8)
+    lines = Lines()
+    with lines.recording():
+        launch(probe.fold_kernel, x, out, scan, ROWS=4, BLOCK=8)
     assert (out == x.max(1)).all() and (scan == np.maximum.accumulate(x, 1)).all()
+    ((at, _),) = static.spans(probe._largest.fn)
+    assert at in {line for _, line in lines.hit}
+
+
+def test_statements_that_run_are_noted_and_no_others():
+    x, y = np.arange(5, dtype=np.float32), np.zeros(5, np.float32)
+    path = probe.branch_kernel.fn.__code__.co_filename
+    spans = static.spans(probe.branch_kernel.fn)
+    (helper,) = static.spans(probe._doubled.fn)
+
+    def entered(*twice):
+        lines = Lines()
+        for flag in twice:
+            with lines.recording():
+                launch(probe.branch_kernel, x, y, 5, TWICE=flag, BLOCK=8)
+        hit = {line for file, line in lines.hit if file == path}
+        return [at in hit for at, _ in (*spans, helper)]
+
+    assert entered(True).count(False) == 1 and entered(False).count(False) == 2
+    assert entered(False)[-1] is False and all(entered(True, False))
+    assert y.tolist() == (x + 1).tolist()
 
 
 def test_only_arrays_and_numbers_are_arguments():

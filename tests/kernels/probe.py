@@ -15,6 +15,24 @@ def copy_kernel(x_ptr, y_ptr, n, EXTRA: tl.constexpr, BLOCK: tl.constexpr):
 
 
 @triton.jit
+def _doubled(x):
+    """x and x."""
+    return x + x
+
+
+@triton.jit
+def branch_kernel(x_ptr, y_ptr, n, TWICE: tl.constexpr, BLOCK: tl.constexpr):
+    """y = x + 1, or TWICE: 2 x."""
+    at = tl.arange(0, BLOCK)
+    x = tl.load(x_ptr + at, mask=at < n)
+    if TWICE:
+        x = _doubled(x)
+    else:
+        x += 1
+    tl.store(y_ptr + at, x, mask=at < n)
+
+
+@triton.jit
 def half_kernel(x_ptr, y_ptr, out_ptr, n, BLOCK: tl.constexpr):
     """out = x y + 1 in the arrays' own type, and in its own rounding."""
     at = tl.arange(0, BLOCK)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conformance import kernel_docs
+from conformance import kernel_docs, kernel_report
 
 ROOT = Path(__file__).resolve().parents[2]
 KERNELS = [
@@ -14,13 +14,14 @@ KERNELS = [
     {"kernel": "two_kernel", "family": "twos", "source": "Another"},
 ]
 COMPILED = {
-    "family": "ones", "signature": "*i64,*bf16,i32", "constants": "BLOCK=8,KIND=fp32", "shared": 0,
-    "local": 0, "arch": 80,
+    "family": "ones", "types": ["bf16", "fp32", "i64"], "variants": 1, "shared": 0, "local": 0,
+    "arch": 80, "instructions": [], "failures": [],
 }  # fmt: skip
+ON_90 = {"arch": 90, "registers": 44, "local": 8, "instructions": ["wgmma"], "variants": 2}
 FOUND = {
     "compiled": [
         {**COMPILED, "kernel": "one_kernel", "registers": 30},
-        {**COMPILED, "kernel": "one_kernel", "registers": 44, "arch": 90, "local": 8},
+        {**COMPILED, **ON_90, "kernel": "one_kernel"},
         {**COMPILED, "kernel": "made_kernel", "registers": 12},
     ],
     "interpreted": [
@@ -54,14 +55,16 @@ def test_the_page_is_what_would_be_written():
 def test_a_row_gathers_a_kernels_evidence():
     page = kernel_docs.page(KERNELS, FOUND)
     cells = [c.strip() for c in row(page, "`one_kernel`").replace("\\|", "/").split("|")[1:-1]]
-    want = ["`one_kernel`", "A paper / 1999", "fp32 bf16", "2", "44", "0", "8", "7", "1.50"]
-    assert cells == [*want, "NOT PROVEN"]
+    want = ["`one_kernel`", "A paper / 1999", "fp32 bf16", "3", "44", "0", "8"]
+    assert cells == [*want, "wgmma@90", "7", "1.50", "NOT PROVEN"]
     assert row(page, "1 written from expressions").endswith("NOT PROVEN |")
 
 
 def test_what_was_never_checked_shows_nothing():
     cells = row(kernel_docs.page(KERNELS, FOUND), "`two_kernel`").split("|")
-    assert [c.strip() for c in cells[3:-1]] == ["-", "0", "-", "-", "-", "0", "-", "NOT PROVEN"]
+    assert [c.strip() for c in cells[3:-1]] == [
+        "-", "0", "-", "-", "-", "-", "0", "-", "NOT PROVEN",
+    ]  # fmt: skip
 
 
 def test_a_cards_evidence_is_shown():
@@ -80,3 +83,15 @@ def test_evidence_is_read_from_the_artifacts(tmp_path):
     folder.mkdir(parents=True)
     (folder / "kernels.json").write_text('{"card": "x"}')
     assert kernel_docs.evidence(tmp_path)["cards"] == [{"card": "x"}]
+
+
+def test_compiled_rows_are_recorded_a_kernel_and_architecture():
+    row = {
+        "family": "ones", "kernel": "one_kernel", "arch": 90, "signature": "*i64,*bf16,i32",
+        "constants": "BLOCK=8,KIND=fp32", "registers": 30, "shared": 0, "local": 8,
+        "instructions": ("wgmma",), "problems": ["no bits"],
+    }  # fmt: skip
+    error = {"family": "ones", "kernel": "one_kernel", "arch": 90, "error": "no"}
+    (got,) = kernel_report.summary([row, {**row, "registers": 44, "problems": []}, error])
+    assert got["variants"] == 2 and got["registers"] == 44 and got["instructions"] == ["wgmma"]
+    assert got["types"] == ["bf16", "fp32", "i64"] and len(got["failures"]) == 2

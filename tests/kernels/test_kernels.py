@@ -1,36 +1,37 @@
-"""Every kernel: interpreted against its float64 reference, and compiled ahead of time."""
+"""Every kernel: interpreted against its float64 reference, and compiled ahead of time.
+
+Here a kernel is compiled for one architecture, a variant a branch, the one of the largest blocks;
+`python -m conformance kernels --compile sm_80,sm_90,sm_100` compiles every variant.
+"""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-from conformance.kernels import families
-
-ROOT = Path(__file__).resolve().parents[2]
+from conformance import kernel_report, kernels
 
 
-def _check(*options):
-    command = [sys.executable, "-m", "conformance", "kernels", "--workers", "1", *options]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
-    return done.stdout
+@pytest.fixture(scope="module")
+def compiling():
+    """A process that compiles; one for all families, because importing them takes a second."""
+    with kernels.pool(interpret=False) as process:
+        yield process
 
 
-# Minutes each to compile: `python -m conformance kernels --compile` does it, these tests do not.
-TOO_LONG = {"attention", "attention_backward", "sort"}
+@pytest.fixture(scope="module")
+def interpreting():
+    with kernels.pool(interpret=True) as process:
+        yield process
 
 
-@pytest.mark.parametrize("family", sorted(set(families()) - TOO_LONG))
-def test_compiles_without_spills(family):
-    assert "0 failed" in _check("--compile", "sm_90", "--only", f"^{family}[.]")
+@pytest.mark.parametrize("family", kernels.families())
+def test_compiles_without_spills(compiling, family):
+    rows = compiling.submit(kernels.compile_branches, family, 90).result()
+    assert rows and kernel_report.compile_failures(rows) == []
 
 
-@pytest.mark.parametrize("family", families())
-def test_every_sample_meets_its_reference(family):
-    """That every line of every kernel runs is checked by the command without `--only`."""
-    out = _check("--interpret", "--only", f"^{family}[.]")
-    assert ", 0 failed" in out
+@pytest.mark.parametrize("family", kernels.families())
+def test_every_sample_meets_its_reference(interpreting, family):
+    """That every statement of every kernel runs is checked by the command without `--only`."""
+    rows = interpreting.submit(kernels.interpret_family, family, 0).result()
+    assert rows and kernel_report.sample_failures(rows) == []
