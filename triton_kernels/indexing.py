@@ -1,7 +1,7 @@
 """Reading by index: gather, index_select, embedding, and what a mask selects.
 
-An index outside of its axis reads nothing and gives 0; `check=True` raises for it, which waits
-for the GPU. Nothing here writes by index: see indexing_write.
+An index outside of its axis reads nothing and gives 0; `check=True`, or a runner that checks,
+raises for it, which waits for the GPU. Nothing here writes by index: see indexing_write.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import triton.language as tl
 from .arrays import cdiv, empty, namespace, next_power_of_2, strides
 from .axes import beside, normal_axes, place, tile, walk
 from .cases import Case, kernel, op
-from .launch import launch
+from .launch import hardened, launch
 from .policy import choose
 from .scan import cumsum
 
@@ -201,7 +201,7 @@ def gather(x: Any, index: Any, axis: int, check: bool = False) -> Any:
     (axis,) = normal_axes("gather", x.ndim, axis)
     integer_index("gather", index)
     same_ranks("gather", x, index, axis)
-    if check:
+    if check or hardened():
         check_index(index, 0, x.shape[axis], axis)
     out = empty(x, index.shape)
     if out.size == 0:
@@ -280,7 +280,7 @@ def index_select(x: Any, axis: int, index: Any, check: bool = False) -> Any:
     integer_index("index_select", index)
     if index.ndim != 1:
         raise RuntimeError(f"index_select(): Index is supposed to be a vector, got {index.shape}")
-    if check:
+    if check or hardened():
         check_index(index, 0, x.shape[axis], axis)
     shape = [*x.shape]
     shape[axis] = index.shape[0]
@@ -312,7 +312,7 @@ def embedding(weight: Any, index: Any, check: bool = False) -> Any:
     An index outside gives 0; with check, IndexError, which waits for the GPU.
     """
     integer_index("embedding", index)
-    if check:
+    if check or hardened():
         check_index(index, 0, weight.shape[0], 0)
     flat = index.reshape(-1)
     out = empty(weight, (flat.shape[0], weight.shape[1]))

@@ -2,7 +2,7 @@
 
 Indices are sorted stably with their places, and rows of equal index are joined in the order in
 which they stand: no atomics, the same bits on every run. An index outside of its axis writes
-nothing; `check=True` raises for it, which waits for the GPU.
+nothing; `check=True`, or a runner that checks, raises for it, which waits for the GPU.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .arrays import cdiv, empty, floating, namespace, next_power_of_2, strides
 from .axes import normal_axes, place, walk
 from .cases import Case, Maker, kernel, op
 from .indexing import boxed, check_index, integer_index, same_ranks
-from .launch import launch
+from .launch import hardened, launch
 from .segment import segments_into
 from .sort import sort_indices
 
@@ -170,7 +170,7 @@ def scatter(
     same_ranks("scatter", source, index, -1, "src")
     if combine not in COMBINES:
         raise ValueError(f"scatter: combine is one of {', '.join(COMBINES)}, got {combine!r}")
-    if check:
+    if check or hardened():
         check_index(index, 0, x.shape[axis], axis)
     out = _copied(x)
     keys, perm = sort_indices(namespace(x).moveaxis(index, axis, -1), x.shape[axis])
@@ -226,7 +226,7 @@ def index_add(x: Any, axis: int, index: Any, source: Any, check: bool = False) -
             f"index_add(): expected a source of shape {wanted}, got {source.shape}, for an index "
             f"of shape {index.shape}"
         )
-    if check:
+    if check or hardened():
         check_index(index, 0, x.shape[axis], axis)
     out = _copied(x)
     keys, perm = sort_indices(index, x.shape[axis])
@@ -364,7 +364,7 @@ def index_put(
         raise IndexError(f"index_put: {lead} indices for an array of {x.ndim} axes")
     for axis, index in enumerate(indices):
         integer_index("index_put", index)
-        if check:
+        if check or hardened():
             check_index(index, -x.shape[axis], x.shape[axis], axis)
     shape, rest = np.broadcast_shapes(*(i.shape for i in indices)), x.shape[lead:]
     indices = tuple(xp.broadcast_to(i, shape) for i in indices)

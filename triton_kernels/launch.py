@@ -83,6 +83,12 @@ def using(runner: Runner) -> Iterator[Runner]:
         install(before)
 
 
+def hardened() -> bool:
+    """Whether the runner in force has an attribute `check` that is true: it looks at everything
+    that it can, and operations with indices look at those, too."""
+    return bool(getattr(current(), "check", False))
+
+
 def launch(
     kernel: Any, grid: tuple[int, ...], *args: Any, warps: int = 4, stages: int = 2,
     flags: dict[str, Any] | None = None, reaches: Sequence[Any] = (), **constants: Any,

@@ -10,8 +10,8 @@ import probe
 import pytest
 
 from franken.core import philox
+from franken.triton_kernels import indexing, indexing_write, random, static
 from franken.triton_kernels import launch as launching
-from franken.triton_kernels import random, static
 from franken.triton_kernels.interpreter import Interpreter, Lines
 
 
@@ -121,3 +121,27 @@ def test_normals_have_the_bits_of_the_counter_stream_on_the_cpu(dtype):
     with launching.using(interpreter()):
         got = random.normal(np.empty(3000, dtype), 3, 2**33)
     assert got.tobytes() == philox.normal(3, 2**33, (3000,), dtype).tobytes()
+
+
+def _index_calls(bad):
+    x, source = np.arange(4, dtype=np.float32), np.ones(2, np.float32)
+    index = np.array([0, bad])
+    return {
+        "gather": lambda: indexing.gather(x, index, 0),
+        "index_select": lambda: indexing.index_select(x, 0, index),
+        "embedding": lambda: indexing.embedding(x.reshape(4, 1), index),
+        "scatter": lambda: indexing_write.scatter(x, 0, index, source),
+        "index_add": lambda: indexing_write.index_add(x, 0, index, source),
+        "index_put": lambda: indexing_write.index_put(x, (index,), source),
+    }
+
+
+@pytest.mark.parametrize("name", sorted(_index_calls(0)))
+def test_a_runner_that_checks_looks_at_indices(name):
+    runner = Interpreter()
+    with launching.using(runner):
+        _index_calls(9)[name]()  # reads zeros, writes nothing
+        runner.check = True
+        _index_calls(3)[name]()
+        with pytest.raises(IndexError, match="index out of range for dimension 0 with size 4"):
+            _index_calls(9)[name]()

@@ -255,6 +255,11 @@ class Deferred:
         """The policy of the launcher to come."""
         return self._made().policy
 
+    @property
+    def check(self) -> bool:
+        """Whether the launcher to come checks."""
+        return self._made().check
+
     def run(self, *launch: Any) -> None:
         """Start a kernel."""
         self._made().run(*launch)
