@@ -29,24 +29,31 @@ PAR2_BLOCKS = 2000  # its default; more are slower and finer
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """Seconds, seconds of processor time of all processes, peak megabytes of the largest one."""
+    """Seconds, seconds of processor time of all processes, peak megabytes of the largest one.
+
+    ``together`` is the peak of all processes at a time, sampled: the sum of what each holds, with
+    what they share counted once for each.
+    """
 
     seconds: float
     cpu: float
     peak: float
+    together: float
 
 
 @click.command()
 @click.option("--megabytes", default=256, show_default=True)
 @click.option("--rounds", default=3, show_default=True)
 @click.option("--par2-rounds", default=1, show_default=True, help="It takes its time.")
+@click.option("--only", type=click.Choice(["franken", "par2"]), default=None)
 @click.option("--out", type=click.Path(path_type=Path), default=OUT, show_default=True)
-def main(megabytes: int, rounds: int, par2_rounds: int, out: Path) -> None:
+def main(megabytes: int, rounds: int, par2_rounds: int, only: str | None, out: Path) -> None:
     """Measure and print MB/s, peak memory, and sizes."""
     size = megabytes * 1_000_000
     tools = {"franken": rounds}
     if shutil.which("par2"):
         tools["par2"] = par2_rounds
+    tools = {tool: count for tool, count in tools.items() if count and only in (None, tool)}
     samples: dict[str, dict[str, list[Took]]] = {tool: {} for tool in tools}
     sizes: dict[str, int] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -101,11 +108,28 @@ def _timed(command: list[str]) -> Took:
     started = time.perf_counter()
     pid = os.posix_spawnp(command[0], command, dict(os.environ), file_actions=[
         (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])  # fmt: skip
-    _, status, usage = os.wait4(pid, 0)
+    together = 0.0
+    while (ended := os.wait4(pid, os.WNOHANG))[0] == 0:
+        together = max(together, _held(pid))
+        time.sleep(0.02)
+    _, status, usage = ended
     seconds = time.perf_counter() - started
     if status:
         raise subprocess.CalledProcessError(os.waitstatus_to_exitcode(status), command)
-    return Took(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000)
+    return Took(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000,
+                together)  # fmt: skip
+
+
+def _held(pid: int) -> float:
+    """Return the megabytes that a process and those below it hold."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        threads = [each.name for each in Path(f"/proc/{pid}/task").iterdir()]
+        below = [Path(f"/proc/{pid}/task/{each}/children").read_text() for each in threads]
+    except (OSError, IndexError):
+        return 0.0  # it ended while it was looked at
+    own = pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    return own + sum(_held(int(child)) for each in below for child in each.split())
 
 
 def _report(
@@ -120,7 +144,8 @@ def _report(
                 "seconds": round(seconds, 3), "mb_per_s": round(size / seconds / 1e6, 1),
                 "best_mb_per_s": round(size / min(run.seconds for run in runs) / 1e6, 1),
                 "cpu_seconds": round(cpu, 3), "mb_per_cpu_s": round(size / cpu / 1e6, 1),
-                "peak_mb": round(max(run.peak for run in runs)), "rounds": len(runs),
+                "peak_mb": round(max(run.peak for run in runs)),
+                "peak_mb_together": round(max(run.together for run in runs)), "rounds": len(runs),
             }  # fmt: skip
     return {
         "schema": "franken.durability/1", "size": size, "redundancy": REDUNDANCY,
@@ -132,8 +157,8 @@ def _report(
 
 
 def _ratios(rows: dict[str, dict[str, float]], what: str) -> dict[str, float] | str:
-    if "par2 protect" not in rows:
-        return "NOT PROVEN: par2 is not installed"
+    if not {"par2 protect", "franken protect"} <= rows.keys():
+        return "NOT PROVEN: par2 is not installed, or was left out"
     return {
         step: round(rows[f"par2 {step}"][what] / rows[f"franken {step}"][what], 2)
         for step in ("protect", "verify", "repair")
@@ -145,7 +170,7 @@ def _print(report: dict[str, object]) -> None:
     for name, row in rows.items():
         click.echo(f"{name:16} {row['seconds']:>9} s {row['mb_per_s']:>8} MB/s "
                    f"(best {row['best_mb_per_s']}), {row['mb_per_cpu_s']} MB a CPU second, "
-                   f"peak {row['peak_mb']} MB")  # fmt: skip
+                   f"peak {row['peak_mb']} MB, {row['peak_mb_together']} MB together")  # fmt: skip
     click.echo(f"sidecars in bytes: {report['sidecar_bytes']}")
     click.echo(f"times faster than par2: {report['times_faster_than_par2']}, "
                f"by CPU time {report['times_less_cpu_than_par2']}")  # fmt: skip

@@ -39,7 +39,7 @@ def command(path: str, as_json: bool) -> None:
     out = console(quiet=as_json)
     with running("inspect", as_json):
         found = open_checkpoint(path)
-        size = os.path.getsize(path)
+        size = os.path.getsize(found.path)
         opened = open_source(path)
         sidecar = None if opened is None else _sidecar(opened[1])
     if as_json:

@@ -74,6 +74,6 @@ def _show(report: Any, out: Any) -> None:
     out.print(f"  survives the loss of {100 * report.redundancy:.3g}% of the data{lost}: "
               f"{report.blocks} blocks, {report.repair} repair symbols of "
               f"{report.symbol} bytes each; {report.seconds:.2f} s")  # fmt: skip
-    out.print(f"  BLAKE2b-256 {report.digest}")
+    out.print(f"  BLAKE2b-256 tree {report.digest}")
     for note in report.notes:
         out.print(f"  note: {safe(note)}")

@@ -77,4 +77,4 @@ def _show(report: Any, out: Any) -> None:
                   f"are intact, {len(report.lost_tensors)} are not")  # fmt: skip
         table(out, "lost", ["tensor"], [[name] for name in report.lost_tensors])
     elif report.digest:
-        out.print(f"  BLAKE2b-256 {report.digest}, as it was protected")
+        out.print(f"  BLAKE2b-256 tree {report.digest}, as it was protected")

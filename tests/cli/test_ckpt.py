@@ -122,15 +122,61 @@ def test_prove_refuses_more_than_the_redundancy(model) -> None:
     assert result.exit_code == 2 and "bad_drop" in result.output
 
 
-@pytest.mark.parametrize("suffix", ["pt", "npz"])
-def test_convert_and_back_is_the_same(model, tmp_path, suffix) -> None:
-    other, back = tmp_path / f"other.{suffix}", tmp_path / "back.safetensors"
+@pytest.mark.parametrize("name", ["other.pt", "other.npz", "other/"])
+def test_convert_and_back_is_the_same(model, tmp_path, name) -> None:
+    other, back = f"{tmp_path}/{name}", tmp_path / "back.safetensors"
     assert ckpt("convert", model, other).exit_code == 0
     assert ckpt("diff", model, other).exit_code == 0
     assert ckpt("convert", other, back).exit_code == 0
     assert ckpt("diff", model, back).exit_code == 0
     assert ckpt("convert", model, other).exit_code == 2  # it exists
     assert ckpt("convert", "--force", model, model).exit_code == 2  # itself
+
+
+def test_numpy_loads_the_npy_files_that_convert_writes(tmp_path) -> None:
+    arrays = {
+        "w": np.arange(6.0, dtype=np.float32).reshape(2, 3), "W": np.int8(3), "a/../b": np.ones(2),
+        "empty": np.zeros((0, 4)), "tensor-1": np.array([np.nan, -0.0]), ".hidden": np.ones(1),
+    }  # fmt: skip
+    safetensors.save_file(arrays, tmp_path / "a.safetensors")
+    result = ckpt("convert", tmp_path / "a.safetensors", tmp_path / "folder", "--to", "npy")
+    assert result.exit_code == 0, result.output
+    index = json.loads((tmp_path / "folder" / "npy.index.json").read_text())
+    assert sorted(index["weight_map"]) == sorted(arrays)
+    files = set(index["weight_map"].values())
+    assert files | {"npy.index.json"} == {each.name for each in (tmp_path / "folder").iterdir()}
+    assert len({each.casefold() for each in files}) == len(arrays)
+    for name, file in index["weight_map"].items():
+        loaded = np.load(tmp_path / "folder" / file)
+        assert loaded.tobytes() == np.asarray(arrays[name]).tobytes(), name
+        assert loaded.shape == np.shape(arrays[name])
+    assert ckpt("diff", tmp_path / "a.safetensors", tmp_path / "folder").exit_code == 0
+    again = ckpt("convert", "--force", tmp_path / "a.safetensors", f"{tmp_path}/folder/")
+    assert again.exit_code == 2 and "never replaced" in again.output
+
+
+def test_a_single_npy_holds_a_single_tensor(model, tmp_path) -> None:
+    array = np.arange(5, dtype=np.int16)
+    safetensors.save_file({"only": array}, tmp_path / "one.safetensors")
+    assert ckpt("convert", tmp_path / "one.safetensors", tmp_path / "one.npy").exit_code == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "one.npy"), array)
+    assert ckpt("convert", tmp_path / "one.npy", tmp_path / "back.safetensors").exit_code == 0
+    assert safetensors.load_file(tmp_path / "back.safetensors")["array"].tobytes() == (
+        array.tobytes()
+    )
+    result = ckpt("convert", model, tmp_path / "many.npy")
+    assert result.exit_code == 2 and "name a folder" in result.output
+    assert not (tmp_path / "many.npy").exists()
+
+
+def test_npy_without_a_dtype_needs_widening_and_leaves_nothing(tmp_path) -> None:
+    ml_dtypes = pytest.importorskip("ml_dtypes")
+    values = np.arange(4).astype(ml_dtypes.bfloat16)
+    safetensors.save_file({"a": np.ones(2), "b": values}, tmp_path / "a.safetensors")
+    assert ckpt("convert", tmp_path / "a.safetensors", f"{tmp_path}/out/").exit_code == 2
+    assert [each.name for each in tmp_path.iterdir()] == ["a.safetensors"]
+    assert ckpt("convert", "--widen", tmp_path / "a.safetensors", f"{tmp_path}/out/").exit_code == 0
+    assert np.load(tmp_path / "out" / "b.npy").dtype == np.float32
 
 
 def test_torch_loads_what_convert_writes(model, tmp_path) -> None:

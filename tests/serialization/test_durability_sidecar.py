@@ -144,7 +144,7 @@ def test_a_sidecar_without_its_front_still_repairs(protected: Path) -> None:
     assert protected.read_bytes() == data
 
 
-def forge(path: Path, change: Callable[[dict[str, Any]], Any], version: int = 1) -> None:
+def forge(path: Path, change: Callable[[dict[str, Any]], Any], version: int = 2) -> None:
     """Replace the first header by one with other fields and a right digest; drop the second."""
     data = sidecar(path).read_bytes()
     length = struct.unpack_from("<8sHI", data)[2]
@@ -157,8 +157,8 @@ def forge(path: Path, change: Callable[[dict[str, Any]], Any], version: int = 1)
 
 
 def test_another_version_is_refused_by_number(protected: Path) -> None:
-    forge(protected, lambda fields: None, version=2)
-    with pytest.raises(SidecarVersion, match="version 2; this one reads version 1") as caught:
+    forge(protected, lambda fields: None, version=1)
+    with pytest.raises(SidecarVersion, match="version 1; this one reads version 2") as caught:
         verify(protected)
     assert caught.value.exit_code == 2
 

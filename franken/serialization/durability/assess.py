@@ -266,11 +266,13 @@ def recover(
     *,
     drop: Collection[int] = (),
     workers: int | None = None,
+    checked: bool = True,
 ) -> Iterator[tuple[int, dict[int, bytes] | None]]:
     """Decode blocks and yield each with the symbols that differ from, or lack in, the files.
 
     None instead if a block cannot be decoded. Symbols in ``drop`` are treated as lost, as a proof
-    asks: they are among those yielded. Blocks come in any order.
+    asks: they are among those yielded. Blocks come in any order. Without ``checked`` the digest of
+    a block is not compared, and its lost symbols alone are yielded: for who takes digests later.
     """
     geometry = result.geometry
     places = result.places.copy()
@@ -280,7 +282,7 @@ def recover(
                             * geometry.symbol) if workers is None else workers  # fmt: skip
     again = []
     with Pool(paths, geometry.symbol, min(count, len(blocks))) as pool:
-        with closing(pool.run(_decode_jobs(result, places, blocks, False))) as answers:
+        with closing(pool.run(_decode_jobs(result, places, blocks, False, checked))) as answers:
             for reply, payload in answers:
                 block = reply["block"]
                 if reply["rows"] is None and result.doubtful[geometry.members_of(block)].any():
@@ -288,7 +290,7 @@ def recover(
                 else:
                     yield block, _symbols(geometry, reply, payload)
         # Symbols whose CRC nobody knows were taken as they are; now without them.
-        for reply, payload in pool.run(_decode_jobs(result, places, again, True)):
+        for reply, payload in pool.run(_decode_jobs(result, places, again, True, checked)):
             yield reply["block"], _symbols(geometry, reply, payload)
 
 
@@ -302,7 +304,7 @@ def _symbols(geometry: Geometry, reply: dict[str, Any], payload: bytes) -> dict[
 
 
 def _decode_jobs(
-    result: Assessment, places: Array, blocks: Sequence[int], without_doubtful: bool
+    result: Assessment, places: Array, blocks: Sequence[int], without_doubtful: bool, checked: bool
 ) -> Iterator[Job]:
     geometry, table = result.geometry, result.sidecar.table
     for block in blocks:
@@ -317,6 +319,7 @@ def _decode_jobs(
         repair[:, 0] = len(result.source.names)
         repair[:, 1] = result.repair[:, block]
         repair[:, 2] = geometry.symbol
-        expected = table.blocks[block].tobytes().hex() if known else ""
+        compared = known and (checked or doubtful.any())
+        expected = table.blocks[block].tobytes().hex() if compared else ""
         job = {"op": "decode", "block": block, "count": len(numbers), "digest": expected}
         yield job, np.concatenate([source, repair]).tobytes()

@@ -22,6 +22,9 @@ Job = tuple[dict[str, Any], bytes]
 # Below this many bytes, starting processes (about 0.1 s) costs more than it saves.
 WORTH: Final = 48 << 20
 _MAX_WORKERS: Final = 16
+# A worker asks for blocks of the same few sizes again and again. By default glibc gives each back
+# to the system, and takes it again page by page: 0.2 s of a CPU for 256 MB.
+_ALLOCATOR: Final = {"MALLOC_MMAP_THRESHOLD_": "67108864", "MALLOC_TRIM_THRESHOLD_": "268435456"}
 
 
 def default_workers(total: int) -> int:
@@ -137,7 +140,8 @@ class _Feeder:
 
 def _start(setup: dict[str, Any]) -> subprocess.Popen[bytes]:
     # -P: the script's own folder, with its modules `errors` and `source`, stays off the path.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = {**_ALLOCATOR, **os.environ}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
     process = subprocess.Popen(
         [sys.executable, "-P", str(Path(coding.__file__))],
         stdin=subprocess.PIPE,

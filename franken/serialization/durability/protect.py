@@ -27,11 +27,12 @@ from .scan import Progress, Scan, scan
 from .sidecar import Header, Member, Places
 from .source import Source, State, StrPath, is_safe_name, locked, shards, single
 from .staging import Staged, clear_stale
-from .table import DIGEST, Tensor
+from .table import Tensor
+from .tree import block_digests
 
-# Blocks that lie side by side are read together, in rows of contiguous bytes: up to 64 KiB at a
-# time and 64 MiB a worker.
-_GROUP: Final = 8
+# Blocks that lie side by side are read together, in rows of contiguous bytes: up to 32 KiB at a
+# time and 32 MiB a worker.
+_GROUP: Final = 4
 _NO_DIGEST: Final = "0" * 64
 
 
@@ -140,7 +141,6 @@ class _Protection:
         self.packed = packed
         symbols, blocks = self.geometry.symbols, self.geometry.blocks
         self.crcs = np.zeros(symbols, np.uint32)
-        self.block_digests = np.zeros((blocks, DIGEST), np.uint8)
         self.repair_crcs = np.zeros((self.geometry.repair, blocks), np.uint32)
 
     def run(self, started: float, workers: int | None, progress: Progress) -> ProtectReport:
@@ -170,12 +170,10 @@ class _Protection:
 
     def _take(self, reply: dict[str, Any], payload: bytes, staged: Staged, start: int) -> None:
         geometry = self.geometry
-        first, width = reply["block"], len(reply["digests"])
+        first, width = reply["block"], reply["width"]
         numbers = group_symbols(geometry, first, width)
         self.crcs[numbers] = reply["crcs"]
         self.repair_crcs[:, first : first + width] = np.reshape(reply["repair_crcs"], (-1, width))
-        for column, each in enumerate(reply["digests"]):
-            self.block_digests[first + column] = np.frombuffer(bytes.fromhex(each), np.uint8)
         view, length = memoryview(payload), width * geometry.symbol
         for row in range(geometry.repair):
             at = (row * geometry.blocks + first) * geometry.symbol
@@ -187,8 +185,8 @@ class _Protection:
 
     def _table(self, found: Scan) -> bytes:
         return tables.join(
-            found.crcs, found.signatures, self.block_digests, self.repair_crcs,
-            found.tensor_digests, self.packed,
+            found.crcs, found.signatures, block_digests(self.geometry, found.leaves),
+            self.repair_crcs, found.tensor_digests, self.packed,
         )  # fmt: skip
 
     def _header(self, digests: Sequence[str], table_digest: str) -> Header:

@@ -6,10 +6,10 @@ the sidecar. What cannot be repaired is left as it is; ``salvage`` writes what i
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
@@ -17,17 +17,16 @@ from typing import Final
 import numpy as np
 
 from .assess import Assessment, assess, open_source, recover
-from .coding import DIGEST
 from .errors import BadInput, FileChanged, NotProven, Unrepairable, reading
 from .protect import protect_source, set_digest
 from .report import RepairReport, VerifyReport, ranges, report_of
 from .scan import Progress, scan
 from .sidecar import Sidecar
-from .source import Source, StrPath, locked, state_of
+from .source import Source, State, StrPath, locked, state_of
 from .staging import Staged, clear_stale
 from .table import Array
 
-_CHUNK: Final = 4 << 20
+_CHUNK: Final = 1 << 20
 
 
 def repair(
@@ -157,14 +156,18 @@ class _Repair:
         with ExitStack() as stack:
             staged = self._stage(stack, targets, todo)
             self._fill(result, staged)
-            for number in todo:
-                member = header.members[number]
-                if self._digest(staged[number], member.size) != member.digest:
-                    raise Unrepairable(
-                        f"{targets[number]}: what was decoded has not the digest "
-                        f"{member.digest[:16]}... that was protected; nothing was written",
-                        report=report_of(result),
-                    )
+            if wrong := self._wrong(staged):
+                # A symbol may be wrong although its CRC agrees: the blocks' own digests tell.
+                blocks = np.flatnonzero(result.repairable)
+                self.recovered = len(self._decode(result, staged, blocks, checked=True))
+                wrong = self._wrong(staged)
+            for number in wrong:
+                raise Unrepairable(
+                    f"{targets[number]}: what was decoded has not the digest "
+                    f"{header.members[number].digest[:16]}... that was protected; nothing was "
+                    "written",
+                    report=report_of(result),
+                )
             self.source.unchanged(result.before)
             for each in staged.values():
                 each.flush()
@@ -184,29 +187,61 @@ class _Repair:
             staged[number] = stack.enter_context(Staged(targets[number], size))
         return staged
 
-    def _fill(self, result: Assessment, staged: dict[int, Staged]) -> Array:
-        """Write what is there and what comes back; return a mask of symbols that are neither."""
+    def _fill(self, result: Assessment, staged: dict[int, Staged], checked: bool = False) -> Array:
+        """Write what is there and what comes back; return a mask of symbols that are neither.
+
+        ``checked`` compares the digests of blocks, for files whose own digest nobody can compare.
+        """
         geometry = result.geometry
-        for number, each in staged.items():
-            self._copy(result, number, each)
         numbers = np.arange(geometry.symbols)
         missing = result.places[:, 1] < 0
         wanted = np.isin(np.searchsorted(geometry.starts, numbers, "right") - 1, list(staged))
         touched = (missing | result.doubtful) & wanted
         blocks = np.unique(numbers[touched] % max(1, geometry.blocks))
-        blocks = blocks[result.repairable[blocks]]
-        done = 0
-        for block, symbols in recover(result, blocks.tolist(), workers=self.workers):
+        # The copy writes what is there, the workers' answers what is not: never the same bytes,
+        # but for symbols that are found to be wrong although their CRCs agree, or are not known.
+        with ThreadPoolExecutor(1, "copy") as aside:
+            copies = [aside.submit(self._copy, result, *each) for each in staged.items()]
+            if checked or result.doubtful.any():
+                wait(copies)
+            back = self._decode(result, staged, blocks[result.repairable[blocks]], checked)
+            for copy in copies:
+                copy.result()
+        self.recovered = len(back)
+        missing[back] = False
+        return missing & wanted
+
+    def _decode(
+        self, result: Assessment, staged: dict[int, Staged], blocks: Array, checked: bool = False
+    ) -> list[int]:
+        """Write the symbols of these blocks that come back, and return their numbers."""
+        geometry, done, back = result.geometry, 0, []
+        for block, symbols in recover(
+            result, blocks.tolist(), workers=self.workers, checked=checked
+        ):
             for number, data in (symbols or {}).items():
                 member, offset, length = geometry.place(number)
                 if member in staged:
                     staged[member].write(offset, data[:length])
-                    missing[number] = False
-                    self.recovered += 1
+                    back.append(number)
             done += geometry.count(block) * geometry.symbol
             if self.progress:
                 self.progress(done, len(blocks) * geometry.count(0) * geometry.symbol, "decoding")
-        return missing & wanted
+        return back
+
+    def _wrong(self, staged: dict[int, Staged]) -> list[int]:
+        """Read what was written, and return the members whose digest is not the protected one."""
+        members = self.sidecar.header.members
+        states = [state_of(staged[number].path) if number in staged else None
+                  for number in range(len(members))]  # fmt: skip
+        paths = [staged[number].path if number in staged else path
+                 for number, path in enumerate(self.source.paths)]  # fmt: skip
+        found = scan(paths, self.sidecar.geometry, states, crcs=False, label="checking").digests
+        return [
+            number for number in staged
+            if _size(states[number]) != members[number].size
+            or _hex(found[number]) != members[number].digest
+        ]  # fmt: skip
 
     def _copy(self, result: Assessment, number: int, staged: Staged) -> None:
         """Copy the symbols that are there, in runs that lie side by side."""
@@ -220,14 +255,7 @@ class _Repair:
                 at = (begin - base) * geometry.symbol
                 stop = min((end - base) * geometry.symbol, geometry.sizes[number])
                 _copy_range(descriptor, path, at + shift, staged, at, stop - at)
-
-    def _digest(self, staged: Staged, size: int) -> str:
-        hasher, offset = hashlib.blake2b(digest_size=DIGEST), 0
-        with reading(staged.path):
-            while data := os.pread(staged.descriptor, _CHUNK, offset):
-                hasher.update(data)
-                offset += len(data)
-        return hasher.hexdigest() if offset == size else ""
+        staged.flush()  # on its way to the disk while blocks are decoded
 
     def _salvage(self, result: Assessment, before: VerifyReport, started: float) -> RepairReport:
         """Write all files anew, zeros for what is lost, and judge the tensors in the result."""
@@ -239,7 +267,7 @@ class _Repair:
                 raise BadInput(f"{target}: salvage never writes over the file", reason="same_file")
         with ExitStack() as stack:
             staged = self._stage(stack, targets, range(len(targets)))
-            missing = self._fill(result, staged)
+            missing = self._fill(result, staged, checked=True)
             self._keep(result, staged, missing)
             self.source.unchanged(result.before)
             for each in staged.values():
@@ -316,7 +344,7 @@ def _runs(result: Assessment, span: range) -> list[tuple[int, int, int]]:
 def _copy_range(
     descriptor: int, path: str, source: int, staged: Staged, target: int, length: int
 ) -> None:
-    done = 0
+    done = staged.clone(descriptor, source, target, length)
     while done < length:
         with reading(path):
             data = os.pread(descriptor, min(_CHUNK, length - done), source + done)
@@ -324,3 +352,11 @@ def _copy_range(
             return  # zeros behind the end of a cut file, which the new file has already
         staged.write(target + done, data)
         done += len(data)
+
+
+def _size(state: State | None) -> int | None:
+    return state.size if state is not None else None
+
+
+def _hex(digest: bytes | None) -> str:
+    return digest.hex() if digest is not None else ""

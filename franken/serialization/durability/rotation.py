@@ -10,7 +10,6 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -117,7 +116,7 @@ class Checkpoints:
                 self._write(new, state)
                 self._place(new, step)
             finally:
-                shutil.rmtree(new, ignore_errors=True)
+                _remove(new)
             report = verify(self.path(step))
             if report.status != "intact" or not report.sidecar_intact:
                 raise Damaged(
@@ -198,7 +197,7 @@ class Checkpoints:
                 os.rename(target, old)
             os.rename(new, target)
             _sync_directory(str(self.folder))
-        shutil.rmtree(old, ignore_errors=True)
+        _remove(old)
 
     def _prune(self, newest: int) -> None:
         steps = self.steps()
@@ -210,7 +209,7 @@ class Checkpoints:
             # Renamed first, so that no half of a step is ever taken for a step.
             with writing(gone):
                 os.rename(self.folder / _name(step), gone)
-            shutil.rmtree(gone, ignore_errors=True)
+            _remove(gone)
 
     def _tidy(self) -> None:
         """Undo or finish what a killed process had begun."""
@@ -222,7 +221,7 @@ class Checkpoints:
                         os.rename(self.folder / each, target)
                         continue
                 if each.startswith((_NEW, _OLD, _GONE)):
-                    shutil.rmtree(self.folder / each, ignore_errors=True)
+                    _remove(self.folder / each)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -276,3 +275,9 @@ def _load(path: str) -> Any:
     from ..tensors import load
 
     return load(path)
+
+
+def _remove(folder: Path) -> None:
+    import shutil  # 20 ms that protect and verify need not spend
+
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,33 +1,33 @@
-"""One sequential pass over the members: CRC of each symbol, digest of each file and tensor.
+"""One sequential pass over the members: CRC and leaf of each symbol, digest of files and tensors.
 
 Knows geometry and byte ranges; no sidecar and no checkpoint format. Hashing and CRCs let go of the
-GIL, so they run in three threads beside the reading.
+GIL, so they run in two threads beside the reading.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 import numpy as np
 
+from .coding import leaf
 from .errors import reading
 from .geometry import Geometry
 from .source import State
 from .table import DIGEST, SIGNATURE, Array, Tensor
+from .tree import Ranges, file_digest
 
 Progress = Callable[[int, int, str], None] | None
 _CHUNK: Final = 4 << 20
 # Below this, threads cost more than they save.
 _THREADED: Final = 1 << 20
-# Tensors may share bytes. Hashing them all is fine up to this many times the files' size; those
-# beyond it, which only a contrived file has, are judged by their symbols' CRCs alone.
-_MOST: Final = 4
+_THREADS: Final = 2
 
 
 @dataclass(slots=True)
@@ -35,50 +35,15 @@ class Scan:
     """What the pass found; ``present`` marks symbols of which the files hold at least a part.
 
     ``digests`` cover the first ``sizes`` bytes of each member as the geometry has them; None for
-    a missing member. A tensor digest of zeros was not taken.
+    a missing member. A tensor digest of zeros was not taken. ``leaves`` are the symbols' own.
     """
 
     crcs: Array
     present: Array
     signatures: Array
+    leaves: Array
     digests: list[bytes | None]
     tensor_digests: Array
-
-
-class Ranges:
-    """Digests of many byte ranges of one file, which is fed once from front to end."""
-
-    def __init__(self, tensors: Sequence[Tensor], budget: int) -> None:
-        places = sorted({(t.begin, t.end) for t in tensors})
-        self._waiting: list[tuple[int, int]] = []
-        for begin, end in places:
-            budget -= end - begin
-            if budget >= 0:
-                self._waiting.append((begin, end))
-        self._waiting.reverse()
-        self._active: list[tuple[int, int, Any]] = []
-        self.digests: dict[tuple[int, int], bytes] = {}
-
-    def feed(self, offset: int, view: memoryview) -> None:
-        """Take the bytes at ``offset``, which follow those taken before."""
-        stop = offset + len(view)
-        while self._waiting and self._waiting[-1][0] < stop:
-            begin, end = self._waiting.pop()
-            self._active.append((begin, end, hashlib.blake2b(digest_size=DIGEST)))
-        still = []
-        for begin, end, hasher in self._active:
-            hasher.update(view[max(0, begin - offset) : max(0, min(end, stop) - offset)])
-            if end > stop:
-                still.append((begin, end, hasher))
-            else:
-                self.digests[begin, end] = hasher.digest()
-        self._active = still
-
-    def finish(self) -> None:
-        """Take note of what ends behind the last byte: empty ranges, and those of a cut file."""
-        for begin, end in self._waiting:
-            if begin == end:
-                self.digests[begin, end] = hashlib.blake2b(digest_size=DIGEST).digest()
 
 
 def scan(
@@ -88,28 +53,32 @@ def scan(
     tensors: Sequence[Tensor] = (),
     *,
     digests: bool = True,
+    crcs: bool = True,
     progress: Progress = None,
     label: str = "reading",
 ) -> Scan:
     """Read every member once; BadInput if one cannot be read.
 
-    ``digests=False`` takes CRCs only.
+    ``digests=False`` takes CRCs only, and no signatures; ``crcs=False`` takes no CRCs.
     """
     found = Scan(
         crcs=np.zeros(geometry.symbols, np.uint32),
         present=np.zeros(geometry.symbols, bool),
         signatures=np.zeros((geometry.symbols, SIGNATURE), np.uint8),
+        leaves=np.zeros((geometry.symbols, DIGEST), np.uint8),
         digests=[None] * len(paths),
         tensor_digests=np.zeros((len(tensors), DIGEST), np.uint8),
     )
-    with ThreadPoolExecutor(3, "scan") as pool:
-        run = _threaded(pool) if geometry.total >= _THREADED else _inline
+    with ThreadPoolExecutor(_THREADS, "scan") as pool:
+        # A CRC of a symbol takes 3 us, and handing over the GIL hardly less.
+        run = _threaded(pool) if digests and geometry.total >= _THREADED else _inline
         done = 0
         for member, path in enumerate(paths):
             if states[member] is not None:
                 with reading(path):
-                    reader = _Member(found, geometry, member, tensors if digests else ())
-                    reader.read(path, run, digests, _step(progress, done, geometry.total, label))
+                    listed = tensors if digests else ()
+                    reader = _Member(found, geometry, member, listed, (crcs, digests))
+                    reader.read(path, run, _step(progress, done, geometry.total, label))
             done += geometry.sizes[member]
     return found
 
@@ -141,79 +110,91 @@ def _threaded(pool: ThreadPoolExecutor) -> Run:
 
 
 class _Member:
-    """The pass over one member."""
+    """The pass over one member; ``takes`` says whether CRCs, and whether digests."""
 
     def __init__(
-        self, found: Scan, geometry: Geometry, member: int, tensors: Sequence[Tensor]
-    ) -> None:
+        self, found: Scan, geometry: Geometry, member: int, tensors: Sequence[Tensor],
+        takes: tuple[bool, bool],
+    ) -> None:  # fmt: skip
         self._found, self._symbol = found, geometry.symbol
         self._size, self._start = geometry.sizes[member], geometry.starts[member]
-        self._member = member
+        self._member, self._takes = member, takes
         self._tensors = [(row, t) for row, t in enumerate(tensors) if t.member == member]
-        budget = _MOST * self._size + _CHUNK
-        self._ranges = Ranges([tensor for _, tensor in self._tensors], budget)
-        self._hasher = hashlib.blake2b(digest_size=DIGEST)
+        self._ranges = Ranges([each for _, each in self._tensors], self._symbol, self._size)
 
-    def read(self, path: str, run: Run, digests: bool, step: Callable[[int], None]) -> None:
+    def read(self, path: str, run: Run, step: Callable[[int], None]) -> None:
         """Read to the end that the geometry knows, or to the file's own."""
-        chunk = max(1, _CHUNK // self._symbol) * self._symbol
+        chunk = min(self._size, max(1, _CHUNK // self._symbol) * self._symbol)
+        # Two buffers in turn: one is read into while the other is hashed.
+        buffers = [memoryview(bytearray(chunk)) for _ in range(2)]
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             offset, wait = 0, lambda: None
             while offset < self._size:
-                data = _read_whole(descriptor, min(chunk, self._size - offset), offset)
+                buffers.reverse()
+                view = buffers[0][: min(chunk, self._size - offset)]
+                view = view[: _read_into(descriptor, view, offset)]
                 wait()
-                if not data:
+                if not view:
                     break
-                wait = run(self._tasks(offset, memoryview(data), digests))
-                offset += len(data)
+                wait = self._start_on(run, offset, view)
+                offset += len(view)
                 step(offset)
             wait()
         finally:
             os.close(descriptor)
-        if digests:
-            self._store()
+        if self._takes[1]:
+            self._store(offset)
 
-    def _tasks(self, offset: int, view: memoryview, digests: bool) -> list[Callable[[], None]]:
-        tasks: list[Callable[[], None]] = [lambda: self._symbols(offset, view)]
-        if digests:
-            tasks.append(lambda: self._hasher.update(view))
+    def _start_on(self, run: Run, offset: int, view: memoryview) -> Callable[[], None]:
+        part = -(-len(view) // _THREADS // self._symbol) * self._symbol
+        done = run([
+            partial(self._symbols, offset + at, view[at : at + part])
+            for at in range(0, len(view), part)
+        ])  # fmt: skip
+
+        def wait() -> None:
+            done()
             if self._tensors:
-                tasks.append(lambda: self._ranges.feed(offset, view))
-        return tasks
+                first = self._start + offset // self._symbol
+                leaves = self._found.leaves[first : first + -(-len(view) // self._symbol)]
+                self._ranges.feed(offset, view, leaves)
+
+        return wait
 
     def _symbols(self, offset: int, view: memoryview) -> None:
-        size = self._symbol
+        crcs, digests = self._takes
+        size, found = self._symbol, self._found
         at = self._start + offset // size
         whole = len(view) // size
-        stop = at + whole
-        found, crc = self._found, zlib.crc32
-        found.crcs[at:stop] = [crc(view[i : i + size]) for i in range(0, whole * size, size)]
-        grid = np.frombuffer(view[: whole * size], np.uint8).reshape(whole, size)
-        found.signatures[at:stop] = grid[:, :SIGNATURE]
+        symbols = [view[i : i + size] for i in range(0, whole * size, size)]
         if rest := bytes(view[whole * size :]):
-            padded = rest.ljust(size, b"\0")
-            found.crcs[stop] = crc(padded)
-            found.signatures[stop] = np.frombuffer(padded[:SIGNATURE], np.uint8)
-            stop += 1
+            symbols.append(memoryview(rest.ljust(size, b"\0")))
+        stop = at + len(symbols)
+        if crcs:
+            found.crcs[at:stop] = [zlib.crc32(each) for each in symbols]
+        if digests:
+            begins = b"".join([each[:SIGNATURE] for each in symbols])
+            width = min(SIGNATURE, size)
+            found.signatures[at:stop, :width] = np.frombuffer(begins, np.uint8).reshape(-1, width)
+            leaves = b"".join(map(leaf, symbols))
+            found.leaves[at:stop] = np.frombuffer(leaves, np.uint8).reshape(-1, DIGEST)
         found.present[at:stop] = True
 
-    def _store(self) -> None:
+    def _store(self, size: int) -> None:
         self._ranges.finish()
-        self._found.digests[self._member] = self._hasher.digest()
+        first = self._start
+        leaves = self._found.leaves[first : first + -(-size // self._symbol)]
+        self._found.digests[self._member] = file_digest(size, self._symbol, leaves)
         for row, tensor in self._tensors:
             digest = self._ranges.digests.get((tensor.begin, tensor.end))
             if digest is not None:
                 self._found.tensor_digests[row] = np.frombuffer(digest, np.uint8)
 
 
-def _read_whole(descriptor: int, length: int, offset: int) -> bytes:
-    """Return ``length`` bytes, fewer only at the end of the file: pread may stop early."""
-    data = os.pread(descriptor, length, offset)
-    if len(data) == length or not data:
-        return data
-    parts = [data]
-    while data and (missing := length - sum(map(len, parts))):
-        data = os.pread(descriptor, missing, offset + sum(map(len, parts)))
-        parts.append(data)
-    return b"".join(parts)
+def _read_into(descriptor: int, view: memoryview, offset: int) -> int:
+    """Fill the view from ``offset`` on; return how many bytes there were before the file's end."""
+    done = 0
+    while done < len(view) and (more := os.preadv(descriptor, [view[done:]], offset + done)):
+        done += more
+    return done

@@ -26,7 +26,7 @@ from .source import MAX_MEMBERS, State, is_safe_name
 from .table import Array, Table
 
 MAGIC: Final = b"FRKRQ\r\n\x1a"
-VERSION: Final = 1
+VERSION: Final = 2
 _FRAME: Final = struct.Struct("<8sHI")
 _MAX_HEADER: Final = 16 << 20
 _TAIL: Final = 64 << 10
@@ -42,7 +42,7 @@ _MAX_TABLE: Final = 4 << 30
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A protected file: its name, size, time of change, and BLAKE2b-256 in hexadecimal."""
+    """A protected file: its name, size, time of change, and digest (`tree`) in hexadecimal."""
 
     name: str
     size: int
@@ -152,6 +152,8 @@ def _crcs(descriptor: int, start: int, count: int, symbol: int) -> Any:
         at = start + first * symbol
         wanted = min(step, count - first)
         skipped = min(wanted, -(min(at, 0) // symbol))  # a shifted sidecar that lacks its front
+        if skipped == wanted:
+            continue
         data = os.pread(descriptor, (wanted - skipped) * symbol, at + skipped * symbol)
         whole = len(data) // symbol
         view = memoryview(data)
@@ -207,7 +209,7 @@ def _read(path: Path, descriptor: int, state: State) -> Sidecar:
 
 def _pread(descriptor: int, at: int, length: int) -> bytes:
     front = min(length, max(0, -at))
-    return bytes(front) + os.pread(descriptor, length - front, at + front)
+    return bytes(front) + os.pread(descriptor, length - front, max(0, at + front))
 
 
 def _headers(descriptor: int, size: int) -> tuple[Header, tuple[int, ...], int]:

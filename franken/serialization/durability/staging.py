@@ -62,6 +62,23 @@ class Staged:
                 done = os.pwrite(self.descriptor, view, offset)
                 view, offset = view[done:], offset + done
 
+    def clone(self, descriptor: int, source: int, target: int, length: int) -> int:
+        """Let the system copy from an open file, sharing its blocks if it can; return the count.
+
+        It is less than ``length`` at the end of that file, and where the system cannot do it or
+        fails: then who reads and writes finds out why.
+        """
+        done = 0
+        with suppress(OSError):
+            while done < length:
+                more = os.copy_file_range(
+                    descriptor, self.descriptor, length - done, source + done, target + done
+                )
+                if not more:
+                    break
+                done += more
+        return done
+
     def flush(self) -> None:
         """Wait until the bytes are on the disk."""
         with writing(self.target):

@@ -8,25 +8,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from .. import safetensors
 from ..atomic import atomic_write
-from ..elements import little_endian
-from ..errors import FormatError
-from . import npy
-from .spans import NAMES
-from .torch_writer import pieces, write_torch
+from .npy_writer import must_widen, npy_parts, write_npy, write_npy_folder
+from .torch_writer import write_torch
 from .zip_writer import ZipWriter
 
-__all__ = ["write_npz", "write_safetensors", "write_torch"]
+__all__ = ["write_npy", "write_npy_folder", "write_npz", "write_safetensors", "write_torch"]
 
 Array = np.ndarray[Any, Any]
 Path = str | os.PathLike[str]
-
-_NUMPY_KINDS: Final = frozenset("biufcSUmM")
 
 
 def write_safetensors(
@@ -59,30 +54,13 @@ def write_npz(path: Path, tensors: Mapping[str, Array], *, widen: bool = False) 
     ()
     array([1., 1.], dtype=float32)
     """
-    widened = tuple(name for name, array in tensors.items() if _widened(name, array, widen))
+    widened = tuple(
+        name for name, array in tensors.items() if must_widen("npz", name, array, widen)
+    )
     with atomic_write(path) as file:
         archive = ZipWriter(file)
         for name, array in tensors.items():
-            plain = little_endian(np.asarray(array))
-            if name in widened:
-                plain = plain.astype(np.float32)
-            header = npy.header_bytes(plain.dtype, plain.shape)
-            parts = (part for group in ([header], pieces(plain)) for part in group)
-            archive.add(f"{name}.npy", parts, len(header) + plain.nbytes)
+            length, parts = npy_parts(array, name in widened)
+            archive.add(f"{name}.npy", parts, length)
         archive.close()
     return widened
-
-
-def _widened(name: str, array: Array, widen: bool) -> bool:
-    dtype = little_endian(np.asarray(array)).dtype
-    # ml_dtypes gives some of its types a kind of NumPy's own; "2" marks a registered type.
-    if dtype.kind in _NUMPY_KINDS and dtype.isbuiltin != 2:
-        return False
-    if dtype not in NAMES:
-        raise FormatError("bad_dtype", f"npz: cannot store {name!r} of dtype {dtype}")
-    if not widen:
-        raise FormatError(
-            "bad_dtype",
-            f"npz: NumPy has no {NAMES[dtype]}, the dtype of {name!r}; store it as float32",
-        )
-    return True
