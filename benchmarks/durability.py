@@ -42,7 +42,7 @@ class Took:
 
 
 @click.command()
-@click.option("--megabytes", default=256, show_default=True)
+@click.option("--megabytes", default=1024, show_default=True)
 @click.option("--rounds", default=3, show_default=True)
 @click.option("--par2-rounds", default=1, show_default=True, help="It takes its time.")
 @click.option("--only", type=click.Choice(["franken", "par2"]), default=None)
