@@ -50,7 +50,8 @@ def _adaptive_max_kernel(x: Any, *, size: Any) -> Any:
 
 
 def _fractional_kernel(x: Any, samples: Any, *, kernel: Any, size: Any) -> Any:
-    return kernels.fractional_max_forward(x, kernel, size, samples)
+    # x alone is widened: where windows lie is computed in the samples' own precision
+    return halved(lambda wide: kernels.fractional_max_forward(wide, kernel, size, samples))(x)
 
 
 def _put_kernel(y: Any, index: Any, *, size: Any, disjoint: bool) -> Any:
@@ -73,7 +74,7 @@ adaptive_max = Primitive(
     batch=in_batch,
 )
 fractional_max = Primitive(
-    "fractional_max_pool", ("x", "samples"), halved(_fractional_kernel), outputs=2, nondiff=(1,),
+    "fractional_max_pool", ("x", "samples"), _fractional_kernel, outputs=2, nondiff=(1,),
     batch=in_batch,
 )  # fmt: skip
 # y added at plane indices into zeros; `disjoint` says that no index occurs twice in a plane

@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+import franken
 from franken.backends.numpy import parallel, pool
 
 torch = pytest.importorskip("torch")
@@ -187,3 +188,21 @@ def test_threads_keep_the_bits():
     parallel.set_num_threads(before)
     for one, three in zip(*results, strict=True):
         assert one.tobytes() == three.tobytes()
+
+
+@pytest.mark.parametrize("name", ["bfloat16", "float16"])
+@pytest.mark.parametrize("axes", [2, 3])
+def test_fractional_windows_lie_where_half_precision_puts_them(name, axes):
+    rng = np.random.default_rng(axes)
+    x = rng.standard_normal((6, 2, *(9,) * axes)).astype(np.float32)
+    samples = rng.random((6, 2, axes)).astype(np.float32)
+
+    def indices(T):
+        low = getattr(T, name)
+        pool = getattr(T.nn.functional, f"fractional_max_pool{axes}d")
+        return pool(
+            T.tensor(x).to(low), 2, output_size=5, _random_samples=T.tensor(samples).to(low),
+            return_indices=True,
+        )[1].numpy()  # fmt: skip
+
+    assert (indices(torch) == indices(franken)).all()
