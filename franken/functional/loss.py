@@ -67,6 +67,9 @@ def _check_target(t: Tensor) -> Tensor:
 
 
 def _check_sizes(x: Any, t: Any) -> None:
+    xs, ts = tuple(x.shape), tuple(t.shape)
+    if len(xs) > 1 and ts == (xs[0], *xs[2:]):
+        return
     if x.ndim == 0:
         raise ValueError("Expected 1 or more dimensions (got 0)")
     if x.ndim == 1:
@@ -81,16 +84,14 @@ def _check_sizes(x: Any, t: Any) -> None:
         raise ValueError(
             f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({batch})."
         )
-    if tuple(t.shape) == (x.shape[0], *x.shape[2:]):
-        return
     if x.ndim == 4 and t.ndim != 3:
         raise RuntimeError(
             "only batches of spatial targets supported (3D tensors) but got targets of dimension: "
             f"{t.ndim}"
         )
     if x.ndim == 4:
-        raise RuntimeError(f"size mismatch (got input: {list(x.shape)} , target: {list(t.shape)}")
-    raise RuntimeError(f"Expected target size {[x.shape[0], *x.shape[2:]]}, got {list(t.shape)}")
+        raise RuntimeError(f"size mismatch (got input: {list(xs)} , target: {list(ts)}")
+    raise RuntimeError(f"Expected target size {[xs[0], *xs[2:]]}, got {list(ts)}")
 
 
 def _check_weight(w: Any, x: Any, prefix: str = "") -> None:

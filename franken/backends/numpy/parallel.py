@@ -12,8 +12,7 @@ import math
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -322,7 +321,7 @@ class _BlasThreads:
                 self.calls = self.calls or _thread_calls(ctypes.CDLL(str(path)))
         return self.calls
 
-    def enter(self) -> None:
+    def __enter__(self) -> None:
         with self.lock:
             calls = self.find()
             if calls is not None and self.depth == 0:
@@ -330,7 +329,7 @@ class _BlasThreads:
                 calls[1](1)
             self.depth += 1
 
-    def leave(self) -> None:
+    def __exit__(self, *_: object) -> None:
         with self.lock:
             self.depth -= 1
             if self.calls is not None and self.depth == 0:
@@ -352,8 +351,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-@contextmanager
-def single_blas_thread() -> Iterator[None]:
+def single_blas_thread() -> _BlasThreads:
     """Hold OpenBLAS to one thread within the block: a product's bits then depend on shapes alone.
 
     Does nothing where NumPy uses another BLAS. Blocks may nest and overlap; the last one restores.
@@ -362,8 +360,4 @@ def single_blas_thread() -> Iterator[None]:
     ...     float(np.ones((2, 2)).dot(np.ones(2))[0])
     2.0
     """
-    _blas.enter()
-    try:
-        yield
-    finally:
-        _blas.leave()
+    return _blas
