@@ -7,6 +7,7 @@ multiply-add is one rounding and nothing else is fused.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -179,6 +180,33 @@ def dropout_kernel(
         tl.store(mask_ptr + at, keep, mask=ok)
 
 
+@kernel(source=PHILOX, hot=True)
+@triton.jit
+def bernoulli_kernel(
+    p_ptr, out_ptr, n, seed, offset, threshold, WIDE: tl.constexpr, BLOCK: tl.constexpr
+):  # fmt: skip
+    """out (n,) = 1 where uniform i is below p_i (n,), or below threshold * 2**-53 for all, else 0.
+
+    Uniforms have 24 bits, as fp32, or (WIDE) 53 of two words.
+    """
+    at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    if WIDE:
+        block = tl.program_id(0).to(tl.int64) * (BLOCK // 2) + tl.arange(0, BLOCK // 2)
+        w0, w1, w2, w3 = _block_words(seed, offset, block)
+        whole = _pairs_in_order(w0, w1, w2, w3, BLOCK // 2) >> 11
+        if p_ptr is None:
+            one = whole.to(tl.int64) < threshold
+        else:
+            p = tl.load(p_ptr + at, mask=at < n, other=0)
+            one = whole.to(tl.float64) * 1.1102230246251565e-16 < p
+    else:
+        block = tl.program_id(0).to(tl.int64) * (BLOCK // 4) + tl.arange(0, BLOCK // 4)
+        w0, w1, w2, w3 = _block_words(seed, offset, block)
+        u = (_in_order(w0, w1, w2, w3, BLOCK // 4) >> 8).to(tl.float32) * (1.0 / (1 << 24))
+        one = u < tl.load(p_ptr + at, mask=at < n, other=0).to(tl.float32)
+    tl.store(out_ptr + at, one.to(out_ptr.dtype.element_ty), mask=at < n)
+
+
 def _signed(word: int) -> int:
     """A 64-bit key as a signed number, as kernels take it."""
     return ((word + 2**63) % 2**64) - 2**63
@@ -316,6 +344,54 @@ def dropout(x: Any, p: float, seed: int, offset: int, mask: bool = False) -> Any
         _signed(offset), round(p * 2**32), scale, MASK=mask, **settings,
     )  # fmt: skip
     return (out, kept) if mask else out
+
+
+def _bernoulli_cases() -> Iterator[Case]:
+    key = {"seed": 7, "offset": 5}
+    for dtype in ("f32", "f16", "bf16", "f64"):
+
+        def build(m: Maker, dtype: str = dtype) -> tuple[Any, ...]:
+            return m.normal((5, 30), dtype), m.uniform((5, 30), dtype)
+
+        yield Case(f"{dtype} array", build, key)
+        yield Case(f"{dtype} number", lambda m, d=dtype: (m.normal((70,), d), 0.3), key)
+    yield Case("strided", lambda m: (m.normal((30, 5)).T, m.uniform((30, 5)).T), key)
+    yield Case("large key", lambda m: (m.normal((9, 30)), 0.5),
+               {"seed": 2**64 - 3, "offset": 2**33 + 1})  # fmt: skip
+    yield Case("bools", lambda m: (m.bools((70,)), m.uniform((70,))), key)
+    yield Case("integers", lambda m: (m.integers((70,), 9), 1 / 3), key)
+    yield Case("never", lambda m: (m.normal((70,)), 0.0), key)
+    yield Case("always", lambda m: (m.normal((70,)), 1.0), key)
+    yield Case("empty", lambda m: (m.normal((0,)), 0.5), key)
+    yield Case("no chance", lambda m: (m.normal((4,)), 1.5), key, refuses=ValueError)
+    yield Case("shapes", lambda m: (m.normal((4,)), m.uniform((3,))), key, refuses=ValueError)
+    yield Case("large", lambda m: (m.normal((4096, 4096)), 0.3), key, big=True)
+
+
+@op(reference=reference.bernoulli, cases=_bernoulli_cases, ulps=0, widen=False)
+def bernoulli(like: Any, p: Any, seed: int, offset: int) -> Any:
+    """Ones with probability p, else zeros, in an array of `like`'s shape and dtype (C order).
+
+    p: a number of [0, 1], or an array of `like`'s shape whose values the caller has checked. A
+    number or a float64 array is compared with 53-bit uniforms, any other with 24-bit ones.
+    """
+    number = isinstance(p, int | float)
+    if number and not 0.0 <= p <= 1.0:
+        raise ValueError(f"bernoulli: expected 0 <= p <= 1, got {p}")
+    if not number and p.shape != like.shape:
+        raise ValueError(f"bernoulli: expected p of shape {like.shape}, got {p.shape}")
+    wide = number or floating("bernoulli", p) == "fp64"
+    if not number and not p.flags.c_contiguous:
+        p = p.copy()
+    out = empty(like, like.shape)
+    grid, settings = _grid(like.size)
+    # u < p exactly where the 53-bit integer is below p * 2**53, rounded up
+    threshold = math.ceil(p * 2.0**53) if number else 0
+    launch(
+        bernoulli_kernel, grid, None if number else p, out, like.size, _signed(seed),
+        _signed(offset), threshold, WIDE=wide, **settings,
+    )  # fmt: skip
+    return out
 
 
 def permutation_keys(like: Any, n: int, seed: int, offset: int) -> Any:

@@ -67,6 +67,16 @@ def integers(
     return drawn.astype(like.dtype).reshape(like.shape)
 
 
+def bernoulli(like: np.ndarray, p: Any, seed: int, offset: int) -> np.ndarray:
+    """1 where u < p: u of 53 bits for a number or a float64 array, else of 24 bits."""
+    if not isinstance(p, np.ndarray) or p.dtype == np.float64:
+        u = _doubles(seed, offset, like.size)
+    else:
+        u = (words(seed, offset, like.size) >> np.uint64(8)).astype(np.float64) * 2.0**-24
+    chances = np.broadcast_to(np.asarray(p, np.float64), like.shape)
+    return (u.reshape(like.shape) < chances).astype(like.dtype)
+
+
 def normal(
     like: np.ndarray, seed: int, offset: int, mean: float = 0.0, deviation: float = 1.0
 ) -> np.ndarray:

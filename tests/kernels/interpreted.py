@@ -123,6 +123,16 @@ def test_normals_have_the_bits_of_the_counter_stream_on_the_cpu(dtype):
     assert got.tobytes() == philox.normal(3, 2**33, (3000,), dtype).tobytes()
 
 
+@pytest.mark.parametrize("chances", [np.float32, np.float64, None])
+def test_bernoulli_compares_the_uniforms_of_the_cpu(chances):
+    like = np.empty((5, 41), np.float32)
+    p = 0.3 if chances is None else np.linspace(0, 1, 205, dtype=chances).reshape(5, 41)
+    with launching.using(interpreter()):
+        got = random.bernoulli(like, p, 2**40 + 1, 7)
+    want = philox.uniform(2**40 + 1, 7, (5, 41), chances or np.float64) < p
+    assert (got == want).all() and 0 < want.sum() < want.size
+
+
 def _index_calls(bad):
     x, source = np.arange(4, dtype=np.float32), np.ones(2, np.float32)
     index = np.array([0, bad])
