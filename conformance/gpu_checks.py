@@ -110,11 +110,10 @@ def _distance(entry: Op, case: Case, args: Any, got: list[np.ndarray]) -> tuple[
     if len(want) != len(got):
         return float("inf"), f"{len(got)} results, the reference gives {len(want)}"
     error, said = 0.0, ""
-    budget = entry.ulps if case.ulps is None else case.ulps
     for at, (x, right) in enumerate(zip(got, want, strict=True)):
         d = compare.distance(x, right, entry.floor)
         error = max(error, d)
-        if d > budget and not said:
+        if d > (budget := entry.allowed(case, x)) and not said:
             said = f"result {at}: {d:.3g} ulps from the reference, {budget:g} allowed; "
             said += _look(x, right)
     return error, said

@@ -146,13 +146,12 @@ def _run_case(entry: Op, case: Case, seed: int) -> tuple[float, str]:
     if len(want) != len(first):
         return float("inf"), f"{len(first)} results, the reference gives {len(want)}"
     error, said = 0.0, ""
-    budget = entry.ulps if case.ulps is None else case.ulps
     for at, (got, again, right) in enumerate(zip(first, second, want, strict=True)):
         if got.tobytes() != again.tobytes():
             said = said or f"result {at}: other bits on the second run (unwritten memory?)"
         d = compare.distance(got, right, entry.floor)
         error = max(error, d)
-        if d > budget:
+        if d > (budget := entry.allowed(case, got)):
             far = f"{d:.3g} ulps from the reference, {budget:g} allowed"
             said = said or f"result {at}: {far}; {_look(got, right)}"
     return error, said

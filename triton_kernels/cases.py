@@ -103,7 +103,8 @@ class Op:
     """An entry of the library: launcher, float64 reference, samples and accuracy.
 
     ulps: largest distance from the reference in units in the last place of the result's dtype, at
-    the larger of the value's own magnitude and `floor` times the result's root mean square.
+    the larger of the value's own magnitude and `floor` times the result's root mean square. Twice
+    that in float64, in which the reference itself rounds.
     mutates: positions of arguments that the call writes, when it returns them.
     widen: whether the reference takes floating arrays in float64, or as they are.
     """
@@ -117,6 +118,12 @@ class Op:
     floor: float
     mutates: tuple[int, ...]
     widen: bool
+
+    def allowed(self, case: Case, result: np.ndarray) -> float:
+        """Return how far a sample's result may be from its reference, in ulps."""
+        if case.ulps is not None:
+            return case.ulps
+        return self.ulps * (2 if result.dtype == np.float64 else 1)
 
     def cases(self) -> list[Case]:
         """All samples, names unique."""

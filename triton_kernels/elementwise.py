@@ -50,6 +50,10 @@ def _function_cases() -> Iterator[Case]:
             return _one(f"{name}(x0, x1)", 2), x, y
 
         yield Case(name, pair, ulps=32 if name == "pow" else 2 if name == "mod" else 0)
+    for text in ("mod(x0, 2.0)", "mod(2.0, x0)"):
+        yield Case(
+            text, lambda m, text=text: (_one(text), m.uniform((65,), "f32", 0.1, 5.0)), ulps=1
+        )
 
     def special(m: Maker) -> tuple[Any, ...]:
         steps = tuple(

@@ -223,7 +223,8 @@ def _variance_cases() -> Iterator[Case]:
     yield Case("columns", lambda m: (m.normal((37, 70)),), {"axis": 0, "root": True})
     yield Case("long columns", lambda m: (m.normal((1300, 5)),), {"axis": 0, "keepdim": True})
     yield Case("axes", lambda m: (m.strided(m.normal((3, 4, 5))),), {"axis": (0, 2)})
-    yield Case("correction", lambda m: (m.normal((5, 4), "f64"),), {"correction": 0.3})
+    # of one sign: the mean of both signs loses digits to cancellation
+    yield Case("correction", lambda m: (m.uniform((5, 4), "f64"),), {"correction": 0.3})
     yield Case("one", lambda m: (m.normal((5, 1)),), {"axis": 1})
     yield Case("too few", lambda m: (m.normal((5, 2)),), {"axis": 1, "correction": 3})
     yield Case("no columns", lambda m: (m.normal((5, 0)),), {"axis": 1, "keepdim": True})

@@ -131,7 +131,7 @@ def minimum(x, y):
 @triton.jit
 def mod(x, y):
     """Python's remainder: the divisor's sign."""
-    r = x - tl.floor(x / y) * y
+    r = tl.fma(-tl.floor(x / y), y, x)  # the product rounded first would cost the last digits
     return tl.where((r != 0) & ((r < 0) != (y < 0)), r + y, r)
 
 
