@@ -110,7 +110,7 @@ def has_samples(op: Any) -> bool:
 
 
 def _declared_samples(op: Any, dtype: str, side: Any) -> Iterator[Sample]:
-    from franken.ops.samples import Call, Maker
+    from franken.ops.declaring.samples import Call, Maker
 
     torch = side.module
     for call in op.samples(Maker(torch, getattr(torch, dtype))):

@@ -14,8 +14,8 @@ from typing import Any
 from franken.backends import registry
 from franken.core.device import device as _device
 from franken.core.errors import OutOfMemoryError
-from franken.ops.generator import Generator
-from franken.ops.tensor_legacy import type_names
+from franken.ops.sampling.generator import Generator
+from franken.ops.surface.legacy import type_names
 
 globals().update(type_names("torch.cuda"))
 

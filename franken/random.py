@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from franken.faces.spaces import fill
-from franken.ops.generator import default_generator
+from franken.ops.sampling.generator import default_generator
 
 __all__ = ["default_generator"]
 fill(globals(), "random")

@@ -44,7 +44,14 @@ MAY_IMPORT: dict[str, set[str] | None] = {
     # Rules are written with ops, and some with whole transforms; the engine takes its addition,
     # zeros and casts from the ops. The engine and the transforms sit beside ops, on core.
     "ops": {"core", "backends", "ops", "autograd.engine", "transforms.api"},
-    "autograd": {"core", "ops", "autograd", "transforms", "serialization"},
+    "autograd": {
+        "core",
+        "ops",
+        "autograd",
+        "transforms",
+        "serialization",
+        "backends.numpy.random",
+    },
     "transforms": {"core", "ops", "autograd", "transforms"},
     "functional": {"core", "ops", "functional", "autograd"},
     "serialization": {"core", "serialization"},

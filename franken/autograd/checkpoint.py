@@ -15,7 +15,7 @@ from typing import Any
 
 from franken.autograd.function import Function
 from franken.autograd.hooks import saved_tensors_hooks
-from franken.core import rng
+from franken.backends.numpy.random import twister as rng
 from franken.core.pytree import tree_map
 from franken.core.state import STATE, set_attribute, set_grad
 from franken.core.tensor import Tensor

@@ -235,7 +235,7 @@ def jacobian(
 
 def _rows(o: Any, k: int, inputs: Any, create_graph: bool, strict: bool) -> tuple[Any, ...]:
     """The Jacobian of one output, one backward pass an element."""
-    from franken.ops.join import stack
+    from franken.ops.shape.join import stack
 
     found: list[list[Any]] = [[] for _ in inputs]
     flat = o.reshape(-1)
@@ -261,7 +261,7 @@ def _rows(o: Any, k: int, inputs: Any, create_graph: bool, strict: bool) -> tupl
 
 def _rows_at_once(o: Any, inputs: Any, create_graph: bool) -> tuple[Any, ...]:
     """The Jacobian of one output by a batched backward pass."""
-    from franken.ops.creation import eye
+    from franken.ops.surface.creation import eye
 
     n = math.prod(o.shape)
     got: Any = (None,) * len(inputs)

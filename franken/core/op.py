@@ -90,8 +90,8 @@ def op(
             (target, result) that raises what it refuses.
         alias: further names, "name" (same forms) or "space.name" (function only).
         also: further names of arguments, {"A": "input"}; NumPy's names are understood anyway.
-        samples: `samples(t)` gives calls `S(...)`, where `t` makes tensors (see `ops.samples`);
-            or NoSamples(why).
+        samples: `samples(t)` gives calls `S(...)`, where `t` makes tensors; or NoSamples(why).
+            See `ops.declaring.samples`.
     """
 
     def declare(fn: Any) -> Any:

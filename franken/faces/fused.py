@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from franken.ops.optimize import adam_step, sgd_step
+from franken.ops.nn.optimize import adam_step, sgd_step
 
 __all__ = ["adam_step", "sgd_step"]

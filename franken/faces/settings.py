@@ -12,7 +12,7 @@ from franken.core import device as devices
 from franken.core import dtypes
 from franken.core.op import op
 from franken.core.tensor import Tensor
-from franken.ops.samples import NoSamples, S
+from franken.ops.declaring.samples import NoSamples, S
 
 _STATE: dict[str, Any] = {
     "deterministic": False, "warn_only": False, "matmul": "highest", "warn_always": False,
@@ -158,7 +158,7 @@ def set_default_device(device: Any) -> None:
 @op(method=False, samples=NoSamples("a setting of the process"))
 def set_default_tensor_type(t: Any) -> None:
     """Set default dtype and device by an old type name (deprecated)."""
-    from franken.ops.tensor_legacy import parse_type, type_name
+    from franken.ops.surface.legacy import parse_type, type_name
 
     name = t if isinstance(t, str) else type_name(t.dtype, t.is_cuda)
     try:

@@ -29,8 +29,8 @@ _LAZY_NAMES = {
 def _import_declarations() -> None:
     for package in _PACKAGES:
         where = importlib.import_module(package)
-        for found in pkgutil.iter_modules(where.__path__):
-            importlib.import_module(f"{package}.{found.name}")
+        for found in pkgutil.walk_packages(where.__path__, f"{package}."):
+            importlib.import_module(found.name)
 
 
 def install(names: dict[str, Any]) -> None:
@@ -38,9 +38,9 @@ def install(names: dict[str, Any]) -> None:
     importlib.import_module("franken.autograd.tensor")
     _import_declarations()
     from franken.faces import settings
-    from franken.ops.generator import Generator, default_generator
-    from franken.ops.tensor_legacy import type_names
-    from franken.ops.tensor_storage import TypedStorage, UntypedStorage
+    from franken.ops.sampling.generator import Generator, default_generator
+    from franken.ops.surface.legacy import type_names
+    from franken.ops.surface.storage import TypedStorage, UntypedStorage
 
     names.update(dtypes.ALL)
     names.update(dtypes.ALIASES)

@@ -109,7 +109,7 @@ def run_vmap(
     if chunk_size is None or chunk_size >= size:
         flat, out_spec, _ = once(leaves, size)
         return tree_unflatten(flat, out_spec)
-    from franken.ops.join import cat
+    from franken.ops.shape.join import cat
 
     results = []
     for start in range(0, size, chunk_size):

@@ -18,7 +18,7 @@ Function = Callable[..., Any]
 
 def _basis(leaves: list[Any], start: int, stop: int) -> list[Any]:
     """Rows start..stop of the identity over the concatenation of the leaves, leaf by leaf."""
-    from franken.ops.creation import eye
+    from franken.ops.surface.creation import eye
 
     total = sum(math.prod(x.shape) for x in leaves)
     rows, at = [], 0
@@ -38,7 +38,7 @@ def _chunks(total: int, size: int | None) -> list[tuple[int, int]]:
 
 def _mapped(push: Any, leaves: list[Any], chunk_size: int | None, randomness: str) -> list[Any]:
     """`push` (basis vectors to a flat list) for the whole basis: one (total, ...) tensor each."""
-    from franken.ops.join import cat
+    from franken.ops.shape.join import cat
 
     total = sum(math.prod(x.shape) for x in leaves)
     parts = []

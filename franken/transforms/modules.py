@@ -122,7 +122,7 @@ def _table(module: Any, path: str) -> tuple[Any, str]:
 
 def stack_module_state(models: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Stack the parameters and buffers of models of one class along a new first dimension."""
-    from franken.ops.join import stack
+    from franken.ops.shape.join import stack
 
     models = list(models)
     if not models:

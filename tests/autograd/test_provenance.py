@@ -209,7 +209,7 @@ def test_command_exit_codes(tmp_path, capsys):
 
 
 def test_random_state_is_recorded():
-    from franken.core import rng
+    from franken.backends.numpy.random import twister as rng
     from franken.core.primitive import Primitive
 
     prim = PRIMITIVES.get("drawn_for_test") or Primitive(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from franken.core import philox
+from franken.backends.numpy.random import philox
 
 # counter, key, result: the vectors of Random123's kat_vectors file for philox4x32-10
 ONES = 0xFFFFFFFF

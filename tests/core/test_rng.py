@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from franken.core import rng
-from franken.core import rng_distributions as rd
-from franken.core import rng_math as rm
-from franken.core import rng_sequential as rs
+from franken.backends.numpy.random import distributions as rd
+from franken.backends.numpy.random import formulas as rm
+from franken.backends.numpy.random import sequential as rs
+from franken.backends.numpy.random import twister as rng
 
 torch = pytest.importorskip("torch")
 

@@ -9,7 +9,7 @@ import numpy as np
 import probe
 import pytest
 
-from franken.core import philox
+from franken.backends.numpy.random import philox
 from franken.triton_kernels import indexing, indexing_write, random, static
 from franken.triton_kernels import launch as launching
 from franken.triton_kernels.interpreter import Interpreter, Lines

@@ -29,8 +29,8 @@ from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
-from franken.ops.declare import INT_TO_FLOAT, elementwise, halved
-from franken.ops.rules import shift_axes
+from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, halved
+from franken.ops.declaring.rules import shift_axes
 
 softcube = elementwise(
     "softcube(Tensor self) -> Tensor", lambda x: x * x * x / (x * x + 1),
@@ -74,7 +74,7 @@ import numpy as np
 
 from franken.core.op import op
 from franken.core.primitive import Primitive
-from franken.ops.declare import elementwise
+from franken.ops.declaring.declare import elementwise
 
 
 wrong_slope = elementwise(

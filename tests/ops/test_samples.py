@@ -14,7 +14,17 @@ import pytest
 import franken
 from conformance import cases, checks, oracle, runner
 from franken.core.op import OPS, NoSamples, op
-from franken.ops.samples import Call, Maker, S, after, estimated, given, hermitian, on, pointwise
+from franken.ops.declaring.samples import (
+    Call,
+    Maker,
+    S,
+    after,
+    estimated,
+    given,
+    hermitian,
+    on,
+    pointwise,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 ALONE = oracle.candidate()

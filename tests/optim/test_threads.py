@@ -7,7 +7,7 @@ import pytest
 
 import franken as F
 from franken.backends.numpy import parallel
-from franken.ops import optimize
+from franken.ops.nn import optimize
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from franken.core.op import OPS
 from franken.core.primitive import NOT_DIFFERENTIABLE, PRIMITIVES, Primitive
 from franken.core.state import set_attribute
 from franken.core.trace import bind
-from franken.ops.rules import loop
-from franken.ops.samples import Maker
+from franken.ops.declaring.rules import loop
+from franken.ops.declaring.samples import Maker
 from franken.transforms.jvp import transposed_twice
 
 EACH = 3  # calls of a primitive that are looked at

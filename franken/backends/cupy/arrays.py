@@ -18,8 +18,7 @@ import numpy as np
 from franken.core.errors import MissingKernel
 
 # Packages whose functions compute on arrays, and are re-made. Others know shapes and names only.
-_COMPUTE = ("franken.backends.numpy", "franken.ops", "franken.functional", "franken.core.philox",
-            "franken.core.rng_math")  # fmt: skip
+_COMPUTE = ("franken.backends.numpy", "franken.ops", "franken.functional")
 _PARALLEL = "franken.backends.numpy.parallel"
 _HOST_MODULES = ("ctypes", "threading", "concurrent.futures")
 

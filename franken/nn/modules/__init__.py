@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from franken.nn.container_params import *  # noqa: F403
 from franken.nn.modules.activation import *  # noqa: F403
 from franken.nn.modules.adaptive import *  # noqa: F403
 from franken.nn.modules.attention import *  # noqa: F403
 from franken.nn.modules.batchnorm import *  # noqa: F403
 from franken.nn.modules.container import *  # noqa: F403
-from franken.nn.modules.container_params import *  # noqa: F403
 from franken.nn.modules.conv import *  # noqa: F403
 from franken.nn.modules.conv_lazy import *  # noqa: F403
 from franken.nn.modules.distance import *  # noqa: F403

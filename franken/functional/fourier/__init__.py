@@ -1,0 +1,1 @@
+"""Fourier transforms by their public names."""

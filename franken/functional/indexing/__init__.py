@@ -1,0 +1,1 @@
+"""Writing by index and by element, made of other ops."""

@@ -1,0 +1,1 @@
+"""Reductions and statistics made of other ops."""

@@ -1,0 +1,1 @@
+"""Views by other names, copies of views, stacks."""

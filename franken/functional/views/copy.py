@@ -1,0 +1,159 @@
+"""Copies of views: `name_copy` for each view op, and the `_scatter` ops that write into a copy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from franken.core import shapes
+from franken.core.inplace import view_scatter
+from franken.core.op import op
+from franken.core.tensor import Tensor
+from franken.functional.views import named as views
+from franken.ops.declaring.samples import S, unary
+from franken.ops.elementwise.complexes import view_as_complex, view_as_real
+from franken.ops.shape import movement, split
+from franken.ops.shape.movement import select_, slice_
+from franken.ops.shape.strided import (
+    as_strided,
+    as_strided_,
+    diagonal,
+    diagonal_,
+    diagonal_params,
+    strided_params,
+    unfold,
+)
+from franken.ops.surface.copies import clone_
+
+# --- copies ---------------------------------------------------------------------------------------
+
+
+def _copying(name: str, fn: Any, samples: Any, method: bool = False) -> Any:
+    def copied(input: Tensor, *args: Any, **kwargs: Any) -> Any:
+        got = fn(input, *args, **kwargs)
+        if type(got) is tuple:
+            return tuple([clone_(g, order="C") for g in got])
+        return clone_(got, order="C")
+
+    copied.__wrapped__ = fn  # type: ignore[attr-defined]  # whose arguments it takes
+    copied.__name__ = name + "_copy"
+    copied.__doc__ = f"A copy of what `{name}` would show."
+    return op(method=method, out=True, samples=samples)(copied)
+
+
+def _alias(input: Tensor) -> Tensor:
+    return input
+
+
+def slice_along(
+    input: Tensor, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
+) -> Tensor:
+    """A view of start:end:step of one dimension."""
+    d, first, count = _sliced(input, dim, start, end, step)
+    return slice_(input, dim=d, start=first, stop=first + count * step, step=step)
+
+
+def _sliced(input: Tensor, dim: int, start: Any, end: Any, step: int) -> tuple[int, int, int]:
+    if input.ndim == 0:
+        raise RuntimeError("slice() cannot be applied to a 0-dim tensor.")
+    d = shapes.wrap_dim(dim, input.ndim)
+    first, count = shapes.slice_bounds(start, end, step, input.shape[d])
+    return d, first, count
+
+
+for _name, _fn, _samples in (
+    ("alias", _alias, unary),
+    ("detach", lambda input: input.detach(), unary),  # noqa: A006
+    ("as_strided", as_strided, lambda t: [S(t(12), (2, 3), (1, 2), 1)]),
+    ("diagonal", diagonal, lambda t: [S(t(3, 4)), S(t(2, 3, 4), 1, 0, 2)]),
+    ("expand", movement.expand, lambda t: [S(t(3, 1), (3, 4)), S(t(), (2, 0))]),
+    ("permute", movement.permute, lambda t: [S(t(2, 3, 4), (2, 0, 1))]),
+    ("_reshape_alias", lambda input, size, stride: as_strided(input, size, stride),  # noqa: A006
+     lambda t: [S(t(3, 4), (2, 6), (6, 1))]),
+    ("select", movement.select, lambda t: [S(t(3, 4), 1, -2)]),
+    ("slice", slice_along, lambda t: [S(t(5, 4), 0, 1, 5, 2), S(t(3, 4), 1, 2)]),
+    ("split", split.split, lambda t: [S(t(5, 4), 2), S(t(3, 4), 3, -1)]),
+    ("split_with_sizes", split.split_with_sizes, lambda t: [S(t(5, 4), (2, 0, 3))]),
+    ("squeeze", movement.squeeze, lambda t: [S(t(3, 1, 4)), S(t(3, 1), 1)]),
+    ("t", views.t, lambda t: [S(t(3, 4)), S(t(3))]),
+    ("transpose", movement.transpose, lambda t: [S(t(2, 3, 4), 0, -1)]),
+    ("unsqueeze", movement.unsqueeze, lambda t: [S(t(3, 4), -1), S(t(), 0)]),
+    ("unbind", split.unbind, lambda t: [S(t(3, 4), 1)]),
+    ("unfold", unfold, lambda t: [S(t(5, 2), 0, 3, 2)]),
+    ("view", views.view, lambda t: [S(t(3, 4), (2, 6)), S(t(2, 0), (0,))]),
+    ("view_as_complex", view_as_complex, lambda t: [S(t(3, 4, 2)), S(t(2))]),
+    ("view_as_real", view_as_real, lambda t: [S(t(3, 4, dtype=t.module.complex128))]),
+):  # fmt: skip
+    _copying(_name, _fn, _samples)
+
+
+def _narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
+    if dim >= max(input.ndim, 1):
+        raise RuntimeError(
+            "Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false.  "
+            f"(dim is {dim} and the tensor has {input.ndim} dimensions)"
+        )
+    if length < 0:
+        raise RuntimeError(
+            f"start ({start}) + length ({length}) exceeds dimension size ({input.shape[dim]})."
+        )
+    return movement.narrow(input, dim, start, length)
+
+
+narrow_copy = _copying(
+    "narrow", _narrow, lambda t: [S(t(3, 4), 1, 1, 2), S(t(4), 0, 4, 0)], method=True
+)
+
+# --- scatters -------------------------------------------------------------------------------------
+
+
+def _check_source(src: Tensor, want: tuple[int, ...]) -> None:
+    if tuple(src.shape) != want:
+        raise RuntimeError(
+            "expected src to have a size equal to the slice of self. src size = "
+            f"{list(src.shape)}, slice size = {list(want)}"
+        )
+
+
+def _scattered(input: Tensor, src: Any, prim: Any, params: Any, want: tuple[int, ...]) -> Tensor:
+    _check_source(src, want)
+    if src.dtype is not input.dtype:
+        src = src.to(input.dtype)
+    return view_scatter(input, src, prim=prim, params=params, index=-1)
+
+
+@op(out=True, samples=lambda t: [S(t(3, 4), t(3), 1, 2), S(t(3, 4), t(4), -2, -1)])
+def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
+    """A copy with one entry of a dimension replaced by `src`."""
+    row = movement.select(input, dim, index)
+    d = shapes.wrap_dim(dim, input.ndim)
+    at = index + input.shape[d] if index < 0 else index
+    return _scattered(input, src, select_, {"dim": d, "index": int(at)}, tuple(row.shape))
+
+
+@op(out=True, samples=lambda t: [S(t(3, 4), t(3, 2), 1, 1, 3), S(t(5, 2), t(2, 2), 0, 1, None, 2)])
+def slice_scatter(
+    input: Tensor, src: Tensor, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
+) -> Tensor:
+    """A copy with start:end:step of a dimension replaced by `src`."""
+    d, first, count = _sliced(input, dim, start, end, step)
+    shape = tuple(input.shape)
+    params = {"dim": d, "start": first, "stop": first + count * step, "step": step}
+    return _scattered(input, src, slice_, params, (*shape[:d], count, *shape[d + 1 :]))
+
+
+@op(out=True, samples=lambda t: [S(t(3, 4), t(3)), S(t(3, 3), t(2), -1)])
+def diagonal_scatter(
+    input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1
+) -> Tensor:
+    """A copy with a diagonal replaced by `src`."""
+    want = tuple(diagonal(input, offset, dim1, dim2).shape)
+    return _scattered(input, src, diagonal_, diagonal_params(input, offset, dim1, dim2), want)
+
+
+@op(out=True, samples=lambda t: [S(t(3, 4), t(2, 2), (2, 2), (4, 1), 1)])
+def as_strided_scatter(
+    input: Tensor, src: Tensor, size: Any, stride: Any, storage_offset: int | None = None
+) -> Tensor:
+    """A copy with the elements that `as_strided` would show replaced by `src`."""
+    params = strided_params(input, size, stride, storage_offset)
+    return _scattered(input, src, as_strided_, params, params["size"])

@@ -1,0 +1,107 @@
+"""Views taken in place (squeeze_, transpose_, ...) and resizing of storage.
+
+These change how a tensor looks at its memory, not the memory: the tensor takes over the view's
+array and place in the graph.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from franken.core import inplace, strides
+from franken.core.node import edge_of
+from franken.core.op import NAMES, op, spelled
+from franken.core.tensor import Tensor
+from franken.functional.views import named as views
+from franken.ops.declaring.samples import S
+from franken.ops.shape import movement
+from franken.ops.shape.movement import sizes
+from franken.ops.shape.strided import as_strided, first_place, memory_of, restrided
+from franken.ops.surface.copies import order_of
+
+
+def become(x: Any, view: Any) -> Tensor:
+    """Let `x` be the view of itself that was computed."""
+    if x.level:
+        x.rebind(view)
+        if view._base is not x:
+            x._base, x._ver = view._base, view._ver
+            if view._base is not None:
+                x._chain, x._view_ver = view._chain, view._view_ver
+        return x
+    edge = edge_of(view)
+    x._a = view._a
+    if x._base is not None:
+        x._chain, x._view_ver = view._chain, view._view_ver
+    x._node = edge
+    return x
+
+
+def _in_place(name: str, fn: Any) -> Any:
+    fn = spelled(fn, {})
+
+    def method(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:  # noqa: A002
+        inplace.check(input, name)
+        become(input, fn(input, *args, **kwargs))
+        inplace.bump(input)
+        return input
+
+    method.__name__ = method.__qualname__ = name + "_"
+    method.__doc__ = f"In-place form of `{name}`: changes how the tensor looks at its memory."
+    setattr(Tensor, name + "_", method)
+    return method
+
+
+for _name, _fn in {
+    "squeeze": movement.squeeze, "unsqueeze": movement.unsqueeze, "transpose": movement.transpose,
+    "t": views.t, "swapaxes": views.swapaxes, "swapdims": views.swapdims,
+    "as_strided": as_strided,
+}.items():  # fmt: skip
+    _method = _in_place(_name, _fn)
+    if _name == "as_strided":
+        NAMES["torch"]["as_strided_"] = _method
+
+
+def _steps_for(shape: tuple[int, ...], memory_format: Any) -> tuple[int, ...]:
+    order = order_of(memory_format, len(shape))
+    if order in ("K", "C"):
+        return strides.contiguous_strides(shape)
+    return strides.memory_format_strides(shape, memory_format)
+
+
+def _resized(x: Tensor, shape: tuple[int, ...], memory_format: Any) -> Any:
+    """The array that x becomes: over its own storage if that is large enough."""
+    a, steps = x._a, _steps_for(shape, memory_format)
+    row, place = memory_of(a), first_place(a)
+    room = 0 if row is None else row.size - place
+    count = math.prod(shape)
+    if count <= room or count == 0:
+        return restrided(a, shape, steps, place)
+    grown = np.zeros(count + place, a.dtype)
+    if row is not None:
+        grown[: row.size] = row[: grown.size]
+    return restrided(grown, shape, steps, place)
+
+
+@op(at="", method=True, samples=lambda t: [S(t.const(3, 4), (2, 6)), S(t.const(3, 4), 2, 3)])
+def resize_(input: Tensor, *size: Any, memory_format: Any = None, **spelled: Any) -> Tensor:
+    """Change the sizes, over the same storage where it suffices; new elements are zero."""
+    shape = sizes(size, spelled)
+    if any(n < 0 for n in shape):
+        raise RuntimeError("numel: integer multiplication overflow")
+    if tuple(input.shape) == shape:
+        return input
+    if edge_of(input) is not None:
+        raise RuntimeError("cannot resize variables that require grad")
+    input._a = _resized(input, shape, memory_format)
+    inplace.bump(input)
+    return input
+
+
+@op(samples=lambda t: [S(t.const(3, 4), t.const(2, 6))])
+def resize_as_(input: Tensor, the_template: Tensor, *, memory_format: Any = None) -> Tensor:
+    """`resize_` to the sizes of another tensor."""
+    return resize_(input, tuple(the_template.shape), memory_format=memory_format)

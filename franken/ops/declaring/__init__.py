@@ -1,0 +1,1 @@
+"""How an op is declared: elementwise blocks, batching rules, samples, result tuples."""

@@ -1,0 +1,503 @@
+"""`elementwise`: one declaration gives a primitive with all its rules and every public form.
+
+The derivative `d` of an op is written once per input, as a function linear in its first argument:
+d(g, x, out) = g * f'(x). It serves as cotangent rule (shapes are reduced by the engine), tangent
+rule and, conjugated on both sides, as the rule for complex numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from franken.backends import registry
+from franken.backends.numpy import parallel
+from franken.core import dtypes as dt
+from franken.core import inplace, seam, state
+from franken.core.bind import (
+    F32,
+    F64,
+    NO_PARAMS,
+    _wrap,
+    again,
+    binary_lane,
+    bind,
+    quiet,
+    unary_lane,
+)
+from franken.core.device import CPU
+from franken.core.node import edge_of, record
+from franken.core.op import commit_as, inplace_form, parameters, register
+from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
+from franken.core.promotion import (
+    ALWAYS_BOOL,
+    BOOL_TO_LONG,
+    DEFAULT,
+    DIMENSIONED,
+    INT_TO_FLOAT,
+    WRAPPED_NUMBER,
+    ZERO_DIM,
+    result_type,
+)
+from franken.core.shapes import broadcast_two
+from franken.core.tensor import Tensor
+from franken.ops.declaring.rules import pointwise
+from franken.ops.declaring.samples import pointwise as pointwise_samples
+from franken.ops.elementwise.convert import cast
+
+seam.kernel_for, seam.current_cuda_index = registry.kernel_for, registry.current_cuda_index
+seam.elementwise = parallel.elementwise
+
+# Half precisions, the type each is computed in, and what results of that type are rounded to.
+_WIDE: dict[Any, Any] = {dt.float16.np: F32, dt.bfloat16.np: F32, dt.complex32.np: dt.complex64.np}
+_HALVES: dict[Any, Any] = {F32: dt.float16.np, dt.complex64.np: dt.complex32.np}
+_ROUNDED: dict[Any, Any] = {
+    dt.float16.np: _HALVES, dt.complex32.np: _HALVES, dt.bfloat16.np: {F32: dt.bfloat16.np},
+}  # fmt: skip
+_HALF = frozenset(_WIDE)
+_SAMPLES = {n: pointwise_samples(n) for n in (1, 2, 3)}
+_INT64 = range(-(1 << 63), 1 << 63)
+_NUMBER = {bool: dt.bool, int: dt.int64, float: dt.float64, complex: dt.complex128}
+
+
+def elementwise(
+    schema: str,
+    kernel: Any,
+    *,
+    d: Any = NOT_DIFFERENTIABLE,
+    promote: str = DEFAULT,
+    holomorphic: bool = True,
+    at: str = "torch",
+    method: bool | None = None,
+    inplace: bool = True,  # noqa: F811
+    out: bool = True,
+    alias: tuple[str, ...] = (),
+    scale: str | None = None,
+    refuse: str = "",
+    tag: str = "",
+    check: Any = None,
+    jvp: Any = None,
+    numbers: str = "second",
+    expr: str | None = None,
+    samples: Any = None,
+    doc: str = "",
+) -> Any:
+    """Declare an elementwise op; returns its function (`.prim` is the primitive).
+
+    Args:
+        schema: torch's, such as "exp(Tensor self) -> Tensor".
+        kernel: on NumPy arrays of one dtype (and Python numbers), broadcasting.
+        d: derivative(s) linear in the first argument, one for each input, None for an input
+            without; or NOT_DIFFERENTIABLE.
+        promote: torch's name of the promotion kind.
+        scale: name of a factor on the last input (`alpha` of add and sub).
+        refuse: kinds of dtype that raise, of "b" bool, "i" integers, "f" floats, "c" complex.
+        tag: the kernel's name in that error, if it is not "<name>_cpu".
+        check: `check(common dtype, *inputs)` raises whatever else is refused.
+        jvp: tangent rule of an op that is not holomorphic; without it the derivative is transposed.
+        numbers: which argument of two may be a Python number: "second", "any", "both" or "none".
+        expr: scalar expression for generated kernels, "{0} + {1}".
+        samples: instead of the default ones, `on(low, high)` where the domain is limited.
+    """
+    name, inputs, words = _heads(schema)
+    if len(inputs) > 1 and not isinstance(kernel, np.ufunc) and not hasattr(kernel, "numbers"):
+        kernel = typed(kernel)
+    prim = pointwise_primitive(name, inputs, kernel, d, holomorphic=holomorphic, expr=expr, jvp=jvp)
+    fn = _face(prim, kernel, promote, refuse, tag or f"{name}_cpu", check, words, numbers)
+    public = _scaled(fn, scale) if scale else fn
+    fn.prim = public.prim = prim
+    fn.kernel, fn.fast = kernel, "f" not in refuse
+    if numbers in ("second", "none"):
+        fn.__annotations__[fn.__code__.co_varnames[0]] = "Tensor"  # checked by the function form
+    public.lane = fn
+    fn.__name__ = fn.__qualname__ = public.__name__ = public.__qualname__ = name
+    public.__doc__ = doc or f"Elementwise {name}."
+    changer = _inplace_lane(name, public, kernel, fn.fast) if inplace and len(inputs) == 2 else None
+    samples = samples or _SAMPLES[len(inputs)]
+    made = register(public, name, at, method, inplace, out, alias, samples, changer)
+    made.schema_text, made.prim = schema, prim
+    return public
+
+
+def pointwise_primitive(
+    name: str,
+    inputs: tuple[str, ...],
+    kernel: Any,
+    d: Any = NOT_DIFFERENTIABLE,
+    *,
+    outputs: int = 1,
+    holomorphic: bool = True,
+    expr: str | None = None,
+    jvp: Any = None,
+) -> Primitive:
+    """The primitive of an elementwise op with its rules; parameters go to the kernel by keyword."""
+    prim = Primitive(name, inputs, _halved(kernel), outputs=outputs, batch=pointwise, expr=expr)
+    prim.holomorphic = holomorphic
+    prim.shape = _broadcast_error
+    derivatives = d if isinstance(d, tuple) else (d,) * len(inputs)
+    for input_name, rule in zip(inputs, derivatives, strict=True):
+        prim.vjp(input_name)(NOT_DIFFERENTIABLE if rule is None else rule)
+    if jvp is not None:
+        prim.jvp(jvp)
+    elif prim.differentiable and holomorphic and outputs == 1:
+        prim.jvp(_tangent(prim, derivatives))
+    return prim
+
+
+def typed(kernel: Any) -> Any:
+    """The kernel with Python numbers made arrays of the dtype that the arrays have."""
+
+    def run(*values: Any, **params: Any) -> Any:
+        d = None
+        plain = True
+        for v in values:
+            if isinstance(v, np.ndarray):
+                d = v.dtype if d is None else d
+            else:
+                plain = False
+        if plain:
+            return kernel(*values, **params)
+        arrays = [v if isinstance(v, np.ndarray) else np.asarray(v, d) for v in values]
+        return kernel(*arrays, **params)
+
+    return run
+
+
+def _heads(schema: str) -> tuple[str, tuple[str, ...], list[str]]:
+    """(name, primitive's input names, torch's) of a schema's text, without parsing all of it."""
+    head, _, rest = schema.partition("(")
+    name = head.partition(".")[0]
+    arguments = rest.rpartition(") ->")[0].split(", *")[0].split(", ")
+    names = ("x", "y", "z", "w")
+    return name, names[: len(arguments)], [a.rpartition(" ")[2] for a in arguments]
+
+
+def _halved(kernel: Any) -> Any:
+    """The kernel with half precisions computed in single precision, rounded once at the end."""
+
+    def halved(*arrays: Any, **params: Any) -> Any:
+        low = None
+        for a in arrays:
+            if type(a) is np.ndarray and a.dtype in _HALF:
+                low = a.dtype
+                break
+        if low is None:
+            return kernel(*arrays, **params)
+        wide = [
+            a.astype(_WIDE[a.dtype]) if type(a) is np.ndarray and a.dtype in _HALF else a
+            for a in arrays
+        ]
+        return narrowed(kernel(*wide, **params), low)
+
+    halved.__wrapped__ = halved.wide = kernel  # type: ignore[attr-defined]
+    return halved
+
+
+def narrowed(out: Any, low: Any) -> Any:
+    """Round single-precision results back to the low precision; others are left alone."""
+    if type(out) is tuple:
+        return tuple(narrowed(o, low) for o in out)
+    to = _ROUNDED[low].get(out.dtype)
+    return out if to is None else out.astype(to)
+
+
+halved = _halved
+
+
+def _broadcast_error(*shapes: Any, **_: Any) -> None:
+    total: Any = ()
+    for s in shapes:
+        total = broadcast_two(total, s)
+
+
+def _tangent(prim: Primitive, derivatives: tuple[Any, ...]) -> Any:
+    calls = [None if not callable(f) else (f, _names(f)) for f in derivatives]
+
+    def jvp(tangents: Any, out: Any, *inputs: Any, **params: Any) -> Any:
+        env = dict(zip(prim.inputs, inputs, strict=True), out=out, **params)
+        total: Any = None
+        for t, call in zip(tangents, calls, strict=True):
+            if t is None or call is None:
+                continue
+            f, names = call
+            term = f(t, *[env[n] for n in names])
+            total = term if total is None else total + term
+        if total is not None and tuple(total.shape) != tuple(out.shape):
+            total = total.expand(out.shape)
+        return total
+
+    return jvp
+
+
+def _names(f: Any) -> tuple[str, ...]:
+    names: tuple[str, ...] = f.__code__.co_varnames[1 : f.__code__.co_argcount]
+    return names
+
+
+# --- promotion -----------------------------------------------------------------------------------
+
+
+def operand(name: str, position: int, a: Any) -> tuple[Any, tuple[dt.dtype, int]]:
+    """(value, (dtype, category)) of one argument; NumPy scalars become Python numbers."""
+    if isinstance(a, Tensor):
+        return a, (a.dtype, DIMENSIONED if a.ndim else ZERO_DIM)
+    if isinstance(a, np.generic):
+        a = a.item()
+    found = _NUMBER.get(type(a))
+    if found is None:
+        found = next((v for k, v in _NUMBER.items() if isinstance(a, k)), None)
+        if found is None:
+            which = ("input", "other", "third")[min(position, 2)]
+            raise TypeError(
+                f"{name}(): argument '{which}' (position {position + 1}) must be Tensor, not "
+                f"{type(a).__name__}"
+            )
+    return a, (found, WRAPPED_NUMBER)
+
+
+def promoted(name: str, promote: str, args: tuple[Any, ...]) -> tuple[list[Any], dt.dtype]:
+    """The arguments in the dtype they are computed in, and that dtype."""
+    values, kinds = [], []
+    for i, a in enumerate(args):
+        value, kind = operand(name, i, a)
+        values.append(value)
+        kinds.append(kind)
+    common = result_type(*kinds)
+    if common.kind == dt.COMPLEX and common.np is None:
+        raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{common.scalar_name}'")
+    if promote == INT_TO_FLOAT and common.kind <= dt.INTEGER:
+        common = dt.get_default_dtype()
+    elif promote == BOOL_TO_LONG and common is dt.bool:
+        common = dt.int64
+    values = [cast(v, common) if isinstance(v, Tensor) else _number(v, common) for v in values]
+    return values, common
+
+
+def _number(v: Any, d: dt.dtype) -> Any:
+    """A Python number as an operand of dtype `d`: integers wrap around, as torch's do."""
+    if v.__class__ is int:
+        if v not in _INT64:
+            raise OverflowError("int too big to convert")
+        if d.kind == dt.INTEGER and d is not dt.int64:
+            return int(np.array(v).astype(d.np))
+    elif v.__class__ is bool and d.kind > dt.BOOL:
+        return int(v)
+    return v
+
+
+_KIND = {dt.BOOL: "b", dt.INTEGER: "i", dt.FLOATING: "f", dt.COMPLEX: "c"}
+
+
+def _face(
+    prim: Primitive, kernel: Any, promote: str, refuse: str, tag: str, check: Any,
+    words: list[str], numbers: str,
+) -> Any:  # fmt: skip
+    name, arity = prim.name, len(prim.inputs)
+    first = "input" if words[0] == "self" else words[0]
+
+    def general(*args: Any) -> Any:
+        if not any(isinstance(a, Tensor) for a in args):
+            if numbers != "both" or not isinstance(args[0], tuple(_NUMBER)):
+                raise TypeError(
+                    f"{name}(): argument '{first}' (position 1) must be Tensor, not "
+                    f"{type(args[0]).__name__}"
+                )
+            from franken.ops.surface.data import as_tensor
+
+            args = (as_tensor(args[0]), *args[1:])
+        if numbers == "none" and not isinstance(args[1], Tensor):
+            raise TypeError(
+                f"{name}(): argument '{words[1]}' (position 2) must be Tensor, not "
+                f"{type(args[1]).__name__}"
+            )
+        values, common = promoted(name, promote, args)
+        if check is not None:
+            check(common, *args)
+        if refuse:
+            refused(tag, common, refuse)
+        return bind(prim, tuple(values), {})
+
+    if arity == 1:
+
+        def one(input: Any) -> Any:  # noqa: A002
+            return general(input)
+
+        return with_names(one if "f" in refuse else unary_lane(prim, kernel, one), words)
+    if arity == 2:
+
+        def two(input: Any, other: Any) -> Any:  # noqa: A002
+            return general(input, other)
+
+        lane = two if "f" in refuse else binary_lane(prim, kernel, two, numbers != "none")
+        return with_names(lane, words)
+    return general
+
+
+def with_names(fn: Any, words: Sequence[str]) -> Any:
+    """The function with its arguments called as in the schema; costs nothing when called."""
+    names = tuple("input" if w == "self" else w for w in words)
+    code = fn.__code__
+    count = code.co_argcount
+    if code.co_varnames[:count] != names[:count]:
+        fn.__code__ = code.replace(co_varnames=names[:count] + code.co_varnames[count:])
+    return fn
+
+
+def refused(tag: str, d: dt.dtype, kinds: str) -> None:
+    """Raise torch's error if the dtype is of one of `kinds` ("b", "i", "h" half, "f", "c")."""
+    if _KIND.get(d.kind, "q") in kinds or "h" in kinds and d.np in _HALF:
+        raise NotImplementedError(f"\"{tag}\" not implemented for '{d.scalar_name}'")
+
+
+def refuse_grad(function: str, **inputs: Any) -> None:
+    """Raise torch's error for an input without a derivative that asks for one."""
+    if not state.STATE.grad:
+        return
+    for name, t in inputs.items():
+        if isinstance(t, Tensor) and t.requires_grad:
+            raise RuntimeError(
+                f"The function '{function}' is not differentiable with respect to argument "
+                f"'{name}'. This input cannot have requires_grad True."
+            )
+
+
+def operator(fn: Any) -> Any:
+    """`x.__op__(y)` of a binary op: NotImplemented, so that Python asks `y`, for foreign types."""
+
+    def other_kinds(input: Any, other: Any) -> Any:  # noqa: A002
+        if isinstance(other, (Tensor, bool, int, float, complex, np.generic)):
+            return fn(input, other)
+        return NotImplemented
+
+    return binary_lane(fn.prim, fn.lane.kernel, other_kinds) if fn.lane.fast else other_kinds
+
+
+def _require_tensor(a: Any, fn: Any) -> None:
+    if not isinstance(a, Tensor):
+        raise TypeError(
+            f"descriptor '__r{fn.__name__}__' requires a 'Tensor' object but received a "
+            f"'{type(a).__name__}'"
+        )
+
+
+def reflected(fn: Any) -> Any:
+    """`x.__rop__(y)`, that is fn(y, x) for a Python number y."""
+    prim, kernel, fast = fn.prim, fn.lane.kernel, fn.lane.fast
+
+    def method(self: Any, other: Any) -> Any:
+        kind = type(other)
+        if state.SPECIAL or not fast or (kind is not float and kind is not int):
+            if isinstance(other, (Tensor, bool, int, float, complex, np.generic)):
+                _require_tensor(self, fn)
+                return fn(other, self)
+            return NotImplemented
+        a = self._a
+        if (a.dtype is not F32 and a.dtype is not F64) or self.device is not CPU:
+            return fn(other, self)
+        try:
+            r = quiet(kernel, other, a)
+        except OverflowError:
+            return fn(other, self)
+        except RuntimeError as error:
+            r = again(error, kernel, (other, a), NO_PARAMS)
+        t = _wrap(r, CPU)
+        if prim.differentiable and (self._node is not None or self._base is not None):
+            record(prim, (other, self), NO_PARAMS, t)
+        return t
+
+    return method
+
+
+def _scaled(fn: Any, scale: str) -> Any:
+    """The function with a factor on its second input."""
+
+    def scaled(input: Any, other: Any, *old: Any, alpha: Any = 1) -> Any:  # noqa: A002
+        if old:
+            other, alpha = old_order(fn.__name__, other, *old)
+        if alpha == 1 and alpha.__class__ is not bool:
+            return fn(input, other)
+        common = _check_alpha(input, other, alpha)
+        if common is dt.bool:
+            return fn(input, other & bool(alpha))
+        if isinstance(other, Tensor):
+            return fn(input, cast(other, common) * alpha)
+        return fn(input, other * alpha)
+
+    return scaled
+
+
+def old_order(name: str, second: Any, third: Any, *more: Any) -> tuple[Any, Any]:
+    """(other, alpha) of torch's deprecated forms f(x, alpha, other) and f(x, number, alpha)."""
+    if more or isinstance(second, Tensor):
+        raise TypeError(f"{name}() takes 2 positional arguments but {3 + len(more)} were given")
+    return (third, second) if isinstance(third, Tensor) else (second, third)
+
+
+def _check_alpha(x: Any, y: Any, alpha: Any) -> dt.dtype:
+    common = result_type(*[operand("add", i, a)[1] for i, a in enumerate((x, y))])
+    if isinstance(alpha, bool) and common is not dt.bool:
+        raise RuntimeError("Boolean alpha only supported for Boolean results.")
+    if isinstance(alpha, float) and common.kind <= dt.INTEGER:
+        raise RuntimeError(
+            "For integral input tensors, argument alpha must not be a floating point number."
+        )  # noqa: E501
+    if isinstance(alpha, complex) and not common.is_complex:
+        raise RuntimeError(
+            "For non-complex input tensors, argument alpha must not be a complex number."
+        )  # noqa: E501
+    return common
+
+
+def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool) -> Any:
+    """`x.name_(y)`: a ufunc writes straight into memory where nothing is recorded."""
+    slow = inplace_form(name, fn)
+    if not isinstance(kernel, np.ufunc) or not fast:
+        return slow
+
+    def method(self: Any, other: Any, *args: Any, **kwargs: Any) -> Any:
+        st = state.STATE
+        if args or kwargs or self.level or st.traces or st.recorder is not None:
+            return slow(self, other, *args, **kwargs)
+        if self.device is not CPU:
+            return slow(self, other)
+        a = self._a
+        if isinstance(other, Tensor):
+            b = other._a
+            plain = (
+                b.dtype is a.dtype
+                and other.device is CPU
+                and not other.level
+                and b.shape == a.shape
+                and (not state.STATE.grad or edge_of(other) is None)
+            )
+        else:
+            b, plain = other, type(other) is float or type(other) is int
+        if not plain or (a.dtype is not F32 and a.dtype is not F64):
+            return slow(self, other)
+        if (
+            not a.flags.writeable
+            or 0 in a.strides
+            or state.STATE.grad
+            and (
+                edge_of(self) is not None or self._base is not None and self._base._node is not None
+            )
+        ):
+            return slow(self, other)
+        try:
+            quiet(kernel, a, b, out=a)
+        except RuntimeError as error:
+            again(error, kernel, (a, b), {"out": a})
+        inplace.bump(self)
+        return self
+
+    with_names(method, parameters(fn))
+    method.__name__ = method.__qualname__ = name + "_"
+    method.__wrapped__ = fn  # type: ignore[attr-defined]
+    return method
+
+
+__all__ = ["ALWAYS_BOOL", "BOOL_TO_LONG", "DEFAULT", "INT_TO_FLOAT", "commit_as", "elementwise",
+           "halved", "old_order", "operand", "operator", "pointwise_primitive", "promoted",
+           "reflected", "refused", "typed"]  # fmt: skip

@@ -1,0 +1,312 @@
+"""Complex numbers: parts, conjugate, magnitude, sign and angle, conversions to and from reals.
+
+Cotangents of complex numbers follow torch: the cotangent of x is dL/d(re) + i dL/d(im). Ops here
+are not holomorphic, so their rules are written for that convention and never conjugated.
+`real`, `imag`, `view_as_real` and `view_as_complex` are views.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from franken.core import dtypes as dt
+from franken.core.op import commit_as, op
+from franken.core.primitive import Primitive
+from franken.core.tensor import Tensor
+from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, pointwise_primitive
+from franken.ops.declaring.rules import pointwise, view_rule
+from franken.ops.declaring.samples import S, filled_at_random, read, unary
+from franken.ops.elementwise.arithmetic import zero
+
+# --- conjugate -----------------------------------------------------------------------------------
+
+_conj = Primitive("conj", ("x",), np.conjugate, batch=pointwise)
+_conj.holomorphic = False
+_conj.vjp("x")(lambda g: _conj(g))
+_conj.jvp(lambda tangents, out, x: _conj(tangents[0]))
+
+
+@op(inplace=True, out=True, samples=unary)
+def conj_physical(input: Tensor) -> Tensor:
+    """The complex conjugate; the tensor itself if it is real."""
+    return _conj(input) if input.dtype.is_complex else input  # type: ignore[no-any-return]
+
+
+@op(samples=unary)
+def conj(input: Tensor) -> Tensor:
+    """The complex conjugate; the tensor itself if it is real.
+
+    Note: computed at once; torch defers it with a flag that `is_conj` shows.
+    """
+    return _conj(input) if input.dtype.is_complex else input  # type: ignore[no-any-return]
+
+
+@op(alias=("resolve_neg",), samples=unary)
+def resolve_conj(input: Tensor) -> Tensor:
+    """The tensor itself: conjugates are computed at once, never kept as a flag."""
+    return input
+
+
+@op(alias=("is_neg",), samples=read)
+def is_conj(input: Tensor) -> bool:
+    """False: no tensor is conjugated or negated by a flag."""
+    return False
+
+
+# --- parts, as views -----------------------------------------------------------------------------
+
+
+def _part(name: str, kernel: Any, back: Any) -> Primitive:
+    prim = Primitive(name, ("x",), kernel, view=True, batch=view_rule(lambda p, s: p))
+    prim.holomorphic = False
+    prim.vjp("x")(back)
+    prim.jvp(lambda tangents, out, x: prim(tangents[0]))
+    return prim
+
+
+_COMPLEX: dict[Any, Any] = {
+    d.to_real().np: d.np for d in (dt.complex32, dt.complex64, dt.complex128)
+}
+_REAL = {whole: part for part, whole in _COMPLEX.items()}
+
+
+def _as_real(x: Any) -> Any:
+    return x[..., None].view(_REAL[x.dtype])
+
+
+real_ = _part("real", lambda x: _as_real(x)[..., 0], lambda g: g)  # the engine casts it to complex
+imag_ = _part("imag", lambda x: _as_real(x)[..., 1], lambda g: g * 1j)
+as_real_ = _part("view_as_real", _as_real, lambda g: as_complex_(g))
+as_complex_: Any = _part(
+    "view_as_complex", lambda x: x.view(_COMPLEX[x.dtype])[..., 0], lambda g: as_real_(g)
+)
+
+
+@op(method=False, samples=unary)
+def real(input: Tensor) -> Tensor:
+    """A view of the real part; the tensor itself if it is real."""
+    return real_(input) if input.dtype.is_complex else input  # type: ignore[no-any-return]
+
+
+@op(method=False, samples=lambda t: [S(t(3, 4)), S(t()), S(t(2, 0))])
+def imag(input: Tensor) -> Tensor:
+    """A view of the imaginary part."""
+    if not input.dtype.is_complex:
+        raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
+    return imag_(input)  # type: ignore[no-any-return]
+
+
+def _write(self: Tensor, part: Tensor, value: Any) -> None:
+    part.copy_(value if isinstance(value, Tensor) else part.new_tensor(value))  # type: ignore[attr-defined]
+
+
+Tensor.real = property(real, lambda self, value: _write(self, real(self), value))  # type: ignore[attr-defined]
+Tensor.imag = property(imag, lambda self, value: _write(self, imag(self), value))  # type: ignore[attr-defined]
+
+
+@op(
+    method=False,
+    samples=lambda t: [
+        S(t(3, 4, dtype=t.module.complex128)),
+        S(t(dtype=t.module.complex64)),
+        S(t.const(3, 4)),
+    ],
+)
+def view_as_real(input: Tensor) -> Tensor:
+    """A view with a last dimension of size 2, the real and imaginary parts."""
+    if not input.dtype.is_complex:
+        raise RuntimeError("view_as_real is only supported for complex tensors")
+    return as_real_(input)  # type: ignore[no-any-return]
+
+
+@op(method=False, samples=lambda t: [S(t(3, 4, 2)), S(t(2))])
+def view_as_complex(input: Tensor) -> Tensor:
+    """A complex view of a tensor whose last dimension holds real and imaginary parts."""
+    if input.dtype.np not in _COMPLEX:
+        raise RuntimeError(
+            "view_as_complex is only supported for half, float and double tensors, but got a "
+            f"tensor of scalar type: {input.dtype.scalar_name}"
+        )
+    if not input.ndim:
+        raise RuntimeError("Input tensor must have one or more dimensions")
+    if input.shape[-1] != 2:
+        raise RuntimeError("Tensor must have a last dimension of size 2")
+    strides = input.stride()  # type: ignore[attr-defined]
+    if strides[-1] != 1:
+        raise RuntimeError("Tensor must have a last dimension with stride 1")
+    if any(s % 2 for s in strides[:-1]):
+        raise RuntimeError("Tensor must have a stride divisible by 2 for all but last dimension")
+    return as_complex_(input)  # type: ignore[no-any-return]
+
+
+# --- complex numbers from reals ------------------------------------------------------------------
+
+
+def _complex_kernel(x: Any, y: Any) -> Any:
+    out = np.empty(np.broadcast_shapes(x.shape, y.shape), _COMPLEX[x.dtype])
+    out.real, out.imag = x, y
+    return out
+
+
+complex_ = pointwise_primitive(
+    "complex", ("x", "y"), _complex_kernel, d=(lambda g: real(g), lambda g: imag(g)),
+    holomorphic=False,
+)  # fmt: skip
+_MAKES_COMPLEX = (dt.float32, dt.float64, dt.float16)
+
+
+def _of_one_type(out: Any, made: Any) -> None:
+    if out.dtype is not made.dtype:
+        raise RuntimeError(
+            f"Expected object of scalar type {made.dtype.scalar_name} but got scalar type "
+            f"{out.dtype.scalar_name} for argument 'out'"
+        )
+
+
+@op(
+    method=False,
+    out=_of_one_type,
+    samples=lambda t: [S(t(3, 4), t(3, 4)), S(t(3, 1), t(4)), S(t(), t())],
+)
+def complex(real: Tensor, imag: Tensor) -> Tensor:  # noqa: A001
+    """Complex numbers with the given real and imaginary parts."""
+    if real.dtype not in _MAKES_COMPLEX or imag.dtype not in _MAKES_COMPLEX:
+        raise RuntimeError(
+            "Expected both inputs to be Half, Float or Double tensors but got "
+            f"{real.dtype.scalar_name} and {imag.dtype.scalar_name}"
+        )
+    _same_dtype(real, imag)
+    return complex_(real, imag)  # type: ignore[no-any-return]
+
+
+def _same_dtype(x: Tensor, y: Tensor) -> None:
+    if x.dtype is not y.dtype:
+        raise RuntimeError(
+            f"Expected object of scalar type {x.dtype.scalar_name} but got scalar type "
+            f"{y.dtype.scalar_name} for second argument"
+        )
+
+
+@op(
+    method=False,
+    out=_of_one_type,
+    samples=lambda t: [S(t(3, 4, low=0.2), t(3, 4)), S(t(3, 1, low=0.2), t(4)), S(t(low=0.2), t())],
+)
+def polar(abs: Tensor, angle: Tensor) -> Tensor:  # noqa: A002
+    """Complex numbers with the given magnitudes and angles."""
+    kinds = (dt.float16, dt.float32, dt.float64)
+    if abs.dtype not in kinds or angle.dtype not in kinds:
+        raise RuntimeError(
+            "Expected both inputs to be Half, Float or Double tensors but got "
+            f"{abs.dtype.scalar_name} and {angle.dtype.scalar_name}"
+        )
+    _same_dtype(abs, angle)
+    if abs.dtype is dt.float16:
+        raise NotImplementedError("\"polar_cpu\" not implemented for 'Half'")
+    return complex_(abs * angle.cos(), abs * angle.sin())  # type: ignore[attr-defined, no-any-return]
+
+
+# --- magnitude and sign --------------------------------------------------------------------------
+
+
+def _abs_tangent(tangents: Any, out: Any, x: Any) -> Any:
+    return _along(sgn(x), tangents[0])
+
+
+def _along(direction: Any, t: Any) -> Any:
+    """Re(conj(direction) t): how a change t moves the length."""
+    return real(_conj(direction) * t) if t.dtype.is_complex else direction * t
+
+
+def _sgn_kernel(x: Any) -> Any:
+    kind = x.dtype.kind
+    if kind == "b":
+        return x.copy()
+    if kind != "f":
+        return np.sign(x)
+    # torch gives NaN the sign 0, and so abs the slope 0 there; NumPy's sign of NaN is NaN.
+    return np.subtract(x > 0, x < 0, dtype=np.int8).astype(x.dtype)
+
+
+def _sgn_slope(g: Any, x: Any, out: Any) -> Any:
+    """The part of g across the direction, over the length: real numbers leave none."""
+    if not out.dtype.is_complex:
+        return zero(g)
+    length = abs(x)
+    across = g - out * real(_conj(out) * g)
+    return (across / length).masked_fill(length == 0, 0)
+
+
+def _refuse_complex_sign(common: Any, x: Any) -> None:
+    if common.is_complex:
+        raise NotImplementedError(
+            "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use "
+            "torch.sgn instead."
+        )
+
+
+def _refuse_complex_signbit(common: Any, x: Any) -> None:
+    if common.is_complex:
+        raise NotImplementedError("signbit is not implemented for complex tensors.")
+
+
+abs = elementwise(  # noqa: A001
+    "abs(Tensor self) -> Tensor", np.absolute, d=lambda g, x: g * sgn(x), holomorphic=False,
+    jvp=_abs_tangent, refuse="b", alias=("absolute",), expr="abs({0})", inplace=False,
+    doc="The magnitude of each element; of complex numbers, a real one.", samples=unary
+)  # fmt: skip
+sgn: Any = elementwise(
+    "sgn(Tensor self) -> Tensor", _sgn_kernel, d=_sgn_slope, holomorphic=False,
+    jvp=lambda tangents, out, x: _sgn_slope(tangents[0], x, out),
+    doc="The sign; of a complex number, the one of magnitude 1 in its direction.",
+)  # fmt: skip
+sign = elementwise(
+    "sign(Tensor self) -> Tensor", _sgn_kernel, d=zero, check=_refuse_complex_sign,
+    expr="sign({0})", doc="-1, 0 or 1 with the sign of each element.",
+)  # fmt: skip
+signbit = elementwise(
+    "signbit(Tensor self) -> Tensor",
+    lambda x: x < 0 if x.dtype.kind in "iub" else np.signbit(x), inplace=False,
+    check=_refuse_complex_signbit, doc="Whether the sign bit is set; true of -0.",
+)  # fmt: skip
+
+
+def abs_(input: Tensor) -> Tensor:  # noqa: A002
+    """In-place form of `abs`; real tensors only."""
+    if input.dtype.is_complex:
+        raise RuntimeError("In-place abs is not supported for complex tensors.")
+    from franken.core import inplace
+
+    inplace.check(input, "abs")
+    return commit_as(input, abs(input))
+
+
+Tensor.abs_ = Tensor.absolute_ = abs_  # type: ignore[attr-defined]
+op(at="torch", method=False, name="abs_", samples=filled_at_random)(abs_)
+Tensor.__abs__ = abs  # type: ignore[attr-defined]
+
+# --- angle ---------------------------------------------------------------------------------------
+
+
+def _angle_kernel(x: Any) -> Any:
+    if x.dtype.kind == "c":
+        return np.angle(x).astype(x.real.dtype, copy=False)
+    pi, nothing = x.dtype.type(np.pi), x.dtype.type(0)
+    return np.where(np.isnan(x), x, np.where(x < 0, pi, nothing))
+
+
+def _angle_slope(g: Any, x: Any) -> Any:
+    if not x.dtype.is_complex:
+        return zero(g)
+    scale = (1 / (real(x) * real(x) + imag(x) * imag(x))).masked_fill(x == 0, 0)
+    return x * 1j * (g * scale)  # a turn by g moves x across its direction
+
+
+angle = elementwise(
+    "angle(Tensor self) -> Tensor", _angle_kernel, d=_angle_slope, holomorphic=False,
+    jvp=lambda tangents, out, x: _along(_angle_slope(1, x), tangents[0])
+    if x.dtype.is_complex else zero(tangents[0]),
+    promote=INT_TO_FLOAT, inplace=False, doc="The angle of each complex number; of reals, 0 or pi.",
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""Reading and writing at places: index expressions, gather and scatter, masks."""

@@ -1,0 +1,397 @@
+"""scatter, scatter_add, scatter_reduce: writing and accumulating at integer places.
+
+Accumulation runs in the order of the elements, so its bits are a function of the arguments.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from franken.backends.numpy import segment
+from franken.core import dtypes as dt
+from franken.core.bind import bind
+from franken.core.op import op
+from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
+from franken.core.shapes import wrap_dim
+from franken.core.tensor import Tensor
+from franken.ops.declaring.rules import all_batched
+from franken.ops.declaring.samples import S
+from franken.ops.indexing.gather import along, check_bounds
+
+# --- accumulation kernels -------------------------------------------------------------------------
+
+_WIDE = {dt.float16.np: np.dtype("float32"), dt.bfloat16.np: np.dtype("float32")}
+
+
+def widened(kernel: Any, out: Any, *values: Any) -> Any:
+    """kernel(out, *values), with half precision summed in float32 and rounded once."""
+    wide = _WIDE.get(out.dtype)
+    if wide is None:
+        return kernel(out, *values)
+    return kernel(out.astype(wide), *[np.asarray(v, wide) for v in values]).astype(out.dtype)
+
+
+def reduce_into(out: Any, key: tuple[Any, ...], values: Any, ufunc: Any) -> Any:
+    """out[key] = ufunc(out[key], value) for each value in turn."""
+    if out.dtype.kind == "b":
+        ufunc = {np.add: np.logical_or, np.multiply: np.logical_and}.get(ufunc, ufunc)
+
+    def run(out: Any, values: Any) -> Any:
+        ufunc.at(out, key, values)
+        return out
+
+    return widened(run, out, values)
+
+
+def add_at(out: Any, indices: Any, pattern: tuple[int, ...], values: Any) -> Any:
+    """Add `values` at index tensors on the axes that `pattern` names; out is C-contiguous."""
+    if out.dtype.kind == "b" or not values.size:
+        return reduce_into(out, _key(indices, pattern), values, np.add)
+    if all(pattern):
+        return widened(lambda o, v: _add_rows(o, indices, v), out, values)
+    if len(indices) == 1 and indices[0].ndim == 1:
+        axis = len(pattern) - 1
+        index = wrapped(indices[0], out.shape[axis], axis)
+        shape = (*out.shape[:axis], index.size, *out.shape[axis + 1 :])
+        full = np.broadcast_to(values, shape)
+        return widened(lambda o, v: segment.index_add(o, axis, index, v), out, full)
+    return reduce_into(out, _key(indices, pattern), values, np.add)
+
+
+def _key(indices: Any, pattern: tuple[int, ...]) -> tuple[Any, ...]:
+    found = iter(indices)
+    return tuple([next(found) if p else slice(None) for p in pattern])
+
+
+def wrapped(index: Any, size: int, axis: int) -> Any:
+    """Places counted from the front; IndexError in NumPy's words for the first outside."""
+    if index.size and (index.min() < -size or index.max() >= size):
+        bad = index[(index < -size) | (index >= size)].flat[0]
+        raise IndexError(f"index {bad} is out of bounds for axis {axis} with size {size}")
+    return np.where(index < 0, index + size, index)
+
+
+def _add_rows(out: Any, indices: Any, values: Any) -> Any:
+    """The indices name rows of `out` seen as a matrix (or a vector)."""
+    k = len(indices)
+    flat: Any = 0
+    for axis, index in enumerate(indices):
+        flat = flat * out.shape[axis] + wrapped(index, out.shape[axis], axis)
+    rows = np.broadcast_to(values, (*flat.shape, *out.shape[k:]))
+    width = out.shape[k:]
+    if not width:
+        segment.index_put_accumulate(out.reshape(-1), flat.reshape(-1), rows.reshape(-1))
+        return out
+    wide = math.prod(width)
+    segment.index_put_accumulate(
+        out.reshape(-1, wide), flat.reshape(-1), rows.reshape(flat.size, wide)
+    )
+    return out
+
+
+# --- primitives -----------------------------------------------------------------------------------
+
+
+def _scatter_kernel(x: Any, index: Any, src: Any, *, dim: int) -> Any:
+    check_bounds(index, dim, x.shape[dim])
+    out = x.copy()
+    out[along(index, dim)] = src
+    return out
+
+
+scatter_ = Primitive("scatter", ("x", "index", "src"), _scatter_kernel, batch=all_batched("dim"))
+
+scatter_.vjp("index")(NOT_DIFFERENTIABLE)
+
+
+@scatter_.vjp("x")
+def _(g: Any, index: Any, dim: int) -> Any:
+    return scatter_(g, index, 0, dim=dim)
+
+
+@scatter_.vjp("src")
+def _(g: Any, index: Any, dim: int) -> Any:
+    return g.gather(dim, index)
+
+
+def _filled(prim: Primitive) -> Any:
+    """The tangent rule of an op that is linear in `x` and `src` together."""
+
+    def jvp(tangents: Any, out: Any, x: Any, index: Any, src: Any, *, dim: int) -> Any:
+        tx, _, ts = tangents
+        tx = x.new_zeros(tuple(x.shape)) if tx is None else tx
+        if ts is None:
+            ts = src.new_zeros(tuple(src.shape)) if isinstance(src, Tensor) else 0  # type: ignore[attr-defined]
+        return bind(prim, (tx, index, ts), {"dim": dim})
+
+    return jvp
+
+
+scatter_.jvp(_filled(scatter_))
+
+
+def _scatter_add_kernel(x: Any, index: Any, src: Any, *, dim: int) -> Any:
+    check_bounds(index, dim, x.shape[dim])
+    out = x.copy()
+    if out.dtype.kind == "b" or not isinstance(src, np.ndarray):
+        return reduce_into(out, along(index, dim), src, np.add)
+    return widened(lambda o, v: segment.scatter_add(o, dim, index, v), out, src)
+
+
+scatter_add_ = Primitive(
+    "scatter_add", ("x", "index", "src"), _scatter_add_kernel, batch=all_batched("dim")
+)
+scatter_add_.vjp("x")(lambda g: g)
+scatter_add_.vjp("src")(lambda g, index, dim: g.gather(dim, index))
+scatter_add_.vjp("index")(NOT_DIFFERENTIABLE)
+scatter_add_.jvp(_filled(scatter_add_))
+
+_REDUCES = ("sum", "prod", "mean", "amax", "amin")
+
+
+def reduce_kernel(
+    x: Any, index: Any, src: Any, *, dim: int, reduce: str, include_self: bool
+) -> Any:
+    """x with `src` reduced into the places of `index`; half precision rounds once."""
+    check_bounds(index, dim, x.shape[dim])
+    return widened(
+        lambda o, s: segment.scatter_reduce(o, dim, index, s, reduce, include_self), x.copy(), src
+    )
+
+
+scatter_reduce_ = Primitive(
+    "scatter_reduce", ("x", "index", "src"), reduce_kernel, batch=all_batched("dim")
+)
+
+
+@scatter_reduce_.joint_vjp
+def reduce_back(
+    g: Any, needs: Any, x: Any, index: Any, src: Any, out: Any, dim: int, reduce: str,
+    include_self: bool,
+) -> Any:  # fmt: skip
+    """Cotangents of a scatter_reduce's inputs."""
+    at = _Dim(dim, index)
+    gx, gsrc = _REDUCE_VJP[reduce](g, x, src, out, at, include_self)
+    if gx is not None and not include_self:
+        gx = at.put(gx, 0)
+    return gx, None, gsrc
+
+
+class _Dim:
+    """The places of a scatter: read, write, add and multiply at them."""
+
+    def __init__(self, dim: int, index: Any) -> None:
+        self.dim, self.index = dim, index
+
+    def get(self, t: Any) -> Any:
+        return t.gather(self.dim, self.index)
+
+    def put(self, t: Any, src: Any) -> Any:
+        return scatter_(t, self.index, src, dim=self.dim)
+
+    def add(self, t: Any, src: Any) -> Any:
+        return scatter_add_(t, self.index, src, dim=self.dim)
+
+    def prod(self, t: Any, src: Any, include_self: bool) -> Any:
+        return scatter_reduce_(
+            t, self.index, src, dim=self.dim, reduce="prod", include_self=include_self
+        )
+
+
+def _sum_vjp(g: Any, x: Any, src: Any, out: Any, at: Any, include_self: bool) -> Any:
+    return g, at.get(g)
+
+
+def _mean_vjp(g: Any, x: Any, src: Any, out: Any, at: Any, include_self: bool) -> Any:
+    start = x.new_ones(tuple(x.shape)) if include_self else x.new_zeros(tuple(x.shape))
+    count = at.add(start, src.new_ones(tuple(src.shape)))
+    share = g / count.masked_fill(count == 0, 1)
+    return share, at.get(share)
+
+
+def _prod_vjp(g: Any, x: Any, src: Any, out: Any, at: Any, include_self: bool) -> Any:
+    """out / src, except that a place's only zero gets the product of the others."""
+    gx = g * at.prod(x.new_ones(tuple(x.shape)), src, True)
+    zero = src == 0
+    zeros = (x == 0).to(x.dtype) if include_self else x.new_zeros(tuple(x.shape))
+    only = zero & (at.get(at.add(zeros, zero.to(x.dtype))) == 1)
+    others = at.prod(x, src.masked_fill(only, 1), include_self)
+    rest = at.get(g * out) / src.masked_fill(zero, 1)
+    picked = at.get(g * others)
+    return gx, rest.masked_fill(only, 0) + picked.masked_fill(~only, 0)
+
+
+def _extreme_vjp(g: Any, x: Any, src: Any, out: Any, at: Any, include_self: bool) -> Any:
+    """Elements that equal the result share its cotangent evenly."""
+    hit_x = (x == out).to(g.dtype)
+    if not include_self:
+        hit_x = at.put(hit_x, 0)
+    hit_src = (src == at.get(out)).to(g.dtype)
+    count = at.add(hit_x, hit_src)
+    share = g / count.masked_fill(count == 0, 1)
+    kept = share * hit_x if include_self else share
+    return kept, at.get(share) * hit_src
+
+
+_REDUCE_VJP = {"sum": _sum_vjp, "mean": _mean_vjp, "prod": _prod_vjp, "amax": _extreme_vjp,
+               "amin": _extreme_vjp}  # fmt: skip
+
+
+# --- public ops -----------------------------------------------------------------------------------
+
+
+def _prepared(input: Tensor, dim: int, index: Tensor, src: Any) -> tuple[Any, ...]:
+    """Check the arguments; (x, index, src, dim) of equal rank, or None for nothing to do."""
+    if index.dtype.name not in ("int64", "int32"):
+        raise RuntimeError("scatter(): Expected dtype int32/int64 for index")
+    is_tensor = isinstance(src, Tensor)
+    if is_tensor and src.dtype is not input.dtype:
+        raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
+    d = wrap_dim(dim, input.ndim)
+    if index.shape.numel() == 0:
+        return input, None, src, d
+    if max(index.ndim, 1) != max(input.ndim, 1):
+        raise RuntimeError("Index tensor must have the same number of dimensions as self tensor")
+    if is_tensor and max(src.ndim, 1) != max(index.ndim, 1):
+        raise RuntimeError("Index tensor must have the same number of dimensions as src tensor")
+    x, i, s = (_row(t) for t in (input, index, src))
+    _check_fits(x, i, s, d)
+    if is_tensor:
+        for k, n in enumerate(tuple(i.shape)):
+            if s.shape[k] != n:
+                s = s.narrow(k, 0, n)
+    return x, i, s, d
+
+
+def _row(t: Any) -> Any:
+    return t.reshape(1) if isinstance(t, Tensor) and t.ndim == 0 else t  # type: ignore[attr-defined]
+
+
+def _check_fits(x: Any, index: Any, src: Any, dim: int) -> None:
+    have, want = tuple(index.shape), tuple(x.shape)
+    room = tuple(src.shape) if isinstance(src, Tensor) else have
+    if any(m > n and d != dim for d, (m, n) in enumerate(zip(have, want, strict=True))) or any(
+        m > n for m, n in zip(have, room, strict=True)
+    ):
+        tail = "" if not isinstance(src, Tensor) else (
+            f" and to be no larger size than src {list(room)}"
+        )  # fmt: skip
+        raise RuntimeError(
+            f"Expected index {list(have)} to be no larger than self {list(want)} apart from "
+            f"dimension {dim}{tail}"
+        )
+
+
+def _scattered(
+    prim: Primitive, input: Tensor, dim: int, index: Any, src: Any, **params: Any
+) -> Any:
+    x, i, s, d = _prepared(input, dim, index, src)
+    if i is None:
+        return input.clone()  # type: ignore[attr-defined]
+    out = bind(prim, (x, i, s), {"dim": d, **params})
+    return out if input.ndim else out.reshape(())
+
+
+@op(
+    out="exact",
+    inplace=True,
+    samples=lambda t: [
+        S(t(3, 4), 1, t.of([[0, 2], [1, 3], [3, 0]]), t(3, 2)),
+        S(t(3, 4), 0, t.of([[0, 2, 1]]), 1.5),
+        S(t(3, 4), 1, t.index(3, 2, high=4), t(3, 2), reduce="add"),
+    ],
+)
+def scatter(
+    input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None,
+    reduce: str | None = None,
+) -> Tensor:  # fmt: skip
+    """A copy with out[index[i][j]][j] = src[i][j] for dim 0, and so on; src may be a number."""
+    src = value if src is None else src
+    if reduce is not None:
+        if reduce not in ("add", "multiply"):
+            raise RuntimeError("reduce argument must be either add or multiply.")
+        kind = "sum" if reduce == "add" else "prod"
+        s = src if isinstance(src, Tensor) else _full(input, index, src)
+        return _scattered(scatter_reduce_, input, dim, index, s, reduce=kind, include_self=True)
+    if not isinstance(src, Tensor):
+        src = number_for(input, src)
+    return _scattered(scatter_, input, dim, index, src)
+
+
+_OVERFLOW = {"float32": "float", "float64": "double", "float16": "at::Half",
+             "bfloat16": "at::BFloat16", "int16": "int16_t", "int32": "int"}  # fmt: skip
+
+
+def number_for(input: Tensor, value: Any) -> Any:
+    """A Python number in the tensor's dtype; RuntimeError if it does not fit, as in torch."""
+    d = input.dtype
+    try:
+        if isinstance(value, complex) and not d.is_complex:
+            if value.imag:
+                raise OverflowError
+            value = value.real
+        if d.kind <= dt.INTEGER and d is not dt.bool:
+            value = int(value)
+            limits = np.iinfo(d.np)
+            if not limits.min <= value <= limits.max:
+                raise OverflowError
+        return bool(value) if d is dt.bool else value
+    except (OverflowError, ValueError):
+        what = _OVERFLOW.get(d.name, d.name + "_t")
+        raise RuntimeError(f"value cannot be converted to type {what} without overflow") from None
+
+
+def _full(input: Any, index: Any, value: Any) -> Any:
+    shape = tuple(index.shape)
+    return input.new_zeros(shape).masked_fill(input.new_ones(shape).to(dt.bool), value)
+
+
+@op(
+    out="exact",
+    inplace=True,
+    samples=lambda t: [
+        S(t(3, 4), 1, t.index(3, 2, high=4), t(3, 3)),
+        S(t(4), 0, t.index(6, high=4), t(6)),
+        S(t(), 0, t.index(high=1), t()),
+        S(t(3), 0, t.index(0, high=3), t(0)),
+    ],
+)
+def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    """A copy with src[i][j] added at [index[i][j]][j] for dim 0, and so on."""
+    return _scattered(scatter_add_, input, dim, index, src)
+
+
+@op(
+    out="exact",
+    inplace=True,
+    samples=lambda t: [
+        S(t(3, 4), 1, t.index(3, 3, high=4), t(3, 3), "sum"),
+        S(t(4), 0, t.index(6, high=4), t(6, low=0.5), "mean"),
+        S(t.distinct(4) * 7, 0, t.index(6, high=4), t.distinct(6), "amax", include_self=False),
+        S(t(4, low=0.5), 0, t.index(6, high=4), t(6, low=0.5), "prod"),
+    ],
+)
+def scatter_reduce(
+    input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True
+) -> Tensor:
+    """A copy with src reduced into it by "sum", "prod", "mean", "amax" or "amin"."""
+    if reduce not in _REDUCES:
+        raise RuntimeError(
+            f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}"
+        )
+    stem = "scatter_gather_tensor_cpu_reduce_"
+    refuse_reduce(input, reduce, stem + "mean", stem + "amax", stem + "amin")
+    return _scattered(
+        scatter_reduce_, input, dim, index, src, reduce=reduce, include_self=include_self
+    )
+
+
+def refuse_reduce(input: Tensor, reduce: str, mean: str, amax: str, amin: str) -> None:
+    """Raise for what has no mean (bool) and no order (complex), naming torch's kernels."""
+    kind = input.dtype.kind
+    if kind == dt.BOOL and reduce == "mean" or kind == dt.COMPLEX and reduce in ("amax", "amin"):
+        kernel = {"mean": mean, "amax": amax, "amin": amin}[reduce]
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{input.dtype.scalar_name}'")

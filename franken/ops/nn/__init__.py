@@ -1,0 +1,1 @@
+"""Layers with kernels of their own: convolution, pooling, norms, attention, embedding."""

@@ -1,0 +1,105 @@
+"""Resampling primitives: interpolation, sampling at grids, affine grids; each with its transpose.
+
+Knows canonical parameters only; the public forms are in `functional.vision`. All but the grid's
+place in sampling are linear. A hidden dimension joins the batch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from franken.backends.numpy import resample as kernels
+from franken.core.primitive import Primitive
+from franken.ops.declaring.declare import halved
+from franken.ops.nn.pool import in_batch
+from franken.ops.shape.movement import linear
+
+# --- regular grids -------------------------------------------------------------------------------
+
+
+def _interpolate_kernel(
+    x: Any, *, size: Any, mode: str, align: bool, scales: Any, antialias: bool
+) -> Any:
+    if x.dtype == np.uint8 and mode not in ("nearest", "nearest-exact"):
+        wide = x.astype(np.float64)
+        out = kernels.interpolate_forward(wide, size, mode, align, scales, antialias)
+        return np.clip(np.floor(out + 0.5), 0, 255).astype(np.uint8)
+    return kernels.interpolate_forward(x, size, mode, align, scales, antialias)
+
+
+def _interpolate_grad_kernel(
+    y: Any, *, size: Any, mode: str, align: bool, scales: Any, antialias: bool
+) -> Any:
+    shape = (*y.shape[:2], *size)
+    return kernels.interpolate_backward(y, shape, mode, align, scales, antialias)
+
+
+interpolate_ = linear(Primitive("interpolate", ("x",), halved(_interpolate_kernel), batch=in_batch))
+interpolate_grad = linear(
+    Primitive("interpolate_grad", ("y",), halved(_interpolate_grad_kernel), batch=in_batch)
+)
+
+
+@interpolate_.vjp("x")
+def _(g: Any, x_shape: Any, mode: str, align: bool, scales: Any, antialias: bool) -> Any:
+    return interpolate_grad(
+        g, size=x_shape[2:], mode=mode, align=align, scales=scales, antialias=antialias
+    )
+
+
+@interpolate_grad.vjp("y")
+def _(g: Any, y_shape: Any, mode: str, align: bool, scales: Any, antialias: bool) -> Any:
+    return interpolate_(
+        g, size=y_shape[2:], mode=mode, align=align, scales=scales, antialias=antialias
+    )
+
+
+# --- free grids ----------------------------------------------------------------------------------
+
+
+def _sample_kernel(x: Any, grid: Any, *, mode: str, padding: str, align: bool) -> Any:
+    return kernels.grid_sample_forward(x, grid, mode, padding, align)
+
+
+def _sample_grad_kernel(g: Any, x: Any, grid: Any, *, mode: str, padding: str, align: bool) -> Any:
+    return kernels.grid_sample_backward(g, x, grid, mode, padding, align)
+
+
+grid_sample_ = Primitive("grid_sample", ("x", "grid"), halved(_sample_kernel), batch=in_batch)
+grid_sample_grad = Primitive(
+    "grid_sample_grad", ("y", "x", "grid"), halved(_sample_grad_kernel), outputs=2, batch=in_batch
+)
+
+
+@grid_sample_.joint_vjp
+def _(g: Any, needs: Any, x: Any, grid: Any, mode: str, padding: str, align: bool) -> Any:
+    return grid_sample_grad(g, x, grid, mode=mode, padding=padding, align=align)
+
+
+# --- affine grids --------------------------------------------------------------------------------
+
+
+def _affine_kernel(theta: Any, *, size: Any, align: bool) -> Any:
+    return kernels.affine_grid_forward(theta, size, align)
+
+
+def _affine_grad_kernel(g: Any, *, align: bool) -> Any:
+    return kernels.affine_grid_backward(g, align)
+
+
+affine_grid_ = linear(Primitive("affine_grid", ("theta",), halved(_affine_kernel), batch=in_batch))
+affine_grid_grad = linear(
+    Primitive("affine_grid_grad", ("y",), halved(_affine_grad_kernel), batch=in_batch)
+)
+
+
+@affine_grid_.vjp("theta")
+def _(g: Any, align: bool) -> Any:
+    return affine_grid_grad(g, align=align)
+
+
+@affine_grid_grad.vjp("y")
+def _(g: Any, y_shape: Any, align: bool) -> Any:
+    return affine_grid_(g, size=y_shape[1:-1], align=align)

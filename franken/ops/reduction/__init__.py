@@ -1,0 +1,1 @@
+"""Ops along axes: sums, extrema, moments, softmax, scans, sorting and sets."""

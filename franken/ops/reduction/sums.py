@@ -1,0 +1,252 @@
+"""Sums and means over axes, and the reduction of a broadcast cotangent to its input's shape."""
+
+from __future__ import annotations
+
+import builtins
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+from franken.autograd import engine
+from franken.backends.numpy import reduce as kernels
+from franken.core import dtypes as dt
+from franken.core.bind import _wrap
+from franken.core.op import op
+from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
+from franken.core.shapes import brackets, wrap_dims
+from franken.core.tensor import Tensor
+from franken.ops.declaring.declare import halved
+from franken.ops.declaring.rules import pointwise, shift_axes
+from franken.ops.declaring.samples import S, reduction
+from franken.ops.elementwise.convert import cast
+from franken.ops.shape.movement import sizes
+
+# --- helpers of every reduction ------------------------------------------------------------------
+
+
+def canonical_axes(dim: Any, ndim: int) -> tuple[int, ...]:
+    """The axes meant by a `dim` argument, ascending: None and () mean all."""
+    if dim is None:
+        return tuple(range(ndim))
+    if dim.__class__ is int and ndim > 0 and -ndim <= dim < ndim:
+        return (dim % ndim,)
+    if not isinstance(dim, (tuple, list)):
+        dim = (operator.index(dim),)
+    if not dim:
+        return tuple(range(ndim))
+    axes = wrap_dims(dim, ndim)
+    return tuple(sorted(axes)) if ndim else ()
+
+
+def unreduce(g: Any, shape: tuple[int, ...], axes: tuple[int, ...], keepdim: bool) -> Any:
+    """Repeat a reduced value along the axes that it was reduced over."""
+    return kept(g, shape, axes, keepdim).expand(shape)
+
+
+def kept(g: Any, shape: tuple[int, ...], axes: tuple[int, ...], keepdim: bool) -> Any:
+    """A reduced value with the axes that it was reduced over as 1."""
+    if keepdim or not axes:
+        return g
+    return g.reshape([1 if i in axes else n for i, n in enumerate(shape)])
+
+
+def count_of(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
+    """How many elements each result of a reduction comes from."""
+    return math.prod(shape[i] for i in axes)
+
+
+def long_if_int(x: Tensor, dtype: Any = None) -> Tensor:
+    """In `dtype`; by default int64 for integers and bools, else as it is."""
+    if dtype is not None:
+        return cast(x, dtype)
+    return cast(x, dt.int64) if x.dtype.kind <= dt.INTEGER else x
+
+
+def float_if_int(x: Tensor) -> Tensor:
+    """In the default dtype if integer or bool, else as it is."""
+    return cast(x, dt.get_default_dtype()) if x.dtype.kind <= dt.INTEGER else x
+
+
+# Up to here one ufunc.reduce is quickest, and as exact as its size allows.
+SMALL = 4096
+
+
+def small_first(ufunc: Any, kernel: Any) -> Any:
+    """The kernel `(x, axes, keepdim)`, with small arrays reduced by the ufunc itself."""
+
+    def run(x: Any, *, axes: tuple[int, ...], keepdim: bool) -> Any:
+        if x.size <= SMALL:
+            return ufunc.reduce(x, axis=axes, keepdims=keepdim)
+        return kernel(x, axes, keepdim)
+
+    return run
+
+
+# --- sum -----------------------------------------------------------------------------------------
+
+
+reduce_sum = Primitive(
+    "sum", ("x",), halved(small_first(np.add, kernels.sum)), batch=shift_axes("axes")
+)
+
+
+@reduce_sum.vjp("x")
+def _(g: Any, x_shape: Any, axes: Any, keepdim: bool) -> Any:
+    return unreduce(g, x_shape, axes, keepdim)
+
+
+@reduce_sum.jvp
+def _(tangents: Any, out: Any, x: Any, *, axes: Any, keepdim: bool) -> Any:
+    return reduce_sum(tangents[0], axes=axes, keepdim=keepdim)
+
+
+@op(out=True, samples=reduction)
+def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """Sum over dimensions; integers and bools sum to int64."""
+    x = long_if_int(input, dtype)
+    return reduce_sum(x, axes=canonical_axes(dim, x.ndim), keepdim=keepdim)
+
+
+def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
+    """Reduce a broadcast value to `shape`."""
+    have = tuple(g.shape)
+    lead = len(have) - len(shape)
+    axes = tuple(range(lead)) + tuple(
+        i + lead for i, n in enumerate(shape) if n == 1 and have[i + lead] != 1
+    )
+    out = reduce_sum(g, axes=axes, keepdim=False) if axes else g
+    return out if tuple(out.shape) == tuple(shape) else out.reshape(shape)
+
+
+@op(
+    at="",
+    method=True,
+    samples=lambda t: [S(t(2, 3, 4), 3, 1), S(t(2, 3), (2, 3)), S(t(2, 3), (1, 1))],
+)
+def sum_to_size(input: Tensor, *sizes_: Any, size: Any = None) -> Tensor:
+    """The sum over the dimensions that broadcasting `size` to this shape would repeat."""
+    want, have = sizes(sizes_ if size is None else size), tuple(input.shape)
+    lead = len(have) - len(want)
+    if lead < 0 or builtins.any(n not in (1, m) for n, m in zip(want, have[lead:], strict=True)):
+        raise RuntimeError(
+            f"size {{{brackets(want)}}} is not expandable to size {{{brackets(have)}}}."
+        )
+    return input if want and want == have else sum_to(long_if_int(input), want)
+
+
+# --- mean ----------------------------------------------------------------------------------------
+
+
+def _mean_kernel(x: Any, *, axes: tuple[int, ...], keepdim: bool) -> Any:
+    if x.size > SMALL:
+        return kernels.mean(x, axes, keepdim)
+    return np.add.reduce(x, axis=axes, keepdims=keepdim) / count_of(x.shape, axes)
+
+
+reduce_mean = Primitive("mean", ("x",), halved(_mean_kernel), batch=shift_axes("axes"))
+
+
+@reduce_mean.vjp("x")
+def _(g: Any, x_shape: Any, axes: Any, keepdim: bool) -> Any:
+    return unreduce(g / (count_of(x_shape, axes) or 1), x_shape, axes, keepdim)
+
+
+@reduce_mean.jvp
+def _(tangents: Any, out: Any, x: Any, *, axes: Any, keepdim: bool) -> Any:
+    return reduce_mean(tangents[0], axes=axes, keepdim=keepdim)
+
+
+@op(out=True, samples=reduction)
+def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """Mean over dimensions; floating point and complex only."""
+    x = cast(input, dtype) if dtype is not None else input
+    if x.dtype.kind <= dt.INTEGER:
+        what = "Input dtype" if dtype is None else "Optional dtype"
+        raise RuntimeError(
+            f"mean(): could not infer output dtype. {what} must be either a floating point or "
+            f"complex dtype. Got: {x.dtype.scalar_name}"
+        )
+    return reduce_mean(x, axes=canonical_axes(dim, x.ndim), keepdim=keepdim)
+
+
+# --- with NaN left out ---------------------------------------------------------------------------
+
+
+def _zero_nan_kernel(x: Any, like: Any) -> Any:
+    return np.where(np.isnan(like), x.dtype.type(0), x)
+
+
+# x with zeros where `like` is NaN: linear in x.
+zero_nan = Primitive("zero_nan", ("x", "like"), _zero_nan_kernel, batch=pointwise)
+
+zero_nan.vjp("like")(NOT_DIFFERENTIABLE)
+
+
+@zero_nan.vjp("x")
+def _(g: Any, like: Any) -> Any:
+    return zero_nan(g, like)
+
+
+@zero_nan.jvp
+def _(tangents: Any, out: Any, x: Any, like: Any) -> Any:
+    return None if tangents[0] is None else zero_nan(tangents[0], like)
+
+
+def _nansum_kernel(x: Any, *, axes: tuple[int, ...], keepdim: bool) -> Any:
+    return kernels.nansum(x, axes, keepdim)
+
+
+reduce_nansum = Primitive("nansum", ("x",), halved(_nansum_kernel), batch=shift_axes("axes"))
+
+
+@reduce_nansum.vjp("x")
+def _(g: Any, x: Any, axes: Any, keepdim: bool) -> Any:
+    return zero_nan(unreduce(g, tuple(x.shape), axes, keepdim), x)
+
+
+@reduce_nansum.jvp
+def _(tangents: Any, out: Any, x: Any, *, axes: Any, keepdim: bool) -> Any:
+    return reduce_sum(zero_nan(tangents[0], x), axes=axes, keepdim=keepdim)
+
+
+@op(out=True, samples=reduction)
+def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """Sum over dimensions with NaN counted as zero."""
+    if input.dtype.is_complex:
+        raise RuntimeError("nansum on CPU does not support complex inputs")
+    x = long_if_int(input, dtype)
+    axes = canonical_axes(dim, x.ndim)
+    prim = reduce_nansum if x.dtype.is_floating_point else reduce_sum
+    return prim(x, axes=axes, keepdim=keepdim)
+
+
+@op(out=True, samples=reduction)
+def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """Mean over dimensions of what is not NaN."""
+    if input.dtype.kind <= dt.INTEGER:
+        raise RuntimeError(
+            "nanmean(): expected input to have floating point or complex dtype but got "
+            f"{input.dtype.scalar_name}"
+        )
+    present = _not_nan(input)
+    return nansum(input, dim, keepdim, dtype=dtype) / sum(present, dim, keepdim)
+
+
+_not_nan = Primitive(
+    "not_nan", ("x",), lambda x: ~np.isnan(x), batch=pointwise
+).not_differentiable()  # fmt: skip
+
+
+# --- what the engine needs -----------------------------------------------------------------------
+
+
+def _zeros(shape: Any, dtype: Any, dev: Any) -> Any:
+    return _wrap(np.zeros(shape, dtype), dev)
+
+
+engine.add = lambda a, b: a + b
+engine.sum_to = sum_to
+engine.zeros = _zeros
+engine.cast = lambda g, np_dtype: cast(g, dt.from_numpy(np_dtype))

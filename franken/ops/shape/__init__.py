@@ -1,0 +1,1 @@
+"""Views and new arrangements of the same elements: reshape, slice, join, split."""

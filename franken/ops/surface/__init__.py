@@ -1,0 +1,1 @@
+"""What Tensor is: made, read, printed, stored, cast and moved."""

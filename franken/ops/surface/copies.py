@@ -1,0 +1,83 @@
+"""Copies: clone and contiguous."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from franken.core import layout
+from franken.core.op import op
+from franken.core.primitive import Primitive
+from franken.core.strides import axes_by_stride, is_channels_last
+from franken.core.tensor import Tensor
+from franken.ops.declaring.samples import S, unary
+
+_LAST = {"channels_last": (0, 2, 3, 1), "channels_last_3d": (0, 2, 3, 4, 1)}
+_BACK = {"channels_last": (0, 3, 1, 2), "channels_last_3d": (0, 4, 1, 2, 3)}
+
+
+def _clone_kernel(x: Any, *, order: str = "K") -> Any:
+    if order in _LAST:
+        return x.transpose(_LAST[order]).copy().transpose(_BACK[order])
+    if order == "K" and 0 in x.strides:
+        return _packed(x)
+    return x.copy(order=order)
+
+
+def _packed(x: Any) -> Any:
+    """A dense copy in the order of the strides; broadcast axes (stride 0) stay in their place."""
+    axes = axes_by_stride(x.shape, x.strides)[::-1]
+    return x.transpose(axes).copy().transpose(sorted(range(x.ndim), key=axes.__getitem__))
+
+
+def _clone_batched(prim: Any, values: Any, dims: Any, params: Any) -> Any:
+    order = params.get("order", "K")
+    return clone_(values[0], order="K" if order in _LAST else order), dims[0]
+
+
+clone_ = Primitive("clone", ("x",), _clone_kernel, batch=_clone_batched)
+clone_.vjp("x")(lambda g: g)
+clone_.jvp(lambda tangents, out, x, **params: tangents[0])
+
+
+def order_of(memory_format: Any, ndim: int) -> str:
+    """The clone primitive's name of a memory format: "K" keeps the order, "C" is row-major."""
+    if memory_format is None or memory_format is layout.preserve_format:
+        return "K"
+    if memory_format is layout.contiguous_format:
+        return "C"
+    rank = 4 if memory_format is layout.channels_last else 5
+    if ndim != rank:
+        raise RuntimeError(f"required rank {rank} tensor to use {memory_format.name} format")
+    return memory_format.name
+
+
+@op(samples=unary)
+def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
+    """A copy that gradients flow through, with the strides that `memory_format` asks for."""
+    if memory_format is None:
+        return clone_(input)
+    return clone_(input, order=order_of(memory_format, input.ndim))
+
+
+@op(at="", method=True, samples=lambda t: [S(t(3, 4)), S(t(3, 4).t()), S(t()), S(t(2, 0))])
+def contiguous(input: Tensor, memory_format: Any = layout.contiguous_format) -> Tensor:
+    """The tensor itself if it is dense in `memory_format` already, else a dense copy."""
+    if memory_format is layout.preserve_format:
+        raise RuntimeError("preserve memory format is unsupported by the contiguous operator")
+    if is_contiguous(input, memory_format):
+        return input
+    return clone_(input, order=order_of(memory_format, input.ndim))
+
+
+@op(at="", method=True, samples=lambda t: [S(t.const(3, 4)), S(t.const()), S(t.const(2, 0))])
+def is_contiguous(input: Tensor, memory_format: Any = layout.contiguous_format) -> bool:
+    """Whether the elements lie densely in row-major (or the given) order."""
+    a = input._a
+    if memory_format is layout.contiguous_format:
+        while isinstance(a, Tensor):  # a traced value: what lies at the bottom of it
+            a = a._a
+        return bool(a.flags.c_contiguous)
+    ndim = 4 if memory_format is layout.channels_last else 5
+    if input.ndim != ndim:
+        return False
+    return is_channels_last(tuple(input.shape), input.stride())  # type: ignore[attr-defined]

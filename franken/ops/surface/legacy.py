@@ -1,0 +1,167 @@
+"""`Tensor(...)`, `Parameter(...)` and the old type names (FloatTensor, LongTensor ...).
+
+Knows what those constructors accept: sizes, or a sequence, or another tensor.
+"""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+import numpy as np
+
+from franken.core import dtypes as dt
+from franken.core.bind import _wrap
+from franken.core.device import CPU, resolve
+from franken.core.op import op
+from franken.core.size import Size
+from franken.core.tensor import Parameter, Tensor
+from franken.ops.declaring.samples import NoSamples, S
+from franken.ops.surface.args import allocate, as_device, as_sizes, kind_name
+from franken.ops.surface.creation import finish
+from franken.ops.surface.data import inferred
+from franken.ops.surface.read import as_class
+from franken.ops.surface.to import converted
+
+_TYPE_NAMES = {
+    "Float": dt.float32, "Double": dt.float64, "Half": dt.float16, "BFloat16": dt.bfloat16,
+    "Long": dt.int64, "Int": dt.int32, "Short": dt.int16, "Char": dt.int8, "Byte": dt.uint8,
+    "Bool": dt.bool, "ComplexFloat": dt.complex64, "ComplexDouble": dt.complex128,
+}  # fmt: skip
+_SPELLED = {d: name for name, d in _TYPE_NAMES.items()}
+
+
+def legacy(d: dt.dtype, dev: Any, args: tuple[Any, ...]) -> Tensor:
+    """A tensor from sizes (zeroed), from a sequence (its values), or from a tensor (the same)."""
+    if not args:
+        return finish(allocate((0,), d.np), dev)
+    first = args[0]
+    if isinstance(first, Size) or (
+        isinstance(first, (int, np.integer)) and not isinstance(first, bool)
+    ):
+        return finish(allocate(as_sizes("new", args), d.np), dev)
+    if len(args) > 1:
+        raise TypeError(
+            f"new() received an invalid combination of arguments - got "
+            f"({', '.join(kind_name(a) for a in args)}), but expected sizes or one sequence"
+        )
+    if isinstance(first, Tensor):
+        return first.detach()  # type: ignore[attr-defined,no-any-return]
+    if isinstance(first, str):
+        raise TypeError("new(): invalid data type 'str'")
+    if not hasattr(first, "__len__") or isinstance(first, np.generic):
+        raise TypeError(f"new(): data must be a sequence (got {kind_name(first)})")
+    return finish(inferred(first, d), dev)
+
+
+def _construct(cls: Any, *args: Any, **kwargs: Any) -> Any:
+    if issubclass(cls, Parameter):
+        return parameter(cls, *args, **kwargs)
+    dev = kwargs.pop("device", None)
+    if "data" in kwargs:
+        args = (kwargs.pop("data"), *args)
+    if kwargs and cls is Tensor:
+        got = ", ".join(
+            [kind_name(a) for a in args] + [f"{k}={kind_name(v)}" for k, v in kwargs.items()]
+        )
+        raise TypeError(
+            f"new() received an invalid combination of arguments - got ({got}), but expected one "
+            "of: (*, torch.device device), (Tensor other), (tuple of ints size, *, torch.device "
+            "device), (object data, *, torch.device device)"
+        )
+    made = legacy(dt.get_default_dtype(), None if dev is None else as_device("new", dev), args)
+    return made if cls is Tensor else as_class(made, cls)
+
+
+def parameter(cls: Any, data: Any = None, requires_grad: bool = True) -> Any:
+    """A leaf over the memory of `data` that modules register as trainable."""
+    if data is None:
+        data = _wrap(np.zeros((0,), dt.get_default_dtype().np), CPU)
+    made = as_class(data.detach(), cls)
+    if requires_grad:
+        if not (made.dtype.is_floating_point or made.dtype.is_complex):
+            raise RuntimeError(
+                "Only Tensors of floating point and complex dtype can require gradients"
+            )
+        made.requires_grad_()
+    return made
+
+
+Tensor._construct = _construct
+
+
+@op(
+    at="",
+    method=True,
+    samples=NoSamples("a constructor of old programs; its memory is uninitialised"),
+)
+def new(input: Tensor, *args: Any, device: Any = None) -> Tensor:
+    """A tensor of this dtype and device from sizes or a sequence (deprecated)."""
+    return legacy(input.dtype, input.device if device is None else as_device("new", device), args)
+
+
+# --- type names ----------------------------------------------------------------------------------
+
+
+class tensortype(builtins.type):  # noqa: N801 - torch's name
+    """The class of FloatTensor and its like: callable, and `isinstance` asks dtype and device."""
+
+    dtype: dt.dtype
+    is_cuda: bool
+
+    def __call__(cls, *args: Any, device: Any = None) -> Tensor:
+        return legacy(cls.dtype, resolve("cuda") if cls.is_cuda else as_device("new", device), args)
+
+    def __instancecheck__(cls, value: Any) -> bool:
+        return (
+            isinstance(value, Tensor)
+            and value.dtype is cls.dtype
+            and (value.device.type == "cuda") is cls.is_cuda
+        )
+
+    def __repr__(cls) -> str:
+        return f"<class '{cls.__module__}.{cls.__name__}'>"
+
+
+def type_names(module: str) -> dict[str, Any]:
+    """{"FloatTensor": ..., ...} for `torch` or `torch.cuda`."""
+    return {
+        f"{name}Tensor": tensortype(
+            f"{name}Tensor",
+            (),
+            {"__module__": module, "dtype": d, "is_cuda": module[-4:] == "cuda"},
+        )
+        for name, d in _TYPE_NAMES.items()
+    }
+
+
+def type_name(d: dt.dtype, cuda: bool) -> str:
+    """torch's name of a tensor type, such as torch.FloatTensor."""
+    return f"torch.{'cuda.' if cuda else ''}{_SPELLED.get(d, d.scalar_name)}Tensor"
+
+
+def parse_type(name: str) -> tuple[dt.dtype, Any]:
+    """(dtype, device) of a name such as torch.cuda.FloatTensor."""
+    module, _, short = name.rpartition(".")
+    d = _TYPE_NAMES.get(short.removesuffix("Tensor")) if short.endswith("Tensor") else None
+    if d is None or module not in ("torch", "torch.cuda"):
+        raise ValueError(f"invalid type: {name!r}")
+    return d, resolve("cuda") if module == "torch.cuda" else CPU
+
+
+@op(at="", method=True, samples=lambda t: [S(t.const(2)), S(t.const(2), t.module.float64)])
+def type(input: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:  # noqa: A001
+    """The type's name; or, given a dtype or a type's name, the tensor so cast."""
+    if dtype is None:
+        return type_name(input.dtype, input.device.type == "cuda")
+    if isinstance(dtype, str):
+        d, dev = parse_type(dtype)
+    elif isinstance(dtype, tensortype):
+        d, dev = dtype.dtype, resolve("cuda") if dtype.is_cuda else CPU
+    elif dtype is Tensor:
+        d, dev = dt.get_default_dtype(), CPU
+    elif isinstance(dtype, dt.dtype):
+        d, dev = dtype, input.device
+    else:
+        raise TypeError("invalid type object: only dtypes and tensor types can be given")
+    return converted(input, d, dev)

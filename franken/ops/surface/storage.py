@@ -1,0 +1,182 @@
+"""Storages: the bytes that a tensor and its views look into.
+
+Knows host memory and addresses; a GPU's storage answers questions but shows no bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from franken.core import dtypes as dt
+from franken.core.device import device
+from franken.core.op import op
+from franken.core.tensor import Tensor
+from franken.ops.declaring.samples import NoSamples, S
+from franken.ops.surface.meta import pointer
+from franken.ops.surface.read import root_of
+
+
+class UntypedStorage:
+    """The bytes behind tensors: `len`, indexing and iteration go byte by byte.
+
+    >>> from franken.ops.surface.creation import zeros
+    >>> zeros(3).untyped_storage().nbytes()
+    12
+    """
+
+    __slots__ = ("_bytes", "_owner", "device")
+
+    def __init__(self, owner: Any, dev: device) -> None:
+        self._owner, self.device = owner, dev
+        self._bytes = _bytes_of(owner)
+
+    def data_ptr(self) -> int:
+        """The address of the first byte."""
+        return pointer(self._owner)
+
+    def nbytes(self) -> int:
+        """The number of bytes."""
+        return int(self._owner.nbytes)
+
+    size = nbytes
+    __len__ = nbytes
+
+    @property
+    def _cdata(self) -> int:
+        return self.data_ptr()
+
+    @property
+    def is_cuda(self) -> bool:
+        """Whether the bytes lie on a GPU."""
+        return self.device.type == "cuda"
+
+    def element_size(self) -> int:
+        """1: the elements are bytes."""
+        return 1
+
+    def tolist(self) -> list[int]:
+        """The bytes as a list of ints."""
+        return self._bytes.tolist()  # type: ignore[no-any-return]
+
+    def __getitem__(self, index: Any) -> Any:
+        found = self._bytes[index]
+        return found.tolist() if isinstance(found, np.ndarray) else int(found)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._bytes[index] = value
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._bytes.tolist())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, UntypedStorage) and other.data_ptr() == self.data_ptr()
+
+    def __hash__(self) -> int:
+        return hash(self.data_ptr())
+
+    def is_shared(self) -> bool:
+        """Whether other processes see the bytes."""
+        return False
+
+    def is_pinned(self) -> bool:
+        """Whether the memory is page-locked."""
+        return False
+
+    def __repr__(self) -> str:
+        lines = "\n".join(f" {b}" for b in self._bytes)
+        return (
+            f"{lines}\n[torch.storage.UntypedStorage(device={self.device}) of size {self.nbytes()}]"
+        )
+
+
+def _bytes_of(owner: Any) -> Any:
+    if not isinstance(owner, np.ndarray):
+        return ()
+    if owner.flags.c_contiguous:
+        return owner.reshape(-1).view(np.uint8)
+    # Memory order is not index order: look at it in the order it lies in.
+    order = sorted(range(owner.ndim), key=lambda d: -owner.strides[d])
+    flat = owner.transpose(order)
+    return flat.reshape(-1).view(np.uint8) if flat.flags.c_contiguous else ()
+
+
+class TypedStorage:
+    """The elements behind tensors, with their dtype (deprecated: use the untyped storage)."""
+
+    __slots__ = ("_untyped_storage", "dtype")
+
+    def __init__(self, storage: UntypedStorage, dtype: dt.dtype) -> None:
+        self._untyped_storage, self.dtype = storage, dtype
+
+    @property
+    def device(self) -> device:
+        """Where the elements lie."""
+        return self._untyped_storage.device
+
+    def untyped(self) -> UntypedStorage:
+        """The same memory as bytes."""
+        return self._untyped_storage
+
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+        return self._untyped_storage.data_ptr()
+
+    def nbytes(self) -> int:
+        """The number of bytes."""
+        return self._untyped_storage.nbytes()
+
+    def size(self) -> int:
+        """The number of elements."""
+        return self.nbytes() // self.dtype.itemsize
+
+    __len__ = size
+
+    def _elements(self) -> Any:
+        return self._untyped_storage._bytes.view(self.dtype.np)
+
+    def tolist(self) -> list[Any]:
+        """The elements as a list of Python numbers."""
+        return self._elements().tolist()  # type: ignore[no-any-return]
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._elements()[index].item()
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._elements()[index] = value
+
+    def __repr__(self) -> str:
+        lines = "\n".join(f" {v}" for v in self.tolist())
+        return (
+            f"{lines}\n[torch.storage.TypedStorage(dtype={self.dtype}, device={self.device}) of "
+            f"size {self.size()}]"
+        )
+
+
+@op(at="", method=True, samples=NoSamples("memory: an address, or an object of the library itself"))
+def untyped_storage(input: Tensor) -> UntypedStorage:
+    """The bytes that this tensor and its views look into."""
+    if input.level:
+        raise RuntimeError("Cannot access data pointer of Tensor that doesn't have storage")
+    a = input._a
+    owner = root_of(a) if isinstance(a, np.ndarray) else a if a.base is None else a.base
+    return UntypedStorage(owner, input.device)
+
+
+@op(
+    at="",
+    method=True,
+    alias=("_typed_storage",),
+    samples=NoSamples("memory: an address, or an object of the library itself"),
+)
+def storage(input: Tensor) -> TypedStorage:
+    """The elements that this tensor and its views look into."""
+    return TypedStorage(untyped_storage(input), input.dtype)
+
+
+@op(method=False, samples=lambda t: [S(3), S(t.const(2))])
+def is_storage(obj: Any) -> bool:
+    """Whether `obj` is a storage."""
+    return isinstance(obj, (UntypedStorage, TypedStorage))
