@@ -20,20 +20,8 @@ def _tuple(value: Any) -> tuple[Any, ...]:
 
 
 def _edge(t: Any) -> Any:
-    """The edge of a tensor or GradientEdge; that of its value for a dual tensor."""
-    if isinstance(t, GradientEdge):
-        return t.edge
-    edge = edge_of(t)
-    while edge is None and t.level and hasattr(t, "tangent"):
-        t = t._a
-        edge = edge_of(t)
-    return edge
-
-
-def _value(t: Any) -> Any:
-    while edge_of(t) is None and t.level and hasattr(t, "tangent"):
-        t = t._a
-    return t
+    """The edge of a tensor or GradientEdge."""
+    return t.edge if isinstance(t, GradientEdge) else edge_of(t)
 
 
 def _root(t: Any, i: int, g: Any, create_graph: bool) -> tuple[Any, Any]:
@@ -48,8 +36,6 @@ def _root(t: Any, i: int, g: Any, create_graph: bool) -> tuple[Any, Any]:
         t = _Described(t)
         if g is None:
             raise RuntimeError("grad can be implicitly created only for scalar outputs")
-    else:
-        t = _value(t)
     if g is None:
         return edge, _ones(t)
     if not isinstance(g, Tensor):

@@ -38,12 +38,14 @@ class Run:
     """One backward pass: what is needed, what is pending, and what was executed."""
 
     __slots__ = (
-        "__weakref__", "captured", "create_graph", "deps", "in_place", "keep", "needed", "order",
-        "owned", "pending", "roots", "targets", "through",
+        "__weakref__", "captured", "create_graph", "deps", "history", "in_place", "keep", "needed",
+        "order", "owned", "pending", "roots", "targets", "through",
     )  # fmt: skip
 
-    def __init__(self, create_graph: bool, keep: bool) -> None:
-        self.create_graph, self.keep = create_graph, keep
+    def __init__(self, create_graph: bool | None, keep: bool) -> None:
+        self.create_graph, self.keep = bool(create_graph), keep
+        # None: not this tape, but the levels below it record what the caller's grad mode says
+        self.history = create_graph is not False
         # sums may be written into memory that only the pass knows
         self.in_place = not create_graph and STATE.recorder is None
         self.pending: dict[Any, Any] = {}
@@ -61,7 +63,7 @@ def run(
     roots: list[tuple[Any, Any]],
     targets: list[Any] | None = None,
     *,
-    create_graph: bool = False,
+    create_graph: bool | None = False,
     retain_graph: bool = False,
     into: list[Any] | None = None,
 ) -> list[Any]:
@@ -69,10 +71,13 @@ def run(
 
     Without targets, leaves accumulate into `.grad`. With targets (edges), their cotangents are
     returned (None where unreached) and no `.grad` changes, but that of the leaf tensors `into`, one
-    (or None) for each target.
+    (or None) for each target. A transform, which has values of the level below it on its tape,
+    passes None for `create_graph`: the grad mode stays as it is.
     """
     r = Run(create_graph, retain_graph)
-    before = set_grad(True) if create_graph else None
+    before = None
+    if create_graph or STATE.traces and not r.history:
+        before = set_grad(r.create_graph)
     runs = STATE.runs
     runs.append(r)
     try:
@@ -459,11 +464,14 @@ def _unpacked(packed: Packed) -> Any:
 
 
 def _with_edge(node: Node, kind: str, i: int, value: Tensor) -> Tensor:
-    if value.level == 0 and value._node is None:
-        edge = node.parents[i] if kind == "x" else _out_edge(node, i)
-        if edge is not None:
-            value = _bind._wrap(value._a, value.device)
+    edge = node.parents[i] if kind == "x" else _out_edge(node, i)
+    if node.trace is not None:
+        if node.trace.alive and edge is not None:
+            value = node.trace.constant(value)
             value._node = edge
+    elif value.level == 0 and value._node is None and edge is not None:
+        value = _bind._wrap(value._a, value.device)
+        value._node = edge
     return value
 
 
@@ -524,7 +532,7 @@ def _finish_leaf(r: Run, leaf: Leaf) -> None:
 
 def _post_accumulate(r: Run, leaf: Leaf, variable: Tensor) -> None:
     for hook in list(leaf.post_accumulate.values()):
-        with _user_code(r):
+        with user_code(r):
             got = hook(variable)
         if got is not None:
             raise TypeError(f"expected Variable, but hook returned '{type(got).__name__}'")
@@ -593,11 +601,11 @@ def _capture(r: Run, node: Any, g: Any) -> None:
                 r.captured[key] = got
 
 
-class _user_code:  # noqa: N801
+class user_code:  # noqa: N801
     """Run hooks with the grad mode that torch gives them: on only when a graph is built."""
 
     def __init__(self, r: Run) -> None:
-        self.enabled = r.create_graph
+        self.enabled = r.create_graph or r.history and STATE.grad
 
     def __enter__(self) -> None:
         self.before = set_grad(self.enabled)
@@ -619,11 +627,11 @@ def _pre_hooks(r: Run, node: Any, g: Any) -> Any:
             mine = g.get(key[1]) if type(g) is dict else g
             if mine is None:
                 continue
-            with _user_code(r):
+            with user_code(r):
                 got = hook(mine)
             got = mine if got is None else _replacement(r, hook, mine, got)
             # a new Tensor, since the hook may keep the one it saw (see _own)
-            got = untracked(r.create_graph, got)
+            got = untracked(r.history, got)
             if type(g) is dict:
                 g[key[1]] = got
             else:
@@ -636,7 +644,7 @@ def _node_prehooks(r: Run, node: Any, g: Any) -> Any:
         if key[0] != "n":
             continue
         outs = _as_outputs(node, g)
-        with _user_code(r):
+        with user_code(r):
             got = hook(outs)
         if got is not None:
             new = _replacements(r, hook, outs, got)
@@ -647,7 +655,7 @@ def _node_prehooks(r: Run, node: Any, g: Any) -> Any:
 def _post_hooks(r: Run, node: Any, grads: Any, g: Any) -> Any:
     outs = _as_outputs(node, g)
     for hook in list(node.hooks.values()):
-        with _user_code(r):
+        with user_code(r):
             got = hook(tuple(grads), outs)
         if got is not None:
             grads = _replacements(r, hook, grads, got)
@@ -687,12 +695,12 @@ def _replacement(r: Run, hook: Any, old: Any, new: Any) -> Any:
         )
     if old is not None and tuple(new.shape) != tuple(old.shape):
         raise RuntimeError(f"hook '{_hook_name(hook)}' has changed the size of value")
-    return untracked(r.create_graph, new)
+    return untracked(r.history, new)
 
 
-def untracked(create_graph: bool, g: Any) -> Any:
+def untracked(history: bool, g: Any) -> Any:
     """A cotangent that others may hold: the same memory in a Tensor of its own, without its
     history unless a graph of the backward is wanted."""
-    if create_graph or g.level or STATE.traces:
+    if history or g.level or STATE.traces:
         return g
     return _light(g._a, g.device, None)

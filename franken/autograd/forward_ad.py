@@ -1,16 +1,21 @@
 """torch.autograd.forward_ad: dual tensors within a level.
 
-A dual level is a JvpTrace that stays open; its tensors turn plain again when it ends.
+A dual level is a JvpTrace that stays open; its tensors are plain ones that have a tangent.
 Source: https://docs.pytorch.org/docs/stable/autograd.html#forward-mode-automatic-differentiation
 """
 
 from __future__ import annotations
 
+import weakref
 from typing import Any, NamedTuple
 
+from franken.core import inplace
+from franken.core.inplace import standing
+from franken.core.node import edge_of
 from franken.core.state import STATE
-from franken.core.tensor import Tensor
-from franken.transforms.jvp import JvpTrace, JvpTracer
+from franken.core.tensor import Tensor, version_of
+from franken.core.trace import detached
+from franken.transforms.jvp import JvpTrace, strides_of
 
 
 class UnpackedDualTensor(NamedTuple):
@@ -21,30 +26,75 @@ class UnpackedDualTensor(NamedTuple):
 
 
 class DualTrace(JvpTrace):
-    """A level of forward mode that ends by making its tensors plain."""
+    """A level of forward mode whose values are the tensors themselves.
+
+    The tangent is kept with the tensor, so that any tensor can get one, and all lose theirs when
+    the level ends.
+    """
+
+    transparent = True
 
     def __init__(self) -> None:
-        self.made: list[Any] = []
+        self.holders: list[Any] = []
 
     def __exit__(self, *exc: object) -> None:
         super().__exit__(*exc)
-        for ref in self.made:
-            tracer = ref()
-            if tracer is not None and type(tracer) is JvpTracer:
-                _make_plain(tracer)
-        self.made.clear()
+        for ref in self.holders:
+            holder = ref()
+            if holder is not None:
+                for name in ("tangent", "tangent_at", "given"):
+                    holder.__dict__.pop(name, None)
+        self.holders.clear()
 
+    def owns(self, value: Any) -> bool:
+        """No value is wrapped."""
+        return False
 
-def _make_plain(tracer: Any) -> None:
-    value = tracer._a
-    tracer.__dict__.clear()
-    tracer.__class__ = type(value)
-    tracer.__dict__.update(value.__dict__)
-    tracer._a, tracer._node, tracer._ver, tracer._base = (
-        value._a, value._node, value._ver, value._base
-    )  # fmt: skip
-    if value._base is not None:
-        tracer._chain, tracer._view_ver = value._chain, value._view_ver
+    def constant(self, value: Tensor) -> Tensor:
+        """The value itself."""
+        return value
+
+    def kept(self, x: Any) -> Any:
+        """The attributes of the tensor."""
+        return x.__dict__
+
+    def joined(self, low: Tensor, tangent: Any) -> Any:
+        """The result itself, which from now on has the tangent."""
+        if tangent is not None:
+            self._hold(low, tangent)
+        return low
+
+    def make(self, value: Tensor, tangent: Any) -> Any:
+        """A tensor of the same memory and history with the given tangent."""
+        dual = standing(value, edge_of(value))
+        dual._ver = version_of(value)
+        self._hold(dual, tangent)
+        dual.given = strides_of(value) == strides_of(tangent)
+        return dual
+
+    def _hold(self, t: Any, tangent: Any) -> None:
+        if "tangent" not in t.__dict__:
+            self.holders.append(weakref.ref(t))
+        t.__dict__["tangent"] = tangent
+
+    def set_tangent(self, x: Any, tangent: Any) -> None:
+        """Note who has a tangent now."""
+        for t in (x, x._base):
+            if t is not None and "tangent" not in t.__dict__:
+                self.holders.append(weakref.ref(t))
+        super().set_tangent(x, tangent)
+
+    def check(self, x: Any, name: str) -> None:
+        """Any tensor may be changed here."""
+        self.beneath(inplace.check, x, name)
+
+    def commit(self, x: Any, result: Any) -> None:
+        """Change the tensor, then its tangent."""
+        self._commit(x, result)
+
+    def detach(self, x: Any) -> Any:
+        """The same memory with neither history nor tangent."""
+        return self.beneath(detached, x)
 
 
 def _level() -> DualTrace | None:
@@ -53,7 +103,7 @@ def _level() -> DualTrace | None:
 
 def enter_dual_level() -> int:
     """Open a level of forward mode; returns its number."""
-    if _level() is not None:
+    if any(isinstance(t, JvpTrace) for t in STATE.traces):
         raise RuntimeError("Nested forward mode AD is not supported at the moment")
     DualTrace().__enter__()
     return 0
@@ -95,7 +145,7 @@ def make_dual(tensor: Any, tangent: Any, *, level: int | None = None) -> Any:
     for name, t in (("primal", tensor), ("tangent", tangent)):
         if not (t.dtype.is_floating_point or t.dtype.is_complex):
             raise ValueError(f"Expected {name} to be floating point or complex, but got: {t.dtype}")
-    if tensor.level == trace.level:
+    if trace.tangent_of(tensor) is not None:
         raise RuntimeError(
             "Making a dual Tensor based on a Tensor that already has a forward gradient at the "
             "same "
@@ -108,15 +158,18 @@ def make_dual(tensor: Any, tangent: Any, *, level: int | None = None) -> Any:
             "given "
             f"forward gradient is of size {list(tangent.shape)}."
         )
-    return JvpTracer.make(tensor, tangent, trace)
+    return trace.make(tensor, tangent)
 
 
 def unpack_dual(tensor: Any, *, level: int | None = None) -> UnpackedDualTensor:
     """The value and the tangent of a tensor (None if it is not dual)."""
     trace = _level()
-    if trace is None or not isinstance(tensor, Tensor) or tensor.level != trace.level:
+    tangent = None if trace is None else trace.tangent_of(tensor)
+    if tangent is None:
         return UnpackedDualTensor(tensor, None)
-    return UnpackedDualTensor(tensor._a, tensor.tangent)
+    primal = standing(tensor, edge_of(tensor))
+    primal._ver = version_of(tensor)
+    return UnpackedDualTensor(primal, tangent)
 
 
 __all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual",

@@ -4,7 +4,7 @@ An in-place op is its functional op followed by `commit`, which writes the resul
 tensor's memory, bumps the shared version and moves the gradient edge. A change of a view re-roots
 the base: its new history is "the old base with the view's region replaced". Views know the chain
 of view ops that leads to them, so the region is found by applying that chain again. The same
-rules serve traced tensors, whose values are functional and are rebound instead of written.
+rules serve traced tensors; what each transform does with a change is its own (`Trace.commit`).
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import numpy as np
 
 from franken.core import bind as _bind
 from franken.core import node as _node
+from franken.core import state
+from franken.core.bind import alive
 from franken.core.node import Leaf, edge_of, make_node
 from franken.core.primitive import Primitive
 from franken.core.state import INFERENCE, STATE
@@ -69,11 +71,20 @@ def step(t: Any, link: tuple[Primitive, dict[str, Any], int]) -> Any:
 
 
 def check(x: Tensor, name: str = "") -> None:
-    """Raise if grad mode forbids an in-place change of `x`."""
+    """Raise if `x` must not be changed in place now."""
+    if state.SPECIAL and STATE.traces:
+        STATE.traces[-1].check(alive(x), name)
+        return
+    if x.level:
+        x = alive(x)
     if x._ver is INFERENCE and not STATE.inference:
         _refuse_inference()
-    if x.level or not STATE.grad:
-        return
+    if STATE.grad:
+        check_history(x)
+
+
+def check_history(x: Any) -> None:
+    """Raise if grad mode forbids an in-place change of `x`, at the level of `x`."""
     if type(x._node) is Leaf and x._base is None:
         raise RuntimeError(
             "a leaf Variable that requires grad is being used in an in-place operation."
@@ -85,10 +96,21 @@ def check(x: Tensor, name: str = "") -> None:
         raise RuntimeError(
             "a view of a leaf Variable that requires grad is being used in an in-place operation."
         )
-    _check_creation(x, base)
+    check_creation(x, base)
 
 
-def _check_creation(x: Tensor, base: Tensor, tracked: bool = False) -> None:
+def refuse_captured(name: str = "") -> None:
+    """Raise torch's error for a tensor that a derivative's function did not get as an argument."""
+    op = f" (aten::{name})" if name else ""
+    raise RuntimeError(
+        "During a grad (vjp, jvp, grad, etc) transform, the function provided attempted to call "
+        f"in-place operation{op} that would mutate a captured Tensor. This is not supported; "
+        "please rewrite the function being transformed to explicitly accept the mutated Tensor(s) "
+        "as inputs."
+    )
+
+
+def check_creation(x: Tensor, base: Tensor, tracked: bool = False) -> None:
     """Refuse views made by several-output ops or without grad mode; `tracked`: new history."""
     meta = getattr(x, "_vmeta", "")
     if meta.startswith("custom"):
@@ -157,25 +179,58 @@ def _refuse_inference() -> None:
 
 def commit(x: Tensor, result: Tensor) -> Tensor:
     """Make `result` (same shape and dtype) the value of `x`; returns x."""
-    if x.level or result.level:
-        return _commit_traced(x, result)  # type: ignore[no-any-return]
+    if x.level or result.level or state.SPECIAL and STATE.traces:
+        return _commit_traced(x, result)
     xa, ra = x._a, result._a
     if xa.shape != ra.shape:
-        raise RuntimeError(
-            f"output with shape {list(xa.shape)} doesn't match the broadcast shape {list(ra.shape)}"
-        )
+        _refuse_shape(x, result)
     if not writeable(xa) or _self_overlap(xa):
         _refuse_overlap(xa)
     if x._base is not None and STATE.grad and result._node is not None:
-        _check_creation(x, x._base, True)
+        check_creation(x, x._base, True)
     if ra is not xa:
         if type(result._node) is _node.Node:
             _keep_overwritten(result._node, xa)
         xa[...] = ra
     bump(x)
     if STATE.grad and (result._node is not None or x._node is not None or x._base is not None):
-        _rebase(x, result)
+        rebase(x, result)
     return x
+
+
+def _commit_traced(x: Any, result: Any) -> Any:
+    if tuple(x.shape) != tuple(result.shape):
+        _refuse_shape(x, result)
+    target, value = alive(x), alive(result)
+    if STATE.traces:
+        STATE.traces[-1].commit(target, value)
+    else:
+        commit(target, value)
+    return x
+
+
+def _refuse_shape(x: Any, result: Any) -> None:
+    raise RuntimeError(
+        f"output with shape {list(x.shape)} doesn't match the broadcast shape {list(result.shape)}"
+    )
+
+
+def change_history(x: Any, result: Any) -> None:
+    """The history of a traced `x` after `result` became its value one level down."""
+    bump(x)
+    if STATE.grad and (result._node is not None or x._node is not None or x._base is not None):
+        rebase(x, result)
+
+
+def keep_overwritten(node: Any, low: Any, beneath: Any) -> None:
+    """Give a traced rule that saved the value which is about to be overwritten a copy of it."""
+    if type(node) is not _node.Node:
+        return
+    saved = node.saved
+    for k in range(0, len(saved), 3):
+        if saved[k] is low:
+            saved[k] = beneath(low.clone)
+            saved[k + 1], saved[k + 2] = [0, None], 0
 
 
 def writeable(a: Any) -> bool:
@@ -219,7 +274,8 @@ def _refuse_overlap(a: Any) -> None:
     raise RuntimeError("the memory of this tensor is read-only; clone() it before changing it")
 
 
-def _rebase(x: Tensor, result: Tensor) -> None:
+def rebase(x: Any, result: Any) -> None:
+    """Give `x` the history of `result`; that of a view goes into its base."""
     base = x._base
     if base is None:
         before = x._node
@@ -228,20 +284,26 @@ def _rebase(x: Tensor, result: Tensor) -> None:
         if before is not None and x.__dict__:
             _move_retained(x, before)
         return
-    old = _light(base, base._node)
     if base._node is None and result._node is None:
         return
-    chain = x._chain
-    if any(link[0] in OVERLAPPING for link in chain):
-        chain = (single_link(base, x),)
-    values = [old]
-    for link in chain[:-1]:
-        values.append(step(values[-1], link))
     new: Any = result
+    values, chain = along(standing(base, base._node), x, base)
     for value, link in zip(reversed(values), reversed(chain), strict=True):
         new = _scatter_history(value, new, link)
     base._node = new._node
     x._view_ver = -1  # regenerated at next use
+
+
+def along(start: Any, x: Any, base: Any) -> tuple[list[Any], Any]:
+    """The values on the way from `start`, which stands for the base of view `x`, up to the last
+    link, and the links."""
+    chain = x._chain
+    if not x.level and any(link[0] in OVERLAPPING for link in chain):
+        chain = (single_link(base, x),)
+    values = [start]
+    for link in chain[:-1]:
+        values.append(step(values[-1], link))
+    return values, chain
 
 
 def _move_retained(x: Tensor, before: Any) -> None:
@@ -254,20 +316,21 @@ def _move_retained(x: Tensor, before: Any) -> None:
         new.pre["r", at, id(x)] = node.pre.pop(key)
 
 
-def _scatter_history(value: Tensor, new: Tensor, link: Any) -> Tensor:
+def _scatter_history(value: Any, new: Any, link: Any) -> Any:
     """What view_scatter(value, new) records, without computing it: memory holds it already."""
-    out = _light(value, None)
+    out = standing(value, None)
     params = {"prim": link[0], "params": link[1], "index": link[2]}
-    node = make_node(view_scatter, (edge_of(value), edge_of(new)), (value, new), params, out)
-    out._node = node
+    edges = (edge_of(value), edge_of(new))
+    out._node = make_node(view_scatter, edges, (value, new), params, out, value.trace)
     return out
 
 
-def _light(t: Tensor, edge: Any) -> Tensor:
-    return _node._light(t._a, t.device, edge)
+def standing(t: Any, edge: Any) -> Any:
+    """A tensor of the memory of `t` with the history `edge`, at the level of `t`."""
+    return t.twin(edge) if t.level else _node._light(t._a, t.device, edge)
 
 
-def _repoint_saved_output(x: Tensor, result: Tensor) -> None:
+def _repoint_saved_output(x: Any, result: Any) -> None:
     """A rule that saved its output must notice a later change of x, which now is that output."""
     node = result._node
     if node is None or not isinstance(node, _node.Node) or not node.plan.saves_out:
@@ -279,94 +342,28 @@ def _repoint_saved_output(x: Tensor, result: Tensor) -> None:
             saved[k], saved[k + 1], saved[k + 2] = x._a, ver, ver[0]
 
 
-def _refresh_view(v: Tensor) -> Any:
+def _refresh_view(v: Any) -> Any:
     """The edge of a view, regenerated from its base if that was changed since."""
     ver: Any = v._ver
     if v._view_ver != ver[0]:
         meta = getattr(v, "_vmeta", "")
         if meta != "no_grad" and not meta.startswith("custom") and v._base._node is not None:
-            t: Any = _light(v._base, v._base._node)
-            for link in v._chain:
-                t = step(t, link)
-            v._node = t._node
+            if v.level:
+                v._node = v.trace.within(_edge_through_base, v)
+            else:
+                v._node = state.under(0, _edge_through_base, v)
         v._view_ver = ver[0]
     return v._node
 
 
+def _edge_through_base(v: Any) -> Any:
+    t = standing(v._base, v._base._node)
+    for link in v._chain:
+        t = step(t, link)
+    return t._node
+
+
 _node.refresh_view = _refresh_view
-
-
-# --- traced tensors ------------------------------------------------------------------------------
-
-
-def _commit_traced(x: Any, result: Any) -> Any:
-    if result.level > x.level:
-        _promote(x, result)
-    if tuple(x.shape) != tuple(result.shape):
-        raise RuntimeError(
-            f"output with shape {list(x.shape)} doesn't match the broadcast shape "
-            f"{list(result.shape)}"
-        )
-    base = x._base
-    if base is not None:
-        values = [base]
-        for link in x._chain[:-1]:
-            values.append(step(values[-1], link))
-        new = result
-        for value, (prim, params, index) in zip(reversed(values), reversed(x._chain), strict=True):
-            new = view_scatter(value, new, prim=prim, params=params, index=index)
-        base.rebind(new)
-    x.rebind(result)
-    bump(x)
-    if base is not None:
-        x._view_ver = x._ver[0]
-    return x
-
-
-def _promote(x: Any, like: Any) -> None:
-    """Make a tensor that was created inside of a transform one of its traced tensors.
-
-    Only then is it sound: nobody outside can see the object. Its base and all their views go
-    with it; a view is recomputed from the base when it is next used.
-    """
-    root = x if x._base is None else x._base
-    born = root.__dict__.get("born")
-    if born not in STATE.traces or born.level < like.level:
-        raise RuntimeError(
-            "During a transform (vmap, grad, vjp, jvp, ...) the function provided attempted to "
-            "call "
-            "an in-place operation that would mutate a captured Tensor with a value of that "
-            "transform. This is not supported; please rewrite the function being transformed to "
-            "explicitly accept the mutated Tensor as an input, or use the out-of-place form."
-        )
-    version_of(root)
-    views = [ref() for ref in root.__dict__.pop("views", ())]
-    _lift_in_place(root, like)
-    for view in views:
-        if view is not None and view._base is root:
-            _lift_in_place(view, like)
-            view._view_ver = -1
-
-
-def _lift_in_place(t: Any, like: Any) -> None:
-    low = object.__new__(type(t))
-    low.__dict__.update(t.__dict__)
-    low._a, low.device, low._node, low._ver, low._base = t._a, t.device, t._node, None, None
-    t.__class__ = type(like)
-    t.__dict__["trace"], t.__dict__["level"] = like.trace, like.level
-    if hasattr(like, "tangent"):
-        t.tangent = None
-    t._a, t._node = t.lift(low), None
-
-
-def refresh_traced(x: Any) -> None:
-    """Recompute a traced view whose base was changed."""
-    if x._base is not None and x._view_ver != x._ver[0]:
-        t = x._base
-        for link in x._chain:
-            t = step(t, link)
-        x.rebind(t)
-        x._view_ver = x._ver[0]
 
 
 @view_scatter.batching

@@ -41,6 +41,7 @@ class Node:
     metas: list[Any]
     hooks: Any = None  # node hooks; absent on almost every node, hence class-level
     pre: Any = None  # hooks of the outputs, {(output index, id): hook}
+    trace: Any = None  # the transform whose tape this is, if it is not the plain one
 
     @property
     def prim(self) -> Primitive:
@@ -194,11 +195,12 @@ def record(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], outs:
 
 def make_node(
     prim: Primitive, edges: tuple[Any, ...], values: Any, params: dict[str, Any], outs: Any,
-    traced: bool = False,
+    trace: Any = None,
 ) -> Node | None:  # fmt: skip
     """A node for an executed op, with what its rules will ask for; None if no rule applies.
 
-    With `traced`, the tape is one level up: saved values keep their own history.
+    With `trace`, the tape is that of a transform: values one level down are saved, which keep
+    their own history.
     """
     mask = 0
     for i, e in enumerate(edges):
@@ -214,6 +216,8 @@ def make_node(
     node.plan, node.params, node.parents = plan, params, edges
     node.seq = next_seq()
     node.pos = here(2)
+    if trace is not None:
+        node.trace = trace
     if type(outs) is tuple:
         node.shape = node.dtype = None
         node.device = outs[0].device if outs else None
@@ -222,44 +226,39 @@ def make_node(
     saved: list[Any] = []
     for kind, i in plan.entries:
         if kind == "x":
-            _save(saved, values[i], traced)
+            _save(saved, values[i], trace)
         elif kind == "o":
-            _save_out(saved, outs, i, traced)
+            _save_out(saved, outs, i, trace)
         elif kind == "A":
-            saved += (SavedAll(values, traced), None, 0)
+            saved += (SavedAll(values, trace), None, 0)
         else:
             saved.append(_meta_entry(kind, i, values))
             saved.append(None)
             saved.append(0)
     node.saved = saved
-    if STATE.saved_hooks and saved and not traced:
+    if STATE.saved_hooks and saved and trace is None:
         _pack(node, edges, outs)
     if STATE.anomaly is not None:
         STATE.anomaly(node)
     return node
 
 
-def _save(saved: list[Any], value: Any, traced: bool = False) -> None:
-    if isinstance(value, Tensor) and value.level == 0:
-        ver = value._ver
-        if ver is None:
-            ver = value._ver = [0, None]
-        saved.append(_light(value._a, value.device, edge_of(value)) if traced else value._a)
-        saved.append(ver)
-        saved.append(ver[0])
-    else:  # a traced value is functional and a Python number cannot change
-        saved.append(value)
-        saved.append(None)
-        saved.append(0)
-
-
-def _save_out(saved: list[Any], outs: Any, i: int, traced: bool) -> None:
-    if i == -1:
-        saved.append(tuple(o._a if o.level == 0 and not traced else o for o in outs))
-        saved.append(None)
-        saved.append(0)
+def _save(saved: list[Any], value: Any, trace: Any = None) -> None:
+    if not isinstance(value, Tensor):  # a Python number cannot change
+        saved += (value, None, 0)
+    elif trace is not None:
+        saved += trace.saved(value)
     else:
-        _save(saved, outs if type(outs) is not tuple else outs[i], traced)
+        ver = version_of(value)
+        saved += (value._a, ver, ver[0])
+
+
+def _save_out(saved: list[Any], outs: Any, i: int, trace: Any) -> None:
+    if i == -1:
+        parts = [trace.lower(o) for o in outs] if trace is not None else [o._a for o in outs]
+        saved += (tuple(parts), None, 0)
+    else:
+        _save(saved, outs if type(outs) is not tuple else outs[i], trace)
 
 
 def _meta_entry(kind: str, i: int, values: Any) -> Any:
@@ -271,7 +270,7 @@ def _meta_entry(kind: str, i: int, values: Any) -> Any:
         return tuple(tuple(v.shape) for v in values)
     if kind == "D":
         return tuple(v.dtype for v in values)
-    return SavedAll(values, False)
+    return SavedAll(values, None)
 
 
 class SavedAll:
@@ -279,11 +278,11 @@ class SavedAll:
 
     __slots__ = ("entries",)
 
-    def __init__(self, values: Any, traced: bool) -> None:
+    def __init__(self, values: Any, trace: Any) -> None:
         self.entries: list[list[Any]] = []
         for v in values:
             entry: list[Any] = []
-            _save(entry, v, traced)
+            _save(entry, v, trace)
             self.entries.append(entry)
 
 

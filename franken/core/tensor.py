@@ -43,7 +43,9 @@ class Tensor:
     _grad: Any
     _ver: list[Any] | None
     device: device
+    # The transform that a traced tensor belongs to, and its depth; of plain tensors:
     level = 0
+    trace: Any = None
 
     if TYPE_CHECKING:
         # The op declarations attach the rest; to the checker every other attribute is Any.

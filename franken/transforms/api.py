@@ -12,41 +12,35 @@ from typing import Any
 
 from franken.autograd import engine
 from franken.core.node import Leaf, edge_of
-from franken.core.pytree import tree_flatten, tree_unflatten
+from franken.core.pytree import tree_flatten, tree_map, tree_unflatten
 from franken.core.size import Size
 from franken.core.tensor import Tensor
-from franken.core.trace import fresh
-from franken.transforms.grad import GradTrace, GradTracer
-from franken.transforms.jvp import JvpTrace, JvpTracer
-from franken.transforms.vmap import BatchTrace, BatchTracer
+from franken.transforms.batching import run_vmap
+from franken.transforms.grad import GradTrace
+from franken.transforms.jvp import JvpTrace, zeros_like
 
 Function = Callable[..., Any]
 
 
-def _lift_leaves(trace: GradTrace, tree: Any) -> tuple[Any, list[Any]]:
-    leaves, spec = tree_flatten(tree)
-    lifted = []
-    for leaf in leaves:
-        _check_input(leaf)
-        if not (leaf.dtype.is_floating_point or leaf.dtype.is_complex):
+def _lift(trace: Any, tree: Any) -> Any:
+    """A tree with its tensors as values of the trace."""
+    return tree_map(lambda x: trace.constant(x) if isinstance(x, Tensor) else x, tree)
+
+
+def _require_grad(tree: Any) -> list[Any]:
+    """Make the lifted tensors leaves of their level; returns them."""
+    leaves = tree_flatten(tree)[0]
+    for t in leaves:
+        _check_input(t)
+        if not (t.dtype.is_floating_point or t.dtype.is_complex):
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
-        t = GradTracer(leaf, trace)
         t._node = Leaf(t)
-        lifted.append(t)
-    return tree_unflatten(lifted, spec), lifted
-
-
-def lower(value: Any, trace: Any) -> Any:
-    """A value without this trace's wrapper."""
-    if isinstance(value, Tensor) and value.level == trace.level:
-        return fresh(value)._a
-    return value
+    return leaves
 
 
 def lower_tree(tree: Any, trace: Any) -> Any:
     """A tree of values without this trace's wrapper."""
-    leaves, spec = tree_flatten(tree)
-    return tree_unflatten([lower(x, trace) for x in leaves], spec)
+    return tree_map(trace.lower, tree)
 
 
 def check_tensors(tree: Any, who: str) -> None:
@@ -75,14 +69,15 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> Any:
     [3.0]
     """
     with GradTrace() as trace:
-        lifted, leaves = _lift_leaves(trace, primals)
+        lifted = _lift(trace, primals)
+        leaves = _require_grad(lifted)
         out = func(*lifted)
         aux = None
         if has_aux:
             out, aux = split_aux(out, "vjp(f, *primals)")
         check_tensors(out, "vjp(f, *primals)")
         flat, spec = tree_flatten(out)
-        edges = [edge_of(o) if o.level == trace.level else None for o in flat]
+        edges = [edge_of(o) if trace.owns(o) else None for o in flat]
         outs = lower_tree(out, trace)
         aux = lower_tree(aux, trace)
     back = _Pullback(edges, [tuple(o.shape) for o in flat], spec, leaves, tree_flatten(primals)[1])
@@ -112,7 +107,7 @@ class _Pullback:
         roots = [(e, c) for e, c in zip(self.edges, flat, strict=True) if e is not None]
         targets = [t._node for t in self.leaves]
         got = (
-            engine.run(roots, targets, retain_graph=retain_graph)
+            engine.run(roots, targets, create_graph=None, retain_graph=retain_graph)
             if roots
             else [None] * len(targets)
         )
@@ -157,19 +152,16 @@ def grad_and_value(func: Function, argnums: Any = 0, has_aux: bool = False) -> F
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         places = positions(argnums, len(args))
         with GradTrace() as trace:
-            call = list(args)
-            lifted = []
-            for p in places:
-                call[p], leaves = _lift_leaves(trace, args[p])
-                lifted.append((tree_flatten(args[p])[1], leaves))
-            out = func(*call, **kwargs)
+            call, named = _lift(trace, (args, kwargs))
+            lifted = [(tree_flatten(args[p])[1], _require_grad(call[p])) for p in places]
+            out = func(*call, **named)
             aux = None
             if has_aux:
                 out, aux = split_aux(out, "grad_and_value(f)(*args)")
                 _check_aux(aux)
             _check_scalar(out)
-            edge = edge_of(out) if out.level == trace.level else None
-            value, aux = lower(out, trace), lower_tree(aux, trace)
+            edge = edge_of(out) if trace.owns(out) else None
+            value, aux = trace.lower(out), lower_tree(aux, trace)
         grads = _grads_of(edge, value, lifted)
         result = grads[0] if isinstance(argnums, int) else tuple(grads)
         return (result, (value, aux)) if has_aux else (result, value)
@@ -201,7 +193,7 @@ def _grads_of(edge: Any, value: Any, lifted: list[Any]) -> list[Any]:
     if edge is None:
         got: list[Any] = [None] * len(targets)
     else:
-        got = engine.run([(edge, value.new_ones(()))], targets)
+        got = engine.run([(edge, value.new_ones(()))], targets, create_graph=None)
     each = iter(got)
     return [
         tree_unflatten([_or_zero(next(each), t) for t in leaves], spec) for spec, leaves in lifted
@@ -234,15 +226,16 @@ def jvp(
     (1.0, 2.0)
     """
     flat_p, flat_t, spec = _checked_tangents(primals, tangents)
+    duals = [p.view_as(p) for p in flat_p]  # as torch's dual tensors: views of what was given
     with JvpTrace() as trace:
-        lifted = [JvpTracer.make(p, t, trace) for p, t in zip(flat_p, flat_t, strict=True)]
+        lifted = [trace.make(p, t) for p, t in zip(duals, flat_t, strict=True)]
         out = func(*tree_unflatten(lifted, spec))
         aux = None
         if has_aux:
             out, aux = split_aux(out, "jvp(f, primals, tangents)")
         check_tensors(out, "jvp(f, primals, tangents)")
         flat, out_spec = tree_flatten(out)
-        values = [lower(o, trace) for o in flat]
+        values = [trace.lower(o) for o in flat]
         slopes = [_tangent(o, trace, strict) for o in flat]
         aux = lower_tree(aux, trace)
     result = (tree_unflatten(values, out_spec), tree_unflatten(slopes, out_spec))
@@ -282,16 +275,15 @@ def _checked_tangents(primals: Any, tangents: Any) -> tuple[list[Any], list[Any]
 
 
 def _tangent(o: Any, trace: JvpTrace, strict: bool) -> Any:
-    if o.level == trace.level:
-        if fresh(o).tangent is not None:
-            return o.tangent
-        o = o._a
+    tangent = trace.tangent_of(o)
+    if tangent is not None:
+        return tangent
     if strict:
         raise RuntimeError(
             "jvp(f, primals, tangents, strict=True): The output of f is independent of the inputs. "
             "This is not allowed with strict=True."
         )
-    return o.new_zeros(tuple(o.shape))
+    return trace.beneath(zeros_like, trace.lower(o))
 
 
 def vmap(
@@ -324,8 +316,6 @@ def vmap(
         raise ValueError(f"vmap: chunk_size should be None or greater than 0. (got {chunk_size})")
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        from franken.transforms.batching import run_vmap
-
         return run_vmap(
             func, args, kwargs, in_dims, out_dims, randomness, chunk_size, allow_none_pass_through
         )
@@ -334,4 +324,4 @@ def vmap(
     return wrapper
 
 
-__all__ = ["BatchTrace", "BatchTracer", "grad", "grad_and_value", "jvp", "vjp", "vmap"]
+__all__ = ["grad", "grad_and_value", "jvp", "vjp", "vmap"]

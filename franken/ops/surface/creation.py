@@ -13,7 +13,7 @@ import numpy as np
 from franken.core import dtypes as dt
 from franken.core import layout as layouts
 from franken.core import state
-from franken.core.bind import _wrap, mark_new
+from franken.core.bind import _wrap, born
 from franken.core.device import CPU, resolve
 from franken.core.op import op, write_out
 from franken.core.primitive import Primitive
@@ -45,7 +45,7 @@ def finish(array: Any, device: Any = None, requires_grad: bool = False) -> Tenso
     else:
         t = _wrap(array, CPU)
     if state.SPECIAL:
-        mark_new(t)
+        t = born(t)
     if requires_grad:
         require_grad(t)
     return t
@@ -55,7 +55,7 @@ def require_grad(t: Tensor) -> None:
     """Make a new tensor a leaf that requires grad."""
     if not (t.dtype.is_floating_point or t.dtype.is_complex):
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
-    t.requires_grad_()  # type: ignore[attr-defined]
+    t.requires_grad = True  # type: ignore[attr-defined]
 
 
 def strided_array(shape: tuple[int, ...], strides: tuple[int, ...], np_dtype: Any) -> Any:
@@ -105,7 +105,7 @@ def filled(
             order = tuple(sorted(order, key=lambda axis: (-strides[axis], axis)))
         t = _wrap(registry.filled(shape, value, d.np, dev, order), dev)
     if state.SPECIAL:
-        mark_new(t)
+        t = born(t)
     if requires_grad:
         require_grad(t)
     return t
