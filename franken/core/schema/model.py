@@ -115,6 +115,7 @@ class Argument(NamedTuple):
 class Schema(NamedTuple):
     """One overload of one op: its name, parameters and returns.
 
+    >>> from franken.core.schema.parser import parse
     >>> schema = parse("relu_(Tensor(a!) self) -> Tensor(a!)")
     >>> schema.is_inplace, schema.alias_groups()
     (True, {'a': (('argument', 0), ('return', 0))})
