@@ -379,11 +379,9 @@ def _conj(g: Any) -> Any:
 
 
 def _all_outputs(node: Node, slots: dict[int, Any]) -> tuple[Any, ...]:
-    """The cotangents of all outputs; zeros where none arrived."""
-    return tuple(
-        slots[k] if k in slots else None if meta is None else zeros(*meta)
-        for k, meta in enumerate(node.metas)
-    )
+    """The cotangents of all outputs; None where none arrived, which is not a zero: its rule may
+    divide by what is zero too."""
+    return tuple([slots.get(k) for k in range(len(node.metas))])
 
 
 def unpack(node: Node, create_graph: bool) -> list[Any]:

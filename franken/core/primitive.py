@@ -2,7 +2,10 @@
 
 Knows no particular op. A rule is a function whose parameter names say what it needs, read once at
 registration; exactly that is kept by the tape:
-  g                  the cotangent of the output (a tuple of them when there are several outputs)
+  g                  the cotangent of the output; of several outputs (of which one has a derivative,
+                     or whose number varies) a tuple, None where none arrived
+  g0, g1             the cotangents of these outputs: the rule is called if one of them arrived, and
+                     what an input's rules give is added up
   <input name>       that input's value            <input name>_shape, <input name>_dtype: only that
   out, out0, out1    an output's value             args, shapes: all inputs of a variadic op
   needs              (joint rules) a tuple of bools, one per input
@@ -44,6 +47,40 @@ class Rule:
         self.fn = fn
         code = fn.__code__
         self.names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
+class OutputRules(Rule):
+    """The rules of one input, each for the outputs whose cotangents it names (g0, g1).
+
+    A cotangent that never arrived is not a zero: 0 / 0 is NaN where the loss does not look at an
+    output. So a rule runs only if one of its cotangents arrived (the others are None), and a rule
+    of a single output never meets a missing one.
+    """
+
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: tuple[Rule, ...]) -> None:
+        self.parts = tuple([(tuple(map(_output_of, rule.names)), rule) for rule in parts])
+        asked = [n for rule in parts for n in rule.names if _output_of(n) is None]
+        self.names = ("g", *dict.fromkeys(asked))
+        self.fn = self._call
+
+    def _call(self, g: Any, *values: Any) -> Any:
+        known = dict(zip(self.names[1:], values, strict=True))
+        total: Any = None
+        for outputs, rule in self.parts:
+            if any(k is not None and g[k] is not None for k in outputs):
+                term = rule.fn(*[
+                    known[n] if k is None else g[k]
+                    for k, n in zip(outputs, rule.names, strict=True)
+                ])  # fmt: skip
+                total = term if total is None else total if term is None else total + term
+        return total
+
+
+def _output_of(name: str) -> int | None:
+    """Which output's cotangent a rule's argument is, None if it is something else."""
+    return int(name[1:]) if name[:1] == "g" and name[1:].isdigit() else None
 
 
 class Plan:
@@ -146,15 +183,27 @@ class Primitive:
         return fn
 
     def vjp(self, *names: str) -> Callable[[Any], Any]:
-        """Declare the cotangent rule of the named inputs, one rule each (same function)."""
+        """Declare the cotangent rule of the named inputs (same function for each).
+
+        Of several outputs there may be a rule for each of them.
+        """
 
         def declare(fn: Any) -> Any:
             for name in names:
-                self.vjps[self.inputs.index(name)] = fn if isinstance(fn, _Said) else Rule(fn)
+                i = self.inputs.index(name)
+                self.vjps[i] = fn if isinstance(fn, _Said) else self._rule(Rule(fn), self.vjps[i])
             self.differentiable = any(isinstance(r, Rule) for r in self.vjps)
             return fn
 
         return declare
+
+    def _rule(self, rule: Rule, before: Any) -> Rule:
+        if any(_output_of(n) is not None for n in rule.names):
+            parts = [each for _, each in before.parts] if type(before) is OutputRules else []
+            return OutputRules((*parts, rule))
+        if self.outputs - len(self.nondiff) > 1:
+            raise ValueError(f"{self.name}: name the cotangents of the outputs (g0, g1), not all")
+        return rule
 
     def joint_vjp(self, fn: Any) -> Any:
         """Declare one rule that gives all cotangents: `fn(g, needs, ...) -> tuple`."""
