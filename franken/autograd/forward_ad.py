@@ -10,8 +10,7 @@ import weakref
 from typing import Any, NamedTuple
 
 from franken.core import inplace
-from franken.core.inplace import standing
-from franken.core.node import edge_of
+from franken.core.node import edge_of, standing
 from franken.core.state import STATE
 from franken.core.tensor import Tensor, version_of
 from franken.core.trace import detached

@@ -11,11 +11,11 @@ import weakref
 from typing import Any
 
 from franken.core import node as _node
-from franken.core.bind import living
-from franken.core.inplace import bump, rebase, standing
-from franken.core.node import OutEdge, edge_of, meta_of, next_seq
+from franken.core.inplace import bump, rebase
+from franken.core.linear import zeros
+from franken.core.node import OutEdge, edge_of, meta_of, next_seq, standing
 from franken.core.state import STATE, set_grad
-from franken.core.tensor import Tensor, version_of
+from franken.core.tensor import Tensor, living, version_of
 from franken.core.where import describe, here
 
 _FREED = (
@@ -207,7 +207,7 @@ class FunctionNode:
 
     def apply_vjp(self, r: Any, g: Any) -> list[Any]:
         """Run the user's backward and check what it returns."""
-        from franken.autograd.engine import untracked, user_code, zeros
+        from franken.autograd.engine import untracked, user_code
 
         ctx = self.ctx
         args = []

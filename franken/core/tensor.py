@@ -133,3 +133,15 @@ def version_of(t: Tensor) -> list[Any]:
     if v is None:
         v = t._ver = [0, None]
     return v
+
+
+def alive(t: Any) -> Any:
+    """The value of a tensor that has left its transform; any other one as it is."""
+    while t.level and not t.trace.alive:
+        t = t.escaped()
+    return t
+
+
+def living(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Arguments without the tracers of transforms that have ended."""
+    return tuple([alive(a) if isinstance(a, Tensor) and a.level else a for a in args])

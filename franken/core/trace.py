@@ -14,13 +14,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from franken.core import bind as _bind
 from franken.core import inplace
-from franken.core.bind import alive, link_view, shares
-from franken.core.primitive import Primitive
+from franken.core.primitive import Primitive, _wrap, link_view, shares
 from franken.core.size import Size
 from franken.core.state import STATE, pop_trace, push_trace, under
-from franken.core.tensor import Tensor, version_of
+from franken.core.tensor import Tensor, alive, version_of
 
 _new = object.__new__
 
@@ -156,7 +154,7 @@ def detached(x: Any) -> Any:
     x = alive(x)
     if STATE.traces:
         return STATE.traces[-1].detach(x)
-    out = _bind._wrap(x._a, x.device)
+    out = _wrap(x._a, x.device)
     out._ver = version_of(x)
     return out
 
@@ -172,6 +170,3 @@ def memory(t: Any) -> Any:
     while isinstance(t, Tensor):
         t = t._a
     return t
-
-
-bind = _bind.bind

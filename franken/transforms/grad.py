@@ -15,12 +15,11 @@ from franken.autograd.function import (
     place,
 )
 from franken.core import inplace
-from franken.core.bind import alive
 from franken.core.node import attach, edge_of, make_node
-from franken.core.primitive import Primitive
+from franken.core.primitive import Primitive, bind
 from franken.core.state import STATE, set_grad
-from franken.core.tensor import Tensor, version_of
-from franken.core.trace import Trace, Tracer, bind
+from franken.core.tensor import Tensor, alive, version_of
+from franken.core.trace import Trace, Tracer
 
 _HOOKS = (
     "torch.func.{grad, vjp, jacrev, hessian} don't yet support saved tensor hooks. Please open an "

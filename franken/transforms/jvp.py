@@ -13,11 +13,12 @@ from franken.autograd import engine
 from franken.autograd.function import check_setup, place, record_function
 from franken.core import inplace
 from franken.core.errors import MissingRule
-from franken.core.node import Leaf
-from franken.core.primitive import Primitive, Rule
+from franken.core.linear import view_scatter
+from franken.core.node import Leaf, step
+from franken.core.primitive import Primitive, Rule, bind
 from franken.core.state import STATE
 from franken.core.tensor import Tensor
-from franken.core.trace import Trace, Tracer, bind, memory
+from franken.core.trace import Trace, Tracer, memory
 from franken.transforms.grad import GradTrace, GradTracer
 
 
@@ -209,7 +210,7 @@ def strides_of(t: Any) -> Any:
 
 def _viewed(tangent: Any, chain: Any) -> Any:
     for link in chain:
-        tangent = inplace.step(tangent, link)
+        tangent = step(tangent, link)
     return tangent
 
 
@@ -217,7 +218,7 @@ def _with_view(whole: Any, part: Any, x: Any, base: Any) -> Any:
     """The base's tangent with that of the view `x` in its place."""
     values, chain = inplace.along(whole, x, base)
     for value, (prim, params, index) in zip(reversed(values), reversed(chain), strict=True):
-        part = inplace.view_scatter(value, part, prim=prim, params=params, index=index)
+        part = view_scatter(value, part, prim=prim, params=params, index=index)
     return part
 
 

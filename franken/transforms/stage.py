@@ -12,12 +12,13 @@ from typing import Any
 
 from franken.autograd.function import call_forward
 from franken.core import inplace
-from franken.core.bind import alive
-from franken.core.primitive import Primitive
+from franken.core.linear import view_scatter
+from franken.core.node import step
+from franken.core.primitive import Primitive, bind
 from franken.core.pytree import tree_flatten, tree_unflatten
 from franken.core.state import INFERENCE
-from franken.core.tensor import Tensor, version_of
-from franken.core.trace import Trace, Tracer, bind, detached
+from franken.core.tensor import Tensor, alive, version_of
+from franken.core.trace import Trace, Tracer, detached
 from franken.core.where import describe, here
 from franken.transforms.api import jvp, lower_tree
 from franken.transforms.graph import Eqn, Graph, Var
@@ -79,7 +80,7 @@ def fresh(t: Any) -> Any:
 def _through_base(view: Any) -> Any:
     t = view._base
     for link in view._chain:
-        t = inplace.step(t, link)
+        t = step(t, link)
     return t
 
 
@@ -176,7 +177,7 @@ class StageTrace(Trace):
             new = result
             for value, link in zip(reversed(values), reversed(chain), strict=True):
                 prim, params, index = link
-                new = inplace.view_scatter(value, new, prim=prim, params=params, index=index)
+                new = view_scatter(value, new, prim=prim, params=params, index=index)
             base.rebind(new)
         x.rebind(result)
         inplace.bump(x)
