@@ -40,7 +40,7 @@ class Run:
         # None: not this tape, but the levels below it record what the caller's grad mode says
         self.history = create_graph is not False
         # sums may be written into memory that only the pass knows
-        self.in_place = not create_graph and STATE.recorder is None
+        self.in_place = not create_graph and STATE.recorder is None and not STATE.traces
         self.pending: dict[Any, Any] = {}
         self.deps: dict[Any, int] = {}
         self.needed: set[Any] | None = None
@@ -461,7 +461,8 @@ def _with_edge(node: Node, kind: str, i: int, value: Tensor) -> Tensor:
             value = node.trace.constant(value)
             value._node = edge
     elif value.level == 0 and value._node is None and edge is not None:
-        value = _bind._wrap(value._a, value.device)
+        if not value.__dict__:  # a dual tensor, kept for this node alone, has its tangent there
+            value = _bind._wrap(value._a, value.device)
         value._node = edge
     return value
 
@@ -538,8 +539,8 @@ def _deposit(r: Run, t: Tensor, g: Any) -> None:
 def _accumulate(r: Run, variable: Tensor, g: Any) -> None:
     have = getattr(variable, "_grad", None)
     if have is None:
-        variable._grad = g if r.create_graph or g.level else _own(g)
-    elif r.create_graph or g.level or have.level:
+        variable._grad = g if r.create_graph or g.level or STATE.traces else _own(g)
+    elif r.create_graph or g.level or have.level or STATE.traces:
         variable._grad = add(have, g)
     else:
         variable._grad = _add_into(have, g)

@@ -10,7 +10,7 @@ import weakref
 from typing import Any, NamedTuple
 
 from franken.core import inplace
-from franken.core.node import edge_of, standing
+from franken.core.node import Node, Packed, edge_of, split_edge, standing
 from franken.core.state import STATE
 from franken.core.tensor import Tensor, version_of
 from franken.core.trace import detached
@@ -75,6 +75,30 @@ class DualTrace(JvpTrace):
         if "tangent" not in t.__dict__:
             self.holders.append(weakref.ref(t))
         t.__dict__["tangent"] = tangent
+
+    def process(self, prim: Any, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """Execute, and let what the tape saved keep its tangents (forward over reverse)."""
+        out = super().process(prim, args, params)
+        outs = out if type(out) is tuple else (out,)
+        node = next((split_edge(o._node)[0] for o in outs if o._node is not None), None)
+        if type(node) is Node and node.prim is prim:
+            for k, (kind, i) in enumerate(node.plan.entries):
+                if kind == "A":
+                    for entry, a in zip(node.saved[3 * k].entries, args, strict=True):
+                        entry[0] = self._keeper(a, entry[0])
+                elif kind in ("x", "o") and i >= 0:
+                    value = args[i] if kind == "x" else outs[i]
+                    node.saved[3 * k] = self._keeper(value, node.saved[3 * k])
+        return out
+
+    def _keeper(self, value: Any, saved: Any) -> Any:
+        """A saved array as a tensor with the tangent of the value it is of."""
+        tangent = self.tangent_of(value)
+        if tangent is None or isinstance(saved, (Tensor, Packed)):
+            return saved
+        keeper = standing(value, None)
+        self._hold(keeper, tangent)
+        return keeper
 
     def set_tangent(self, x: Any, tangent: Any) -> None:
         """Note who has a tangent now."""

@@ -166,6 +166,15 @@ class FunctionNode:
         self.fills: list[Any] = []  # of all tensors among the outputs, for missing cotangents
         ctx._node_ref = weakref.ref(self)
 
+    @classmethod
+    def of(cls, fn: Any, suffix: str = "Backward") -> Any:
+        """The subclass with the name that torch gives the nodes of `fn`."""
+        made = fn.__dict__.get(f"_node_{suffix}")
+        if made is None:
+            made = type(f"{fn.__name__}{suffix}", (cls,), {"__slots__": ()})
+            setattr(fn, f"_node_{suffix}", made)
+        return made
+
     def __getattr__(self, name: str) -> Any:
         if name == "ctx":
             raise AttributeError(name)
@@ -173,7 +182,7 @@ class FunctionNode:
 
     def name(self) -> str:
         """The class's name, as torch spells it."""
-        return f"{self.fn.__name__}Backward"
+        return type(self).__name__
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
@@ -339,7 +348,7 @@ def record_function(cls: Any, args: tuple[Any, ...], kwargs: Any, ctx: Any = Non
     if not tracked:
         return out
     dev = next(a.device for a in args if isinstance(a, Tensor))
-    fresh = attach_function(FunctionNode(ctx, cls, edges, dev), args, outs)
+    fresh = attach_function(FunctionNode.of(cls)(ctx, cls, edges, dev), args, outs)
     return fresh if isinstance(out, tuple) else fresh[0]
 
 

@@ -144,6 +144,10 @@ class Tracer(Tensor):
         t._node = edge
         return t
 
+    def rebind(self, other: Any) -> None:
+        """Take over the lower value of another tensor of this level, a view of this one."""
+        self._a = other._a
+
     def escaped(self) -> Any:
         """The value that is left when the transform has ended."""
         return self._a

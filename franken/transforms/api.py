@@ -22,7 +22,7 @@ from franken.transforms.jvp import JvpTrace, zeros_like
 Function = Callable[..., Any]
 
 
-def _lift(trace: Any, tree: Any) -> Any:
+def lift_tree(trace: Any, tree: Any) -> Any:
     """A tree with its tensors as values of the trace."""
     return tree_map(lambda x: trace.constant(x) if isinstance(x, Tensor) else x, tree)
 
@@ -38,14 +38,27 @@ def _require_grad(tree: Any) -> list[Any]:
     return leaves
 
 
+def lower_aux(tree: Any, trace: Any) -> Any:
+    """A tree of auxiliary results, which are tensors, without this trace's wrapper."""
+    for x in tree_flatten(tree)[0]:
+        if not isinstance(x, Tensor):
+            raise RuntimeError(f"Expected tensors, got unsupported type {type(x)}")
+    return lower_tree(tree, trace)
+
+
 def lower_tree(tree: Any, trace: Any) -> Any:
     """A tree of values without this trace's wrapper."""
     return tree_map(trace.lower, tree)
 
 
 def check_tensors(tree: Any, who: str) -> None:
-    """RuntimeError unless every leaf of what a function returned is a tensor."""
-    for o in tree_flatten(tree)[0]:
+    """RuntimeError unless every leaf of what a function returned is a tensor, and there is one."""
+    leaves = tree_flatten(tree)[0]
+    if all(o is None for o in leaves):
+        raise RuntimeError(
+            f"{who}: Expected f to be a function that has non-empty output (got output = {leaves})"
+        )
+    for o in leaves:
         if not isinstance(o, Tensor):
             raise RuntimeError(
                 f"{who}: expected f(*primals) to return only tensors, got unsupported type "
@@ -69,7 +82,7 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> Any:
     [3.0]
     """
     with GradTrace() as trace:
-        lifted = _lift(trace, primals)
+        lifted = lift_tree(trace, primals)
         leaves = _require_grad(lifted)
         out = func(*lifted)
         aux = None
@@ -79,16 +92,17 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> Any:
         flat, spec = tree_flatten(out)
         edges = [edge_of(o) if trace.owns(o) else None for o in flat]
         outs = lower_tree(out, trace)
-        aux = lower_tree(aux, trace)
-    back = _Pullback(edges, [tuple(o.shape) for o in flat], spec, leaves, tree_flatten(primals)[1])
+        aux = lower_aux(aux, trace) if has_aux else None
+    back = _Pullback(edges, flat, spec, leaves, tree_flatten(primals)[1])
     return (outs, back, aux) if has_aux else (outs, back)
 
 
 class _Pullback:
     """Maps cotangents of a function's outputs to those of its inputs."""
 
-    def __init__(self, edges: Any, shapes: Any, spec: Any, leaves: Any, in_spec: Any) -> None:
-        self.edges, self.shapes, self.spec = edges, shapes, spec
+    def __init__(self, edges: Any, flat: Any, spec: Any, leaves: Any, in_spec: Any) -> None:
+        self.edges, self.spec = edges, spec
+        self.shapes, self.dtypes = [tuple(o.shape) for o in flat], [o.dtype for o in flat]
         self.leaves, self.in_spec = leaves, in_spec
 
     def __call__(self, cotangents: Any, retain_graph: bool = True, create_graph: Any = None) -> Any:
@@ -104,7 +118,11 @@ class _Pullback:
                     f"Mismatch in shape: grad_output[{i}] has a shape of {c.shape} and output[{i}] "
                     f"has a shape of {Size(shape)}."
                 )
-        roots = [(e, c) for e, c in zip(self.edges, flat, strict=True) if e is not None]
+        roots = [
+            (e, c if c.dtype is d else c.to(d))
+            for e, c, d in zip(self.edges, flat, self.dtypes, strict=True)
+            if e is not None
+        ]
         targets = [t._node for t in self.leaves]
         got = (
             engine.run(roots, targets, create_graph=None, retain_graph=retain_graph)
@@ -152,16 +170,15 @@ def grad_and_value(func: Function, argnums: Any = 0, has_aux: bool = False) -> F
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         places = positions(argnums, len(args))
         with GradTrace() as trace:
-            call, named = _lift(trace, (args, kwargs))
+            call, named = lift_tree(trace, (args, kwargs))
             lifted = [(tree_flatten(args[p])[1], _require_grad(call[p])) for p in places]
             out = func(*call, **named)
             aux = None
             if has_aux:
                 out, aux = split_aux(out, "grad_and_value(f)(*args)")
-                _check_aux(aux)
             _check_scalar(out)
             edge = edge_of(out) if trace.owns(out) else None
-            value, aux = trace.lower(out), lower_tree(aux, trace)
+            value, aux = trace.lower(out), lower_aux(aux, trace) if has_aux else None
         grads = _grads_of(edge, value, lifted)
         result = grads[0] if isinstance(argnums, int) else tuple(grads)
         return (result, (value, aux)) if has_aux else (result, value)
@@ -169,16 +186,14 @@ def grad_and_value(func: Function, argnums: Any = 0, has_aux: bool = False) -> F
     return wrapper
 
 
-def _check_aux(aux: Any) -> None:
-    for x in tree_flatten(aux)[0]:
-        if not isinstance(x, Tensor):
-            raise RuntimeError(f"Expected tensors, got unsupported type {type(x)}")
-
-
 def _check_scalar(out: Any) -> None:
     if not isinstance(out, Tensor):
         raise RuntimeError(
             f"grad_and_value(f)(*args): Expected f(*args) to return a Tensor, got {type(out)}"
+        )
+    if out.dtype.is_complex and out.ndim == 0:
+        raise RuntimeError(
+            f"grad can be implicitly created only for real scalar outputs but got {out.dtype}"
         )
     if out.ndim != 0:
         raise RuntimeError(
@@ -237,7 +252,7 @@ def jvp(
         flat, out_spec = tree_flatten(out)
         values = [trace.lower(o) for o in flat]
         slopes = [_tangent(o, trace, strict) for o in flat]
-        aux = lower_tree(aux, trace)
+        aux = lower_aux(aux, trace) if has_aux else None
     result = (tree_unflatten(values, out_spec), tree_unflatten(slopes, out_spec))
     return (*result, aux) if has_aux else result
 

@@ -117,6 +117,12 @@ def _lift(leaves: list[Any], dims: list[Any], trace: BatchTrace) -> list[Any]:
 
 
 def _out_dims(name: str, out_dims: Any, spec: Any) -> list[Any]:
+    if not all(d is None or isinstance(d, int) for d in tree_flatten(out_dims)[0]):
+        raise ValueError(
+            f"vmap({name}, ..., out_dims={out_dims}): `out_dims` must be an int, None or a python "
+            "collection of ints representing where in the outputs the vmapped dimension should "
+            "appear."
+        )
     if isinstance(out_dims, int) and spec.is_leaf():
         return [out_dims]
     dims = broadcast_to_and_flatten(out_dims, spec)

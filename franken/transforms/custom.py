@@ -42,6 +42,11 @@ class Batched:
 
     def apply_function(self, cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Apply the class's `vmap` one level down, or batch its parts."""
+        if any(isinstance(x, Tensor) for x in tree_flatten(kwargs)[0]):
+            raise NotImplementedError(
+                "Run vmap on autograd.Function with kwarg-only Tensor args. Please do not pass "
+                f"kwarg-only Tensors to autograd.Function. Got: {kwargs}"
+            )
         dims = tuple([tree_map(self.dim_of, a) for a in args])
         if all(d is None for d in tree_flatten(dims)[0]):
             return self.beneath(lambda: cls.apply(*args, **kwargs))
@@ -67,9 +72,11 @@ class Batched:
         leaves, spec = tree_flatten(out)
         dims = broadcast_to_and_flatten(out_dims, spec)
         if dims is None:
-            raise ValueError(
-                f"out_dims is not compatible with the structure of `outputs`. out_dims has "
-                f"structure {tree_flatten(out_dims)[1]} but outputs has structure {spec}."
+            raise RuntimeError(
+                "The autograd.Function's vmap staticmethod returned an incompatible (output, "
+                f"out_dims) tuple. Expected out_dims={out_dims} to be compatible with the "
+                f"structure of `output`. out_dims has structure {tree_flatten(out_dims)[1]} but "
+                f"output has structure {spec}. {_HELP}"
             )
         return tree_unflatten(
             [self.make(o, d) for o, d in zip(leaves, dims, strict=True)], spec

@@ -127,7 +127,8 @@ class GradTrace(Trace):
             set_grad(enabled)
         if enabled and any(ctx.needs_input_grad):
             dev = next(a.device for a in args if isinstance(a, Tensor))
-            outs = attach_function(FunctionNode(ctx, cls, edges, dev), args, outs)
+            node = FunctionNode.of(cls, "GeneratedBackward")(ctx, cls, edges, dev)
+            outs = attach_function(node, args, outs)
         return outs if several else outs[0]
 
     def _output(self, o: Any, low: Any, args: Any) -> Any:

@@ -28,6 +28,11 @@ class JvpTracer(Tracer):
     __slots__ = ()
     tangent: Any = None
 
+    def rebind(self, other: Any) -> None:
+        """Take over value and tangent."""
+        super().rebind(other)
+        self.tangent = self.trace.tangent_of(other)
+
 
 class JvpTrace(Trace):
     """Computes tangents beside values.
@@ -154,7 +159,7 @@ class JvpTrace(Trace):
         ctx.needs_input_grad = tuple([t is not None for t in tangents])
         outs = out if isinstance(out, tuple) else (out,)
         if ctx.needs_input_grad and any(ctx.needs_input_grad):
-            got = self.beneath(_pushed, cls, ctx, low, tangents)
+            got = self.beneath(_pushed, cls, ctx, low, tangents, outs)
         else:
             got = (None,) * len(outs)
         made = tuple([
@@ -185,11 +190,14 @@ def _forward(cls: Any, low: Any, kwargs: Any) -> tuple[Any, Any]:
     return ctx, out
 
 
-def _pushed(cls: Any, ctx: Any, low: Any, tangents: Any) -> tuple[Any, ...]:
+def _pushed(cls: Any, ctx: Any, low: Any, tangents: Any, outs: Any) -> tuple[Any, ...]:
     given = [
         zeros_like(x) if t is None and ctx._materialize and _carries(x) else t
         for x, t in zip(low, tangents, strict=True)
     ]
+    for i, x in enumerate(low):
+        if place(x, outs) is not None and given[i] is not None:
+            given[i] = given[i].clone()  # jvp changes it in place, and others may have it too
     got = cls.jvp(ctx, *given)
     return got if isinstance(got, tuple) else (got,)
 

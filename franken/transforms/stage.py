@@ -64,7 +64,8 @@ class StageTracer(Tracer):
 
     def rebind(self, other: Any) -> None:
         """Take over another staged value, as an in-place op does."""
-        self._a, self.var = other._a, other.var
+        super().rebind(other)
+        self.var = other.var
 
 
 def fresh(t: Any) -> Any:

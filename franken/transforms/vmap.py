@@ -51,6 +51,11 @@ class BatchTracer(Tracer):
         t.bdim = self.bdim
         return t
 
+    def rebind(self, other: Any) -> None:
+        """Take over value and hidden dimension."""
+        super().rebind(other)
+        self.bdim = other.bdim
+
     def escaped(self) -> Any:
         """There is no such value: the hidden dimension means nothing any more."""
         raise RuntimeError(

@@ -25,15 +25,11 @@ from franken.ops.surface.copies import order_of
 
 def become(x: Any, view: Any) -> Tensor:
     """Let `x` be the view of itself that was computed."""
+    edge = edge_of(view)
     if x.level:
         x.rebind(view)
-        if view._base is not x:
-            x._base, x._ver = view._base, view._ver
-            if view._base is not None:
-                x._chain, x._view_ver = view._chain, view._view_ver
-        return x
-    edge = edge_of(view)
-    x._a = view._a
+    else:
+        x._a = view._a
     if x._base is not None:
         x._chain, x._view_ver = view._chain, view._view_ver
     x._node = edge

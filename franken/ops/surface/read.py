@@ -24,6 +24,9 @@ _VMAP_ITEM = (
     "vmap: It looks like you're calling .item() on a Tensor. We don't support vmap over calling "
     ".item() on a Tensor, please try to rewrite what you're doing with other operations."
 )
+_TRACKED = (
+    "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+)
 _VMAP_BOOL = (
     "vmap: It looks like you're attempting to use a Tensor in some data-dependent control flow. "
     "We don't support that yet; write it with where() instead."
@@ -85,11 +88,14 @@ def tolist(input: Tensor) -> Any:
 @op(at="", method=True, samples=read)
 def numpy(input: Tensor, *, force: bool = False) -> Any:
     """The memory as a NumPy array, shared on the CPU; `force` copies whatever stands in the way."""
+    tracked = input.requires_grad  # type: ignore[attr-defined]
     if input.level:
         input = concrete(
             input, "vmap: Cannot access data pointer of Tensor that doesn't have storage"
         )
         if not force:
+            if tracked:
+                raise RuntimeError(_TRACKED)
             raise RuntimeError("Cannot access data pointer of Tensor that doesn't have storage")
     if not force:
         if input.device.type != "cpu":
@@ -97,11 +103,8 @@ def numpy(input: Tensor, *, force: bool = False) -> Any:
                 f"can't convert {input.device} device type tensor to numpy. Use Tensor.cpu() to "
                 "copy the tensor to host memory first."
             )
-        if input.requires_grad:  # type: ignore[attr-defined]
-            raise RuntimeError(
-                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
-                "instead."
-            )
+        if tracked:
+            raise RuntimeError(_TRACKED)
     if input.dtype in _NO_NUMPY:
         raise TypeError(f"Got unsupported ScalarType {input.dtype.scalar_name}")
     return host_array(input)

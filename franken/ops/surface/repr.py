@@ -218,9 +218,10 @@ def _sizes(t: Tensor) -> str:
 
 def _traced(t: Any) -> str:
     inner = repr(t._a).replace("\n", "\n    ")
+    level = t.level if t.trace.alive else -2
     if hasattr(t, "bdim"):
-        return f"BatchedTensor(lvl={t.level}, bdim={t.bdim}, value=\n    {inner}\n)"
-    return f"GradTrackingTensor(lvl={t.level}, value=\n    {inner}\n)"
+        return f"BatchedTensor(lvl={level}, bdim={t.bdim}, value=\n    {inner}\n)"
+    return f"GradTrackingTensor(lvl={level}, value=\n    {inner}\n)"
 
 
 def _repr(self: Any, *, tensor_contents: Any = None) -> str:
