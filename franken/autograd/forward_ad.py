@@ -14,7 +14,7 @@ from franken.core.node import Node, Packed, edge_of, split_edge, standing
 from franken.core.state import STATE
 from franken.core.tensor import Tensor, version_of
 from franken.core.trace import detached
-from franken.transforms.jvp import JvpTrace, strides_of
+from franken.transforms.jvp import JvpTrace
 
 
 class UnpackedDualTensor(NamedTuple):
@@ -68,7 +68,7 @@ class DualTrace(JvpTrace):
         dual = standing(value, edge_of(value))
         dual._ver = version_of(value)
         self._hold(dual, tangent)
-        dual.given = strides_of(value) == strides_of(tangent)
+        dual.given = True
         return dual
 
     def _hold(self, t: Any, tangent: Any) -> None:
@@ -164,6 +164,11 @@ def make_dual(tensor: Any, tangent: Any, *, level: int | None = None) -> Any:
         raise RuntimeError(
             "Trying to create a dual Tensor for forward AD but no level exists, make sure to "
             "enter_dual_level() first."
+        )
+    if hasattr(tensor, "bdim"):
+        raise RuntimeError(
+            "Batching rule not implemented for aten::_make_dual; the fallback path doesn't work on "
+            "out= or view ops."
         )
     for name, t in (("primal", tensor), ("tangent", tangent)):
         if not (t.dtype.is_floating_point or t.dtype.is_complex):

@@ -178,13 +178,9 @@ def change_history(x: Any, result: Any) -> None:
 
 def keep_overwritten(node: Any, low: Any, beneath: Any) -> None:
     """Give a traced rule that saved the value which is about to be overwritten a copy of it."""
-    if type(node) is not _node.Node:
-        return
-    saved = node.saved
-    for k in range(0, len(saved), 3):
-        if saved[k] is low:
-            saved[k] = beneath(low.clone)
-            saved[k + 1], saved[k + 2] = [0, None], 0
+    if type(node) is _node.Node:
+        for k in _overwritten(node, low):
+            node.saved[k : k + 3] = beneath(low.clone), [0, None], 0
 
 
 def writeable(a: Any) -> bool:
@@ -202,10 +198,18 @@ def _self_overlap(a: Any) -> bool:
 
 def _keep_overwritten(node: Any, a: Any) -> None:
     """Give a rule that saved the value which is about to be overwritten a copy of it."""
+    for k in _overwritten(node, a):
+        node.saved[k : k + 3] = a.copy(), [0, None], 0
+
+
+def _overwritten(node: Any, value: Any) -> list[int]:
+    """Where a node saved the value; of `x.mul_(x)` only as the first, as torch keeps a copy only
+    of what it calls self, and refuses the other one in backward."""
     saved = node.saved
-    for k in range(0, len(saved), 3):
-        if saved[k] is a:
-            saved[k], saved[k + 1], saved[k + 2] = a.copy(), [0, None], 0
+    found = [k for k in range(0, len(saved), 3) if saved[k] is value]
+    if len(found) > 1:
+        found.sort(key=lambda k: node.plan.entries[k // 3][1])
+    return found[:1]
 
 
 def shared(x: Tensor, y: Tensor) -> bool:

@@ -74,6 +74,8 @@ class GradTrace(Trace):
 
     def process(self, prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Execute one level down, then record."""
+        if prim.view and not self.owns(args[0]):  # a view of a captured tensor is one too
+            return self.beneath(bind, prim, args, params)
         edges = tuple([edge_of(a) if self.owns(a) else None for a in args])
         low = self.beneath(bind, prim, tuple([self.lower(a) for a in args]), params)
         several = type(low) is tuple

@@ -46,9 +46,7 @@ class JvpTrace(Trace):
     def make(self, value: Tensor, tangent: Any) -> JvpTracer:
         """A tensor of this level with the given tangent, whose memory becomes part of it."""
         t: JvpTracer = JvpTracer(value, self)
-        t.tangent = tangent
-        if tangent is not None:
-            t.given = strides_of(value) == strides_of(tangent)
+        t.tangent, t.given = tangent, True
         return t
 
     def constant(self, value: Tensor) -> Tensor:
@@ -96,7 +94,8 @@ class JvpTrace(Trace):
 
     def _replace(self, root: Any, tangent: Any) -> None:
         kept = self.kept(root)
-        if kept.get("given"):  # the user's own tangent changes with its tensor
+        if kept.get("given") and strides_of(root) == strides_of(kept["tangent"]):
+            # the user's own tangent, of the tensor's form, changes with it
             self.beneath(inplace.commit, kept["tangent"], tangent)
         else:
             kept["tangent"] = tangent
@@ -105,6 +104,8 @@ class JvpTrace(Trace):
 
     def process(self, prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Value, then tangent by the op's rule or by its cotangent rule twice."""
+        if prim.view and not self.owns(args[0]) and not self.transparent:
+            return self.beneath(bind, prim, args, params)  # a view of a captured tensor is one too
         low = [self.lower(a) for a in args]
         tangents = [self.tangent_of(a) for a in args]
         out = self.beneath(bind, prim, tuple(low), params)

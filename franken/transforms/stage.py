@@ -33,7 +33,6 @@ def _(prim: Primitive, values: Any, dims: Any, params: Any) -> Any:
     return detach_(values[0]), dims[0]
 
 
-
 _HIDDEN = (
     "make_graph: the value of a tensor was asked for while its program is being written down; it "
     "would be fixed to that of the example. Use where() instead of a branch on values."
