@@ -102,7 +102,7 @@ def elementwise(
     fn.prim = public.prim = prim
     fn.kernel, fn.fast = kernel, "f" not in refuse
     if numbers in ("second", "none"):
-        fn.__annotations__[fn.__code__.co_varnames[0]] = "Tensor"  # checked by the function form
+        fn.__annotations__[parameters(fn)[0]] = "Tensor"  # checked by the function form
     public.lane = fn
     fn.__name__ = fn.__qualname__ = public.__name__ = public.__qualname__ = name
     public.__doc__ = doc or f"Elementwise {name}."
@@ -241,13 +241,18 @@ def _face(
 
 
 def with_names(fn: Any, words: Sequence[str]) -> Any:
-    """The function with its arguments called as in the schema; costs nothing when called."""
+    """The function with its arguments called as in the schema."""
     names = tuple("input" if w == "self" else w for w in words)
-    code = fn.__code__
-    count = code.co_argcount
-    if code.co_varnames[:count] != names[:count]:
-        fn.__code__ = code.replace(co_varnames=names[:count] + code.co_varnames[count:])
-    return fn
+    if parameters(fn)[: len(names)] == names:
+        return fn
+
+    def named(*args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            args += tuple([kwargs.pop(n) for n in names[len(args) :] if n in kwargs])
+        return fn(*args, **kwargs)
+
+    named.parameters = names  # type: ignore[attr-defined]
+    return named
 
 
 def refused(tag: str, d: dt.dtype, kinds: str) -> None:
@@ -397,7 +402,7 @@ def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool) -> Any:
         inplace.bump(self)
         return self
 
-    with_names(method, parameters(fn))
+    method = with_names(method, parameters(fn))
     method.__name__ = method.__qualname__ = name + "_"
     method.__wrapped__ = fn  # type: ignore[attr-defined]
     return method
