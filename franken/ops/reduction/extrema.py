@@ -27,6 +27,8 @@ from franken.ops.reduction.sums import (
     small_first,
 )
 
+_AMINMAX = make("aminmax", "min", "max")
+
 # --- prod ----------------------------------------------------------------------------------------
 
 
@@ -264,7 +266,7 @@ def aminmax(input: Tensor, *, dim: Any = None, keepdim: bool = False) -> tuple[T
         axes = canonical_axes(wrap_dim(dim, x.ndim), x.ndim)
         nonempty_dims("aminmax", tuple(x.shape), axes)
     params = {"axes": axes, "keepdim": keepdim, "nan": False}
-    return make("aminmax", "min", "max")((amin_(x, **params), amax_(x, **params)))
+    return _AMINMAX((amin_(x, **params), amax_(x, **params)))
 
 
 # --- logical -------------------------------------------------------------------------------------
