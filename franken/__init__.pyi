@@ -66,6 +66,20 @@ from franken.serialization.tensors import load as load
 from franken.serialization.tensors import save as save
 from franken.transforms.api import vmap as vmap
 
+def stack(tensors: Sequence[_Tensor], dim: _int = 0, *, out: _Tensor | None = None) -> _Tensor:
+    """Join tensors of one shape along a new dimension."""
+
+def cat(tensors: Sequence[_Tensor], dim: _int = 0, *, out: _Tensor | None = None) -> _Tensor:
+    """Join tensors along an existing dimension; empty 1-d tensors fit any shape."""
+
+def concat(tensors: Sequence[_Tensor], dim: _int = 0, *, out: _Tensor | None = None) -> _Tensor:
+    """Join tensors along an existing dimension; empty 1-d tensors fit any shape."""
+
+def concatenate(
+    tensors: Sequence[_Tensor], dim: _int = 0, *, out: _Tensor | None = None
+) -> _Tensor:
+    """Join tensors along an existing dimension; empty 1-d tensors fit any shape."""
+
 def relu(input: _Tensor) -> _Tensor:
     """Each element, or 0 where that is larger."""
 
@@ -1165,20 +1179,6 @@ def flip(input: _Tensor, *dims: _int | Sequence[_int]) -> _Tensor:
 def flip(input: _Tensor, *, dims: Sequence[_int]) -> _Tensor:
     """A copy with the order of the elements reversed along `dims`."""
 
-def stack(tensors: Sequence[_Tensor], dim: _int = 0, *, out: _Tensor | None = None) -> _Tensor:
-    """Join tensors of one shape along a new dimension."""
-
-def cat(tensors: Sequence[_Tensor], dim: _int = 0, *, out: _Tensor | None = None) -> _Tensor:
-    """Join tensors along an existing dimension; empty 1-d tensors fit any shape."""
-
-def concat(tensors: Sequence[_Tensor], dim: _int = 0, *, out: _Tensor | None = None) -> _Tensor:
-    """Join tensors along an existing dimension; empty 1-d tensors fit any shape."""
-
-def concatenate(
-    tensors: Sequence[_Tensor], dim: _int = 0, *, out: _Tensor | None = None
-) -> _Tensor:
-    """Join tensors along an existing dimension; empty 1-d tensors fit any shape."""
-
 def index_put(input: _Tensor, indices: Any, values: _Tensor, accumulate: _bool = False) -> _Tensor:
     """A copy with `values` written (or added) at the places that the index tensors name."""
 
@@ -1669,46 +1669,6 @@ def bilinear(
 ) -> _Tensor:
     """input1ᵀ W_k input2 + b_k for every output k; weight is (out, in1, in2)."""
 
-def sum(
-    input: _Tensor,
-    dim: _int | Sequence[_int] | None = None,
-    keepdim: _bool = False,
-    *,
-    dtype: _dtype | None = None,
-    out: _Tensor | None = None,
-) -> _Tensor:
-    """Sum over dimensions; integers and bools sum to int64."""
-
-def mean(
-    input: _Tensor,
-    dim: _int | Sequence[_int] | None = None,
-    keepdim: _bool = False,
-    *,
-    dtype: _dtype | None = None,
-    out: _Tensor | None = None,
-) -> _Tensor:
-    """Mean over dimensions; floating point and complex only."""
-
-def nansum(
-    input: _Tensor,
-    dim: _int | Sequence[_int] | None = None,
-    keepdim: _bool = False,
-    *,
-    dtype: _dtype | None = None,
-    out: _Tensor | None = None,
-) -> _Tensor:
-    """Sum over dimensions with NaN counted as zero."""
-
-def nanmean(
-    input: _Tensor,
-    dim: _int | Sequence[_int] | None = None,
-    keepdim: _bool = False,
-    *,
-    dtype: _dtype | None = None,
-    out: _Tensor | None = None,
-) -> _Tensor:
-    """Mean over dimensions of what is not NaN."""
-
 def constant_pad_nd(input: _Tensor, pad: Any, value: Any = 0) -> _Tensor:
     """Pad with a constant; `pad` lists (before, after), last dimension first; negative cuts."""
 
@@ -1920,6 +1880,46 @@ def embedding_bag(
     padding_idx: Any = None,
 ) -> tuple[_Tensor, _Tensor, _Tensor, _Tensor]:
     """(bags' rows, bag of each index, size of each bag, rows of maxima); modes sum, mean, max."""
+
+def sum(
+    input: _Tensor,
+    dim: _int | Sequence[_int] | None = None,
+    keepdim: _bool = False,
+    *,
+    dtype: _dtype | None = None,
+    out: _Tensor | None = None,
+) -> _Tensor:
+    """Sum over dimensions; integers and bools sum to int64."""
+
+def mean(
+    input: _Tensor,
+    dim: _int | Sequence[_int] | None = None,
+    keepdim: _bool = False,
+    *,
+    dtype: _dtype | None = None,
+    out: _Tensor | None = None,
+) -> _Tensor:
+    """Mean over dimensions; floating point and complex only."""
+
+def nansum(
+    input: _Tensor,
+    dim: _int | Sequence[_int] | None = None,
+    keepdim: _bool = False,
+    *,
+    dtype: _dtype | None = None,
+    out: _Tensor | None = None,
+) -> _Tensor:
+    """Sum over dimensions with NaN counted as zero."""
+
+def nanmean(
+    input: _Tensor,
+    dim: _int | Sequence[_int] | None = None,
+    keepdim: _bool = False,
+    *,
+    dtype: _dtype | None = None,
+    out: _Tensor | None = None,
+) -> _Tensor:
+    """Mean over dimensions of what is not NaN."""
 
 def prod(
     input: _Tensor,

@@ -9,14 +9,19 @@ from pathlib import Path
 import click
 
 import franken
-from conformance.stubs import modules
 
 PACKAGE = Path(franken.__file__).parent
 
 
+def _texts() -> dict[str, str]:
+    from conformance.stubs import modules  # imports all of the package
+
+    return modules.texts()
+
+
 def stale(package: Path = PACKAGE) -> dict[str, str]:
     """How each stub that is not current differs from what it should be, by path."""
-    texts = modules.texts()
+    texts = _texts()
     found = {str(p.relative_to(package)): p.read_text() for p in package.rglob("*.pyi")}
     wrong = {}
     for path in sorted({*texts, *found}):
@@ -36,7 +41,7 @@ def stubs(check: bool) -> None:
         for path, difference in wrong.items():
             click.echo(f"{path} is not current\n{difference}")
         sys.exit(1 if wrong else 0)
-    texts = modules.texts()
+    texts = _texts()
     for path in wrong:
         if path in texts:
             (PACKAGE / path).write_text(texts[path])

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, get_overloads
 
 from conformance.stubs.types import OPERAND, Names, of_schema
-from franken.core import signature
 from franken.core.op import Op
+from franken.core.schema import signature
 from franken.ops.declaring import return_types
 
 WIDTH, INDENT = 100, 4

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from franken.core.schema import Type
+from franken.core.schema.model import Type
 
 # What a stub may name, and the module each is imported from; spelled with an underscore before it.
 HOMES = {

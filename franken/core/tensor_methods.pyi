@@ -974,6 +974,14 @@ class TensorMethods:
         self, batch1: _Tensor, batch2: _Tensor, *, beta: _complex = 1, alpha: _complex = 1
     ) -> Self:
         """In-place form of `addbmm`."""
+    def constant_pad_nd(self, pad: Any, value: Any = 0) -> _Tensor:
+        """Pad with a constant; `pad` lists (before, after), last dimension first; negative cuts."""
+    def softmax(self, dim: _int, dtype: _dtype | None = None) -> _Tensor:
+        """exp(x) divided by its sum along a dimension."""
+    def log_softmax(self, dim: _int, dtype: _dtype | None = None) -> _Tensor:
+        """The logarithm of softmax along a dimension, computed as one."""
+    def bincount(self, weights: Any = None, minlength: _int = 0) -> _Tensor:
+        """How often each of 0, 1, 2 ... occurs in a vector of integers, or the sums of weights."""
     def sum(
         self,
         dim: _int | Sequence[_int] | None = None,
@@ -1008,14 +1016,6 @@ class TensorMethods:
         dtype: _dtype | None = None,
     ) -> _Tensor:
         """Mean over dimensions of what is not NaN."""
-    def constant_pad_nd(self, pad: Any, value: Any = 0) -> _Tensor:
-        """Pad with a constant; `pad` lists (before, after), last dimension first; negative cuts."""
-    def softmax(self, dim: _int, dtype: _dtype | None = None) -> _Tensor:
-        """exp(x) divided by its sum along a dimension."""
-    def log_softmax(self, dim: _int, dtype: _dtype | None = None) -> _Tensor:
-        """The logarithm of softmax along a dimension, computed as one."""
-    def bincount(self, weights: Any = None, minlength: _int = 0) -> _Tensor:
-        """How often each of 0, 1, 2 ... occurs in a vector of integers, or the sums of weights."""
     def prod(
         self,
         dim: _int | Sequence[_int] | None = None,

@@ -15,8 +15,8 @@ import franken
 from conformance.stubs import command, programs
 from conformance.stubs.functions import default_text
 from conformance.stubs.types import Names, of_schema
-from franken.core import schema
 from franken.core.op import NAMES
+from franken.core.schema import parser
 
 PROGRAMS = sorted(Path(__file__).parent.glob("programs/*.py"))
 
@@ -114,7 +114,7 @@ def test_written_all_is_complete(module):
 
 
 def test_types_of_schemas():
-    taken = schema.parse(
+    taken = parser.parse(
         "f(Tensor self, int[1]? dim, Tensor[] xs, Scalar a, ScalarType? d, Any o) -> Tensor"
     )
     assert [of_schema(a.type) for a in taken.arguments] == [
