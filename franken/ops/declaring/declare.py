@@ -366,13 +366,13 @@ def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool) -> Any:
     if not isinstance(kernel, np.ufunc) or not fast:
         return slow
 
-    def method(self: Any, other: Any, *args: Any, **kwargs: Any) -> Any:
+    def method(input: Any, other: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: A002
         st = state.STATE
-        if args or kwargs or self.level or st.traces or st.recorder is not None:
-            return slow(self, other, *args, **kwargs)
-        if self.device is not CPU:
-            return slow(self, other)
-        a = self._a
+        if args or kwargs or input.level or st.traces or st.recorder is not None:
+            return slow(input, other, *args, **kwargs)
+        if input.device is not CPU:
+            return slow(input, other)
+        a = input._a
         if isinstance(other, Tensor):
             b = other._a
             plain = (
@@ -385,24 +385,26 @@ def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool) -> Any:
         else:
             b, plain = other, type(other) is float or type(other) is int
         if not plain or (a.dtype is not F32 and a.dtype is not F64):
-            return slow(self, other)
+            return slow(input, other)
         if (
             not a.flags.writeable
             or 0 in a.strides
             or state.STATE.grad
             and (
-                edge_of(self) is not None or self._base is not None and self._base._node is not None
+                edge_of(input) is not None
+                or input._base is not None
+                and input._base._node is not None
             )
         ):
-            return slow(self, other)
+            return slow(input, other)
         try:
             quiet(kernel, a, b, out=a)
         except RuntimeError as error:
             again(error, kernel, (a, b), {"out": a})
-        inplace.bump(self)
-        return self
+        inplace.bump(input)
+        return input
 
-    method = with_names(method, parameters(fn))
+    method = with_names(method, parameters(fn)[:2])
     method.__name__ = method.__qualname__ = name + "_"
     method.__wrapped__ = fn  # type: ignore[attr-defined]
     return method

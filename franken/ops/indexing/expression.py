@@ -7,6 +7,7 @@ axes of that view (one gather, `index_`).
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -263,13 +264,13 @@ def _len(self: Tensor) -> int:
     return self.shape[0]
 
 
-def _iter(self: Tensor) -> Any:
+def _iter(self: Tensor) -> Iterator[Tensor]:
     if self.ndim == 0:
         raise TypeError("iteration over a 0-d tensor")
     return iter(self.unbind(0))  # type: ignore[attr-defined]
 
 
-def _reversed(self: Tensor) -> Any:
+def _reversed(self: Tensor) -> Tensor:
     return self.flip(0) if self.ndim else self  # type: ignore[attr-defined]
 
 
