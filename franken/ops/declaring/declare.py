@@ -16,7 +16,7 @@ from franken.core import dtypes as dt
 from franken.core import inplace, state
 from franken.core.convert import cast
 from franken.core.device import CPU
-from franken.core.lanes import binary_lane, unary_lane
+from franken.ops.declaring.lanes import binary_lane, unary_lane
 from franken.core.node import edge_of, record
 from franken.core.numbers import NUMBERS, python_number
 from franken.core.op import commit_as, inplace_form, parameters, refuse_cast, register
