@@ -170,6 +170,35 @@ def shares(a: Any, v: Any) -> bool:
     return b is not None and (b is a or b is a.base)
 
 
+class Observer:
+    """Watches what a thread executes, as `STATE.recorder`: called in place of `eager`.
+
+    What is not a primitive's call is only told: see the other methods.
+    """
+
+    def __call__(
+        self, prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: bool
+    ) -> Any:
+        """Execute the primitive."""
+        return eager(prim, args, params, grad)
+
+    def constant(self, t: Tensor) -> None:
+        """A factory made `t`."""
+
+    def rule(self, node: Any, values: list[Any], g: Any, needs: list[bool], got: Any) -> None:
+        """The engine applied a node's rules to its saved values and the cotangent `g`."""
+
+    def gradient(self, leaf: Tensor) -> None:
+        """The engine accumulated into a leaf's `.grad`."""
+
+
+def mark_constant(t: Tensor) -> None:
+    """Note on a new tensor what `mark_new` does, and show it to the observer."""
+    mark_new(t)
+    if STATE.recorder is not None:
+        STATE.recorder.constant(t)
+
+
 def _bind_special(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     st = STATE
     if st.traces:
@@ -353,6 +382,7 @@ def split(kernel: Any, *arrays: Any) -> Any:
 
 _primitive.bind = bind
 __all__ = [
-    "STATE", "alias", "bind", "binary_lane", "eager", "mark_new", "quiet", "shares", "unary_lane",
+    "STATE", "Observer", "alias", "bind", "binary_lane", "eager", "mark_constant", "mark_new",
+    "quiet", "shares", "unary_lane",
 ]  # fmt: skip
 _ = _node

@@ -89,12 +89,14 @@ class Primitive:
         kernel: NumPy kernel, arrays in and array (or tuple) out, parameters by keyword.
         outputs: number of outputs; 0 means a tuple of varying length.
         view: the output may share memory with the first input.
+        writes: for kernels that change inputs in place and give nothing back (outputs=0):
+            `writes(inputs, **params)` gives those that are changed.
     """
 
     __slots__ = (
         "batch", "cpu", "differentiable", "expr", "holomorphic", "inputs", "jvps", "kernels",
         "level", "name", "nondiff", "outputs", "plans", "shape", "variadic", "view", "vjp_joint",
-        "vjps", "wide", "simple",
+        "vjps", "wide", "simple", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -110,12 +112,13 @@ class Primitive:
         batch: Any = None,
         level: str = "run_to_run",
         expr: str | None = None,
+        writes: Any = None,
     ) -> None:
         if name in PRIMITIVES:
             raise ValueError(f"primitive {name!r} is declared twice")
         self.name, self.inputs, self.cpu = name, inputs, kernel
         self.outputs, self.variadic, self.view, self.nondiff = outputs, variadic, view, nondiff
-        self.batch, self.level, self.expr = batch, level, expr
+        self.batch, self.level, self.expr, self.writes = batch, level, expr, writes
         self.kernels: dict[str, Any] = {}
         # The kernel for float32 and wider, without the detour of half precisions.
         self.wide = getattr(kernel, "wide", kernel)

@@ -18,7 +18,7 @@ import numpy as np
 from franken.core.errors import MissingKernel
 
 # Packages whose functions compute on arrays, and are re-made. Others know shapes and names only.
-_COMPUTE = ("franken.backends.numpy", "franken.ops", "franken.functional")
+_COMPUTE = ("franken.backends.numpy", "franken.ops", "franken.functional", "franken.core.memory")
 _PARALLEL = "franken.backends.numpy.parallel"
 _HOST_MODULES = ("ctypes", "threading", "concurrent.futures")
 

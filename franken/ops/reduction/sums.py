@@ -12,7 +12,8 @@ import numpy as np
 from franken.autograd import engine
 from franken.backends.numpy import reduce as kernels
 from franken.core import dtypes as dt
-from franken.core.bind import _wrap
+from franken.core import state
+from franken.core.bind import _wrap, mark_constant
 from franken.core.op import op
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.shapes import brackets, wrap_dims
@@ -243,7 +244,10 @@ _not_nan = Primitive(
 
 
 def _zeros(shape: Any, dtype: Any, dev: Any) -> Any:
-    return _wrap(np.zeros(shape, dtype), dev)
+    t = _wrap(np.zeros(shape, dtype), dev)
+    if state.SPECIAL:
+        mark_constant(t)
+    return t
 
 
 engine.add = lambda a, b: a + b
