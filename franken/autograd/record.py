@@ -22,7 +22,7 @@ import numpy as np
 from franken.autograd.codec import encode
 from franken.autograd.provenance import kernel_id
 from franken.backends.numpy.random import twister as rng
-from franken.core import bind as _bind
+from franken.core import primitive as _bind
 from franken.core.memory import Region, byte_row, root_of
 from franken.core.node import Node
 from franken.core.primitive import Primitive

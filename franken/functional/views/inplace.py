@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 
 from franken.core import inplace, strides
-from franken.core.bind import _wrap
 from franken.core.memory import first_place, memory_of, restrided
 from franken.core.node import edge_of
 from franken.core.op import NAMES, op, spelled
-from franken.core.primitive import NO_BATCH_RULE, Primitive
+from franken.core.primitive import NO_BATCH_RULE, Primitive, _wrap
 from franken.core.tensor import Tensor
 from franken.functional.views import named as views
 from franken.ops.declaring.samples import S

@@ -16,8 +16,7 @@ import numpy as np
 
 from franken.backends.numpy.parallel import parallel_for
 from franken.core import dtypes as dt
-from franken.core.bind import bind
-from franken.core.primitive import NO_BATCH_RULE, Primitive
+from franken.core.primitive import NO_BATCH_RULE, Primitive, bind
 from franken.core.tensor import version_of
 from franken.core.where import here
 
@@ -80,7 +79,7 @@ def _each(arrays: tuple[Any, ...], count: int, step: Callable[..., None]) -> tup
 
 def _on_threads(i: int, blocks: list[Any], step: Callable[..., None]) -> None:
     def some(start: int, stop: int) -> None:
-        # a thread has an error state of its own, see bind.quiet
+        # a thread has an error state of its own, see quiet
         with np.errstate(all="ignore"):
             for block in blocks[start:stop]:
                 step(i, *block)
