@@ -16,7 +16,6 @@ from franken.core import dtypes as dt
 from franken.core import inplace, state
 from franken.core.convert import cast
 from franken.core.device import CPU
-from franken.ops.declaring.lanes import binary_lane, unary_lane
 from franken.core.node import edge_of, record
 from franken.core.numbers import NUMBERS, python_number
 from franken.core.op import commit_as, inplace_form, parameters, refuse_cast, register
@@ -44,6 +43,7 @@ from franken.core.promotion import (
 )
 from franken.core.shapes import broadcast_two
 from franken.core.tensor import Tensor
+from franken.ops.declaring.lanes import binary_lane, unary_lane
 from franken.ops.declaring.samples import pointwise as pointwise_samples
 
 _SAMPLES = {n: pointwise_samples(n) for n in (1, 2, 3)}
