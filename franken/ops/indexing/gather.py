@@ -11,7 +11,7 @@ import numpy as np
 
 from franken.core.batching import all_batched, pointwise
 from franken.core.op import op
-from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive, bind
+from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.shapes import broadcast_two, wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
@@ -43,21 +43,22 @@ def _gather_kernel(x: Any, index: Any, *, dim: int) -> Any:
     return x[along(index, dim)]
 
 
-gather_ = Primitive("gather", ("x", "index"), _gather_kernel, batch=all_batched("dim"))
+def _gatherer(name: str) -> Primitive:
+    prim = Primitive(name, ("x", "index"), _gather_kernel, batch=all_batched("dim"))
+    prim.vjp("index")(NOT_DIFFERENTIABLE)
+    prim.vjp("x")(_scattered)
+    prim.jvp(lambda tangents, out, x, index, *, dim: prim(tangents[0], index, dim=dim))
+    return prim
 
-gather_.vjp("index")(NOT_DIFFERENTIABLE)
 
-
-@gather_.vjp("x")
-def _(g: Any, x_shape: Any, index: Any, dim: int) -> Any:
+def _scattered(g: Any, x_shape: Any, index: Any, dim: int) -> Any:
     from franken.ops.indexing.scatter import scatter_add_
 
     return scatter_add_(g.new_zeros(x_shape), index, g, dim=dim)
 
 
-@gather_.jvp
-def _(tangents: Any, out: Any, x: Any, index: Any, *, dim: int) -> Any:
-    return bind(gather_, (tangents[0], index), {"dim": dim})
+gather_ = _gatherer("gather")
+pick_class = _gatherer("nll_loss").depends("x")  # scores of the classes that a loss looks at
 
 
 def check_index_dtype(index: Any, name: str) -> None:
