@@ -14,7 +14,10 @@ _PLAIN = frozenset(("Tensor", "int", "float", "bool", "str", "complex", "Any"))
 # Arguments that torch types alike wherever they occur; here they are annotated `Any`.
 _BY_NAME = {
     "dtype": "ScalarType", "device": "Device", "layout": "Layout", "generator": "Generator",
-    "memory_format": "MemoryFormat",
+    "memory_format": "MemoryFormat", "dim": "int[1]?", "kernel_size": "int[1]", "stride": "int[1]?",
+    "dilation": "int[1]", "output_padding": "int[1]", "normalized_shape": "int[1]",
+    "tensors": "Tensor[]", "bias": "Tensor?", "mask": "Tensor?", "running_mean": "Tensor?",
+    "running_var": "Tensor?", "alpha": "Scalar", "beta": "Scalar", "fill_value": "Scalar",
 }  # fmt: skip
 _LISTS = ("tuple[", "list[", "Sequence[", "Iterable[")
 

@@ -48,7 +48,7 @@ def _follow(running: Tensor, value: Tensor, momentum: float) -> None:
         set_grad(before)
 
 
-def _underneath(value: Tensor, level: int) -> Tensor:
+def _underneath(value: Any, level: int) -> Tensor:
     """The value without the derivatives of levels above `level`; a batch stays one."""
     while value.level > level and value.derivative:
         value = value._a

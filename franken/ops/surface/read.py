@@ -70,7 +70,7 @@ def numel(input: Tensor) -> int:
 
 
 @op(at="", method=True, samples=lambda t: [S(t.const()), S(t.const(1, 1)), S(t.mask(1))])
-def item(input: Tensor) -> Any:
+def item(input: Tensor) -> bool | int | float:
     """The value of a one-element tensor as a Python number."""
     return number_of(input)
 
@@ -83,7 +83,7 @@ def tolist(input: Tensor) -> Any:
 
 
 @op(at="", method=True, samples=read)
-def numpy(input: Tensor, *, force: bool = False) -> Any:
+def numpy(input: Tensor, *, force: bool = False) -> np.ndarray[Any, Any]:
     """The memory as a NumPy array, shared on the CPU; `force` copies whatever stands in the way."""
     if input.level:
         input = concrete(
