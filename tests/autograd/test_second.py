@@ -65,6 +65,7 @@ def samples(case: Case) -> Any:
             yield pair
 
 
+@pytest.mark.filterwarnings("ignore")  # of either side, for one sample or another
 def test_gradients_require_gradients_where_torchs_do() -> None:
     """Over the whole registry, all inputs requiring a gradient and the cotangent not."""
     wrong = {}
