@@ -9,7 +9,7 @@ rules serve traced tensors, whose values are functional and are rebound instead 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -110,15 +110,20 @@ def _refuse_inference() -> None:
 # --- commit --------------------------------------------------------------------------------------
 
 
+def refuse_growth(shape: Any, broadcast: Any) -> NoReturn:
+    """Raise torch's error for an in-place result that is larger than the tensor."""
+    raise RuntimeError(
+        f"output with shape {list(shape)} doesn't match the broadcast shape {list(broadcast)}"
+    )
+
+
 def commit(x: Tensor, result: Tensor) -> Tensor:
     """Make `result` (same shape and dtype) the value of `x`; returns x."""
     if x.level or result.level:
         return _commit_traced(x, result)  # type: ignore[no-any-return]
     xa, ra = x._a, result._a
     if xa.shape != ra.shape:
-        raise RuntimeError(
-            f"output with shape {list(xa.shape)} doesn't match the broadcast shape {list(ra.shape)}"
-        )
+        refuse_growth(xa.shape, ra.shape)
     if not writeable(xa) or _self_overlap(xa):
         _refuse_overlap(xa)
     if x._base is not None and STATE.grad and result._node is not None:
@@ -242,10 +247,7 @@ def _commit_traced(x: Any, result: Any) -> Any:
     if result.level > x.level:
         _promote(x, result)
     if tuple(x.shape) != tuple(result.shape):
-        raise RuntimeError(
-            f"output with shape {list(x.shape)} doesn't match the broadcast shape "
-            f"{list(result.shape)}"
-        )
+        refuse_growth(x.shape, result.shape)
     base = x._base
     if base is not None:
         values = [base]

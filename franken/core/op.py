@@ -322,6 +322,15 @@ def _untracked(name: str, fn: Any, args: Any, kwargs: Any, target: Any) -> Any:
     return fn(*args, **kwargs)
 
 
+def refuse_cast(found: Any, to: Any) -> None:
+    """Raise torch's error if a result of dtype `found` must not be written into dtype `to`."""
+    if not can_cast(found, to):
+        raise RuntimeError(
+            f"result type {found.scalar_name} can't be cast to the desired output type "
+            f"{to.scalar_name}"
+        )
+
+
 def write_out(name: str, out: Any, result: Any) -> Any:
     """Write a result into `out=`, resizing and casting as torch allows."""
     if isinstance(result, tuple):
@@ -331,11 +340,7 @@ def write_out(name: str, out: Any, result: Any) -> Any:
         return type(result)(written) if type(result) is not tuple else tuple(written)
     if not isinstance(out, Tensor):
         raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
-    if not can_cast(result.dtype, out.dtype):
-        raise RuntimeError(
-            f"result type {result.dtype.scalar_name} can't be cast to the desired output type "
-            f"{out.dtype.scalar_name}"
-        )
+    refuse_cast(result.dtype, out.dtype)
     if out.device is not result.device:
         raise RuntimeError(
             f"Expected all tensors to be on the same device, but found at least two devices, "
@@ -394,11 +399,7 @@ def commit_as(x: Tensor, result: Any) -> Tensor:
     if x.level == 0 and result.level == 0 and x._a.dtype is result._a.dtype:
         return _inplace.commit(x, result)
     if result.dtype is not x.dtype:
-        if not can_cast(result.dtype, x.dtype):
-            raise RuntimeError(
-                f"result type {result.dtype.scalar_name} can't be cast to the desired output type "
-                f"{x.dtype.scalar_name}"
-            )
+        refuse_cast(result.dtype, x.dtype)
         result = result.to(x.dtype)
     return _inplace.commit(x, result)
 
