@@ -352,7 +352,7 @@ def write_out(name: str, out: Any, result: Any) -> Any:
         _inplace._refuse_overlap(out._a)
     if out._a.shape != result._a.shape:
         _resize_out(out, result)
-    out._a[...] = result._a
+    _inplace.store(out, result)
     ver = version_of(out)
     ver[0] += 1
     return out
@@ -369,7 +369,7 @@ def _resize_out(out: Tensor, result: Tensor) -> None:
             "t.resize_(0).",
             stacklevel=5,
         )
-    out._a = result._a.astype(out._a.dtype)
+    out._a = result.to(out.dtype, copy=True)._a
     out._base = None
 
 

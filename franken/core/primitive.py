@@ -64,12 +64,14 @@ class Primitive:
         kernel: NumPy kernel, arrays in and array (or tuple) out, parameters by keyword.
         outputs: number of outputs; 0 means a tuple of varying length.
         view: the output may share memory with the first input.
+        writes: for kernels that change inputs in place and give nothing back (outputs=0):
+            `writes(inputs, **params)` gives those that are changed.
     """
 
     __slots__ = (
         "batch", "cpu", "differentiable", "expr", "holomorphic", "inputs", "jvps", "kernels",
         "by_memory", "level", "name", "nondiff", "outputs", "plans", "shape", "simple", "ties",
-        "variadic", "view", "vjp_joint", "vjps", "wide", "writer",
+        "variadic", "view", "vjp_joint", "vjps", "wide", "writer", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -85,12 +87,13 @@ class Primitive:
         batch: Any = None,
         level: str = "run_to_run",
         expr: str | None = None,
+        writes: Any = None,
     ) -> None:
         if name in PRIMITIVES:
             raise ValueError(f"primitive {name!r} is declared twice")
         self.name, self.inputs, self.cpu = name, inputs, kernel
         self.outputs, self.variadic, self.view, self.nondiff = outputs, variadic, view, nondiff
-        self.batch, self.level, self.expr = batch, level, expr
+        self.batch, self.level, self.expr, self.writes = batch, level, expr, writes
         self.kernels: dict[str, Any] = {}
         # The kernel for float32 and wider, without the detour of half precisions.
         self.wide = getattr(kernel, "wide", kernel)
@@ -335,6 +338,35 @@ def shares(a: Any, v: Any) -> bool:
     return b is not None and (b is a or b is a.base)
 
 
+class Observer:
+    """Watches what a thread executes, as `STATE.recorder`: called in place of `eager`.
+
+    What is not a primitive's call is only told: see the other methods.
+    """
+
+    def __call__(
+        self, prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: bool
+    ) -> Any:
+        """Execute the primitive."""
+        return eager(prim, args, params, grad)
+
+    def constant(self, t: Tensor) -> None:
+        """A factory made `t`."""
+
+    def rule(self, node: Any, values: list[Any], g: Any, needs: list[bool], got: Any) -> None:
+        """The engine applied a node's rules to its saved values and the cotangent `g`."""
+
+    def gradient(self, leaf: Tensor) -> None:
+        """The engine accumulated into a leaf's `.grad`."""
+
+
+def mark_constant(t: Tensor) -> None:
+    """Note on a new tensor what `mark_new` does, and show it to the observer."""
+    mark_new(t)
+    if STATE.recorder is not None:
+        STATE.recorder.constant(t)
+
+
 def _bind_special(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     st = STATE
     if st.traces:
@@ -425,6 +457,6 @@ def explain(prim: Primitive, args: Any, params: Any, error: Exception) -> None:
 
 
 __all__ = [
-    "NOT_DIFFERENTIABLE", "NO_BATCH_RULE", "PRIMITIVES", "STATE", "Plan", "Primitive", "Rule",
-    "alias", "bind", "eager", "mark_new", "quiet", "shares",
+    "NOT_DIFFERENTIABLE", "NO_BATCH_RULE", "PRIMITIVES", "STATE", "Observer", "Plan", "Primitive",
+    "Rule", "alias", "bind", "eager", "mark_constant", "mark_new", "quiet", "shares",
 ]  # fmt: skip
