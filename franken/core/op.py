@@ -159,7 +159,11 @@ _NUMPY = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1"
 
 def parameters(fn: Any) -> tuple[str, ...]:
     """The names of the arguments that a function (or what it wraps) takes."""
-    code = getattr(getattr(fn, "__wrapped__", fn), "__code__", None)
+    inner = getattr(fn, "__wrapped__", fn)
+    said: tuple[str, ...] | None = getattr(inner, "parameters", None)  # it passes others on
+    if said is not None:
+        return said
+    code = getattr(inner, "__code__", None)
     if code is None:
         return ()
     names: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
@@ -270,10 +274,8 @@ def _into(name: str, fn: Any, out: Out, args: Any, kwargs: Any, target: Any) -> 
 
 
 def _first_annotation(fn: Any) -> Any:
-    code = getattr(fn, "__code__", None)
-    if code is None or not code.co_argcount:
-        return None
-    return fn.__annotations__.get(code.co_varnames[0])
+    names = parameters(fn)
+    return fn.__annotations__.get(names[0]) if names else None
 
 
 def _refuse_shared(out: Any, inputs: Any) -> None:

@@ -21,7 +21,16 @@ from franken.core import state
 from franken.core.device import CPU, DeviceMismatch
 from franken.core.errors import MissingKernel
 from franken.core.node import record
-from franken.core.rule import NO_BATCH_RULE, NOT_DIFFERENTIABLE, Plan, Rule, Said, Tie, joined
+from franken.core.rule import (
+    NO_BATCH_RULE,
+    NOT_DIFFERENTIABLE,
+    Plan,
+    Rule,
+    Said,
+    Tie,
+    as_rule,
+    joined,
+)
 from franken.core.tensor import Parameter, Tensor, version_of
 
 PRIMITIVES: dict[str, Primitive] = {}
@@ -140,7 +149,7 @@ class Primitive:
             for name in names:
                 i = self.inputs.index(name)
                 said = isinstance(fn, Said)
-                self.vjps[i] = fn if said else joined(Rule(fn), self.vjps[i], live)
+                self.vjps[i] = fn if said else joined(as_rule(fn), self.vjps[i], live)
             self.differentiable = any(isinstance(r, Rule) for r in self.vjps)
             return fn
 
@@ -162,7 +171,7 @@ class Primitive:
 
     def joint_vjp(self, fn: Any) -> Any:
         """Declare one rule that gives all cotangents: `fn(g, needs, ...) -> tuple`."""
-        self.vjp_joint = Rule(fn)
+        self.vjp_joint = as_rule(fn)
         self.differentiable = True
         return fn
 

@@ -18,7 +18,7 @@ from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import promoted, refuse_grad, refused
 from franken.ops.declaring.samples import S
 from franken.ops.elementwise.losses import binary_entropy, logit_entropy, weighted_entropy
-from franken.ops.indexing.gather import pick_class
+from franken.ops.indexing.gather_scatter import pick_class
 from franken.ops.nn.cross_entropy import _by_class, _weight_of, cross_entropy_
 from franken.ops.reduction.softmax import log_softmax
 

@@ -16,7 +16,6 @@ from franken.core import dtypes as dt
 from franken.core import inplace, state
 from franken.core.convert import cast
 from franken.core.device import CPU
-from franken.core.lanes import binary_lane, unary_lane
 from franken.core.node import edge_of, record
 from franken.core.numbers import NUMBERS, python_number
 from franken.core.op import commit_as, inplace_form, parameters, refuse_cast, register
@@ -44,6 +43,7 @@ from franken.core.promotion import (
 )
 from franken.core.shapes import broadcast_two
 from franken.core.tensor import Tensor
+from franken.ops.declaring.lanes import binary_lane, unary_lane
 from franken.ops.declaring.samples import pointwise as pointwise_samples
 
 _SAMPLES = {n: pointwise_samples(n) for n in (1, 2, 3)}
@@ -105,7 +105,7 @@ def elementwise(
     fn.prim = public.prim = prim
     fn.kernel, fn.fast = kernel, "f" not in refuse
     if numbers in ("second", "none"):
-        fn.__annotations__[fn.__code__.co_varnames[0]] = "Tensor"  # checked by the function form
+        fn.__annotations__[parameters(fn)[0]] = "Tensor"  # checked by the function form
     public.lane = fn
     fn.__name__ = fn.__qualname__ = public.__name__ = public.__qualname__ = name
     public.__doc__ = doc or f"Elementwise {name}."
@@ -244,13 +244,18 @@ def _face(
 
 
 def with_names(fn: Any, words: Sequence[str]) -> Any:
-    """The function with its arguments called as in the schema; costs nothing when called."""
+    """The function with its arguments called as in the schema."""
     names = tuple("input" if w == "self" else w for w in words)
-    code = fn.__code__
-    count = code.co_argcount
-    if code.co_varnames[:count] != names[:count]:
-        fn.__code__ = code.replace(co_varnames=names[:count] + code.co_varnames[count:])
-    return fn
+    if parameters(fn)[: len(names)] == names:
+        return fn
+
+    def named(*args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            args += tuple([kwargs.pop(n) for n in names[len(args) :] if n in kwargs])
+        return fn(*args, **kwargs)
+
+    named.parameters = names  # type: ignore[attr-defined]
+    return named
 
 
 def refused(tag: str, d: dt.dtype, kinds: str) -> None:
@@ -389,13 +394,13 @@ def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool, slow: Any) -> Any
     if not isinstance(kernel, np.ufunc) or not fast:
         return slow
 
-    def method(self: Any, other: Any, *args: Any, **kwargs: Any) -> Any:
+    def method(input: Any, other: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: A002
         st = state.STATE
-        if args or kwargs or self.level or st.traces or st.recorder is not None:
-            return slow(self, other, *args, **kwargs)
-        if self.device is not CPU:
-            return slow(self, other)
-        a = self._a
+        if args or kwargs or input.level or st.traces or st.recorder is not None:
+            return slow(input, other, *args, **kwargs)
+        if input.device is not CPU:
+            return slow(input, other)
+        a = input._a
         if isinstance(other, Tensor):
             b = other._a
             plain = (
@@ -408,24 +413,26 @@ def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool, slow: Any) -> Any
         else:
             b, plain = other, type(other) is float or type(other) is int
         if not plain or (a.dtype is not F32 and a.dtype is not F64):
-            return slow(self, other)
+            return slow(input, other)
         if (
             not a.flags.writeable
             or 0 in a.strides
             or state.STATE.grad
             and (
-                edge_of(self) is not None or self._base is not None and self._base._node is not None
+                edge_of(input) is not None
+                or input._base is not None
+                and input._base._node is not None
             )
         ):
-            return slow(self, other)
+            return slow(input, other)
         try:
             quiet(kernel, a, b, out=a)
         except RuntimeError as error:
             again(error, kernel, (a, b), {"out": a})
-        inplace.bump(self)
-        return self
+        inplace.bump(input)
+        return input
 
-    with_names(method, parameters(fn))
+    method = with_names(method, parameters(fn)[:2])
     method.__name__ = method.__qualname__ = name + "_"
     method.__wrapped__ = fn  # type: ignore[attr-defined]
     return method
