@@ -103,6 +103,7 @@ def _edges_grad_kernel(g: Any, *, widths: Pairs, mode: str) -> Any:
 
 pad_edges = linear(Primitive("edge_pad", ("x",), _edges_kernel, batch=_ahead))
 pad_edges_grad = linear(Primitive("edge_pad_grad", ("x",), _edges_grad_kernel, batch=_ahead))
+pad_edges.depends("x", when=lambda p: p["mode"] != "circular")
 
 
 @pad_edges.vjp("x")
