@@ -89,12 +89,15 @@ class Primitive:
         kernel: NumPy kernel, arrays in and array (or tuple) out, parameters by keyword.
         outputs: number of outputs; 0 means a tuple of varying length.
         view: the output may share memory with the first input.
+        title: the backward function's name in torch, or a function of the node that gives it, where
+            it does not follow from `name`.
+        words: torch's names of the inputs, where they are not `inputs`.
     """
 
     __slots__ = (
         "batch", "cpu", "differentiable", "expr", "holomorphic", "inputs", "jvps", "kernels",
-        "level", "name", "nondiff", "outputs", "plans", "shape", "variadic", "view", "vjp_joint",
-        "vjps", "wide", "simple",
+        "level", "name", "nondiff", "outputs", "plans", "shape", "simple", "title", "variadic", "view",
+        "vjp_joint", "vjps", "wide", "words",
     )  # fmt: skip
 
     def __init__(
@@ -110,12 +113,15 @@ class Primitive:
         batch: Any = None,
         level: str = "run_to_run",
         expr: str | None = None,
+        title: Any = None,
+        words: tuple[str, ...] = (),
     ) -> None:
         if name in PRIMITIVES:
             raise ValueError(f"primitive {name!r} is declared twice")
         self.name, self.inputs, self.cpu = name, inputs, kernel
         self.outputs, self.variadic, self.view, self.nondiff = outputs, variadic, view, nondiff
         self.batch, self.level, self.expr = batch, level, expr
+        self.title, self.words = title, words or inputs
         self.kernels: dict[str, Any] = {}
         # The kernel for float32 and wider, without the detour of half precisions.
         self.wide = getattr(kernel, "wide", kernel)
@@ -200,6 +206,12 @@ class Primitive:
         made = Plan(self, wanted) if wanted and self.differentiable else None
         self.plans[mask] = made
         return made
+
+    def plan_of_all(self) -> Plan | None:
+        """The plan for all inputs that have a rule: everything that a node may keep."""
+        rules = enumerate(self.vjps)
+        wanted = tuple([i for i, rule in rules if isinstance(rule, Rule)])
+        return Plan(self, wanted) if self.differentiable else None
 
     def kernel_for(self, dev: Any) -> Any:
         """The kernel for a device; a missing one raises and never falls back."""

@@ -105,6 +105,7 @@ def elementwise(
     if len(inputs) > 1 and not isinstance(kernel, np.ufunc) and not hasattr(kernel, "numbers"):
         kernel = typed(kernel)
     prim = pointwise_primitive(name, inputs, kernel, d, holomorphic=holomorphic, expr=expr, jvp=jvp)
+    prim.words = tuple(words)
     fn = _face(prim, kernel, promote, refuse, tag or f"{name}_cpu", check, words, numbers)
     public = _scaled(fn, scale) if scale else fn
     fn.prim = public.prim = prim
