@@ -14,6 +14,7 @@ from franken.core import node as _node
 from franken.core.inplace import _rebase, bump
 from franken.autograd.nodes import edges
 from franken.core.handles import GraphNode, InputMetadata
+from franken.core.linear import zeros
 from franken.core.node import OutEdge, edge_of, face_of, meta_of, next_seq
 from franken.core.state import STATE, set_grad
 from franken.core.tensor import Tensor, version_of
@@ -195,7 +196,7 @@ class FunctionNode(GraphNode):
 
     def apply_vjp(self, r: Any, g: Any) -> list[Any]:
         """Run the user's backward and check what it returns."""
-        from franken.autograd.engine import untracked, zeros
+        from franken.autograd.engine import untracked
 
         ctx = self.ctx
         args = []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from franken.core.errors import FrankenError
+from franken.backends.errors import FrankenError
 from franken.triton_kernels.launch import LaunchError
 
 

@@ -8,22 +8,15 @@ from typing import Any
 import numpy as np
 
 from franken.backends.numpy import reduce as kernels
+from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
+from franken.core.batching import shift_axes
+from franken.core.linear import SMALL, kept, reduce_sum, unreduce
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
-from franken.ops.declaring.declare import halved
-from franken.ops.declaring.rules import shift_axes
 from franken.ops.declaring.samples import S
-from franken.ops.reduction.sums import (
-    SMALL,
-    canonical_axes,
-    count_of,
-    kept,
-    reduce_mean,
-    reduce_sum,
-    unreduce,
-)
+from franken.ops.reduction.sums import canonical_axes, count_of, reduce_mean
 
 
 def _var_mean_kernel(x: Any, *, axes: tuple[int, ...], correction: float, keepdim: bool) -> Any:

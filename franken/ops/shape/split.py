@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from franken.core import shapes
+from franken.core.batching import view_rule
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
-from franken.ops.declaring.rules import view_rule
 from franken.ops.declaring.samples import S
 from franken.ops.shape.join import cat_, stack
 from franken.ops.shape.movement import linear, slice_

@@ -1,4 +1,4 @@
-"""Batching rules that many ops share, and the other helpers rules are written with.
+"""Batching rules that many ops share.
 
 A batching rule gets lower-level values and the place of the hidden dimension in each (None where
 a value has none); it returns the result and the place of the hidden dimension in it.
@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from franken.core.bind import bind
-from franken.core.primitive import Primitive
+from franken.core.primitive import Primitive, bind
 from franken.core.tensor import Tensor
 
 
@@ -27,7 +26,7 @@ def spread(value: Any, dim: int | None, size: int) -> Any:
 
 def batch_size(values: Any, dims: Any) -> int:
     """Length of the hidden dimension."""
-    return next(v.shape[d] for v, d in zip(values, dims, strict=True) if d is not None)
+    return int(next(v.shape[d] for v, d in zip(values, dims, strict=True) if d is not None))
 
 
 def pointwise(prim: Primitive, values: Any, dims: Any, params: Any) -> Any:
@@ -89,34 +88,3 @@ def view_rule(change: Any) -> Any:
 
     rule.batched_params = change  # type: ignore[attr-defined]
     return rule
-
-
-def loop(prim: Primitive, values: Any, dims: Any, params: Any) -> Any:
-    """Batching by a loop over examples: always right, never fast; said, not assumed."""
-    size = batch_size(values, dims)
-    rows = [
-        bind(prim, tuple(v if d is None else v.select(d, i)
-                         for v, d in zip(values, dims, strict=True)), params)
-        for i in range(size)
-    ]  # fmt: skip
-    if rows and type(rows[0]) is tuple:
-        return tuple(stack(list(col)) for col in zip(*rows, strict=True)), 0
-    if not rows:
-        return _empty_loop(prim, values, dims, params)
-    return stack(rows), 0
-
-
-def _empty_loop(prim: Primitive, values: Any, dims: Any, params: Any) -> Any:
-    one = tuple(v if d is None else v.new_zeros([n for k, n in enumerate(v.shape) if k != d])
-                for v, d in zip(values, dims, strict=True))  # fmt: skip
-    out = bind(prim, one, params)
-    if type(out) is tuple:
-        return tuple(o.new_zeros((0, *o.shape)) for o in out), 0
-    return out.new_zeros((0, *out.shape)), 0
-
-
-def stack(tensors: list[Any]) -> Any:
-    """Join along a new first axis."""
-    from franken.ops.shape.join import stack as join
-
-    return join(tensors)

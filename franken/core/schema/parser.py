@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple, NoReturn
 
-from franken.core.schema import (
+from franken.core.schema.model import (
     MISSING,
     Alias,
     Argument,
@@ -321,3 +321,12 @@ class Parser:
 def _is_variable(name: str) -> bool:
     """Tell type variables (t, t1, tVal, key ...) from misspelt types, which torch refuses too."""
     return name[0] == "t" and len(name) <= 4
+
+
+def parse(text: str) -> Schema:
+    """Parse one schema; SchemaError shows where and what was expected.
+
+    >>> str(parse("add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1)->Tensor"))
+    'add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor'
+    """
+    return Parser(text).schema()

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
+from franken.core.batching import pointwise
 from franken.core.dtypes import dtype
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
-from franken.ops.declaring.rules import pointwise
 
 _F32, _C64, _C32 = np.dtype(np.float32), np.dtype(np.complex64), dt.complex32.np
 _NARROW = frozenset((dt.int8, dt.uint8, dt.int16, dt.uint16))
