@@ -10,10 +10,10 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from franken.core import node as _node
-from franken.core.inplace import _rebase, bump
 from franken.autograd.nodes import edges
+from franken.core import node as _node
 from franken.core.handles import GraphNode, InputMetadata
+from franken.core.inplace import _rebase, bump
 from franken.core.linear import zeros
 from franken.core.node import OutEdge, edge_of, face_of, meta_of, next_seq
 from franken.core.state import STATE, set_grad

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from franken.autograd import engine
-from franken.core.node import Node, Packed, packed, split_edge
+from franken.core.node import Leaf, Node, Packed, packed, split_edge
 from franken.core.state import STATE
 from franken.core.tensor import Tensor
 
@@ -157,6 +157,10 @@ def _saved(entry: tuple[str, int], number: int | None) -> property:
         if entry not in node.plan.entries:
             return None  # for other inputs than those that require grad
         value = engine.unpack(node, True)[node.plan.entries.index(entry)]
+        if entry[0] == "x" and type(node.parents[entry[1]]) is Leaf:
+            leaf = node.parents[entry[1]].variable
+            if leaf is not None and leaf._a is value._a:
+                return leaf
         return value if number is None else value[number]
 
     return property(read)

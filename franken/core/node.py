@@ -156,7 +156,7 @@ def titled(out: Any, name: str) -> Any:
     For a composite whose last primitive would name it otherwise.
     """
     for t in out if isinstance(out, tuple) else (out,):
-        edge = t._node
+        edge = getattr(t, "_node", None)
         node = edge.node if type(edge) is OutEdge else edge
         if type(node) is Node:
             node.title = name
@@ -269,6 +269,8 @@ def make_node(
         node.device = outs[0].device if outs else None
     else:
         node.shape, node.dtype, node.device = meta_of(outs)
+        if node.dtype is not None and node.dtype.kind in "iub":
+            return None
     saved: list[Any] = []
     for kind, i in plan.entries:
         if kind == "x":
@@ -401,6 +403,7 @@ def attach(node: Node, prim: Any, outs: Any) -> None:
 
 
 __all__ = [
-    "Leaf", "Node", "OutEdge", "Packed", "SavedAll", "attach", "backward_name", "edge_of", "face_of",
-    "make_node", "meta_of", "next_seq", "packed", "record", "split_edge", "titled", "version_of",
+    "Leaf", "Node", "OutEdge", "Packed", "SavedAll", "attach", "backward_name", "edge_of",
+    "face_of", "make_node", "meta_of", "next_seq", "packed", "record",
+    "split_edge", "titled", "version_of",
 ]  # fmt: skip

@@ -53,6 +53,7 @@ heaviside = elementwise(
     "heaviside(Tensor self, Tensor values) -> Tensor",
     lambda x, y: np.where(x == 0, y, (x > 0).astype(x.dtype)), d=(_no_slope, _no_slope),
     check=_check_heaviside, numbers="none", doc="0 below zero, 1 above, and `values` at zero.",
+    title="torch::autograd::NotImplemented"
 )  # fmt: skip
 
 # --- mantissa and exponent -----------------------------------------------------------------------
@@ -143,7 +144,12 @@ def _fill_value(x: Tensor, value: Any) -> Any:
     return checked_number(value, x.dtype)
 
 
-@op(method=False, out=True, samples=lambda t: [S(t(3, 4), 2), S(t(2, 3), t()), S(t(2, 0), 1)])
+@op(
+    method=False,
+    out=True,
+    samples=lambda t: [S(t(3, 4), 2), S(t(2, 3), t()), S(t(2, 0), 1)],
+    title=("value", "FillBackward1", "FillBackward0"),
+)
 def fill(input: Tensor, value: Any) -> Tensor:
     """A tensor like `input` with every element `value` (a number or a 0-dim tensor)."""
     return fill_(input, _fill_value(input, value))  # type: ignore[no-any-return]

@@ -15,6 +15,7 @@ import numpy as np
 
 from franken.core import shapes
 from franken.core.batching import to_front
+from franken.core.node import backward_name
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive, bind
 from franken.core.tensor import Tensor
 from franken.ops.shape.movement import basic_, bind_view, permute_, select_, shape_of
@@ -65,7 +66,10 @@ def family(name: str, fixed: tuple[str, ...], kernel: Any, declare: Any) -> Any:
     def prim(n: int) -> Primitive:
         if n not in made:
             indices = tuple(f"i{k}" for k in range(n))
-            made[n] = Primitive(name if n == 1 else f"{name}_{n}", (*fixed, *indices), kernel)
+            made[n] = Primitive(
+                name if n == 1 else f"{name}_{n}", (*fixed, *indices), kernel,
+                title=backward_name(name),
+            )  # fmt: skip
             made[n].vjp(*indices)(NOT_DIFFERENTIABLE)
             declare(made[n], ", ".join(indices), n)
         return made[n]
