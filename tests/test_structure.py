@@ -21,13 +21,14 @@ MAX_MEDIAN_LINES = 12
 # "path:qualified name" -> why this function may be longer than MAX_FUNCTION_LINES.
 # A kernel is one function to Triton: what it holds in registers cannot be passed about in parts.
 _ONE_LAUNCH = "one launch, whose parts share registers"
+_KERNELS = "triton_kernels/kernels/"
 LONG_FUNCTIONS: dict[str, str] = {
-    "triton_kernels/attention.py:attention_forward_kernel": _ONE_LAUNCH,
-    "triton_kernels/attention_backward.py:attention_backward_keys_kernel": _ONE_LAUNCH,
-    "triton_kernels/conv.py:conv_forward_kernel": _ONE_LAUNCH,
-    "triton_kernels/conv_backward.py:conv_input_kernel": _ONE_LAUNCH,
-    "triton_kernels/scan.py:scan_kernel": _ONE_LAUNCH,
-    "triton_kernels/grid_sample.py:_cases": "the samples of three ops, which share their inputs",
+    _KERNELS + "products/attention.py:attention_forward_kernel": _ONE_LAUNCH,
+    _KERNELS + "products/attention_backward.py:attention_backward_keys_kernel": _ONE_LAUNCH,
+    _KERNELS + "images/conv.py:conv_forward_kernel": _ONE_LAUNCH,
+    _KERNELS + "images/conv_backward.py:conv_input_kernel": _ONE_LAUNCH,
+    _KERNELS + "reductions/scan.py:scan_kernel": _ONE_LAUNCH,
+    _KERNELS + "images/grid_sample.py:_cases": "the samples of three ops, which share inputs",
 }
 
 # The torch face as a user sees it: the package itself, modules at its top, and these folders.
@@ -307,7 +308,7 @@ TREE = {
     "franken/nn/modules.py": "import franken\nfrom franken import linalg, Tensor\n",
     "franken/nn/linear.py": "from ..faces import torch\nfrom .modules import M\n",
     "franken/cli/run.py": "import torch\nprint('x')\n",
-    "triton_kernels/softmax.py": "import triton\nfrom . import tanh\n",
+    "triton_kernels/kernels/rows/softmax.py": "import triton\nfrom . import tanh\n",
 }  # fmt: skip
 
 

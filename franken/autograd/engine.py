@@ -16,7 +16,7 @@ import numpy as np
 from franken.core import primitive as _bind
 from franken.core.convert import cast
 from franken.core.dtypes import COMPLEX_KINDS, from_numpy
-from franken.core.linear import add, sum_to, zeros
+from franken.core.linear import add, sum_to
 from franken.core.node import Leaf, Node, OutEdge, Packed, SavedAll, _light, split_edge
 from franken.core.primitive import F32, F64
 from franken.core.state import STATE, set_grad
@@ -374,11 +374,9 @@ def _conj(g: Any) -> Any:
 
 
 def _all_outputs(node: Node, slots: dict[int, Any]) -> tuple[Any, ...]:
-    """The cotangents of all outputs; zeros where none arrived."""
-    return tuple(
-        slots[k] if k in slots else None if meta is None else zeros(*meta)
-        for k, meta in enumerate(node.metas)
-    )
+    """The cotangents of all outputs; None where none arrived, which is not a zero: its rule may
+    divide by what is zero too."""
+    return tuple([slots.get(k) for k in range(len(node.metas))])
 
 
 def unpack(node: Node, create_graph: bool) -> list[Any]:

@@ -22,6 +22,7 @@ def pointwise_primitive(
     d: Any = NOT_DIFFERENTIABLE,
     *,
     outputs: int = 1,
+    nondiff: tuple[int, ...] = (),
     holomorphic: bool = True,
     expr: str | None = None,
     jvp: Any = None,
@@ -29,8 +30,9 @@ def pointwise_primitive(
 ) -> Primitive:
     """The primitive of an elementwise op with its rules; parameters go to the kernel by keyword."""
     prim = Primitive(
-        name, inputs, halved(kernel), outputs=outputs, batch=pointwise, expr=expr, title=title
-    )
+        name, inputs, halved(kernel), outputs=outputs, nondiff=nondiff, batch=pointwise, expr=expr,
+        title=title,
+    )  # fmt: skip
     prim.holomorphic = holomorphic
     prim.shape = _broadcast_error
     derivatives = d if isinstance(d, tuple) else (d,) * len(inputs)

@@ -21,7 +21,7 @@ from franken.core import state
 from franken.core.device import CPU, DeviceMismatch
 from franken.core.errors import MissingKernel
 from franken.core.node import record
-from franken.core.rule import NO_BATCH_RULE, NOT_DIFFERENTIABLE, Plan, Rule, Said
+from franken.core.rule import NO_BATCH_RULE, NOT_DIFFERENTIABLE, Plan, Rule, Said, joined
 from franken.core.tensor import Parameter, Tensor, version_of
 
 PRIMITIVES: dict[str, Primitive] = {}
@@ -132,11 +132,17 @@ class Primitive:
         return fn
 
     def vjp(self, *names: str) -> Callable[[Any], Any]:
-        """Declare the cotangent rule of the named inputs, one rule each (same function)."""
+        """Declare the cotangent rule of the named inputs (same function for each).
+
+        Of several outputs there may be a rule for each of them.
+        """
 
         def declare(fn: Any) -> Any:
+            live = self.outputs - len(self.nondiff)
             for name in names:
-                self.vjps[self.inputs.index(name)] = fn if isinstance(fn, Said) else Rule(fn)
+                i = self.inputs.index(name)
+                said = isinstance(fn, Said)
+                self.vjps[i] = fn if said else joined(Rule(fn), self.vjps[i], live)
             self.differentiable = any(isinstance(r, Rule) for r in self.vjps)
             return fn
 

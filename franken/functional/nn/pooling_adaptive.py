@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from franken.core import dtypes as dt
+from franken.core.node import titled
 from franken.core.op import namespace, op
 from franken.core.tensor import Tensor
 from franken.functional.nn.pooling import batched, finished, ints, refuse

@@ -59,9 +59,9 @@ heaviside = elementwise(
 # --- mantissa and exponent -----------------------------------------------------------------------
 
 frexp_ = pointwise_primitive(
-    "frexp", ("x",), special.frexp, outputs=2, d=lambda g, out1: g[0] / power(2.0, out1)
-)
-frexp_.nondiff = (1,)
+    "frexp", ("x",), special.frexp, outputs=2, nondiff=(1,),
+    d=lambda g, out1: g[0] / power(2.0, out1),
+)  # fmt: skip
 _FREXP = return_types.make("frexp", "mantissa", "exponent")
 
 

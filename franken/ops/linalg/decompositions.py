@@ -68,7 +68,7 @@ geqrf_ = Primitive("linalg_geqrf", ("x",), _geqrf_kernel, outputs=2, batch=leadi
 
 
 @geqrf_.vjp("x")
-def _(g: Any) -> Any:
+def _(g0: Any, g1: Any) -> Any:
     raise NotImplementedError("the derivative for 'geqrf' is not implemented.")
 
 

@@ -92,10 +92,13 @@ def _(tangents: Any, out: Any, x: Any, *, axes: Any, correction: float, keepdim:
 
 
 @reduce_var_mean.vjp("x")
-def _(g: Any, x: Any, axes: Any, correction: float, keepdim: bool) -> Any:
-    shape = tuple(x.shape)
-    spread = kept(g[0], shape, axes, keepdim) * _slope(x, axes, correction)
-    return spread + unreduce(g[1] / (count_of(shape, axes) or 1), shape, axes, keepdim)
+def _(g0: Any, x: Any, axes: Any, correction: float, keepdim: bool) -> Any:
+    return kept(g0, tuple(x.shape), axes, keepdim) * _slope(x, axes, correction)
+
+
+@reduce_var_mean.vjp("x")
+def _(g1: Any, x_shape: Any, axes: Any, keepdim: bool) -> Any:
+    return unreduce(g1 / (count_of(x_shape, axes) or 1), x_shape, axes, keepdim)
 
 
 @reduce_var_mean.jvp
