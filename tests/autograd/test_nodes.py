@@ -241,8 +241,8 @@ def overloads(lib):
     x, y = leaf(lib, 2, 3), leaf(lib, 2, 3)
     results = (x**2, x**y, 2**x, x.sum(), x.sum(0), x.mean(), x.mean(1), x.max(), x.max(0)[0],
                x.prod(), x.prod(1), x.clamp(0), x.clamp(y), x.median(), x.std(), x.sort()[0],
-               x.masked_fill(x > 1, 0.0), lib.lerp(x, y, 0.5), lib.lerp(x, y, y), x / 2, x - 1, 2 / x,
-               1 - x, x.round(decimals=1), x.norm(), x.var(0), -x, x.abs(), x.neg().add_(1),
+               x.masked_fill(x > 1, 0.0), lib.lerp(x, y, 0.5), lib.lerp(x, y, y), x / 2, x - 1,
+               2 / x, 1 - x, x.round(decimals=1), x.norm(), x.var(0), -x, x.abs(), x.neg().add_(1),
                x.clone().zero_(), x.clone().fill_(2.0), x.clone().index_add_(
                    0, lib.tensor([0]), x[:1]), lib.stack([x, y]), lib.cat([x, y]))  # fmt: skip
     return [t.grad_fn.name() for t in results]

@@ -11,7 +11,7 @@ from franken.core import dtypes as dt
 from franken.core import inplace, state
 from franken.core.convert import cast
 from franken.core.device import CPU
-from franken.core.node import edge_of
+from franken.core.node import edge_of, titled
 from franken.core.op import commit_as, op
 from franken.core.pointwise import pointwise_primitive
 from franken.core.tensor import Tensor
@@ -165,13 +165,19 @@ def _fill_in_place(input: Tensor, value: Any) -> Tensor:
             a.fill(_fill_value(input, value))
             inplace.bump(input)
             return input
+    return _filled(input, value, f"FillBackward{3 if isinstance(value, Tensor) else 2}")
+
+
+def _filled(input: Tensor, value: Any, title: str) -> Tensor:
     inplace.check(input, "fill")
-    return commit_as(input, fill_(input, _fill_value(input, value)))
+    return commit_as(input, titled(fill_(input, _fill_value(input, value)), title))
 
 
 def _zero_in_place(input: Tensor) -> Tensor:
     """Set every element to zero; no gradient flows to the former ones."""
-    return _fill_in_place(input, 0)
+    if input.level == 0 and edge_of(input) is None:
+        return _fill_in_place(input, 0)
+    return _filled(input, 0, "ZeroBackward0")
 
 
 Tensor.fill_ = _fill_in_place  # type: ignore[attr-defined]
