@@ -16,6 +16,7 @@ import numpy as np
 from franken.core import primitive as _bind
 from franken.core.convert import cast
 from franken.core.dtypes import COMPLEX_KINDS, from_numpy
+from franken.core.inplace import store
 from franken.core.linear import add, sum_to
 from franken.core.node import Leaf, Node, OutEdge, Packed, SavedAll, _light, split_edge
 from franken.core.primitive import F32, F64
@@ -96,7 +97,7 @@ def _propagate(r: Run, roots: list[tuple[Any, Any]], targets: list[Any] | None) 
         node = split_edge(edge)[0]
         if type(node) is Leaf and r.deps.get(node, 0) == 0:
             _finish_leaf(r, node)
-    plain = r.needed is None and STATE.anomaly is None
+    plain = r.needed is None and STATE.anomaly is None and STATE.recorder is None
     while nodes:
         node = nodes.pop()  # highest seq first; the list lets go of what has run
         if type(node) is Leaf:
@@ -329,6 +330,8 @@ def apply_vjp(r: Run, node: Node, g: Any) -> Any:
     else:
         needs = [p is not None and split_edge(p)[0] in needed for p in parents]
     grads = call_rules(node.plan, node.params, values, g, needs)
+    if STATE.recorder is not None:
+        STATE.recorder.rule(node, values, g, needs, grads)
     if node.plan.saves_data and not r.keep:
         node.saved = None
     return grads
@@ -537,6 +540,8 @@ def _accumulate(r: Run, variable: Tensor, g: Any) -> None:
         variable._grad = add(have, g)
     else:
         variable._grad = _add_into(have, g)
+    if STATE.recorder is not None:
+        STATE.recorder.gradient(variable)
     _provenance(r, variable)
 
 
@@ -556,7 +561,7 @@ def _add_into(have: Tensor, g: Tensor) -> Tensor:
     if STATE.recorder is None:
         have._a += g._a
     else:
-        have._a[...] = add(have, g)._a
+        store(have, add(have, g))
     ver = have._ver
     if ver is not None:
         ver[0] += 1

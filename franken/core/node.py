@@ -45,6 +45,7 @@ class Node(GraphNode):
     device: Any
     pos: Any
     metas: list[Any]
+    title: str
 
     @property
     def prim(self) -> Any:
@@ -54,7 +55,7 @@ class Node(GraphNode):
     def name(self) -> str:
         """The backward function's name in torch's spelling."""
         try:
-            return self.title  # type: ignore[no-any-return]
+            return self.title
         except AttributeError:  # the slot is empty on almost every node
             title = self.plan.prim.title
         return title(self) if callable(title) else title or backward_name(self.plan.prim.name)

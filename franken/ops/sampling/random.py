@@ -6,6 +6,7 @@ themselves know no tensor. Filling goes in the order of memory, as in torch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -247,8 +248,8 @@ def _created(
 
 def _by_size(name: str, prim: Primitive, doc: str) -> None:
     def create(
-        *args: Any, size: Any = None, generator: Any = None, out: Any = None, dtype: Any = None,
-        layout: Any = None, device: Any = None, requires_grad: bool = False,
+        *args: int | Sequence[int], size: Any = None, generator: Any = None, out: Any = None,
+        dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
         pin_memory: bool = False,
     ) -> Tensor:  # fmt: skip
         shape = as_sizes(name, args, size)
