@@ -17,7 +17,7 @@ from franken.core import primitive as _bind
 from franken.core.convert import cast
 from franken.core.dtypes import COMPLEX_KINDS, from_numpy
 from franken.core.inplace import store
-from franken.core.linear import add, sum_to
+from franken.core.linear import add, sum_to, tied
 from franken.core.node import Leaf, Node, OutEdge, Packed, SavedAll, _light, split_edge
 from franken.core.primitive import F32, F64
 from franken.core.state import STATE, set_grad
@@ -228,8 +228,11 @@ def _execute_plain(r: Run, node: Node) -> None:
     values = unpack(node, r.create_graph)
     rules = plan.rules
     d = node.dtype
-    if node.hooks or rules[0][0] < 0 or (d is not F32 and d is not F64):
+    tied_to = plan.ties and r.create_graph
+    if node.hooks or rules[0][0] < 0 or (d is not F32 and d is not F64) or tied_to:
         grads = call_rules(plan, node.params, values, g, [p is not None for p in parents])
+        if tied_to:
+            grads = _tied(node, grads)
         if plan.saves_data and not r.keep:
             node.saved = None
         if node.hooks:
@@ -332,9 +335,22 @@ def apply_vjp(r: Run, node: Node, g: Any) -> Any:
     grads = call_rules(node.plan, node.params, values, g, needs)
     if STATE.recorder is not None:
         STATE.recorder.rule(node, values, g, needs, grads)
+    if node.plan.ties and r.create_graph:
+        grads = _tied(node, grads)
     if node.plan.saves_data and not r.keep:
         node.saved = None
     return grads
+
+
+def _tied(node: Node, grads: list[Any]) -> list[Any]:
+    """The gradients as functions of the inputs that the op says they depend on."""
+    ties = [t for t in node.plan.ties if t.when is None or t.when(node.params)]
+    found = list(grads)
+    for k, g in enumerate(grads):
+        edges = [(node.parents[t.input], t.zero) for t in ties if k in t.of]
+        if edges and g is not None and g.level == 0:
+            found[k] = tied(g, edges)
+    return found
 
 
 def call_rules(

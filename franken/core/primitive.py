@@ -21,7 +21,16 @@ from franken.core import state
 from franken.core.device import CPU, DeviceMismatch
 from franken.core.errors import MissingKernel
 from franken.core.node import record
-from franken.core.rule import NO_BATCH_RULE, NOT_DIFFERENTIABLE, Plan, Rule, Said, as_rule, joined
+from franken.core.rule import (
+    NO_BATCH_RULE,
+    NOT_DIFFERENTIABLE,
+    Plan,
+    Rule,
+    Said,
+    Tie,
+    as_rule,
+    joined,
+)
 from franken.core.tensor import Parameter, Tensor, version_of
 
 PRIMITIVES: dict[str, Primitive] = {}
@@ -73,8 +82,8 @@ class Primitive:
 
     __slots__ = (
         "batch", "cpu", "differentiable", "expr", "holomorphic", "inputs", "jvps", "kernels",
-        "by_memory", "level", "name", "nondiff", "outputs", "plans", "shape", "simple", "title",
-        "variadic", "view", "vjp_joint", "vjps", "wide", "words", "writer", "writes",
+        "by_memory", "level", "name", "nondiff", "outputs", "plans", "shape", "simple", "ties",
+        "title", "variadic", "view", "vjp_joint", "vjps", "wide", "words", "writer", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -115,6 +124,7 @@ class Primitive:
         # Of views that show one place several times: by_memory(base, view) gives the link to a
         # view of any part of them.
         self.by_memory: Any = None
+        self.ties: list[Tie] = []
         self.plans: dict[Any, Plan | None] = {}
         PRIMITIVES[name] = self
 
@@ -150,6 +160,20 @@ class Primitive:
             return fn
 
         return declare
+
+    def depends(
+        self, *names: str, zero: bool = True, of: tuple[str, ...] = (), when: Any = None
+    ) -> Primitive:
+        """Say that the gradients are functions of these inputs, though no rule shows it.
+
+        With create_graph they (those `of` some inputs; where the parameters are such that
+        `when(params)`) require a gradient if such an input does. It is zero (the gradient is
+        piecewise constant in the input) or else absent, None, as torch's is.
+        """
+        of = of or self.inputs
+        places = tuple([self.inputs.index(n) for n in of])
+        self.ties += [Tie(self.inputs.index(n), zero, places, when) for n in names]
+        return self
 
     def joint_vjp(self, fn: Any) -> Any:
         """Declare one rule that gives all cotangents: `fn(g, needs, ...) -> tuple`."""

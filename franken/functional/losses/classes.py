@@ -18,6 +18,7 @@ from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import promoted, refuse_grad, refused
 from franken.ops.declaring.samples import S
 from franken.ops.elementwise.losses import binary_entropy, logit_entropy, weighted_entropy
+from franken.ops.indexing.gather_scatter import pick_class
 from franken.ops.nn.cross_entropy import _by_class, _weight_of, cross_entropy_
 from franken.ops.reduction.softmax import log_softmax
 
@@ -236,7 +237,7 @@ def nll_loss(
     if x.ndim == 1:
         x, t = x.unsqueeze(0), t.reshape((1,))
     safe = checked_classes(t, classes=x.shape[1], ignore=ignore_index)
-    picked = x.gather(1, safe.unsqueeze(1)).squeeze(1)
+    picked = pick_class(x, safe.unsqueeze(1), dim=1).squeeze(1)
     weights = _weight_of(t, weight, x.dtype, ignore_index)
     losses = -(picked * weights).masked_fill(t == ignore_index, 0)
     if reduction == "none":

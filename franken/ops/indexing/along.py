@@ -230,6 +230,9 @@ def _(
     return reduce_back(g, needs, x, at, src, out, dim, reduce, include_self)
 
 
+index_reduce_.depends("x", of=("x",), when=lambda p: p["reduce"] == "prod")
+
+
 @index_reduce_.batching
 def _(prim: Primitive, values: Any, dims: Any, params: Any) -> Any:
     x, index, src = (to_front(v, d) for v, d in zip(values, dims, strict=True))

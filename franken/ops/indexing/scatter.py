@@ -50,6 +50,9 @@ def reduce_back(
     return gx, None, gsrc
 
 
+scatter_reduce_.depends("x", of=("x",), when=lambda p: p["reduce"] == "prod")
+
+
 class _Dim:
     """The places of a scatter: read, write, add and multiply at them."""
 

@@ -76,11 +76,15 @@ def _of_w(
 for _prim in (conv_, conv_biased):
     _prim.vjp("x")(_of_x)
     _prim.vjp("w")(_of_w)
+    _prim.depends("x", "w", zero=False)
 
 
 @conv_biased.vjp("b")
 def _(g: Any) -> Any:
     return reduce_sum(g, axes=(0, *range(2, g.ndim)), keepdim=False)
+
+
+conv_input_grad.depends("y", "w", zero=False)  # a transposed convolution, to the user
 
 
 @conv_input_grad.vjp("y")

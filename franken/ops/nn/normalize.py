@@ -76,6 +76,25 @@ normalize_fixed = Primitive(
     title="NativeBatchNormBackward0",
 )
 
+
+def _by_elements(p: Any) -> bool:
+    """Whether the parameters are those of layer normalisation."""
+    return p["center"] and p["dims"][::2] == (1, 1)
+
+
+# As torch's: of RMS normalisation nothing, of group normalisation (several channels a group) not
+# the gradient of the shift.
+normalize_rows.depends("x", "w", "b", zero=False, when=_by_elements)
+normalize_rows.depends(
+    "x", "w", zero=False, of=("x", "w"), when=lambda p: p["center"] and not _by_elements(p)
+)
+normalize_rows.depends(
+    "x", "w", zero=False, of=("b",),
+    when=lambda p: p["center"] and p["dims"][1] == 1 and not _by_elements(p),
+)  # fmt: skip
+normalize_channels.depends("x", "w", zero=False)
+normalize_fixed.depends("x", "w", zero=False)
+
 # --- formulas ------------------------------------------------------------------------------------
 
 

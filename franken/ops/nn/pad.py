@@ -111,6 +111,7 @@ def _edges_title(node: Any) -> str:
 
 pad_edges = linear(Primitive("edge_pad", ("x",), _edges_kernel, batch=_ahead, title=_edges_title))
 pad_edges_grad = linear(Primitive("edge_pad_grad", ("x",), _edges_grad_kernel, batch=_ahead))
+pad_edges.depends("x", when=lambda p: p["mode"] != "circular")
 
 
 @pad_edges.vjp("x")
