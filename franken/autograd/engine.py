@@ -100,9 +100,11 @@ def _propagate(r: Run, roots: list[tuple[Any, Any]], targets: list[Any] | None) 
     plain = r.needed is None and STATE.anomaly is None and STATE.recorder is None
     while nodes:
         node = nodes.pop()  # highest seq first; the list lets go of what has run
-        if plain and type(node) is Node and node.shape is not None:
+        if type(node) is Leaf:
+            continue
+        if plain and node.shape is not None:  # a custom function has outputs, and no shape
             _execute_plain(r, node)
-        elif type(node) is not Leaf:
+        else:
             _execute(r, node)
 
 
@@ -200,7 +202,7 @@ def _execute(r: Run, node: Any) -> None:
         g = _node_prehooks(r, node, g)
     r.order.append(node)
     if STATE.anomaly is None:
-        grads = node.apply_vjp(r, g) if type(node) is not Node else apply_vjp(r, node, g)
+        grads = apply_vjp(r, node, g) if isinstance(node, Node) else node.apply_vjp(r, g)
     else:
         grads = STATE.anomaly.watch(r, node, g)
     if node.hooks:

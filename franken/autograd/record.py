@@ -289,7 +289,7 @@ def _place() -> dict[str, Any]:
     node = order[-1] if order else None
     if node is None:
         return {"direction": "backward", "position": describe(here(3)), "of": None}
-    name = node.prim.name if type(node) is Node else node.name()
+    name = node.prim.name if isinstance(node, Node) else node.name()
     return {"direction": "backward", "position": describe(node.pos), "of": name}
 
 

@@ -112,20 +112,22 @@ def _inside(g: Any, x: Any, low: Any, high: Any) -> Any:
     return where_(x >= low if high is None else (x >= low) & (x <= high), g, 0)
 
 
-clamp_ = pointwise_primitive("clamp", ("x",), _clamp_kernel, d=_inside)
+clamp_ = pointwise_primitive("clamp", ("x",), _clamp_kernel, d=_inside, title="ClampBackward1")
 clamp_min_ = pointwise_primitive(
     "clamp_min", ("x", "y"), np.maximum,
     d=(lambda g, x, y: where_(x >= y, g, 0), lambda g, x, y: where_(x < y, g, 0)),
+    title="ClampBackward0"
 )  # fmt: skip
 clamp_max_ = pointwise_primitive(
     "clamp_max", ("x", "y"), np.minimum,
     d=(lambda g, x, y: where_(x <= y, g, 0), lambda g, x, y: where_(x > y, g, 0)),
+    title="ClampBackward0"
 )  # fmt: skip
 clamp_both_ = pointwise_primitive(
     "clamp_both", ("x", "y", "z"), lambda x, y, z: np.minimum(np.maximum(x, y), z),
     d=(lambda g, x, y, z: where_((x >= y) & (x <= z), g, 0),
        lambda g, x, y, z: where_((x < y) & (y < z), g, 0),
-       lambda g, x, y, z: where_((x > z) | (y > z), g, 0)),
+       lambda g, x, y, z: where_((x > z) | (y > z), g, 0)), title="ClampBackward0"
 )  # fmt: skip
 
 
@@ -174,6 +176,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:  # noqa: A
     inplace=True,
     out=True,
     samples=lambda t: [S(t(3, 4), 0.2), S(t(3, 4), t(4)), S(t(), 0), S(t(2, 0), 0)],
+    title=("min", "ClampMinBackward1", "ClampMinBackward0"),
 )
 def clamp_min(input: Tensor, min: Any) -> Tensor:  # noqa: A002
     """Each element, or `min` where that is larger."""
@@ -184,6 +187,7 @@ def clamp_min(input: Tensor, min: Any) -> Tensor:  # noqa: A002
     inplace=True,
     out=True,
     samples=lambda t: [S(t(3, 4), 0.2), S(t(3, 4), t(4)), S(t(), 0), S(t(2, 0), 0)],
+    title=("max", "ClampMaxBackward1", "ClampMaxBackward0"),
 )
 def clamp_max(input: Tensor, max: Any) -> Tensor:  # noqa: A002
     """Each element, or `max` where that is smaller."""
@@ -219,6 +223,7 @@ lerp_ = pointwise_primitive(
         S(t(), t(), 0.7),
         S(t(2, 0), t(2, 1), 0.5),
     ],
+    title=("weight", "LerpBackward1", "LerpBackward0"),
 )
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     """input + weight (end - input)."""

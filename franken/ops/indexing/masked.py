@@ -68,6 +68,7 @@ def _check_fill(input: Tensor, mask: Tensor, value: Any) -> Any:
         S(t(), t.mask(2), 1),
         S(t(2, 0), t.mask(2, 0), 1),
     ],
+    title=("value", "MaskedFillBackward1", "MaskedFillBackward0"),
 )
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """A copy with `value` (a number or 0-d tensor) where the bool `mask`, broadcast, is true."""

@@ -13,6 +13,7 @@ from franken.backends.numpy import attention as kernels
 from franken.core import dtypes as dt
 from franken.core.batching import batch_size, spread, to_front
 from franken.core.convert import cast
+from franken.core.node import titled
 from franken.core.op import namespace, op
 from franken.core.primitive import Primitive
 from franken.core.shapes import broadcast_two
@@ -32,7 +33,10 @@ def _grad_kernel(
     return kernels.attention_backward(g, q, k, v, mask, out, sums, scale, causal)
 
 
-attend = Primitive("attention", ("q", "k", "v", "mask"), _kernel, outputs=2, nondiff=(1,))
+attend = Primitive(
+    "attention", ("q", "k", "v", "mask"), _kernel, outputs=2, nondiff=(1,),
+    title="ScaledDotProductFlashAttentionForCpuBackward0",
+)  # fmt: skip
 attend_grad = Primitive(
     "attention_grad", ("y", "q", "k", "v", "mask", "result", "sums"), _grad_kernel, outputs=3
 )
@@ -243,4 +247,4 @@ def scaled_dot_product_attention(
     p = cast(weights(q, k, attn_mask, scale, is_causal), v.dtype)
     if dropout_p:
         p = namespace("nn.functional")["dropout"](p, dropout_p)
-    return matmul_(p, v)  # type: ignore[no-any-return]
+    return titled(matmul_(p, v), "UnsafeViewBackward0")  # type: ignore[no-any-return]
