@@ -73,28 +73,20 @@ class Primitive:
         kernel: NumPy kernel, arrays in and array (or tuple) out, parameters by keyword.
         outputs: number of outputs; 0 means a tuple of varying length.
         view: the output may share memory with the first input.
-<<<<<<< HEAD
         random: the result depends on the state of a random stream too.
         expr: the scalar expression, from which kernels for both devices are to be generated; a
             test holds it against the kernel.
-=======
         title: the backward function's name in torch, or a function of the node that gives it, where
             it does not follow from `name`.
         words: torch's names of the inputs, where they are not `inputs`.
->>>>>>> main
         writes: for kernels that change inputs in place and give nothing back (outputs=0):
             `writes(inputs, **params)` gives those that are changed.
     """
 
     __slots__ = (
         "batch", "cpu", "differentiable", "expr", "holomorphic", "inputs", "jvps", "kernels",
-<<<<<<< HEAD
         "by_memory", "name", "nondiff", "outputs", "plans", "random", "shape", "simple", "ties",
-        "variadic", "view", "vjp_joint", "vjps", "wide", "writer", "writes",
-=======
-        "by_memory", "level", "name", "nondiff", "outputs", "plans", "shape", "simple", "ties",
         "title", "variadic", "view", "vjp_joint", "vjps", "wide", "words", "writer", "writes",
->>>>>>> main
     )  # fmt: skip
 
     def __init__(
@@ -118,12 +110,8 @@ class Primitive:
             raise ValueError(f"primitive {name!r} is declared twice")
         self.name, self.inputs, self.cpu = name, inputs, kernel
         self.outputs, self.variadic, self.view, self.nondiff = outputs, variadic, view, nondiff
-<<<<<<< HEAD
         self.batch, self.random, self.expr, self.writes = batch, random, expr, writes
-=======
-        self.batch, self.level, self.expr, self.writes = batch, level, expr, writes
         self.title, self.words = title, words or inputs
->>>>>>> main
         self.kernels: dict[str, Any] = {}
         # The kernel for float32 and wider, without the detour of half precisions.
         self.wide = getattr(kernel, "wide", kernel)
