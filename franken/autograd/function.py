@@ -10,10 +10,12 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
+from franken.autograd.nodes import edges
 from franken.core import node as _node
+from franken.core.handles import GraphNode, InputMetadata
 from franken.core.inplace import bump, rebase
 from franken.core.linear import zeros
-from franken.core.node import OutEdge, edge_of, meta_of, next_seq, standing
+from franken.core.node import OutEdge, edge_of, face_of, meta_of, next_seq, standing
 from franken.core.state import STATE, set_grad
 from franken.core.tensor import Tensor, living, version_of
 from franken.core.where import describe, here
@@ -137,7 +139,7 @@ def _refuse_stale(node: Any, value: Any, ver: Any, was: int) -> None:
 # --- the node ------------------------------------------------------------------------------------
 
 
-class FunctionNode:
+class FunctionNode(GraphNode):
     """A custom function's place on the tape; reads through to its ctx for user attributes."""
 
     __slots__ = (
@@ -153,8 +155,6 @@ class FunctionNode:
         "seq",
     )
 
-    hooks: Any = None
-    pre: Any = None
     shape: Any = None
     dtype: Any = None
     params: dict[str, Any] = {}
@@ -165,15 +165,6 @@ class FunctionNode:
         self.metas: list[Any] = []  # of the outputs that have a gradient
         self.fills: list[Any] = []  # of all tensors among the outputs, for missing cotangents
         ctx._node_ref = weakref.ref(self)
-
-    @classmethod
-    def of(cls, fn: Any, suffix: str = "Backward") -> Any:
-        """The subclass with the name that torch gives the nodes of `fn`."""
-        made = fn.__dict__.get(f"_node_{suffix}")
-        if made is None:
-            made = type(f"{fn.__name__}{suffix}", (cls,), {"__slots__": ()})
-            setattr(fn, f"_node_{suffix}", made)
-        return made
 
     def __getattr__(self, name: str) -> Any:
         if name == "ctx":
@@ -187,12 +178,12 @@ class FunctionNode:
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """Outgoing edges."""
-        return tuple(_node.split_edge(p) for p in self.parents)
+        return edges(self)
 
     @property
-    def metadata(self) -> dict[str, Any]:
-        """A dictionary that users may write notes into."""
-        return self.__dict__.setdefault("_metadata", {})  # type: ignore[no-any-return]
+    def _input_metadata(self) -> tuple[InputMetadata, ...]:
+        metas = [m for m in self.metas if m is not None]
+        return tuple([InputMetadata(*face_of(*m[:2]), m[2]) for m in metas])
 
     @property
     def saved(self) -> Any:
@@ -201,18 +192,6 @@ class FunctionNode:
 
     def __repr__(self) -> str:
         return f"<torch.autograd.function.{self.name()} object at {id(self):#x}>"
-
-    def register_hook(self, hook: Any) -> Any:
-        """Call hook(grad_inputs, grad_outputs) after this node ran."""
-        from franken.autograd.hooks import add_node_hook
-
-        return add_node_hook(self, hook)
-
-    def register_prehook(self, hook: Any) -> Any:
-        """Call hook(grad_outputs) before this node runs."""
-        from franken.autograd.hooks import add_node_prehook
-
-        return add_node_prehook(self, hook)
 
     def apply_vjp(self, r: Any, g: Any) -> list[Any]:
         """Run the user's backward and check what it returns."""
@@ -250,7 +229,29 @@ class FunctionNode:
 # --- what users subclass -------------------------------------------------------------------------
 
 
-class Function(FunctionCtx):
+def _node_class(cls: Any, name: str) -> Any:
+    made = type(name, (FunctionNode,), {"__slots__": (), "_forward_cls": cls})
+    made.__module__ = "torch.autograd.function"
+    return made
+
+
+class _FunctionMeta(type):
+    """Gives each Function the class of its nodes, whose name is the backward function's."""
+
+    def __init__(cls, name: str, bases: Any, namespace: Any) -> None:
+        super().__init__(name, bases, namespace)
+        cls._backward_cls = _node_class(cls, f"{name}Backward")
+
+
+def generated_class(cls: Any) -> Any:
+    """The class of a Function's nodes on the tape of a transform, made when it is first used."""
+    made = cls.__dict__.get("_generated_cls")
+    if made is None:
+        made = cls._generated_cls = _node_class(cls, f"{cls.__name__}GeneratedBackward")
+    return made
+
+
+class Function(FunctionCtx, metaclass=_FunctionMeta):
     """Base of user-defined ops: override `forward` and `backward` (and `jvp`, `vmap`).
 
     >>> import franken as torch
@@ -348,7 +349,7 @@ def record_function(cls: Any, args: tuple[Any, ...], kwargs: Any, ctx: Any = Non
     if not tracked:
         return out
     dev = next(a.device for a in args if isinstance(a, Tensor))
-    fresh = attach_function(FunctionNode.of(cls)(ctx, cls, edges, dev), args, outs)
+    fresh = attach_function(cls._backward_cls(ctx, cls, edges, dev), args, outs)
     return fresh if isinstance(out, tuple) else fresh[0]
 
 
@@ -457,7 +458,7 @@ def once_differentiable(fn: Any) -> Any:
 class _Once(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        return x.clone()  # type: ignore[no-any-return]
+        return x.clone()
 
     @staticmethod
     def backward(ctx: Any, g: Any) -> Any:

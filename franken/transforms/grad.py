@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from franken.autograd.function import (
-    FunctionNode,
     attach_function,
     check_setup,
+    generated_class,
     place,
 )
 from franken.core import inplace
@@ -129,7 +129,7 @@ class GradTrace(Trace):
             set_grad(enabled)
         if enabled and any(ctx.needs_input_grad):
             dev = next(a.device for a in args if isinstance(a, Tensor))
-            node = FunctionNode.of(cls, "GeneratedBackward")(ctx, cls, edges, dev)
+            node = generated_class(cls)(ctx, cls, edges, dev)
             outs = attach_function(node, args, outs)
         return outs if several else outs[0]
 

@@ -40,38 +40,38 @@ _HIDDEN = (
 
 
 class StageTracer(Tracer):
-    """A value that the program will compute, or (while `var` is None) a constant.
+    """A value that the program will compute, or (while `symbol` is None) a constant.
 
     The only tracer whose lower value is exchanged by an in-place change, since the program has
     no memory: what was read before keeps the name of the value that it read.
     """
 
     __slots__ = ()
-    var: Var | None = None
+    symbol: Var | None = None  # not `var`: that is an op
     trace: StageTrace
 
     @property
     def hides_value(self) -> Any:  # type: ignore[override]
         """Why the value cannot be read; False for a constant."""
-        return _HIDDEN if fresh(self).var is not None else False
+        return _HIDDEN if fresh(self).symbol is not None else False
 
     def twin(self, edge: Any, value: Any = None) -> Any:
         """Another tensor of the present value."""
         t = super().twin(edge, value if value is not None else fresh(self)._a)
-        t.var = self.var
+        t.symbol = self.symbol
         return t
 
     def rebind(self, other: Any) -> None:
         """Take over another staged value, as an in-place op does."""
         super().rebind(other)
-        self.var = other.var
+        self.symbol = other.symbol
 
 
 def fresh(t: Any) -> Any:
     """The tracer, recomputed if it is a view of something that was changed."""
     base = t._base
     if base is not None and t._view_ver != t._ver[0]:
-        if base.var is not None:
+        if base.symbol is not None:
             t.rebind(t.trace.within(_through_base, t))
         t._view_ver = t._ver[0]
     return t
@@ -101,7 +101,7 @@ class StageTrace(Trace):
     def tracer(self, value: Tensor, var: Var | None = None) -> StageTracer:
         """A traced value."""
         t: StageTracer = StageTracer(value, self)
-        t.var = var or self.variable(value)
+        t.symbol = var or self.variable(value)
         return t
 
     def constant(self, value: Tensor) -> Tensor:
@@ -125,7 +125,7 @@ class StageTrace(Trace):
             return a
         if self.owns(a):
             a = fresh(a)
-            return self.beneath(self._named, a._a) if a.var is None else a.var
+            return self.beneath(self._named, a._a) if a.symbol is None else a.symbol
         return self.beneath(self._named, alive(a))
 
     def lower(self, value: Any) -> Any:
@@ -134,16 +134,14 @@ class StageTrace(Trace):
 
     def process(self, prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Execute one level down and write the equation; what has only constants is one."""
-        staged = prim.level == "random" or any(
-            self.owns(a) and fresh(a).var is not None for a in args
-        )
+        staged = prim.random or any(self.owns(a) and fresh(a).symbol is not None for a in args)
         operands = tuple([self.operand(a) for a in args]) if staged else ()
         out = self.beneath(bind, prim, tuple([self.lower(a) for a in args]), params)
         several = type(out) is tuple
         outs = out if several else (out,)
         made: Any = tuple([self.tracer(o) if staged else self.constant(o) for o in outs])
         if staged:
-            names = tuple([t.var for t in made])
+            names = tuple([t.symbol for t in made])
             self.eqns.append(Eqn(prim, operands, dict(params), names, describe(here(2)), several))
         made = made if several else made[0]
         if prim.view:
@@ -152,24 +150,24 @@ class StageTrace(Trace):
 
     def detach(self, x: Any) -> Any:
         """An equation that cuts the history when the program runs."""
-        if self.owns(x) and fresh(x).var is not None:
+        if self.owns(x) and fresh(x).symbol is not None:
             return self.process(detach_, (x,), {})
         return self.constant(self.beneath(detached, self.lower(x)))
 
     def commit(self, x: Any, result: Any) -> None:
         """Change a constant by a constant in its memory; give all else a new name."""
         if not self.owns(x):
-            if self.owns(result) and fresh(result).var is not None:
+            if self.owns(result) and fresh(result).symbol is not None:
                 inplace.refuse_captured()
             self.beneath(inplace.commit, x, self.lower(result))
             return
         x = fresh(x)
         result = fresh(result) if self.owns(result) else self.constant(result)
-        if x.var is None and result.var is None:
+        if x.symbol is None and result.symbol is None:
             self.beneath(inplace.commit, x._a, result._a)
             inplace.bump(x)
             return
-        if result.var is None:
+        if result.symbol is None:
             result = self.tracer(result._a, self.operand(result))
         base = x._base
         if base is not None:
@@ -211,7 +209,7 @@ def make_graph(func: Any) -> Any:
                 )
         with StageTrace() as trace:
             tracers = [trace.tracer(x) for x in flat]
-            inputs = tuple([t.var for t in tracers])
+            inputs = tuple([t.symbol for t in tracers])
             out = func(*tree_unflatten(tracers, in_spec))
             leaves, out_spec = tree_flatten(out)
             outputs = tuple([_output(trace, o) for o in leaves])
@@ -237,7 +235,7 @@ def _live(trace: StageTrace, outputs: Any) -> tuple[tuple[Eqn, ...], Any]:
     needed = {o for o in outputs if isinstance(o, Var)}
     kept = []
     for eqn in reversed(trace.eqns):
-        if eqn.prim.level == "random" or any(o in needed for o in eqn.outs):
+        if eqn.prim.random or any(o in needed for o in eqn.outs):
             kept.append(eqn)
             needed.update(a for a in eqn.args if isinstance(a, Var))
     constants = tuple([c for c in trace.constants.values() if c[0] in needed])
@@ -257,7 +255,7 @@ def linearize(func: Any, *primals: Any) -> tuple[Any, Any]:
     flat, spec = tree_flatten(primals)
     with StageTrace() as trace:
         tracers = [trace.tracer(trace.beneath(zeros_like, x)) for x in flat]
-        inputs = tuple([t.var for t in tracers])
+        inputs = tuple([t.symbol for t in tracers])
         out, slopes = jvp(func, primals, tree_unflatten(tracers, spec))
         leaves, out_spec = tree_flatten(slopes)
         outputs = tuple([_output(trace, o) for o in leaves])

@@ -89,7 +89,7 @@ class BatchTrace(Batched, Trace):
     def process(self, prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Apply the op's batching rule one level down."""
         dims = [self.dim_of(a) for a in args]
-        random = prim.level == "random"
+        random = prim.random
         if not random and all(d is None for d in dims):
             return self.beneath(bind, prim, args, params)
         values = [self.lower(a) for a in args]

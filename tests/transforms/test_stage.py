@@ -140,7 +140,7 @@ def test_random_ops_are_staged():
         return x + np.float32(drawn[0])
 
     prim = PRIMITIVES.get("drawing_for_test") or Primitive(
-        "drawing_for_test", (), kernel, variadic=True, level="random", batch=NO_BATCH_RULE
+        "drawing_for_test", (), kernel, variadic=True, random=True, batch=NO_BATCH_RULE
     )
     prim.cpu = kernel
     graph = franken.func.make_graph(lambda x: x * 0 + prim(franken.zeros(1)))(franken.ones(1))
@@ -183,3 +183,9 @@ def test_linearize_runs_only_the_linear_part():
     before = len(calls)
     assert np.allclose(slope(t).numpy(), expected[1].numpy(), rtol=1e-6)
     assert out.tolist() == expected[0].tolist() and len(calls) == before
+
+
+def test_a_program_may_take_a_variance():
+    x = franken.tensor([1.0, 2.0, 4.0])
+    program = franken.func.make_graph(lambda x: x.var() + x.exp().var(0))(x)
+    assert program(x).item() == (x.var() + x.exp().var(0)).item()

@@ -46,6 +46,7 @@ def _follow(running: Tensor, value: Tensor, momentum: float) -> None:
 
     To the transforms it is no in-place op: a derivative's level does not see it at all.
     """
+    plain = running.level == 0 and value.level == 0 and STATE.recorder is None
     if STATE.traces:
         trace = STATE.traces[-1]
         batched = not trace.derives and trace.owns(value)
@@ -54,7 +55,7 @@ def _follow(running: Tensor, value: Tensor, momentum: float) -> None:
         if not batched:
             trace.beneath(_follow, trace.lower(running), trace.lower(value), momentum)
             return
-    elif running.level == 0 and value.level == 0 and getattr(running._a.flags, "writeable", True):
+    elif plain and getattr(running._a.flags, "writeable", True):
         a = running._a
         a *= a.dtype.type(1 - momentum)
         a += (value._a * value._a.dtype.type(momentum)).astype(a.dtype)
@@ -167,6 +168,7 @@ def native_batch_norm(
         S(t(4, 3), t(3), t(3), True, 0.1, 1e-5),
         S(t(2, 3, 4), t(3), t(3), t.const(3), t.const(3, low=0.5), False, 0.1, 0.1),
     ],
+    title=lambda *args: f"NativeBatchNormLegitBackward{int(len(args) == 6)}",
 )
 def _native_batch_norm_legit(input: Tensor, weight: Any, bias: Any, *rest: Any) -> Any:
     """`native_batch_norm`; without running statistics it takes (training, momentum, eps) only."""
@@ -217,6 +219,7 @@ def _instance(
         S(t(2, 3, 4), t.const(3), t.const(3, low=0.5), t(3), t(3), use_input_stats=False),
         S(t(2, 3, 4, 2), weight=t(3), bias=t(3), eps=0.1),
     ],
+    title="ViewBackward0",
 )
 def instance_norm(
     input: Tensor, running_mean: Any = None, running_var: Any = None, weight: Any = None,
@@ -240,6 +243,7 @@ def _torch_instance_norm(
 
 op(
     name="instance_norm",
+    title="ViewBackward0",
     method=False,
     samples=lambda t: [S(t(2, 3, 4), t(3), t(3), None, None, True, 0.1, 1e-5, False)],
 )(_torch_instance_norm)

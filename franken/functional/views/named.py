@@ -134,7 +134,7 @@ def t(input: Tensor) -> Tensor:
     """The transpose of a matrix; tensors of up to 1-d unchanged."""
     if input.ndim > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D")
-    return bind_view(permute_, input, {"dims": tuple(range(input.ndim))[::-1]})
+    return bind_view(permute_, input, {"dims": tuple(range(input.ndim))[::-1]}, "TBackward0")
 
 
 @op(samples=lambda t: [S(t(3, 4)), S(t(2, 3, 4)), S(t(2, 0))])
@@ -231,14 +231,18 @@ def _at_least_1d(x: Any) -> Any:
 
 def _at_least_2d(x: Any) -> Any:
     """The tensor with at least two dimensions, new ones in front; several give a tuple."""
-    return x if x.ndim > 1 else x.reshape(1, x.shape.numel())
+    if x.ndim == 1:
+        return x.unsqueeze(0)
+    return x if x.ndim else x.reshape(1, 1)
 
 
 def _at_least_3d(x: Any) -> Any:
     """The tensor with at least three dimensions; vectors become (1, n, 1), matrices (m, n, 1)."""
     if x.ndim > 2:
         return x
-    return x.unsqueeze(-1) if x.ndim == 2 else x.reshape(1, x.shape.numel(), 1)
+    if x.ndim == 2:
+        return x.unsqueeze(-1)
+    return x.unsqueeze(0).unsqueeze(-1) if x.ndim else x.reshape(1, 1, 1)
 
 
 atleast_1d = _several("atleast_1d", _at_least_1d)
@@ -253,24 +257,24 @@ def broadcast_to(input: Tensor, *size: Any, **spelled: Any) -> Tensor:
 
 
 @op(method=False, samples=lambda t: [S((3, 1), (4,)), S((2, 0), (1,)), S(())])
-def broadcast_shapes(*shapes: Any) -> Any:
+def broadcast_shapes(*shapes: Any) -> Size:
     """The common shape that tensors of these shapes broadcast to."""
     return Size(_broadcast_shapes(*shapes))
 
 
 @op(method=False, samples=lambda t: [S(t(3, 1), t(4)), S(t(), t(2, 0)), S(t(2))])
-def broadcast_tensors(*tensors: Any) -> Any:
+def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     """Views of all the tensors in their common shape."""
     rows = tensor_list(tensors, "broadcast_tensors")
     shape = shapes.broadcast_operands(tuple(r.shape) for r in rows)
-    return tuple([r.expand(shape) for r in rows])  # type: ignore[attr-defined]
+    return tuple([r if tuple(r.shape) == shape else r.expand(shape) for r in rows])  # type: ignore[attr-defined]
 
 
 @op(
     method=False,
     samples=lambda t: [S(t(3), t(2), indexing="ij"), S(t(3), t(2), t(), indexing="xy")],
 )
-def meshgrid(*tensors: Any, indexing: str | None = None) -> Any:
+def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     """Grids of coordinates from vectors: "ij" puts the first vector along rows, "xy" swaps."""
     if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
         tensors = tuple(tensors[0])
@@ -303,7 +307,10 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> Any:
     return tuple(grids)
 
 
-@op(samples=lambda t: [S(t(3, 4), (2, 1)), S(t(3), (2, 2)), S(t(2, 3), (2,)), S(t(), (2,))])
+@op(
+    samples=lambda t: [S(t(3, 4), (2, 1)), S(t(3), (2, 2)), S(t(2, 3), (2,)), S(t(), (2,))],
+    title="RepeatBackward0",
+)
 def tile(input: Tensor, *dims: Any, **spelled: Any) -> Tensor:
     """Copies of the tensor side by side, `dims` times along each dimension."""
     times = sizes(dims, spelled, "dims")

@@ -42,9 +42,9 @@ def _(tangents: Any, out: Any, x: Any, mask: Any, value: Any) -> Any:
 
 def _check_fill(input: Tensor, mask: Tensor, value: Any) -> Any:
     if mask.dtype is not dt.bool:
-        kind = {"uint8": "unsigned char", "int64": "long int"}.get(mask.dtype.name, mask.dtype.name)
         raise RuntimeError(
-            f"masked_fill_ only supports boolean masks, but got mask with dtype {kind}"
+            "masked_fill_ only supports boolean masks, but got mask with dtype "
+            f"{mask.dtype.cpp_name}"
         )
     if not isinstance(value, Tensor):
         return number_for(input, value)
@@ -68,6 +68,7 @@ def _check_fill(input: Tensor, mask: Tensor, value: Any) -> Any:
         S(t(), t.mask(2), 1),
         S(t(2, 0), t.mask(2, 0), 1),
     ],
+    title=("value", "MaskedFillBackward1", "MaskedFillBackward0"),
 )
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """A copy with `value` (a number or 0-d tensor) where the bool `mask`, broadcast, is true."""
@@ -283,7 +284,7 @@ def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
 
 
 @op(method=False, samples=lambda t: [S(t.index(4, high=12), (3, 4)), S(t.index(2, 2, high=6), 6)])
-def unravel_index(indices: Tensor, shape: Any) -> Any:
+def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     """Flat places as a tuple of coordinates in `shape`."""
     if indices.dtype.kind != dt.INTEGER:
         raise TypeError(f"expected 'indices' to be integer dtype, but got {indices.dtype}")

@@ -26,6 +26,13 @@ from franken.ops.linalg.checks import (
 from franken.ops.linalg.solve import _check_system, _eye, triangular_
 from franken.ops.shape.triangular import tril_, triu_
 
+_LU_FACTOR = make("linalg_lu_factor", "LU", "pivots")
+_LU_FACTOR_EX = make("linalg_lu_factor_ex", "LU", "pivots", "info")
+_LU = make("linalg_lu", "P", "L", "U")
+_LU_UNPACK = make("lu_unpack", "P", "L", "U")
+_LDL_FACTOR_EX = make("linalg_ldl_factor_ex", "LD", "pivots", "info")
+_LDL_FACTOR = make("linalg_ldl_factor", "LD", "pivots")
+
 lu_ = Primitive(
     "linalg_lu_factor", ("x",), kernels.lu_factor, outputs=3, nondiff=(1, 2), batch=leading()
 )
@@ -87,7 +94,12 @@ def _factor(input: Tensor, pivot: bool, name: str) -> Any:
     return lu_(input)
 
 
-@op(at="linalg", out="typed", samples=lambda t: [S(t.square(3)), S(t(2, 4, 3)), S(t(2, 3))])
+@op(
+    at="linalg",
+    out="typed",
+    samples=lambda t: [S(t.square(3)), S(t(2, 4, 3)), S(t(2, 3))],
+    title="LinalgLuFactorExBackward0",
+)
 def lu_factor(A: Tensor, *, pivot: bool = True) -> Any:
     """L and U in one array and the row exchanges; an error if U has a zero on its diagonal."""
     lu, pivots, info = _factor(A, pivot, "torch.lu_factor")
@@ -98,17 +110,20 @@ def lu_factor(A: Tensor, *, pivot: bool = True) -> Any:
             "lu_solve would result in a division by zero. If you still want to perform the "
             "factorization, consider calling linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)"
         )
-    return make("linalg_lu_factor", "LU", "pivots")(lu, pivots)
+    return _LU_FACTOR(lu, pivots)
 
 
-@op(at="linalg", out="typed", samples=lambda t: [S(t.square(3)), S(t(2, 4, 3)), S(t(2, 3))])
+@op(
+    at="linalg",
+    out="typed",
+    samples=lambda t: [S(t.square(3)), S(t(2, 4, 3)), S(t(2, 3))],
+    title="LinalgLuFactorExBackward0",
+)
 def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -> Any:
     """Like `lu_factor` with LAPACK's info, without an error unless `check_errors`."""
     if check_errors:
         lu_factor(A, pivot=pivot)
-    return make("linalg_lu_factor_ex", "LU", "pivots", "info")(
-        *_factor(A, pivot, "torch.lu_factor")
-    )
+    return _LU_FACTOR_EX(*_factor(A, pivot, "torch.lu_factor"))
 
 
 def _unpack(lu: Tensor) -> tuple[Any, Any]:
@@ -118,15 +133,24 @@ def _unpack(lu: Tensor) -> tuple[Any, Any]:
     return tril_(wide, diagonal=-1) + _eye(lu, m, k), triu_(tall, diagonal=0)
 
 
-@op(at="linalg", out="typed", samples=lambda t: [S(t.square(3)), S(t(2, 4, 3)), S(t(2, 3))])
+@op(
+    at="linalg",
+    out="typed",
+    samples=lambda t: [S(t.square(3)), S(t(2, 4, 3)), S(t(2, 3))],
+    title="LinalgLuBackward0",
+)
 def lu(A: Tensor, *, pivot: bool = True) -> Any:
     """P, L and U with A = P L U."""
     packed, pivots, _ = _factor(A, pivot, "linalg.lu")
     low, up = _unpack(packed)
-    return make("linalg_lu", "P", "L", "U")(_permutation(pivots, A.shape[-2], A), low, up)
+    return _LU(_permutation(pivots, A.shape[-2], A), low, up)
 
 
-@op(name="lu", samples=lambda t: [S(t.square(3)), S(t.square(2, 2), get_infos=True)])
+@op(
+    name="lu",
+    samples=lambda t: [S(t.square(3)), S(t.square(2, 2), get_infos=True)],
+    title="LinalgLuFactorExBackward0",
+)
 def _lu_torch(A: Tensor, pivot: bool = True, get_infos: bool = False, out: Any = None) -> Any:
     """L and U in one array and the row exchanges (and info)."""
     packed, pivots, info = _factor(A, pivot, "torch.lu_factor")
@@ -140,6 +164,7 @@ def _lu_torch(A: Tensor, pivot: bool = True, get_infos: bool = False, out: Any =
         S(t.square(3), t.of([2, 2, 3], t.module.int32)),
         S(t(3, 2), t.of([3, 2], t.module.int32), unpack_pivots=False),
     ],
+    title="LuUnpackBackward0",
 )
 def lu_unpack(
     LU_data: Tensor, LU_pivots: Tensor, unpack_data: bool = True, unpack_pivots: bool = True
@@ -159,7 +184,7 @@ def lu_unpack(
     empty = LU_data.new_zeros(0)  # type: ignore[attr-defined]
     low, up = _unpack(LU_data) if unpack_data else (empty, empty)
     order = _permutation(LU_pivots, LU_data.shape[-2], LU_data) if unpack_pivots else empty
-    return make("lu_unpack", "P", "L", "U")(order, low, up)
+    return _LU_UNPACK(order, low, up)
 
 
 @op(
@@ -169,6 +194,7 @@ def lu_unpack(
         S(t.square(3), t.of([2, 2, 3], t.module.int32), t(3, 2)),
         S(t.square(3), t.of([1, 3, 3], t.module.int32), t(2, 3), left=False, adjoint=True),
     ],
+    title="LinalgLuSolveBackward0",
 )
 def lu_solve(
     LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False
@@ -206,6 +232,7 @@ def _lu_apply(lu: Tensor, order: Tensor, b: Any, adjoint: bool) -> Any:
     name="lu_solve",
     out="typed",
     samples=lambda t: [S(t(3, 2), t.square(3), t.of([2, 2, 3], t.module.int32))],
+    title="LinalgLuSolveBackward0",
 )
 def _lu_solve_torch(input: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
     """The solution of A X = input from A's LU factors."""
@@ -215,10 +242,20 @@ def _lu_solve_torch(input: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor
 # --- LDL -----------------------------------------------------------------------------------------
 
 ldl_ = Primitive(
-    "linalg_ldl_factor", ("x",), kernels.ldl_factor, outputs=3, nondiff=(1, 2), batch=leading()
+    "linalg_ldl_factor",
+    ("x",),
+    kernels.ldl_factor,
+    outputs=3,
+    nondiff=(1, 2),
+    batch=leading(),
+    title="torch::autograd::NotImplemented",
 )
 ldl_solve_ = Primitive(
-    "linalg_ldl_solve", ("ld", "pivots", "b"), kernels.ldl_solve, batch=leading({1: 1})
+    "linalg_ldl_solve",
+    ("ld", "pivots", "b"),
+    kernels.ldl_solve,
+    batch=leading({1: 1}),
+    title="torch::autograd::NotImplemented",
 )
 ldl_solve_.holomorphic = False
 
@@ -252,7 +289,7 @@ def ldl_factor_ex(A: Tensor, *, hermitian: bool = False, check_errors: bool = Fa
     bad = failed(info) if check_errors else None
     if bad:
         raise RuntimeError(f"torch.linalg.ldl_factor_ex: {bad[0]}D[{bad[1]},{bad[1]}] is zero")
-    return make("linalg_ldl_factor_ex", "LD", "pivots", "info")(ld, pivots, info)
+    return _LDL_FACTOR_EX(ld, pivots, info)
 
 
 @op(at="linalg", out="typed", samples=definite)
@@ -262,7 +299,7 @@ def ldl_factor(A: Tensor, *, hermitian: bool = False) -> Any:
     bad = failed(info)
     if bad:
         raise RuntimeError(f"torch.linalg.ldl_factor: {bad[0]}D[{bad[1]},{bad[1]}] is zero")
-    return make("linalg_ldl_factor", "LD", "pivots")(ld, pivots)
+    return _LDL_FACTOR(ld, pivots)
 
 
 @op(

@@ -11,6 +11,7 @@ from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
 from franken.core.batching import all_batched, pointwise, shift_axes
 from franken.core.linear import SMALL, kept, reduce_sum, small_first
+from franken.core.node import titled
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.shapes import wrap_dim
@@ -19,6 +20,8 @@ from franken.ops.declaring.return_types import make
 from franken.ops.declaring.samples import S, reduction_along
 from franken.ops.reduction.recurrence import linear_scan, shift
 from franken.ops.reduction.sums import canonical_axes, float_if_int, long_if_int
+
+_AMINMAX = make("aminmax", "min", "max")
 
 # --- prod ----------------------------------------------------------------------------------------
 
@@ -122,7 +125,8 @@ def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
             "prod() received an invalid combination of arguments - got "
             f"({type(dim).__name__}), but dim must be one int"
         )
-    return reduce_prod(x, axes=canonical_axes(dim, x.ndim), keepdim=keepdim)
+    out = reduce_prod(x, axes=canonical_axes(dim, x.ndim), keepdim=keepdim)
+    return out if dim is None else titled(out, "ProdBackward1")
 
 
 # --- extrema -------------------------------------------------------------------------------------
@@ -241,6 +245,7 @@ def _extreme(name: str, prim: Primitive, label: str, x: Tensor, dim: Any, keepdi
         S(t(), dim=0),
         S(t(2, 0), dim=0),
     ],
+    title="AminmaxBackward0",
 )
 def aminmax(input: Tensor, *, dim: Any = None, keepdim: bool = False) -> tuple[Tensor, Tensor]:
     """Minimum and maximum over one dimension, or over all."""
@@ -257,7 +262,7 @@ def aminmax(input: Tensor, *, dim: Any = None, keepdim: bool = False) -> tuple[T
         axes = canonical_axes(wrap_dim(dim, x.ndim), x.ndim)
         nonempty_dims("aminmax", tuple(x.shape), axes)
     params = {"axes": axes, "keepdim": keepdim, "nan": False}
-    return make("aminmax", "min", "max")((amin_(x, **params), amax_(x, **params)))
+    return _AMINMAX((amin_(x, **params), amax_(x, **params)))
 
 
 # --- logical -------------------------------------------------------------------------------------

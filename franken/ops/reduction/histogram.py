@@ -13,6 +13,9 @@ from franken.core.tensor import Tensor
 from franken.ops.declaring.return_types import make
 from franken.ops.declaring.samples import S
 
+_HISTOGRAM = make("histogram", "hist", "bin_edges")
+_HISTOGRAMDD = make("histogramdd", "hist", "bin_edges")
+
 # --- histc
 
 
@@ -144,16 +147,13 @@ def _check(x: Tensor, weight: Any, ranged: bool) -> None:
         )
 
 
-_CPP = {"float32": "float", "float64": "double", "int64": "long int", "int32": "int"}
-
-
 def _check_edges(x: Tensor, edges: Any) -> None:
     for d, e in enumerate(edges):
         if e.dtype is not x.dtype:
             raise RuntimeError(
                 "torch.histogramdd: input tensor and bins tensors should have the same dtype, but "
-                f"got input with dtype {_CPP[x.dtype.name]} and bins for dimension {d} with dtype "
-                f"{_CPP.get(e.dtype.name, e.dtype.name)}"
+                f"got input with dtype {x.dtype.cpp_name} and bins for dimension {d} with dtype "
+                f"{e.dtype.cpp_name}"
             )
         if e.ndim != 1:
             raise RuntimeError(
@@ -220,7 +220,7 @@ def histogram(
     if weight is not None and tuple(weight.shape) == tuple(input.shape):
         w = weight.reshape(-1)
     hist, edges = _counted(x, [bins], range, w, density)
-    return make("histogram", "hist", "bin_edges")((hist, edges[0]))
+    return _HISTOGRAM((hist, edges[0]))
 
 
 @op(
@@ -242,4 +242,4 @@ def histogramdd(
         raise RuntimeError(
             "histogramdd: The size of bins must be equal to the innermost dimension of the input."
         )
-    return make("histogramdd", "hist", "bin_edges")(_counted(input, each, range, weight, density))
+    return _HISTOGRAMDD(_counted(input, each, range, weight, density))

@@ -6,6 +6,7 @@ themselves know no tensor. Filling goes in the order of memory, as in torch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,7 @@ def _on_gpu(name: str) -> Any:
 
 
 def _random(name: str, inputs: tuple[str, ...], kernel: Any, rule: Any) -> Primitive:
-    prim = Primitive(name, inputs, kernel, batch=rule, level="random")
+    prim = Primitive(name, inputs, kernel, batch=rule, random=True)
     prim.kernel("cuda", _on_gpu(name))
     for each in inputs:
         prim.vjp(each)(lambda g: g.new_zeros(g.shape))
@@ -251,8 +252,8 @@ def _created(
 
 def _by_size(name: str, prim: Primitive, doc: str) -> None:
     def create(
-        *args: Any, size: Any = None, generator: Any = None, out: Any = None, dtype: Any = None,
-        layout: Any = None, device: Any = None, requires_grad: bool = False,
+        *args: int | Sequence[int], size: Any = None, generator: Any = None, out: Any = None,
+        dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
         pin_memory: bool = False,
     ) -> Tensor:  # fmt: skip
         shape = as_sizes(name, args, size)

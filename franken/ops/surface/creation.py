@@ -6,6 +6,7 @@ in place inside a transform. Memory of `empty` is zeroed: no result depends on w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -132,8 +133,9 @@ def written(name: str, out: Any, array: Any, dtype: Any = None) -> Tensor:
 
 def _factory(name: str, value: int, doc: str) -> Any:
     def create(
-        *args: Any, size: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
-        device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+        *args: int | Sequence[int], size: Any = None, out: Any = None, dtype: Any = None,
+        layout: Any = None, device: Any = None, pin_memory: bool = False,
+        requires_grad: bool = False,
     ) -> Tensor:  # fmt: skip
         shape = as_sizes(name, args, size)
         check_options(name, layout, requires_grad, pin_memory)
@@ -154,8 +156,8 @@ ones = _factory("ones", 1, "Ones of the given sizes.")
 
 @op(method=False, samples=created)
 def empty(
-    *args: Any, size: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
-    device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+    *args: int | Sequence[int], size: Any = None, out: Any = None, dtype: Any = None,
+    layout: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
     memory_format: Any = None,
 ) -> Tensor:  # fmt: skip
     """Memory of the given sizes, zeroed."""
@@ -350,8 +352,9 @@ def full_like(
 
 def _new(name: str, value: int, doc: str) -> Any:
     def create(
-        input: Tensor, *args: Any, size: Any = None, dtype: Any = None, layout: Any = None,
-        device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+        input: Tensor, *args: int | Sequence[int], size: Any = None, dtype: Any = None,
+        layout: Any = None, device: Any = None, pin_memory: bool = False,
+        requires_grad: bool = False,
     ) -> Tensor:  # fmt: skip
         shape = as_sizes(name, args, size)
         return _make(name, input, shape, value, dtype, layout, device, pin_memory, requires_grad)
