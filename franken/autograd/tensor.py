@@ -226,7 +226,7 @@ def detach_(self: Tensor) -> Tensor:
     return self
 
 
-def get_data(self: Tensor) -> Tensor:
+def get_data(self: Any) -> Any:
     """The same memory outside of the graph, with a version of its own (prefer detach()).
 
     Inside a transform only the history of its level is cut, as in torch.

@@ -160,7 +160,7 @@ def commit(x: Tensor, result: Tensor) -> Tensor:
     return x
 
 
-def _commit_traced(x: Any, result: Any) -> Any:
+def _commit_traced(x: Tensor, result: Any) -> Tensor:
     if tuple(x.shape) != tuple(result.shape):
         refuse_growth(x.shape, result.shape)
     target, value = alive(x), alive(result)

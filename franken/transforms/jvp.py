@@ -27,6 +27,7 @@ class JvpTracer(Tracer):
 
     __slots__ = ()
     tangent: Any = None
+    given = False  # whether the tangent is the user's own, which changes with its tensor
 
     def rebind(self, other: Any) -> None:
         """Take over value and tangent."""

@@ -51,7 +51,7 @@ class StageTracer(Tracer):
     trace: StageTrace
 
     @property
-    def hides_value(self) -> Any:  # type: ignore[override]
+    def hides_value(self) -> Any:
         """Why the value cannot be read; False for a constant."""
         return _HIDDEN if fresh(self).symbol is not None else False
 
