@@ -7,6 +7,7 @@ import click
 from conformance.differential import differential
 from conformance.gpu import gpu
 from conformance.kernels import kernels
+from conformance.layouts import layouts
 
 
 @click.group()
@@ -17,6 +18,7 @@ def main() -> None:
 main.add_command(differential)
 main.add_command(gpu)
 main.add_command(kernels)
+main.add_command(layouts)
 
 if __name__ == "__main__":
     main(prog_name="python -m conformance")

@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 
 from franken.core import bind as _bind
+from franken.core.arrange import element_strides, placed
 from franken.core.bind import F32, F64
 from franken.core.dtypes import COMPLEX_KINDS
 from franken.core.node import Leaf, Node, OutEdge, Packed, SavedAll, _light, split_edge
+from franken.core.planning import gradient_strides
 from franken.core.state import STATE, set_grad
 from franken.core.tensor import Tensor
 from franken.core.where import describe
@@ -541,12 +543,31 @@ def _deposit(r: Run, t: Tensor, g: Any) -> None:
 def _accumulate(r: Run, variable: Tensor, g: Any) -> None:
     have = getattr(variable, "_grad", None)
     if have is None:
+        g = as_leaf_lies(variable, g)
         variable._grad = g if r.create_graph or g.level else _own(g)
     elif r.create_graph or g.level or have.level:
         variable._grad = add(have, g)
     else:
         variable._grad = _add_into(have, g)
     _provenance(r, variable)
+
+
+def as_leaf_lies(variable: Tensor, g: Tensor) -> Tensor:
+    """The cotangent with the strides of its leaf, or row-major if those leave gaps or overlap."""
+    if g.level or variable.level:
+        return g
+    a, own = g._a, variable._a
+    if a.flags.c_contiguous and own.flags.c_contiguous:
+        return g
+    want = gradient_strides(own.shape, element_strides(own))
+    pairs = zip(a.shape, element_strides(a), want, strict=True)
+    if all(n == 1 or s == w for n, s, w in pairs):
+        return g
+    if g._node is None:
+        return _bind._wrap(placed(a, want), g.device)
+    order = sorted(range(a.ndim), key=lambda d: (-want[d], d))
+    back = sorted(range(a.ndim), key=order.__getitem__)
+    return g.permute(order).contiguous().permute(back)  # type: ignore[no-any-return]
 
 
 def _own(g: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ import numpy as np
 from franken.core import node as _node
 from franken.core import primitive as _primitive
 from franken.core import seam, state
+from franken.core.arrange import followed, with_strides
 from franken.core.device import CPU, DeviceMismatch
 from franken.core.node import record
 from franken.core.primitive import Primitive
@@ -66,7 +67,10 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         return eager(prim, args, params, True)
     # the commonest case, without loops: two float32 tensors on the CPU, no parameters
     a, b = x._a, y._a
-    if a.dtype is not F32 or b.dtype is not F32 or x.device is not CPU or y.device is not CPU:
+    if (
+        a.dtype is not F32 or b.dtype is not F32 or x.device is not CPU or y.device is not CPU
+        or not a.flags.c_contiguous or not b.flags.c_contiguous
+    ):  # fmt: skip
         return eager(prim, args, params, True)
     try:
         r = quiet(prim.wide, a, b)
@@ -105,6 +109,8 @@ def eager(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: 
     if dev is None:
         dev = params.get("device", CPU)
     kernel = prim.cpu if dev is CPU else prim.kernel_for(dev)
+    if prim.view and not raw[0].size:
+        raw[0] = args[0]._a = with_strides(raw[0])
     try:
         out = quiet(kernel, *raw, **params)
     except RuntimeError as error:
@@ -112,6 +118,8 @@ def eager(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: 
     except (ValueError, TypeError, IndexError, OverflowError) as error:
         explain(prim, args, params, error)
         raise
+    if prim.arrange is not None:
+        out = prim.arrange(raw, out)
     if params and "device" in params:  # says where the result lives: a transfer, a random source
         dev = params["device"]
     if prim.outputs == 1:
@@ -278,6 +286,8 @@ def unary_lane(prim: Primitive, kernel: Any, general: Any) -> Any:
             r = quiet(kernel, a) if a.size < PARALLEL else split(kernel, a)
         except RuntimeError as error:
             r = again(error, kernel, (a,), NO_PARAMS)
+        if not a.flags.c_contiguous:
+            r = followed(r, a)
         t = _new(Tensor)
         t._a = r if type(r) is _ndarray else _asarray(r)
         t.device = CPU
@@ -322,6 +332,8 @@ def binary_lane(prim: Primitive, kernel: Any, general: Any, numbers: bool = True
             return general(input, other)
         except RuntimeError as error:
             r = again(error, kernel, (a, b), NO_PARAMS)
+        if not a.flags.c_contiguous:  # else NumPy's order is torch's
+            r = followed(r, a, b)
         t = _new(Tensor)
         t._a = r if type(r) is _ndarray else _asarray(r)
         t.device = CPU

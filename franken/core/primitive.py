@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from franken.core import seam
+from franken.core.arrange import arranger
 from franken.core.device import CPU
 from franken.core.errors import MissingKernel
 
@@ -89,12 +90,14 @@ class Primitive:
         kernel: NumPy kernel, arrays in and array (or tuple) out, parameters by keyword.
         outputs: number of outputs; 0 means a tuple of varying length.
         view: the output may share memory with the first input.
+        layout: how results lie in memory, a name of `core.planning.PLANNERS`; None where the
+            kernel's own order is right. Row-major by default; that of a view is its kernel's.
     """
 
     __slots__ = (
-        "batch", "cpu", "differentiable", "expr", "holomorphic", "inputs", "jvps", "kernels",
-        "level", "name", "nondiff", "outputs", "plans", "shape", "variadic", "view", "vjp_joint",
-        "vjps", "wide", "simple",
+        "arrange", "batch", "cpu", "differentiable", "expr", "holomorphic", "inputs", "jvps",
+        "kernels", "level", "name", "nondiff", "outputs", "plans", "shape", "simple", "variadic",
+        "view", "vjp_joint", "vjps", "wide",
     )  # fmt: skip
 
     def __init__(
@@ -110,12 +113,14 @@ class Primitive:
         batch: Any = None,
         level: str = "run_to_run",
         expr: str | None = None,
+        layout: str | None = "contiguous",
     ) -> None:
         if name in PRIMITIVES:
             raise ValueError(f"primitive {name!r} is declared twice")
         self.name, self.inputs, self.cpu = name, inputs, kernel
         self.outputs, self.variadic, self.view, self.nondiff = outputs, variadic, view, nondiff
         self.batch, self.level, self.expr = batch, level, expr
+        self.arrange = None if view or level == "random" else arranger(layout)
         self.kernels: dict[str, Any] = {}
         # The kernel for float32 and wider, without the detour of half precisions.
         self.wide = getattr(kernel, "wide", kernel)

@@ -16,6 +16,7 @@ from franken.backends import registry
 from franken.backends.numpy import parallel
 from franken.core import dtypes as dt
 from franken.core import inplace, seam, state
+from franken.core.arrange import followed
 from franken.core.bind import (
     F32,
     F64,
@@ -133,7 +134,8 @@ def pointwise_primitive(
     jvp: Any = None,
 ) -> Primitive:
     """The primitive of an elementwise op with its rules; parameters go to the kernel by keyword."""
-    prim = Primitive(name, inputs, _halved(kernel), outputs=outputs, batch=pointwise, expr=expr)
+    prim = Primitive(name, inputs, _halved(kernel), outputs=outputs, batch=pointwise, expr=expr,
+                     layout="iterator")  # fmt: skip
     prim.holomorphic = holomorphic
     prim.shape = _broadcast_error
     derivatives = d if isinstance(d, tuple) else (d,) * len(inputs)
@@ -402,6 +404,8 @@ def reflected(fn: Any) -> Any:
             return fn(other, self)
         except RuntimeError as error:
             r = again(error, kernel, (other, a), NO_PARAMS)
+        if not a.flags.c_contiguous:
+            r = followed(r, a)
         t = _wrap(r, CPU)
         if prim.differentiable and (self._node is not None or self._base is not None):
             record(prim, (other, self), NO_PARAMS, t)

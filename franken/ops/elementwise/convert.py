@@ -55,7 +55,7 @@ def _float_to_int(x: Any, to: dtype) -> Any:
     return x.astype(to.np)
 
 
-convert = Primitive("to_copy", ("x",), _convert_kernel, batch=pointwise)
+convert = Primitive("to_copy", ("x",), _convert_kernel, batch=pointwise, layout="iterator")
 
 
 @convert.vjp("x")

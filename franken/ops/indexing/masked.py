@@ -25,7 +25,9 @@ def _fill_kernel(x: Any, mask: Any, value: Any) -> Any:
     return np.where(mask, np.asarray(value, x.dtype), x)
 
 
-masked_fill_prim = Primitive("masked_fill", ("x", "mask", "value"), _fill_kernel, batch=pointwise)
+masked_fill_prim = Primitive(
+    "masked_fill", ("x", "mask", "value"), _fill_kernel, batch=pointwise, layout="iterator"
+)
 masked_fill_prim.vjp("x")(lambda g, mask: masked_fill_prim(g, mask, 0))
 masked_fill_prim.vjp("value")(lambda g, mask: masked_fill_prim(g, ~mask, 0))
 

@@ -179,7 +179,9 @@ def _zero_nan_kernel(x: Any, like: Any) -> Any:
 
 
 # x with zeros where `like` is NaN: linear in x.
-zero_nan = Primitive("zero_nan", ("x", "like"), _zero_nan_kernel, batch=pointwise)
+zero_nan = Primitive(
+    "zero_nan", ("x", "like"), _zero_nan_kernel, batch=pointwise, layout="iterator"
+)
 
 zero_nan.vjp("like")(NOT_DIFFERENTIABLE)
 

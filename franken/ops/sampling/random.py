@@ -14,6 +14,7 @@ from franken.backends.numpy.random import distributions as rng_distributions
 from franken.backends.numpy.random import sequential as rng_sequential
 from franken.core import dtypes as dt
 from franken.core import inplace
+from franken.core.arrange import element_strides
 from franken.core.bind import bind
 from franken.core.device import CPU
 from franken.core.errors import MissingKernel
@@ -35,7 +36,7 @@ from franken.ops.surface.args import (
     number,
     refuse_negative,
 )
-from franken.ops.surface.creation import element_strides, require_grad
+from franken.ops.surface.creation import require_grad
 
 _ERROR = (
     "vmap: called random operation while in randomness error mode. Please either use the 'same' or "

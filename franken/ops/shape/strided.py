@@ -12,6 +12,7 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core import inplace, shapes, strides
+from franken.core.arrange import element_strides
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
@@ -54,7 +55,7 @@ def restrided(a: Any, shape: Any, steps: Any, place: int) -> Any:
     row = memory_of(a)
     if row is None or 0 in shape or not row.size:
         if 0 in shape:
-            return a.reshape(-1)[:0].reshape(shape)
+            return np.ndarray(shape, a.dtype, a, 0, [n * a.itemsize for n in steps])
         raise RuntimeError("as_strided: the memory of this tensor has gaps; clone() it before")
     n = row.itemsize
     return _over(row, shape, [s * n for s in steps], place * n)
@@ -67,12 +68,6 @@ def _over(row: Any, shape: Any, byte_steps: Any, offset: int) -> Any:
     return np.ndarray(shape, row.dtype, row, offset, byte_steps)
 
 
-def element_steps(a: Any) -> tuple[int, ...]:
-    """Strides in elements."""
-    n = a.itemsize
-    return tuple([s // n for s in a.strides])
-
-
 # --- as_strided -----------------------------------------------------------------------------------
 # Parameters: size, stride, place (what is wanted) and base_stride, base_place (the input's own).
 
@@ -81,7 +76,7 @@ def _as_strided_kernel(
     x: Any, *, size: Any, stride: Any, place: int, base_stride: Any, base_place: int
 ) -> Any:
     size = _counted(size, x)
-    if element_steps(x) == base_stride and first_place(x) == base_place:
+    if element_strides(x) == base_stride and first_place(x) == base_place:
         return restrided(x, size, stride, place)
     buffer = _simulated(x, size, stride, place, base_stride, base_place)
     return restrided(buffer, size, stride, place).copy()
@@ -253,7 +248,7 @@ def _unfold_kernel(x: Any, *, dim: int, size: int, step: int) -> Any:
     if 0 in shape or memory_of(x) is None:
         starts = np.arange(count)[:, None] * step + np.arange(size)
         return np.moveaxis(x.take(starts, axis=dim), dim + 1, -1)
-    steps = element_steps(x)
+    steps = element_strides(x)
     windows = (*steps[:dim], steps[dim] * step, *steps[dim + 1 :], steps[dim])
     return restrided(x, shape, windows, first_place(x))
 
@@ -354,7 +349,7 @@ def legal_view(input: Tensor, shape: tuple[int, ...]) -> None:
     a = input._a
     if input.level or not isinstance(a, np.ndarray) or a.flags.c_contiguous:
         return
-    if strides.view_strides(a.shape, element_steps(a), shape) is None:
+    if strides.view_strides(a.shape, element_strides(a), shape) is None:
         raise RuntimeError(
             "view size is not compatible with input tensor's size and stride (at least one "
             "dimension spans across two contiguous subspaces). Use .reshape(...) instead."
@@ -367,8 +362,8 @@ def legal_view(input: Tensor, shape: tuple[int, ...]) -> None:
 def _link_by_memory(base: Tensor, view: Tensor) -> Any:
     """The link that leads from a base to any view of it, by strides."""
     a, v = base._a, view._a
-    params = {"size": v.shape, "stride": element_steps(v), "place": first_place(v),
-              "base_stride": element_steps(a), "base_place": first_place(a)}  # fmt: skip
+    params = {"size": v.shape, "stride": element_strides(v), "place": first_place(v),
+              "base_stride": element_strides(a), "base_place": first_place(a)}  # fmt: skip
     return (as_strided_, params, -1)
 
 

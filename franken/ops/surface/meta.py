@@ -13,6 +13,7 @@ import numpy as np
 from franken.core import dtypes as dt
 from franken.core import layout as layouts
 from franken.core import promotion
+from franken.core.arrange import element_strides
 from franken.core.device import CPU
 from franken.core.op import op
 from franken.core.shapes import wrap_dim
@@ -21,7 +22,6 @@ from franken.core.tensor import Tensor
 from franken.core.trace import fresh
 from franken.ops.declaring.samples import NoSamples, S, read
 from franken.ops.surface.args import as_dtype, dtype_of_number, kind_name
-from franken.ops.surface.creation import element_strides
 from franken.ops.surface.read import root_of
 
 

@@ -1,0 +1,97 @@
+"""Arranging results: a kernel's array put in the layout that the op declares.
+
+Works on the arrays of either backend; the layouts themselves are planned in `planning`. Kernels
+give row-major results of row-major inputs, so that only other inputs cost anything here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from franken.core.planning import PLANNERS, Operand, Planner, iterator
+from franken.core.shapes import Shape
+from franken.core.strides import contiguous_strides
+
+Arrange = Callable[[Sequence[Any], Any], Any]
+
+
+def element_strides(a: Any) -> Shape:
+    """An array's strides in elements; an empty one of NumPy's making has none of its own."""
+    if not a.size and not any(a.strides):
+        return contiguous_strides(a.shape)
+    size = a.itemsize
+    return tuple([s // size for s in a.strides]) if size else a.strides
+
+
+def arranger(kind: str | None) -> Arrange | None:
+    """`arrange(inputs, out)` of a layout's name: the result, laid out so."""
+    if kind is None:
+        return None
+    planner = PLANNERS[kind]
+    if kind == "contiguous":
+        return _row_major
+
+    def arrange(inputs: Sequence[Any], out: Any) -> Any:
+        for a in inputs:
+            if hasattr(a, "flags") and not a.flags.c_contiguous:
+                return planned(planner, inputs, out)
+        return _row_major(inputs, out)
+
+    return arrange
+
+
+def _row_major(inputs: Sequence[Any], out: Any) -> Any:
+    if type(out) is tuple:
+        return tuple([_row_major(inputs, o) for o in out])
+    if not hasattr(out, "flags"):
+        return out
+    if out.flags.c_contiguous and (out.base is None or 1 not in out.shape):
+        return out
+    return planned(PLANNERS["contiguous"], inputs, out)
+
+
+def planned(planner: Planner, inputs: Sequence[Any], out: Any) -> Any:
+    """The result (or each of several) under the strides that `planner` gives for the inputs."""
+    operands = [Operand(a.shape, element_strides(a)) for a in inputs if hasattr(a, "strides")]
+    if type(out) is tuple:
+        return tuple([placed(o, planner(o.shape, operands)) for o in out])
+    return placed(out, planner(out.shape, operands)) if hasattr(out, "strides") else out
+
+
+def followed(out: Any, *inputs: Any) -> Any:
+    """An elementwise result where the first input is not row-major, laid out as torch does."""
+    steps = out.strides
+    if all(a.__class__ is not np.ndarray or a.strides == steps for a in inputs):
+        return out  # dense, since it is new, and as they are
+    return planned(iterator, inputs, out)
+
+
+def placed(a: Any, strides: Shape) -> Any:
+    """The array under `strides` (in elements, without gaps): itself if it is, else a copy."""
+    if element_strides(a) == strides or not a.itemsize:
+        return a
+    axes = range(a.ndim)
+    order = sorted(axes, key=lambda d: (-strides[d], d))
+    moved = a.transpose(order).copy(order="C")
+    made = moved.transpose(sorted(axes, key=order.__getitem__))
+    return made if element_strides(made) == strides else _seen(moved, a.shape, strides)
+
+
+def _seen(memory: Any, shape: Shape, strides: Shape) -> Any:
+    """Row-major memory under strides that its shape would not have."""
+    steps = tuple([s * memory.itemsize for s in strides])
+    if type(memory) is not np.ndarray:
+        tricks = memory.__array_namespace__().lib.stride_tricks
+        return tricks.as_strided(memory, shape, steps)
+    if memory.dtype.kind != "V":
+        return np.ndarray(shape, memory.dtype, memory, 0, steps)
+    words = memory.view(f"u{memory.itemsize}")  # NumPy has no buffers of extension dtypes
+    return np.ndarray(shape, words.dtype, words, 0, steps).view(memory.dtype)
+
+
+def with_strides(a: Any) -> Any:
+    """An empty array that says its strides, so that its views have theirs."""
+    return a if any(a.strides) else _seen(a, a.shape, contiguous_strides(a.shape))
