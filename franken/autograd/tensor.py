@@ -10,9 +10,10 @@ import warnings
 import weakref
 from typing import Any
 
-from franken.autograd import engine, grad_mode, hooks
+from franken.autograd import grad_mode, hooks
 from franken.autograd.handles import RemovableHandle
 from franken.core import node as _node
+from franken.core.linear import add
 from franken.core.node import Leaf, OutEdge, edge_of, split_edge
 from franken.core.op import NAMES
 from franken.core.state import INFERENCE, STATE
@@ -175,7 +176,7 @@ def retain_grad(self: Tensor) -> None:
         t = ref()
         if t is not None:
             have = getattr(t, "_grad", None)
-            t._grad = g if have is None else engine.add(have, g)
+            t._grad = g if have is None else add(have, g)
 
     if node.pre is None:
         node.pre = {}

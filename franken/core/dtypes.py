@@ -15,6 +15,8 @@ from typing import Any, Final, NoReturn, Self
 import ml_dtypes
 import numpy
 
+from franken.backends.numpy.halves import COMPLEX_KINDS as COMPLEX_KINDS
+
 NumpyDtype = numpy.dtype[Any]
 
 # Kinds order the promotion lattice: a higher kind decides the category of a result.
@@ -185,8 +187,6 @@ _TO_COMPLEX: Final = {
 }  # fmt: skip
 _FROM_NUMPY: Final = {each.np: each for each in ALL.values() if each.np is not None}
 
-COMPLEX_KINDS: Final = "cW"
-"""NumPy's kinds of the complex dtypes."""
 
 _SUPPORTED_NUMPY = (
     "float64, float32, float16, complex64, complex128, int64, int32, int16, int8, "

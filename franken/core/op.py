@@ -58,10 +58,10 @@ class Op:
     @property
     def schema(self) -> Any:
         """The parsed schema, from the declaration's text or its signature."""
-        from franken.core import schema, signature
+        from franken.core.schema import parser, signature
 
         text = self.schema_text or signature.schema_text(self.name.rsplit(".", 1)[-1], self.fn)
-        return schema.parse(text)
+        return parser.parse(text)
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -206,7 +206,7 @@ class Signed:
 
     @property
     def __signature__(self) -> Any:
-        from franken.core import signature
+        from franken.core.schema import signature
 
         return signature.public(self.__wrapped__, self.out, self.first)
 

@@ -11,10 +11,10 @@ import functools
 from typing import Any
 
 from franken.core.inplace import refresh_traced
-from franken.core.primitive import Primitive
+from franken.core.primitive import Primitive, bind
 from franken.core.pytree import tree_flatten, tree_unflatten
 from franken.core.tensor import Tensor
-from franken.core.trace import Trace, Tracer, bind, fresh, inherit_alias
+from franken.core.trace import Trace, Tracer, fresh, inherit_alias
 from franken.core.where import describe, here
 from franken.transforms.graph import Eqn, Graph, Var
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
+from franken.core import linear
 from franken.core.op import op
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import (
@@ -56,7 +57,7 @@ def _refuse_bool_neg(common: Any, x: Any) -> None:
 
 add = elementwise(
     "add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", np.add,
-    d=(lambda g: g, lambda g: g), scale="alpha", numbers="both", expr="{0} + {1}",
+    prim=linear.add, scale="alpha", numbers="both",
     doc="Sum of two tensors, the second one scaled by `alpha`.",
 )  # fmt: skip
 sub = elementwise(

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
+from franken.core.convert import cast
 from franken.core.op import commit_as, op
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, operator, promoted, reflected
 from franken.ops.declaring.samples import S, on
 from franken.ops.elementwise.arithmetic import mul, sub, zero
-from franken.ops.elementwise.convert import cast
 from franken.ops.elementwise.transcendental import log
 
 sqrt = elementwise(

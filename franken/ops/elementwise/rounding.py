@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from franken.core.op import op
+from franken.core.pointwise import pointwise_primitive
 from franken.core.tensor import Tensor
-from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, pointwise_primitive, refused
+from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, refused
 from franken.ops.declaring.samples import S
 from franken.ops.elementwise.arithmetic import zero
 

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
+from franken.core.convert import cast
 from franken.core.op import OPS, op
+from franken.core.pointwise import pointwise_primitive
 from franken.core.tensor import Tensor
-from franken.ops.declaring.declare import pointwise_primitive, promoted, refused, typed
+from franken.ops.declaring.declare import promoted, refused, typed
 from franken.ops.declaring.samples import S
-from franken.ops.elementwise.convert import cast
 
 # --- where ---------------------------------------------------------------------------------------
 

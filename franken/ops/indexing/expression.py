@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 
 from franken.core import shapes
-from franken.core.bind import bind
-from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
+from franken.core.batching import to_front
+from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive, bind
 from franken.core.tensor import Tensor
-from franken.ops.declaring.rules import to_front
 from franken.ops.shape.movement import basic_, bind_view, permute_, select_, shape_of
 
 # --- the gather primitive ------------------------------------------------------------------------

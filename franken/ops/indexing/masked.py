@@ -8,12 +8,13 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core import inplace
+from franken.core.batching import pointwise, to_front
 from franken.core.op import op
 from franken.core.primitive import NO_BATCH_RULE, NOT_DIFFERENTIABLE, Primitive
 from franken.core.promotion import can_cast
 from franken.core.shapes import broadcast_two
 from franken.core.tensor import Tensor
-from franken.ops.declaring.rules import loop, pointwise, to_front
+from franken.ops.declaring.loop import loop
 from franken.ops.declaring.samples import S
 from franken.ops.indexing.scatter import number_for
 from franken.ops.indexing.write import plain, warn_expanded

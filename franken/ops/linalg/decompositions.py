@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
+from franken.core.convert import cast
 from franken.core.op import op, spelled
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
 from franken.ops.declaring.return_types import make
 from franken.ops.declaring.samples import S, after, definite, given, hermitian, matrices
-from franken.ops.elementwise.convert import cast
 from franken.ops.linalg.checks import (
     HALF,
     check_float,
@@ -68,7 +68,7 @@ geqrf_ = Primitive("linalg_geqrf", ("x",), _geqrf_kernel, outputs=2, batch=leadi
 
 
 @geqrf_.vjp("x")
-def _(g: Any) -> Any:
+def _(g0: Any, g1: Any) -> Any:
     raise NotImplementedError("the derivative for 'geqrf' is not implemented.")
 
 

@@ -7,17 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.numpy.halves import halved
 from franken.backends.numpy.parallel import matmul as matmul_on_threads
 from franken.core import dtypes as dt
-from franken.core.bind import F32, F64
+from franken.core.batching import to_front
+from franken.core.convert import cast
 from franken.core.op import op
-from franken.core.primitive import Primitive
+from franken.core.primitive import F32, F64, Primitive
 from franken.core.shapes import broadcast_two, wrap_dim
 from franken.core.tensor import Tensor
-from franken.ops.declaring.declare import halved
-from franken.ops.declaring.rules import to_front
 from franken.ops.declaring.samples import S
-from franken.ops.elementwise.convert import cast
 
 HALF = (dt.float16, dt.bfloat16)
 

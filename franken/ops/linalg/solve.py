@@ -305,11 +305,17 @@ slogdet_.holomorphic = False
 
 
 @slogdet_.vjp("x")
-def _(g: Any, x: Any, out0: Any) -> Any:
-    """d log|det| = Re tr(A⁻¹ dA); for complex A, d sign = i sign Im tr(A⁻¹ dA)."""
-    slope = g[1]
-    if x.dtype.is_complex:
-        slope = slope + (g[0] * out0.conj_physical()).imag * 1j
+def _(g1: Any, x: Any) -> Any:
+    """d log|det| = Re tr(A⁻¹ dA)."""
+    return g1.unsqueeze(-1).unsqueeze(-1) * inverse_(x)[0].mH
+
+
+@slogdet_.vjp("x")
+def _(g0: Any, x: Any, out0: Any) -> Any:
+    """d sign = i sign Im tr(A⁻¹ dA); a real sign does not change."""
+    if not x.dtype.is_complex:
+        return None
+    slope = (g0 * out0.conj_physical()).imag * 1j
     return slope.unsqueeze(-1).unsqueeze(-1) * inverse_(x)[0].mH
 
 

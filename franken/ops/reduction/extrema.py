@@ -7,25 +7,18 @@ from typing import Any
 import numpy as np
 
 from franken.backends.numpy import reduce as kernels
+from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
+from franken.core.batching import all_batched, pointwise, shift_axes
+from franken.core.linear import SMALL, kept, reduce_sum, small_first
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
-from franken.ops.declaring.declare import halved
 from franken.ops.declaring.return_types import make
-from franken.ops.declaring.rules import all_batched, pointwise, shift_axes
 from franken.ops.declaring.samples import S, reduction_along
 from franken.ops.reduction.recurrence import linear_scan, shift
-from franken.ops.reduction.sums import (
-    SMALL,
-    canonical_axes,
-    float_if_int,
-    kept,
-    long_if_int,
-    reduce_sum,
-    small_first,
-)
+from franken.ops.reduction.sums import canonical_axes, float_if_int, long_if_int
 
 # --- prod ----------------------------------------------------------------------------------------
 
@@ -356,7 +349,9 @@ def _portion_kernel(x: Any, total: Any) -> Any:
         return np.exp(x - total)
 
 
-_portion = Primitive("logsumexp_portion", ("x", "total"), halved(_portion_kernel), batch=pointwise)
+_portion = Primitive(
+    "logsumexp_portion", ("x", "total"), halved(_portion_kernel), batch=pointwise, layout="iterator"
+)
 _portion.vjp("x")(lambda g, out: g * out)
 _portion.vjp("total")(lambda g, out: -(g * out))
 

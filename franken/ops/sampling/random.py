@@ -15,17 +15,17 @@ from franken.backends.numpy.random import sequential as rng_sequential
 from franken.core import dtypes as dt
 from franken.core import inplace
 from franken.core.arrange import element_strides
-from franken.core.bind import bind
+from franken.core.batching import spread
 from franken.core.device import CPU
 from franken.core.errors import MissingKernel
 from franken.core.op import op, write_out
-from franken.core.primitive import Primitive
+from franken.core.primitive import Primitive, bind
 from franken.core.shapes import broadcast_two
 from franken.core.strides import axes_by_stride
 from franken.core.tensor import Tensor
-from franken.ops.declaring.rules import spread, stack
 from franken.ops.declaring.samples import S, created, created_like, filled_at_random
 from franken.ops.sampling.generator import core_of
+from franken.ops.shape.join import stack
 from franken.ops.surface.args import (
     as_device,
     as_dtype,

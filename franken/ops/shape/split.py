@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from franken.core import shapes
+from franken.core.batching import view_rule
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
-from franken.ops.declaring.rules import view_rule
 from franken.ops.declaring.samples import S
 from franken.ops.shape.join import cat_, stack
 from franken.ops.shape.movement import linear, slice_
@@ -36,7 +36,8 @@ unbind_ = linear(Primitive(
 
 @unbind_.vjp("x")
 def _(g: Any, dim: int) -> Any:
-    return stack(list(g), dim)
+    like = next(c for c in g if c is not None)
+    return stack([like.new_zeros(tuple(like.shape)) if c is None else c for c in g], dim)
 
 
 def _split_kernel(x: Any, *, sections: tuple[int, ...], dim: int) -> Any:
@@ -52,8 +53,21 @@ def _splitter(name: str) -> Primitive:
     prim = linear(Primitive(
         name, ("x",), _split_kernel, outputs=0, view=True, batch=view_rule(_shift_dim),
     ))  # fmt: skip
-    prim.vjp("x")(lambda g, dim: cat_(*g, dim=dim))
+    prim.vjp("x")(_join)
     return prim
+
+
+def _join(g: Any, sections: tuple[int, ...], dim: int) -> Any:
+    """The parts' cotangents one after another, with zeros for parts without one."""
+    like = next(c for c in g if c is not None)
+    shape = tuple(like.shape)
+    return cat_(
+        *[
+            like.new_zeros((*shape[:dim], n, *shape[dim + 1 :])) if c is None else c
+            for c, n in zip(g, sections, strict=True)
+        ],
+        dim=dim,
+    )
 
 
 # Two of them, for the names that in-place errors and graphs show.

@@ -14,13 +14,12 @@ from franken.core import dtypes as dt
 from franken.core import layout as layouts
 from franken.core import state
 from franken.core.arrange import element_strides
-from franken.core.bind import _wrap, mark_new
+from franken.core.batching import batch_size, to_front
 from franken.core.device import CPU, resolve
 from franken.core.op import op, write_out
-from franken.core.primitive import Primitive
+from franken.core.primitive import Primitive, _wrap, mark_new
 from franken.core.strides import contiguous_strides, memory_format_strides, preserved_strides
 from franken.core.tensor import Tensor
-from franken.ops.declaring.rules import batch_size, to_front
 from franken.ops.declaring.samples import S, created, created_like, created_new
 from franken.ops.surface.args import (
     allocate,

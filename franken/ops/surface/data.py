@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
-from franken.core.bind import _wrap
+from franken.core.convert import cast_array
 from franken.core.device import CPU
 from franken.core.device import device as dev_class
 from franken.core.op import op
+from franken.core.primitive import _wrap
 from franken.core.promotion import promote_types
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import NoSamples, S
-from franken.ops.elementwise.convert import cast_array
 from franken.ops.surface.args import as_device, as_dtype, check_options, checked_number
 from franken.ops.surface.creation import finish, require_grad
 from franken.ops.surface.read import concrete, host_array

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
-from franken.core.bind import _wrap
 from franken.core.device import CPU, resolve
 from franken.core.op import op
+from franken.core.primitive import _wrap
 from franken.core.size import Size
 from franken.core.tensor import Parameter, Tensor
 from franken.ops.declaring.samples import NoSamples, S

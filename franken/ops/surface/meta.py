@@ -160,7 +160,7 @@ def is_pinned(input: Tensor, device: Any = None) -> bool:
 def pin_memory(input: Tensor, device: Any = None) -> Tensor:
     """A copy in page-locked host memory, for quick transfers to a GPU."""
     from franken.backends import registry
-    from franken.core.bind import _wrap
+    from franken.core.primitive import _wrap
 
     if input.device is not CPU:
         raise RuntimeError(f"cannot pin '{input.type()}' only dense CPU tensors can be pinned")  # type: ignore[attr-defined]

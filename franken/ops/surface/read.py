@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
-from franken.core.bind import _wrap
 from franken.core.device import CPU
 from franken.core.op import op
+from franken.core.primitive import _wrap
 from franken.core.tensor import Tensor, version_of
 from franken.ops.declaring.samples import S, read
 from franken.ops.surface.args import checked_number, kind_name
