@@ -47,7 +47,9 @@ def layouts(
         sys.exit(NOT_PROVEN)
     from conformance import cases, layout_checks, report, runner
 
-    options = runner.Options(workers=workers, samples=samples, deadline=deadline, op_timeout=120.0)
+    options = runner.Options(
+        workers=workers, samples=samples, deadline=deadline, op_timeout=240.0, sample_timeout=30.0
+    )
     chosen = cases.collect(only, quick, source)
     if not chosen:
         raise click.BadParameter(f"no op matches {only!r}", param_hint="--only")

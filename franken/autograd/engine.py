@@ -532,8 +532,11 @@ def _deposit(r: Run, t: Tensor, g: Any) -> None:
 def _accumulate(r: Run, variable: Tensor, g: Any) -> None:
     have = getattr(variable, "_grad", None)
     if have is None:
-        g = as_leaf_lies(variable, g)
-        variable._grad = g if r.create_graph or g.level else _own(g)
+        want = _wanted_strides(variable, g)
+        if r.create_graph or g.level:
+            variable._grad = g if want is None else _laid_out(g, want)
+        else:
+            variable._grad = _own(g) if want is None else _bind._wrap(placed(g._a, want), g.device)
     elif r.create_graph or g.level or have.level:
         variable._grad = add(have, g)
     else:
@@ -541,21 +544,22 @@ def _accumulate(r: Run, variable: Tensor, g: Any) -> None:
     _provenance(r, variable)
 
 
-def as_leaf_lies(variable: Tensor, g: Tensor) -> Tensor:
-    """The cotangent with the strides of its leaf, or row-major if those leave gaps or overlap."""
+def _wanted_strides(variable: Tensor, g: Tensor) -> Any:
+    """The strides that a leaf's gradient must take in place of its own, or None."""
     if g.level or variable.level:
-        return g
+        return None
     a, own = g._a, variable._a
     if a.flags.c_contiguous and own.flags.c_contiguous:
-        return g
+        return None
     want = gradient_strides(own.shape, element_strides(own))
-    pairs = zip(a.shape, element_strides(a), want, strict=True)
-    if all(n == 1 or s == w for n, s, w in pairs):
-        return g
-    if g._node is None:
-        return _bind._wrap(placed(a, want), g.device)
-    order = sorted(range(a.ndim), key=lambda d: (-want[d], d))
-    back = sorted(range(a.ndim), key=order.__getitem__)
+    axes = zip(a.shape, element_strides(a), want, strict=True)
+    return None if all(n == 1 or s == w for n, s, w in axes) else want
+
+
+def _laid_out(g: Tensor, strides: Any) -> Tensor:
+    """The cotangent under other strides, still on the tape."""
+    order = sorted(range(g.ndim), key=lambda d: (-strides[d], d))
+    back = sorted(range(g.ndim), key=order.__getitem__)
     return g.permute(order).contiguous().permute(back)  # type: ignore[no-any-return]
 
 
@@ -564,7 +568,7 @@ def _own(g: Tensor) -> Tensor:
     a = g._a
     # 2 references: the Tensor's slot and `a`, plus getrefcount's argument.
     if sys.getrefcount(a) > 3 or a.base is not None or not getattr(a.flags, "writeable", True):
-        a = a.copy()
+        a = a.copy(order="K")
     return _bind._wrap(a, g.device)
 
 
