@@ -77,7 +77,9 @@ class Form:
             # what backward leaves has the strides of its leaf on axes that have any steps
             loose = self.form == "gradient"
             same_layout(got, want, pair.ours, pair.theirs, loose)  # type: ignore[arg-type]
-            if self.form == "function" and pair.contents:
+            # equal rows: singular matrices and ties, of which much is left open
+            told = pair.contents and "expanded" not in self.layout
+            if self.form == "function" and told:
                 _same_values(pair, got, want)
         except compare.Differs as error:
             raise Failed(f"{self.layout}: {error}") from error

@@ -7,6 +7,7 @@ give row-major results of row-major inputs, so that only other inputs cost anyth
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from franken.core.planning import PLANNERS, Operand, Planner, iterator
 from franken.core.shapes import Shape
 from franken.core.strides import contiguous_strides
 
-Arrange = Callable[[Sequence[Any], Any], Any]
+Arrange = Callable[[Sequence[Any], Any, Any], Any]
 
 
 def element_strides(a: Any) -> Shape:
@@ -26,39 +27,63 @@ def element_strides(a: Any) -> Shape:
     return tuple([s // size for s in a.strides]) if size else a.strides
 
 
-def arranger(kind: str | None) -> Arrange | None:
-    """`arrange(inputs, out)` of a layout's name: the result, laid out so."""
+def arranger(kind: str | tuple[str, ...] | None) -> Arrange | None:
+    """`arrange(inputs, out, params)` of a layout's name, or of one name an output."""
     if kind is None:
         return None
-    planner = PLANNERS[kind]
     if kind == "contiguous":
         return _row_major
+    names = (kind,) if isinstance(kind, str) else kind
+    planners = [PLANNERS[name] for name in names]
+    if "column_major" in names:
 
-    def arrange(inputs: Sequence[Any], out: Any) -> Any:
+        def always(inputs: Sequence[Any], out: Any, params: Any) -> Any:
+            return planned(planners, inputs, out, params)
+
+        return always
+
+    exact = kind != "iterator"  # an image of one channel may be both row-major and channels last
+
+    def arrange(inputs: Sequence[Any], out: Any, params: Any) -> Any:
         for a in inputs:
-            if hasattr(a, "flags") and not a.flags.c_contiguous:
-                return planned(planner, inputs, out)
-        return _row_major(inputs, out)
+            if hasattr(a, "flags") and (not a.flags.c_contiguous or (exact and 1 in a.shape)):
+                return planned(planners, inputs, out, params)
+        return _row_major(inputs, out, params)
 
     return arrange
 
 
-def _row_major(inputs: Sequence[Any], out: Any) -> Any:
+def _row_major(inputs: Sequence[Any], out: Any, params: Any) -> Any:
     if type(out) is tuple:
-        return tuple([_row_major(inputs, o) for o in out])
+        return tuple([_row_major(inputs, o, params) for o in out])
     if not hasattr(out, "flags"):
         return out
-    if out.flags.c_contiguous and (out.base is None or 1 not in out.shape):
+    if out.flags.c_contiguous and (
+        1 not in out.shape or out.strides == _row_major_bytes(out.shape, out.itemsize)
+    ):
         return out
-    return planned(PLANNERS["contiguous"], inputs, out)
+    return placed(out, contiguous_strides(out.shape))
 
 
-def planned(planner: Planner, inputs: Sequence[Any], out: Any) -> Any:
-    """The result (or each of several) under the strides that `planner` gives for the inputs."""
+@lru_cache(4096)
+def _row_major_bytes(shape: Shape, size: int) -> Shape:
+    return tuple([n * size for n in contiguous_strides(shape)])
+
+
+def planned(planners: Sequence[Planner], inputs: Sequence[Any], out: Any, params: Any) -> Any:
+    """The result (or each of several) under the strides that the planners give for the inputs.
+
+    The last planner serves all further results.
+    """
     operands = [Operand(a.shape, element_strides(a)) for a in inputs if hasattr(a, "strides")]
-    if type(out) is tuple:
-        return tuple([placed(o, planner(o.shape, operands)) for o in out])
-    return placed(out, planner(out.shape, operands)) if hasattr(out, "strides") else out
+    if type(out) is not tuple:
+        return _planned(planners[0], operands, out, params)
+    last = len(planners) - 1
+    return tuple([_planned(planners[min(i, last)], operands, o, params) for i, o in enumerate(out)])
+
+
+def _planned(planner: Planner, operands: list[Operand], out: Any, params: Any) -> Any:
+    return placed(out, planner(out.shape, operands, params)) if hasattr(out, "strides") else out
 
 
 def followed(out: Any, *inputs: Any) -> Any:
@@ -66,7 +91,7 @@ def followed(out: Any, *inputs: Any) -> Any:
     steps = out.strides
     if all(a.__class__ is not np.ndarray or a.strides == steps for a in inputs):
         return out  # dense, since it is new, and as they are
-    return planned(iterator, inputs, out)
+    return planned((iterator,), inputs, out, None)
 
 
 def placed(a: Any, strides: Shape) -> Any:

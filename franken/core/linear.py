@@ -98,7 +98,7 @@ def _write_region(x: Any, src: Any, *, prim: Primitive, params: dict[str, Any], 
     return out
 
 
-view_scatter = Primitive("view_scatter", ("x", "src"), _write_region)
+view_scatter = Primitive("view_scatter", ("x", "src"), _write_region, layout="as_input")
 
 
 @view_scatter.vjp("x")

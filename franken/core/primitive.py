@@ -65,8 +65,8 @@ class Primitive:
         kernel: NumPy kernel, arrays in and array (or tuple) out, parameters by keyword.
         outputs: number of outputs; 0 means a tuple of varying length.
         view: the output may share memory with the first input.
-        layout: how results lie in memory, a name of `core.planning.PLANNERS`; None where the
-            kernel's own order is right. Row-major by default; that of a view is its kernel's.
+        layout: how results lie in memory, a name of `core.planning.PLANNERS` (or one for each
+            output); None where the kernel's own order is right, as it always is of a view.
     """
 
     __slots__ = (
@@ -88,7 +88,7 @@ class Primitive:
         batch: Any = None,
         level: str = "run_to_run",
         expr: str | None = None,
-        layout: str | None = "contiguous",
+        layout: str | tuple[str, ...] | None = "contiguous",
     ) -> None:
         if name in PRIMITIVES:
             raise ValueError(f"primitive {name!r} is declared twice")
@@ -273,7 +273,7 @@ def eager(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: 
         explain(prim, args, params, error)
         raise
     if prim.arrange is not None:
-        out = prim.arrange(raw, out)
+        out = prim.arrange(raw, out, params)
     if params and "device" in params:  # says where the result lives: a transfer, a random source
         dev = params["device"]
     if prim.outputs == 1:

@@ -55,7 +55,9 @@ def _index_kernel(x: Any, *indices: Any, pattern: tuple[int, ...]) -> Any:
         raise
 
 
-def family(name: str, fixed: tuple[str, ...], kernel: Any, declare: Any) -> Any:
+def family(
+    name: str, fixed: tuple[str, ...], kernel: Any, declare: Any, layout: str = "contiguous"
+) -> Any:
     """`prim(n)`: the primitive for n index tensors, made at first need.
 
     One for each number, since a rule names what the tape keeps: here the indices, not the data.
@@ -65,7 +67,9 @@ def family(name: str, fixed: tuple[str, ...], kernel: Any, declare: Any) -> Any:
     def prim(n: int) -> Primitive:
         if n not in made:
             indices = tuple(f"i{k}" for k in range(n))
-            made[n] = Primitive(name if n == 1 else f"{name}_{n}", (*fixed, *indices), kernel)
+            made[n] = Primitive(
+                name if n == 1 else f"{name}_{n}", (*fixed, *indices), kernel, layout=layout
+            )
             made[n].vjp(*indices)(NOT_DIFFERENTIABLE)
             declare(made[n], ", ".join(indices), n)
         return made[n]
@@ -93,7 +97,7 @@ def _index_tangent(tangents: Any, out: Any, x: Any, *indices: Any, pattern: Any)
     return index_(tangents[0], *indices, pattern=pattern)
 
 
-_index_prim = family("index", ("x",), _index_kernel, lambda *a: _declare_index(*a))
+_index_prim = family("index", ("x",), _index_kernel, lambda *a: _declare_index(*a), "indexed")
 
 
 def index_(x: Any, *indices: Any, pattern: tuple[int, ...]) -> Any:

@@ -26,9 +26,7 @@ def _fill_kernel(x: Any, mask: Any, value: Any) -> Any:
     return np.where(mask, np.asarray(value, x.dtype), x)
 
 
-masked_fill_prim = Primitive(
-    "masked_fill", ("x", "mask", "value"), _fill_kernel, batch=pointwise, layout="iterator"
-)
+masked_fill_prim = Primitive("masked_fill", ("x", "mask", "value"), _fill_kernel, batch=pointwise)
 masked_fill_prim.vjp("x")(lambda g, mask: masked_fill_prim(g, mask, 0))
 masked_fill_prim.vjp("value")(lambda g, mask: masked_fill_prim(g, ~mask, 0))
 
@@ -238,7 +236,9 @@ def _nonzero_kernel(x: Any) -> Any:
     return np.stack(np.nonzero(x), axis=-1).astype(np.int64, copy=False)
 
 
-nonzero_ = Primitive("nonzero", ("x",), _nonzero_kernel, batch=NO_BATCH_RULE).not_differentiable()
+nonzero_ = Primitive(
+    "nonzero", ("x",), _nonzero_kernel, batch=NO_BATCH_RULE, layout="column_major"
+).not_differentiable()
 
 
 @op(

@@ -76,7 +76,9 @@ def _put_tangent(tangents: Any, out: Any, x: Any, values: Any, *indices: Any, **
     return put_(tx, 0 if tv is None else tv, *indices, **params)
 
 
-_put_prim = family("index_put", ("x", "values"), _put_kernel, lambda *a: _declare_put(*a))
+_put_prim = family(
+    "index_put", ("x", "values"), _put_kernel, lambda *a: _declare_put(*a), layout="as_input"
+)
 
 
 def put_(x: Any, values: Any, *indices: Any, pattern: tuple[int, ...], accumulate: bool) -> Any:

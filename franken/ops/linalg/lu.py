@@ -27,7 +27,13 @@ from franken.ops.linalg.solve import _check_system, _eye, triangular_
 from franken.ops.shape.triangular import tril_, triu_
 
 lu_ = Primitive(
-    "linalg_lu_factor", ("x",), kernels.lu_factor, outputs=3, nondiff=(1, 2), batch=leading()
+    "linalg_lu_factor",
+    ("x",),
+    kernels.lu_factor,
+    outputs=3,
+    nondiff=(1, 2),
+    batch=leading(),
+    layout=("column_major", "contiguous"),
 )
 lu_.holomorphic = False
 
@@ -215,10 +221,20 @@ def _lu_solve_torch(input: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor
 # --- LDL -----------------------------------------------------------------------------------------
 
 ldl_ = Primitive(
-    "linalg_ldl_factor", ("x",), kernels.ldl_factor, outputs=3, nondiff=(1, 2), batch=leading()
+    "linalg_ldl_factor",
+    ("x",),
+    kernels.ldl_factor,
+    outputs=3,
+    nondiff=(1, 2),
+    batch=leading(),
+    layout=("column_major", "contiguous"),
 )
 ldl_solve_ = Primitive(
-    "linalg_ldl_solve", ("ld", "pivots", "b"), kernels.ldl_solve, batch=leading({1: 1})
+    "linalg_ldl_solve",
+    ("ld", "pivots", "b"),
+    kernels.ldl_solve,
+    batch=leading({1: 1}),
+    layout="column_major",
 )
 ldl_solve_.holomorphic = False
 

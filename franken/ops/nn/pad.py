@@ -40,7 +40,7 @@ def _pad_kernel(x: Any, *, widths: Pairs, value: Any) -> Any:
     return out
 
 
-pad_ = Primitive("constant_pad", ("x",), _pad_kernel, batch=_ahead)
+pad_ = Primitive("constant_pad", ("x",), _pad_kernel, batch=_ahead, layout="channels_last")
 
 
 @pad_.vjp("x")
@@ -101,7 +101,9 @@ def _edges_grad_kernel(g: Any, *, widths: Pairs, mode: str) -> Any:
     return out[tuple(slice(a, a + n) for n, (a, _) in zip(shape, widths, strict=True))].copy()
 
 
-pad_edges = linear(Primitive("edge_pad", ("x",), _edges_kernel, batch=_ahead))
+pad_edges = linear(
+    Primitive("edge_pad", ("x",), _edges_kernel, batch=_ahead, layout="channels_last")
+)
 pad_edges_grad = linear(Primitive("edge_pad_grad", ("x",), _edges_grad_kernel, batch=_ahead))
 
 
@@ -201,7 +203,7 @@ def _circular(x: Tensor, widths: Pairs) -> Tensor:
     if any(min(p) < 0 for p in widths):  # what is cut off does not wrap around
         x = pad_(x, widths=tuple((min(a, 0), min(b, 0)) for a, b in widths), value=0)
     positive = tuple((max(a, 0), max(b, 0)) for a, b in widths)
-    return pad_edges(x, widths=positive, mode="circular")
+    return pad_edges(x, widths=positive, mode="circular").contiguous()
 
 
 def _mirrored(x: Tensor, widths: Pairs, axes: int, mode: str) -> Tensor:

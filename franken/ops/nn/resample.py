@@ -36,7 +36,11 @@ def _interpolate_grad_kernel(
     return kernels.interpolate_backward(y, shape, mode, align, scales, antialias)
 
 
-interpolate_ = linear(Primitive("interpolate", ("x",), halved(_interpolate_kernel), batch=in_batch))
+interpolate_ = linear(
+    Primitive(
+        "interpolate", ("x",), halved(_interpolate_kernel), batch=in_batch, layout="channels_last"
+    )
+)
 interpolate_grad = linear(
     Primitive("interpolate_grad", ("y",), halved(_interpolate_grad_kernel), batch=in_batch)
 )

@@ -13,6 +13,7 @@ from franken.core.strides import (
     is_channels_last,
     memory_format_strides,
     preserved_strides,
+    suggests_channels_last,
 )
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S, unary
@@ -66,6 +67,14 @@ def contiguous(input: Tensor, memory_format: Any = layout.contiguous_format) -> 
     if is_contiguous(input, memory_format):
         return input
     return clone_(input, order=order_of(memory_format, input.ndim))
+
+
+def as_images(out: Any, like: Any) -> Any:
+    """The result channels last if an input of its rank is."""
+    rank = like.ndim
+    if rank not in (4, 5) or not suggests_channels_last(tuple(like.shape), like.stride()):
+        return out
+    return contiguous(out, layout.channels_last if rank == 4 else layout.channels_last_3d)
 
 
 @op(at="", method=True, samples=lambda t: [S(t.const(3, 4)), S(t.const()), S(t.const(2, 0))])
