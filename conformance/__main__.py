@@ -8,6 +8,8 @@ from conformance.differential import differential
 from conformance.gpu import gpu
 from conformance.kernels import kernels
 from conformance.layouts import layouts
+from conformance.stubs.command import stubs
+from conformance.stubs.programs import programs
 
 
 @click.group()
@@ -19,6 +21,8 @@ main.add_command(differential)
 main.add_command(gpu)
 main.add_command(kernels)
 main.add_command(layouts)
+main.add_command(programs)
+main.add_command(stubs)
 
 if __name__ == "__main__":
     main(prog_name="python -m conformance")

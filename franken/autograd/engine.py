@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from franken.core import primitive as _bind
-from franken.core.arrange import element_strides, placed
+from franken.core.arrange import placed
 from franken.core.convert import cast
 from franken.core.dtypes import COMPLEX_KINDS, from_numpy
+from franken.core.inplace import store
 from franken.core.linear import add, sum_to
+from franken.core.memory import element_strides
 from franken.core.node import Leaf, Node, OutEdge, Packed, SavedAll, _light, split_edge
 from franken.core.planning import gradient_strides
 from franken.core.primitive import F32, F64
@@ -98,7 +100,7 @@ def _propagate(r: Run, roots: list[tuple[Any, Any]], targets: list[Any] | None) 
         node = split_edge(edge)[0]
         if type(node) is Leaf and r.deps.get(node, 0) == 0:
             _finish_leaf(r, node)
-    plain = r.needed is None and STATE.anomaly is None
+    plain = r.needed is None and STATE.anomaly is None and STATE.recorder is None
     while nodes:
         node = nodes.pop()  # highest seq first; the list lets go of what has run
         if plain and type(node) is Node and node.shape is not None:
@@ -329,6 +331,8 @@ def apply_vjp(r: Run, node: Node, g: Any) -> Any:
     else:
         needs = [p is not None and split_edge(p)[0] in needed for p in parents]
     grads = call_rules(node.plan, node.params, values, g, needs)
+    if STATE.recorder is not None:
+        STATE.recorder.rule(node, values, g, needs, grads)
     if node.plan.saves_data and not r.keep:
         node.saved = None
     return grads
@@ -541,6 +545,8 @@ def _accumulate(r: Run, variable: Tensor, g: Any) -> None:
         variable._grad = add(have, g)
     else:
         variable._grad = _add_into(have, g)
+    if STATE.recorder is not None:
+        STATE.recorder.gradient(variable)
     _provenance(r, variable)
 
 
@@ -560,7 +566,7 @@ def _laid_out(g: Tensor, strides: Any) -> Tensor:
     """The cotangent under other strides, still on the tape."""
     order = sorted(range(g.ndim), key=lambda d: (-strides[d], d))
     back = sorted(range(g.ndim), key=order.__getitem__)
-    return g.permute(order).contiguous().permute(back)  # type: ignore[no-any-return]
+    return g.permute(order).contiguous().permute(back)
 
 
 def _own(g: Tensor) -> Tensor:
@@ -579,7 +585,7 @@ def _add_into(have: Tensor, g: Tensor) -> Tensor:
     if STATE.recorder is None:
         have._a += g._a
     else:
-        have._a[...] = add(have, g)._a
+        store(have, add(have, g))
     ver = have._ver
     if ver is not None:
         ver[0] += 1

@@ -435,7 +435,7 @@ def once_differentiable(fn: Any) -> Any:
 class _Once(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        return x.clone()  # type: ignore[no-any-return]
+        return x.clone()
 
     @staticmethod
     def backward(ctx: Any, g: Any) -> Any:

@@ -12,19 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from franken.core.memory import element_strides, over
 from franken.core.planning import PLANNERS, Operand, Planner, iterator
 from franken.core.shapes import Shape
 from franken.core.strides import contiguous_strides
 
 Arrange = Callable[[Sequence[Any], Any, Any], Any]
-
-
-def element_strides(a: Any) -> Shape:
-    """An array's strides in elements; an empty one of NumPy's making has none of its own."""
-    if not a.size and not any(a.strides):
-        return contiguous_strides(a.shape)
-    size = a.itemsize
-    return tuple([s // size for s in a.strides]) if size else a.strides
 
 
 def arranger(kind: str | tuple[str, ...] | None) -> Arrange | None:
@@ -111,10 +104,7 @@ def _seen(memory: Any, shape: Shape, strides: Shape) -> Any:
     if type(memory) is not np.ndarray:
         tricks = memory.__array_namespace__().lib.stride_tricks
         return tricks.as_strided(memory, shape, steps)
-    if memory.dtype.kind != "V":
-        return np.ndarray(shape, memory.dtype, memory, 0, steps)
-    words = memory.view(f"u{memory.itemsize}")  # NumPy has no buffers of extension dtypes
-    return np.ndarray(shape, words.dtype, words, 0, steps).view(memory.dtype)
+    return over(memory, shape, steps, 0)
 
 
 def with_strides(a: Any) -> Any:

@@ -9,13 +9,15 @@ rules serve traced tensors, whose values are functional and are rebound instead 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from franken.core import node as _node
+from franken.core import state as _state
 from franken.core.linear import view_scatter
 from franken.core.node import Leaf, edge_of, make_node, step
+from franken.core.primitive import NO_BATCH_RULE, Primitive, bind
 from franken.core.state import INFERENCE, STATE
 from franken.core.tensor import Tensor, version_of
 from franken.core.where import here
@@ -110,15 +112,20 @@ def _refuse_inference() -> None:
 # --- commit --------------------------------------------------------------------------------------
 
 
+def refuse_growth(shape: Any, broadcast: Any) -> NoReturn:
+    """Raise torch's error for an in-place result that is larger than the tensor."""
+    raise RuntimeError(
+        f"output with shape {list(shape)} doesn't match the broadcast shape {list(broadcast)}"
+    )
+
+
 def commit(x: Tensor, result: Tensor) -> Tensor:
     """Make `result` (same shape and dtype) the value of `x`; returns x."""
     if x.level or result.level:
         return _commit_traced(x, result)  # type: ignore[no-any-return]
     xa, ra = x._a, result._a
     if xa.shape != ra.shape:
-        raise RuntimeError(
-            f"output with shape {list(xa.shape)} doesn't match the broadcast shape {list(ra.shape)}"
-        )
+        refuse_growth(xa.shape, ra.shape)
     if not writeable(xa) or _self_overlap(xa):
         _refuse_overlap(xa)
     if x._base is not None and STATE.grad and result._node is not None:
@@ -126,11 +133,32 @@ def commit(x: Tensor, result: Tensor) -> Tensor:
     if ra is not xa:
         if type(result._node) is _node.Node:
             _keep_overwritten(result._node, xa)
-        xa[...] = ra
+        store(x, result)
     bump(x)
     if STATE.grad and (result._node is not None or x._node is not None or x._base is not None):
         _rebase(x, result)
     return x
+
+
+def _assign_kernel(x: Any, src: Any) -> tuple[()]:
+    x[...] = src
+    return ()
+
+
+# The change of memory that every in-place form ends with, for whoever watches what is executed.
+assign = Primitive(
+    "assign", ("x", "src"), _assign_kernel, outputs=0, batch=NO_BATCH_RULE,
+    writes=lambda inputs: inputs[:1],
+).not_differentiable()  # fmt: skip
+assign.kernel("cuda", _assign_kernel)
+
+
+def store(x: Tensor, value: Tensor) -> None:
+    """Write the elements of `value` (of x's shape) into x's memory; the caller counts it."""
+    if _state.SPECIAL and STATE.recorder is not None:
+        bind(assign, (x, value), {})
+    else:
+        x._a[...] = value._a
 
 
 def writeable(a: Any) -> bool:
@@ -242,10 +270,7 @@ def _commit_traced(x: Any, result: Any) -> Any:
     if result.level > x.level:
         _promote(x, result)
     if tuple(x.shape) != tuple(result.shape):
-        raise RuntimeError(
-            f"output with shape {list(x.shape)} doesn't match the broadcast shape "
-            f"{list(result.shape)}"
-        )
+        refuse_growth(x.shape, result.shape)
     base = x._base
     if base is not None:
         values = [base]

@@ -14,11 +14,12 @@ import numpy as np
 from franken.backends import registry
 from franken.backends.numpy import reduce as kernels
 from franken.backends.numpy.halves import halved
+from franken.core import state
 from franken.core.batching import shift_axes
 from franken.core.device import CPU
 from franken.core.node import step
 from franken.core.pointwise import pointwise_primitive
-from franken.core.primitive import Primitive, _wrap
+from franken.core.primitive import Primitive, _wrap, mark_constant
 from franken.core.tensor import Tensor
 
 add = pointwise_primitive("add", ("x", "y"), np.add, (lambda g: g, lambda g: g), expr="{0} + {1}")
@@ -27,7 +28,10 @@ add = pointwise_primitive("add", ("x", "y"), np.add, (lambda g: g, lambda g: g),
 def zeros(shape: tuple[int, ...], dtype: Any, dev: Any) -> Tensor:
     """Zeros of a NumPy dtype on a device."""
     array = np.zeros(shape, dtype)
-    return _wrap(array if dev is CPU else registry.from_host(array, dev), dev)
+    t = _wrap(array if dev is CPU else registry.from_host(array, dev), dev)
+    if state.SPECIAL:
+        mark_constant(t)
+    return t
 
 
 # --- sums ----------------------------------------------------------------------------------------

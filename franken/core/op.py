@@ -159,7 +159,11 @@ _NUMPY = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1"
 
 def parameters(fn: Any) -> tuple[str, ...]:
     """The names of the arguments that a function (or what it wraps) takes."""
-    code = getattr(getattr(fn, "__wrapped__", fn), "__code__", None)
+    inner = getattr(fn, "__wrapped__", fn)
+    said: tuple[str, ...] | None = getattr(inner, "parameters", None)  # it passes others on
+    if said is not None:
+        return said
+    code = getattr(inner, "__code__", None)
     if code is None:
         return ()
     names: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
@@ -270,10 +274,8 @@ def _into(name: str, fn: Any, out: Out, args: Any, kwargs: Any, target: Any) -> 
 
 
 def _first_annotation(fn: Any) -> Any:
-    code = getattr(fn, "__code__", None)
-    if code is None or not code.co_argcount:
-        return None
-    return fn.__annotations__.get(code.co_varnames[0])
+    names = parameters(fn)
+    return fn.__annotations__.get(names[0]) if names else None
 
 
 def _refuse_shared(out: Any, inputs: Any) -> None:
@@ -322,6 +324,15 @@ def _untracked(name: str, fn: Any, args: Any, kwargs: Any, target: Any) -> Any:
     return fn(*args, **kwargs)
 
 
+def refuse_cast(found: Any, to: Any) -> None:
+    """Raise torch's error if a result of dtype `found` must not be written into dtype `to`."""
+    if not can_cast(found, to):
+        raise RuntimeError(
+            f"result type {found.scalar_name} can't be cast to the desired output type "
+            f"{to.scalar_name}"
+        )
+
+
 def write_out(name: str, out: Any, result: Any) -> Any:
     """Write a result into `out=`, resizing and casting as torch allows."""
     if isinstance(result, tuple):
@@ -331,11 +342,7 @@ def write_out(name: str, out: Any, result: Any) -> Any:
         return type(result)(written) if type(result) is not tuple else tuple(written)
     if not isinstance(out, Tensor):
         raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
-    if not can_cast(result.dtype, out.dtype):
-        raise RuntimeError(
-            f"result type {result.dtype.scalar_name} can't be cast to the desired output type "
-            f"{out.dtype.scalar_name}"
-        )
+    refuse_cast(result.dtype, out.dtype)
     if out.device is not result.device:
         raise RuntimeError(
             f"Expected all tensors to be on the same device, but found at least two devices, "
@@ -347,7 +354,7 @@ def write_out(name: str, out: Any, result: Any) -> Any:
         _inplace._refuse_overlap(out._a)
     if out._a.shape != result._a.shape:
         _resize_out(out, result)
-    out._a[...] = result._a
+    _inplace.store(out, result)
     ver = version_of(out)
     ver[0] += 1
     return out
@@ -364,7 +371,7 @@ def _resize_out(out: Tensor, result: Tensor) -> None:
             "t.resize_(0).",
             stacklevel=5,
         )
-    out._a = result._a.astype(out._a.dtype)
+    out._a = result.to(out.dtype, copy=True)._a
     out._base = None
 
 
@@ -394,11 +401,7 @@ def commit_as(x: Tensor, result: Any) -> Tensor:
     if x.level == 0 and result.level == 0 and x._a.dtype is result._a.dtype:
         return _inplace.commit(x, result)
     if result.dtype is not x.dtype:
-        if not can_cast(result.dtype, x.dtype):
-            raise RuntimeError(
-                f"result type {result.dtype.scalar_name} can't be cast to the desired output type "
-                f"{x.dtype.scalar_name}"
-            )
+        refuse_cast(result.dtype, x.dtype)
         result = result.to(x.dtype)
     return _inplace.commit(x, result)
 

@@ -22,7 +22,7 @@ from franken.core.arrange import arranger, with_strides
 from franken.core.device import CPU, DeviceMismatch
 from franken.core.errors import MissingKernel
 from franken.core.node import record
-from franken.core.rule import NO_BATCH_RULE, NOT_DIFFERENTIABLE, Plan, Rule, Said, joined
+from franken.core.rule import NO_BATCH_RULE, NOT_DIFFERENTIABLE, Plan, Rule, Said, as_rule, joined
 from franken.core.tensor import Parameter, Tensor, version_of
 
 PRIMITIVES: dict[str, Primitive] = {}
@@ -67,12 +67,14 @@ class Primitive:
         view: the output may share memory with the first input.
         layout: how results lie in memory, a name of `core.planning.PLANNERS` (or one for each
             output); None where the kernel's own order is right, as it always is of a view.
+        writes: for kernels that change inputs in place and give nothing back (outputs=0):
+            `writes(inputs, **params)` gives those that are changed.
     """
 
     __slots__ = (
         "arrange", "batch", "cpu", "differentiable", "expr", "holomorphic", "inputs", "jvps",
         "kernels", "by_memory", "level", "name", "nondiff", "outputs", "plans", "shape", "simple",
-        "variadic", "view", "vjp_joint", "vjps", "wide", "writer",
+        "variadic", "view", "vjp_joint", "vjps", "wide", "writer", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -89,12 +91,13 @@ class Primitive:
         level: str = "run_to_run",
         expr: str | None = None,
         layout: str | tuple[str, ...] | None = "contiguous",
+        writes: Any = None,
     ) -> None:
         if name in PRIMITIVES:
             raise ValueError(f"primitive {name!r} is declared twice")
         self.name, self.inputs, self.cpu = name, inputs, kernel
         self.outputs, self.variadic, self.view, self.nondiff = outputs, variadic, view, nondiff
-        self.batch, self.level, self.expr = batch, level, expr
+        self.batch, self.level, self.expr, self.writes = batch, level, expr, writes
         self.arrange = None if view or level == "random" else arranger(layout)
         self.kernels: dict[str, Any] = {}
         # The kernel for float32 and wider, without the detour of half precisions.
@@ -141,7 +144,7 @@ class Primitive:
             for name in names:
                 i = self.inputs.index(name)
                 said = isinstance(fn, Said)
-                self.vjps[i] = fn if said else joined(Rule(fn), self.vjps[i], live)
+                self.vjps[i] = fn if said else joined(as_rule(fn), self.vjps[i], live)
             self.differentiable = any(isinstance(r, Rule) for r in self.vjps)
             return fn
 
@@ -149,7 +152,7 @@ class Primitive:
 
     def joint_vjp(self, fn: Any) -> Any:
         """Declare one rule that gives all cotangents: `fn(g, needs, ...) -> tuple`."""
-        self.vjp_joint = Rule(fn)
+        self.vjp_joint = as_rule(fn)
         self.differentiable = True
         return fn
 
@@ -332,6 +335,35 @@ def shares(a: Any, v: Any) -> bool:
     return b is not None and (b is a or b is a.base)
 
 
+class Observer:
+    """Watches what a thread executes, as `STATE.recorder`: called in place of `eager`.
+
+    What is not a primitive's call is only told: see the other methods.
+    """
+
+    def __call__(
+        self, prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: bool
+    ) -> Any:
+        """Execute the primitive."""
+        return eager(prim, args, params, grad)
+
+    def constant(self, t: Tensor) -> None:
+        """A factory made `t`."""
+
+    def rule(self, node: Any, values: list[Any], g: Any, needs: list[bool], got: Any) -> None:
+        """The engine applied a node's rules to its saved values and the cotangent `g`."""
+
+    def gradient(self, leaf: Tensor) -> None:
+        """The engine accumulated into a leaf's `.grad`."""
+
+
+def mark_constant(t: Tensor) -> None:
+    """Note on a new tensor what `mark_new` does, and show it to the observer."""
+    mark_new(t)
+    if STATE.recorder is not None:
+        STATE.recorder.constant(t)
+
+
 def _bind_special(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     st = STATE
     if st.traces:
@@ -422,6 +454,6 @@ def explain(prim: Primitive, args: Any, params: Any, error: Exception) -> None:
 
 
 __all__ = [
-    "NOT_DIFFERENTIABLE", "NO_BATCH_RULE", "PRIMITIVES", "STATE", "Plan", "Primitive", "Rule",
-    "alias", "bind", "eager", "mark_new", "quiet", "shares",
+    "NOT_DIFFERENTIABLE", "NO_BATCH_RULE", "PRIMITIVES", "STATE", "Observer", "Plan", "Primitive",
+    "Rule", "alias", "bind", "eager", "mark_constant", "mark_new", "quiet", "shares",
 ]  # fmt: skip

@@ -37,10 +37,12 @@ class Rule:
 
     __slots__ = ("fn", "names")
 
-    def __init__(self, fn: Callable[..., Any]) -> None:
+    def __init__(self, fn: Callable[..., Any], names: tuple[str, ...] | None = None) -> None:
         self.fn = fn
-        code = fn.__code__
-        self.names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        if names is None:  # not said, where the function takes any number of inputs
+            code = fn.__code__
+            names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        self.names = names
 
 
 class OutputRules(Rule):
@@ -85,6 +87,11 @@ def joined(rule: Rule, before: Any, outputs: int) -> Rule:
     if outputs > 1:
         raise ValueError("a rule names the outputs whose cotangents it is for (g0, g1)")
     return rule
+
+
+def as_rule(fn: Any) -> Rule:
+    """A rule from a function, or the rule itself."""
+    return fn if isinstance(fn, Rule) else Rule(fn)
 
 
 class Plan:

@@ -161,7 +161,8 @@ def _lower(name: str, o: Any, d: Any, trace: BatchTrace, allow_none: bool) -> An
             raise ValueError(
                 f"vmap({name}, ...): `{name}` can not return a BatchedTensor when out_dim is None"
             )
-        value, at = fresh(o)._a, o.bdim
+        tracer: Any = o
+        value, at = fresh(o)._a, tracer.bdim
     else:
         if d is None:
             return o

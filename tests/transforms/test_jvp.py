@@ -32,7 +32,7 @@ def inexact(value):
     )
 
 
-class Calls(dict):
+class Calls(core_bind.Observer, dict):
     """Notes distinct calls of each primitive: {name: [(args, params)]}."""
 
     def __init__(self):

@@ -25,6 +25,8 @@ from franken.ops.linalg.solve import _eye, inv, inverse_, pinv_
 from franken.ops.linalg.spectral import eigvalsh_, svdvals_
 from franken.ops.reduction.norm import vector_norm
 
+_LSTSQ = make("linalg_lstsq", "solution", "residuals", "rank", "singular_values")
+
 # --- norms ---------------------------------------------------------------------------------------
 
 _ORDERS = ("fro", "nuc", 2, -2, 1, -1, math.inf, -math.inf)
@@ -302,9 +304,7 @@ def _lstsq(A: Any, b: Any, vector: bool, rcond: Any, driver: str) -> Any:
         values = empty.real if empty.dtype.is_complex else empty
     if vector:
         x = x.squeeze(-1)
-    return make("linalg_lstsq", "solution", "residuals", "rank", "singular_values")(
-        x, residuals, rank, values
-    )
+    return _LSTSQ(x, residuals, rank, values)
 
 
 def _residuals(A: Any, x: Any, b: Any, rank: Any, driver: str) -> Any:

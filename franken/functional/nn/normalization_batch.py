@@ -8,7 +8,7 @@ from typing import Any
 from franken.core.convert import cast
 from franken.core.inplace import bump
 from franken.core.op import op
-from franken.core.state import set_grad
+from franken.core.state import STATE, set_grad
 from franken.core.tensor import Tensor
 from franken.functional.nn.normalization import check_params, grouped, reciprocal_deviation
 from franken.ops.declaring.declare import refuse_grad
@@ -35,7 +35,8 @@ def _check(x: Tensor, mean: Any, var: Any, w: Any, b: Any, training: bool) -> No
 def _follow(running: Tensor, value: Tensor, momentum: float) -> None:
     """running = (1 - momentum) * running + momentum * value, in place and off the tape."""
     value = _underneath(value, running.level)
-    if running.level == 0 and value.level == 0 and getattr(running._a.flags, "writeable", True):
+    plain = running.level == 0 and value.level == 0 and STATE.recorder is None
+    if plain and getattr(running._a.flags, "writeable", True):
         a = running._a
         a *= a.dtype.type(1 - momentum)
         a += (value._a * value._a.dtype.type(momentum)).astype(a.dtype)
@@ -48,7 +49,7 @@ def _follow(running: Tensor, value: Tensor, momentum: float) -> None:
         set_grad(before)
 
 
-def _underneath(value: Tensor, level: int) -> Tensor:
+def _underneath(value: Any, level: int) -> Tensor:
     """The value without the derivatives of levels above `level`; a batch stays one."""
     while value.level > level and value.derivative:
         value = value._a
@@ -186,6 +187,7 @@ def _instance(
             )
     check_params("batch_norm", x, mean, var, w, b)
     y, m, v = grouped(x, channels, w, b, eps)
+    y = y.contiguous()
     if mean is not None and 0 not in x.shape:
         count, before = math.prod(x.shape[2:]), set_grad(False)
         try:

@@ -7,9 +7,9 @@ from typing import Any
 from franken.core import dtypes as dt
 from franken.core.op import op
 from franken.core.tensor import Tensor
-from franken.core.windows import pool_output_shape
 from franken.ops.declaring.samples import S, pooled, power_pooled
 from franken.ops.nn.pool import avg_pool, max_pool
+from franken.ops.nn.windows import pool_output_shape
 
 _WORDS = {1: "one int", 2: "two ints", 3: "three ints"}
 

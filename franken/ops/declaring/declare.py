@@ -17,9 +17,9 @@ from franken.core import inplace, state
 from franken.core.arrange import followed
 from franken.core.convert import cast
 from franken.core.device import CPU
-from franken.core.lanes import binary_lane, unary_lane
 from franken.core.node import edge_of, record
-from franken.core.op import commit_as, inplace_form, parameters, register
+from franken.core.numbers import NUMBERS, python_number
+from franken.core.op import commit_as, inplace_form, parameters, refuse_cast, register
 from franken.core.pointwise import pointwise_primitive
 from franken.core.primitive import (
     F32,
@@ -42,11 +42,14 @@ from franken.core.promotion import (
     ZERO_DIM,
     result_type,
 )
+from franken.core.shapes import broadcast_two
 from franken.core.tensor import Tensor
+from franken.ops.declaring.lanes import binary_lane, unary_lane
 from franken.ops.declaring.samples import pointwise as pointwise_samples
 
 _SAMPLES = {n: pointwise_samples(n) for n in (1, 2, 3)}
 _INT64 = range(-(1 << 63), 1 << 63)
+OPERANDS = (Tensor, *NUMBERS)
 _NUMBER = {bool: dt.bool, int: dt.int64, float: dt.float64, complex: dt.complex128}
 
 
@@ -103,11 +106,15 @@ def elementwise(
     fn.prim = public.prim = prim
     fn.kernel, fn.fast = kernel, "f" not in refuse
     if numbers in ("second", "none"):
-        fn.__annotations__[fn.__code__.co_varnames[0]] = "Tensor"  # checked by the function form
+        fn.__annotations__[parameters(fn)[0]] = "Tensor"  # checked by the function form
     public.lane = fn
     fn.__name__ = fn.__qualname__ = public.__name__ = public.__qualname__ = name
     public.__doc__ = doc or f"Elementwise {name}."
-    changer = _inplace_lane(name, public, kernel, fn.fast) if inplace and len(inputs) == 2 else None
+    changer = None
+    if inplace and len(inputs) == 2:
+        form = _cast_first(inplace_form(name, public), name, promote)
+        changer = _inplace_lane(name, public, kernel, fn.fast, form)
+        public.augmented = _inplace_lane(name, public, kernel, fn.fast, augmented(form))
     samples = samples or _SAMPLES[len(inputs)]
     made = register(public, name, at, method, inplace, out, alias, samples, changer)
     made.schema_text, made.prim = schema, prim
@@ -149,18 +156,14 @@ def operand(name: str, position: int, a: Any) -> tuple[Any, tuple[dt.dtype, int]
     """(value, (dtype, category)) of one argument; NumPy scalars become Python numbers."""
     if isinstance(a, Tensor):
         return a, (a.dtype, DIMENSIONED if a.ndim else ZERO_DIM)
-    if isinstance(a, np.generic):
-        a = a.item()
-    found = _NUMBER.get(type(a))
-    if found is None:
-        found = next((v for k, v in _NUMBER.items() if isinstance(a, k)), None)
-        if found is None:
-            which = ("input", "other", "third")[min(position, 2)]
-            raise TypeError(
-                f"{name}(): argument '{which}' (position {position + 1}) must be Tensor, not "
-                f"{type(a).__name__}"
-            )
-    return a, (found, WRAPPED_NUMBER)
+    number = python_number(a)
+    if number is None:
+        which = ("input", "other", "third")[min(position, 2)]
+        raise TypeError(
+            f"{name}(): argument '{which}' (position {position + 1}) must be Tensor, not "
+            f"{type(a).__name__}"
+        )
+    return number, (_NUMBER[type(number)], WRAPPED_NUMBER)
 
 
 def promoted(name: str, promote: str, args: tuple[Any, ...]) -> tuple[list[Any], dt.dtype]:
@@ -242,13 +245,18 @@ def _face(
 
 
 def with_names(fn: Any, words: Sequence[str]) -> Any:
-    """The function with its arguments called as in the schema; costs nothing when called."""
+    """The function with its arguments called as in the schema."""
     names = tuple("input" if w == "self" else w for w in words)
-    code = fn.__code__
-    count = code.co_argcount
-    if code.co_varnames[:count] != names[:count]:
-        fn.__code__ = code.replace(co_varnames=names[:count] + code.co_varnames[count:])
-    return fn
+    if parameters(fn)[: len(names)] == names:
+        return fn
+
+    def named(*args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            args += tuple([kwargs.pop(n) for n in names[len(args) :] if n in kwargs])
+        return fn(*args, **kwargs)
+
+    named.parameters = names  # type: ignore[attr-defined]
+    return named
 
 
 def refused(tag: str, d: dt.dtype, kinds: str) -> None:
@@ -273,11 +281,37 @@ def operator(fn: Any) -> Any:
     """`x.__op__(y)` of a binary op: NotImplemented, so that Python asks `y`, for foreign types."""
 
     def other_kinds(input: Any, other: Any) -> Any:  # noqa: A002
-        if isinstance(other, (Tensor, bool, int, float, complex, np.generic)):
-            return fn(input, other)
-        return NotImplemented
+        return fn(input, other) if isinstance(other, OPERANDS) else NotImplemented
 
     return binary_lane(fn.prim, fn.lane.kernel, other_kinds) if fn.lane.fast else other_kinds
+
+
+def augmented(form: Any) -> Any:
+    """`x.__iop__(y)` of an in-place form: NotImplemented for foreign types, so `x + y` is next."""
+
+    def method(self: Any, other: Any) -> Any:
+        return form(self, other) if isinstance(other, OPERANDS) else NotImplemented
+
+    return method
+
+
+def _cast_first(form: Any, name: str, promote: str) -> Any:
+    """An in-place form that refuses a cast or a shape before it refuses a dtype, as torch does."""
+    if promote == ALWAYS_BOOL:
+        return form
+
+    def method(self: Any, other: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return form(self, other, *args, **kwargs)
+        except NotImplementedError:
+            refuse_cast(promoted(name, promote, (self, other))[1], self.dtype)
+            if isinstance(other, Tensor):
+                broadcast = broadcast_two(tuple(self.shape), tuple(other.shape))
+                if broadcast != tuple(self.shape):
+                    inplace.refuse_growth(self.shape, broadcast)
+            raise
+
+    return method
 
 
 def _require_tensor(a: Any, fn: Any) -> None:
@@ -295,7 +329,7 @@ def reflected(fn: Any) -> Any:
     def method(self: Any, other: Any) -> Any:
         kind = type(other)
         if state.SPECIAL or not fast or (kind is not float and kind is not int):
-            if isinstance(other, (Tensor, bool, int, float, complex, np.generic)):
+            if isinstance(other, OPERANDS):
                 _require_tensor(self, fn)
                 return fn(other, self)
             return NotImplemented
@@ -358,19 +392,18 @@ def _check_alpha(x: Any, y: Any, alpha: Any) -> dt.dtype:
     return common
 
 
-def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool) -> Any:
+def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool, slow: Any) -> Any:
     """`x.name_(y)`: a ufunc writes straight into memory where nothing is recorded."""
-    slow = inplace_form(name, fn)
     if not isinstance(kernel, np.ufunc) or not fast:
         return slow
 
-    def method(self: Any, other: Any, *args: Any, **kwargs: Any) -> Any:
+    def method(input: Any, other: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: A002
         st = state.STATE
-        if args or kwargs or self.level or st.traces or st.recorder is not None:
-            return slow(self, other, *args, **kwargs)
-        if self.device is not CPU:
-            return slow(self, other)
-        a = self._a
+        if args or kwargs or input.level or st.traces or st.recorder is not None:
+            return slow(input, other, *args, **kwargs)
+        if input.device is not CPU:
+            return slow(input, other)
+        a = input._a
         if isinstance(other, Tensor):
             b = other._a
             plain = (
@@ -383,29 +416,31 @@ def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool) -> Any:
         else:
             b, plain = other, type(other) is float or type(other) is int
         if not plain or (a.dtype is not F32 and a.dtype is not F64):
-            return slow(self, other)
+            return slow(input, other)
         if (
             not a.flags.writeable
             or 0 in a.strides
             or state.STATE.grad
             and (
-                edge_of(self) is not None or self._base is not None and self._base._node is not None
+                edge_of(input) is not None
+                or input._base is not None
+                and input._base._node is not None
             )
         ):
-            return slow(self, other)
+            return slow(input, other)
         try:
             quiet(kernel, a, b, out=a)
         except RuntimeError as error:
             again(error, kernel, (a, b), {"out": a})
-        inplace.bump(self)
-        return self
+        inplace.bump(input)
+        return input
 
-    with_names(method, parameters(fn))
+    method = with_names(method, parameters(fn)[:2])
     method.__name__ = method.__qualname__ = name + "_"
     method.__wrapped__ = fn  # type: ignore[attr-defined]
     return method
 
 
-__all__ = ["ALWAYS_BOOL", "BOOL_TO_LONG", "DEFAULT", "INT_TO_FLOAT", "commit_as", "elementwise",
-           "old_order", "operand", "operator", "promoted",
+__all__ = ["ALWAYS_BOOL", "BOOL_TO_LONG", "DEFAULT", "INT_TO_FLOAT", "OPERANDS", "commit_as",
+           "elementwise", "old_order", "operand", "operator", "promoted",
            "reflected", "refused", "typed"]  # fmt: skip

@@ -105,7 +105,7 @@ pow = elementwise(  # noqa: A001
 
 Tensor.__pow__ = operator(pow)  # type: ignore[attr-defined, operator]
 Tensor.__rpow__ = reflected(pow)  # type: ignore[attr-defined]
-Tensor.__ipow__ = Tensor.pow_  # type: ignore[attr-defined]
+Tensor.__ipow__ = pow.augmented  # type: ignore[attr-defined]
 
 
 def _double_kind(x: Any, y: Any) -> dt.dtype:

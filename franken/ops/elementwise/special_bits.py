@@ -151,8 +151,10 @@ def fill(input: Tensor, value: Any) -> Tensor:
 
 def _fill_in_place(input: Tensor, value: Any) -> Tensor:
     """Set every element to `value`; no gradient flows to the former ones."""
+    st = state.STATE
     plain = not isinstance(value, Tensor) and not input.level and input.device is CPU
-    if plain and not (state.STATE.grad and edge_of(input) is not None) and not state.STATE.traces:
+    plain = plain and not st.traces and st.recorder is None
+    if plain and not (st.grad and edge_of(input) is not None):
         inplace.check(input, "fill")
         a = input._a
         if a.flags.writeable and 0 not in a.strides:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -62,6 +62,10 @@ def _number_tensor(x: Any, y: Any) -> Tensor:
     return _zero_dim(x, d[kind])
 
 
+@overload
+def where(condition: Tensor) -> tuple[Tensor, ...]: ...
+@overload
+def where(condition: Tensor, input: Tensor | complex, other: Tensor | complex) -> Tensor: ...
 @op(
     method=False,
     out=True,

@@ -285,7 +285,7 @@ def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
 
 
 @op(method=False, samples=lambda t: [S(t.index(4, high=12), (3, 4)), S(t.index(2, 2, high=6), 6)])
-def unravel_index(indices: Tensor, shape: Any) -> Any:
+def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     """Flat places as a tuple of coordinates in `shape`."""
     if indices.dtype.kind != dt.INTEGER:
         raise TypeError(f"expected 'indices' to be integer dtype, but got {indices.dtype}")

@@ -86,6 +86,13 @@ def _check_inner(x: Tensor, y: Tensor) -> None:
 def same_dtype(name: str, x: Tensor, y: Tensor) -> None:
     """Products do not promote: both operands must have one dtype; bools only give empty sums."""
     if x.dtype is not y.dtype:
+        left, right = x.dtype.scalar_name, y.dtype.scalar_name
+        if name == "dot":
+            raise RuntimeError(
+                f"dot : expected both vectors to have same dtype, but found {left} and {right}"
+            )
+        if name == "bmm":
+            raise RuntimeError(f"expected scalar type {left} but found {right}")
         raise RuntimeError(
             f"expected m1 and m2 to have the same dtype, but got: {_c_name(x)} != {_c_name(y)}"
         )

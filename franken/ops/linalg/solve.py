@@ -31,6 +31,13 @@ from franken.ops.linalg.checks import (
 )
 from franken.ops.shape.triangular import tril_, triu_
 
+_INV_EX = make("linalg_inv_ex", "inverse", "info")
+_SOLVE_EX = make("linalg_solve_ex", "result", "info")
+_TRIANGULAR_SOLVE = make("triangular_solve", "solution", "cloned_coefficient")
+_SLOGDET = make("linalg_slogdet", "sign", "logabsdet")
+_OLD_SLOGDET = make("slogdet", "sign", "logabsdet")
+_CHOLESKY_EX = make("linalg_cholesky_ex", "L", "info")
+
 # --- inverse -------------------------------------------------------------------------------------
 
 inverse_ = Primitive(
@@ -81,7 +88,7 @@ def inv_ex(A: Tensor, *, check_errors: bool = False) -> Any:
     out, info = inverse_(A)
     if check_errors:
         raise_if_singular(info, "linalg.inv_ex")
-    return make("linalg_inv_ex", "inverse", "info")(out, info)
+    return _INV_EX(out, info)
 
 
 # --- solve ---------------------------------------------------------------------------------------
@@ -186,7 +193,7 @@ def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = Fa
     x, info = _solve(A, B, left, "linalg.solve")
     if check_errors:
         _raise_unsolved(info, "torch.linalg.solve_ex")
-    return make("linalg_solve_ex", "result", "info")(x, info)
+    return _SOLVE_EX(x, info)
 
 
 # --- pseudo-inverse ------------------------------------------------------------------------------
@@ -286,7 +293,7 @@ def triangular_solve(
     else:
         x = triangular_(A, input, upper=upper, unit=unitriangular)
     lead = tuple(x.shape[:-2])
-    return make("triangular_solve", "solution", "cloned_coefficient")(
+    return _TRIANGULAR_SOLVE(
         x,
         A.expand(*lead, *A.shape[-2:]).clone(),  # type: ignore[attr-defined]
     )
@@ -348,13 +355,13 @@ def slogdet(A: Tensor) -> Any:
     """Sign (or phase) and natural logarithm of the magnitude of determinants."""
     check_float(A, "linalg.slogdet")
     check_square(A, "linalg.slogdet")
-    return make("linalg_slogdet", "sign", "logabsdet")(slogdet_(A))
+    return _SLOGDET(slogdet_(A))
 
 
 @op(name="slogdet", out="typed", samples=definite)
 def _slogdet(input: Tensor) -> Any:
     """Sign (or phase) and natural logarithm of the magnitude of determinants."""
-    return make("slogdet", "sign", "logabsdet")(tuple(slogdet(input)))
+    return _OLD_SLOGDET(tuple(slogdet(input)))
 
 
 @op(samples=definite)
@@ -421,7 +428,7 @@ def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -
     factor, info = _cholesky(A, upper)
     if check_errors:
         raise_if_not_positive(info, "linalg.cholesky_ex")
-    return make("linalg_cholesky_ex", "L", "info")(factor, info)
+    return _CHOLESKY_EX(factor, info)
 
 
 @op(name="cholesky", out="typed", samples=definite)

@@ -11,10 +11,10 @@ from typing import Any
 from franken.core import dtypes as dt
 from franken.core.op import op
 from franken.core.tensor import Tensor
-from franken.core.windows import conv_output_shape, conv_transpose_output_shape
 from franken.ops.declaring.samples import S, conv, conv_transpose
 from franken.ops.nn.conv import along_channels, conv_, conv_biased, conv_input_grad
 from franken.ops.nn.pad import pad_
+from franken.ops.nn.windows import conv_output_shape, conv_transpose_output_shape
 
 _C_NAMES = {
     "float32": "float", "float64": "double", "float16": "c10::Half", "bfloat16": "c10::BFloat16",

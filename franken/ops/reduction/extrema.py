@@ -20,6 +20,8 @@ from franken.ops.declaring.samples import S, reduction_along
 from franken.ops.reduction.recurrence import linear_scan, shift
 from franken.ops.reduction.sums import canonical_axes, float_if_int, long_if_int
 
+_AMINMAX = make("aminmax", "min", "max")
+
 # --- prod ----------------------------------------------------------------------------------------
 
 
@@ -257,7 +259,7 @@ def aminmax(input: Tensor, *, dim: Any = None, keepdim: bool = False) -> tuple[T
         axes = canonical_axes(wrap_dim(dim, x.ndim), x.ndim)
         nonempty_dims("aminmax", tuple(x.shape), axes)
     params = {"axes": axes, "keepdim": keepdim, "nan": False}
-    return make("aminmax", "min", "max")((amin_(x, **params), amax_(x, **params)))
+    return _AMINMAX((amin_(x, **params), amax_(x, **params)))
 
 
 # --- logical -------------------------------------------------------------------------------------

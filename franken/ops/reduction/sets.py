@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -92,6 +92,26 @@ def _unique(name: str, x: Tensor, dim: Any, inverse: bool, counts: bool, consecu
     return picked[0] if len(picked) == 1 else tuple(picked)
 
 
+@overload
+def unique(
+    input: Tensor, sorted: bool = True, return_inverse: Literal[False] = False,
+    return_counts: Literal[False] = False, dim: int | None = None,
+) -> Tensor: ...  # fmt: skip
+@overload
+def unique(
+    input: Tensor, sorted: bool = True, *, return_inverse: Literal[True],
+    return_counts: Literal[False] = False, dim: int | None = None,
+) -> tuple[Tensor, Tensor]: ...  # fmt: skip
+@overload
+def unique(
+    input: Tensor, sorted: bool = True, *, return_inverse: Literal[False] = False,
+    return_counts: Literal[True], dim: int | None = None,
+) -> tuple[Tensor, Tensor]: ...  # fmt: skip
+@overload
+def unique(
+    input: Tensor, sorted: bool = True, *, return_inverse: Literal[True],
+    return_counts: Literal[True], dim: int | None = None,
+) -> tuple[Tensor, Tensor, Tensor]: ...  # fmt: skip
 @op(
     samples=lambda t: [
         S(t.of([3, 1, 3, 2, 1])),
@@ -108,6 +128,26 @@ def unique(
     return _unique("unique", input, dim, return_inverse, return_counts, False)
 
 
+@overload
+def unique_consecutive(
+    input: Tensor, return_inverse: Literal[False] = False,
+    return_counts: Literal[False] = False, dim: int | None = None,
+) -> Tensor: ...  # fmt: skip
+@overload
+def unique_consecutive(
+    input: Tensor, *, return_inverse: Literal[True],
+    return_counts: Literal[False] = False, dim: int | None = None,
+) -> tuple[Tensor, Tensor]: ...  # fmt: skip
+@overload
+def unique_consecutive(
+    input: Tensor, *, return_inverse: Literal[False] = False,
+    return_counts: Literal[True], dim: int | None = None,
+) -> tuple[Tensor, Tensor]: ...  # fmt: skip
+@overload
+def unique_consecutive(
+    input: Tensor, *, return_inverse: Literal[True],
+    return_counts: Literal[True], dim: int | None = None,
+) -> tuple[Tensor, Tensor, Tensor]: ...  # fmt: skip
 @op(
     samples=lambda t: [
         S(t.of([3, 3, 1, 1, 3])),

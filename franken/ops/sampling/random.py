@@ -6,6 +6,7 @@ themselves know no tensor. Filling goes in the order of memory, as in torch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,10 @@ from franken.backends.numpy.random import distributions as rng_distributions
 from franken.backends.numpy.random import sequential as rng_sequential
 from franken.core import dtypes as dt
 from franken.core import inplace
-from franken.core.arrange import element_strides
 from franken.core.batching import spread
 from franken.core.device import CPU
 from franken.core.errors import MissingKernel
+from franken.core.memory import element_strides
 from franken.core.op import op, write_out
 from franken.core.primitive import Primitive, bind
 from franken.core.shapes import broadcast_two
@@ -248,8 +249,8 @@ def _created(
 
 def _by_size(name: str, prim: Primitive, doc: str) -> None:
     def create(
-        *args: Any, size: Any = None, generator: Any = None, out: Any = None, dtype: Any = None,
-        layout: Any = None, device: Any = None, requires_grad: bool = False,
+        *args: int | Sequence[int], size: Any = None, generator: Any = None, out: Any = None,
+        dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
         pin_memory: bool = False,
     ) -> Tensor:  # fmt: skip
         shape = as_sizes(name, args, size)

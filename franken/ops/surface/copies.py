@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from franken.core import layout
-from franken.core.arrange import element_strides, placed
+from franken.core.arrange import placed
+from franken.core.memory import element_strides
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.strides import (

@@ -6,6 +6,7 @@ in place inside a transform. Memory of `empty` is zeroed: no result depends on w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,11 @@ import numpy as np
 from franken.core import dtypes as dt
 from franken.core import layout as layouts
 from franken.core import state
-from franken.core.arrange import element_strides
 from franken.core.batching import batch_size, to_front
 from franken.core.device import CPU, resolve
+from franken.core.memory import element_strides
 from franken.core.op import op, write_out
-from franken.core.primitive import Primitive, _wrap, mark_new
+from franken.core.primitive import Primitive, _wrap, mark_constant
 from franken.core.strides import contiguous_strides, memory_format_strides, preserved_strides
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S, created, created_like, created_new
@@ -45,7 +46,7 @@ def finish(array: Any, device: Any = None, requires_grad: bool = False) -> Tenso
     else:
         t = _wrap(array, CPU)
     if state.SPECIAL:
-        mark_new(t)
+        mark_constant(t)
     if requires_grad:
         require_grad(t)
     return t
@@ -100,7 +101,7 @@ def filled(
             order = tuple(sorted(order, key=lambda axis: (-strides[axis], axis)))
         t = _wrap(registry.filled(shape, value, d.np, dev, order), dev)
     if state.SPECIAL:
-        mark_new(t)
+        mark_constant(t)
     if requires_grad:
         require_grad(t)
     return t
@@ -128,8 +129,9 @@ def written(name: str, out: Any, array: Any, dtype: Any = None) -> Tensor:
 
 def _factory(name: str, value: int, doc: str) -> Any:
     def create(
-        *args: Any, size: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
-        device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+        *args: int | Sequence[int], size: Any = None, out: Any = None, dtype: Any = None,
+        layout: Any = None, device: Any = None, pin_memory: bool = False,
+        requires_grad: bool = False,
     ) -> Tensor:  # fmt: skip
         shape = as_sizes(name, args, size)
         check_options(name, layout, requires_grad, pin_memory)
@@ -150,8 +152,8 @@ ones = _factory("ones", 1, "Ones of the given sizes.")
 
 @op(method=False, samples=created)
 def empty(
-    *args: Any, size: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
-    device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+    *args: int | Sequence[int], size: Any = None, out: Any = None, dtype: Any = None,
+    layout: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
     memory_format: Any = None,
 ) -> Tensor:  # fmt: skip
     """Memory of the given sizes, zeroed."""
@@ -346,8 +348,9 @@ def full_like(
 
 def _new(name: str, value: int, doc: str) -> Any:
     def create(
-        input: Tensor, *args: Any, size: Any = None, dtype: Any = None, layout: Any = None,
-        device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+        input: Tensor, *args: int | Sequence[int], size: Any = None, dtype: Any = None,
+        layout: Any = None, device: Any = None, pin_memory: bool = False,
+        requires_grad: bool = False,
     ) -> Tensor:  # fmt: skip
         shape = as_sizes(name, args, size)
         return _make(name, input, shape, value, dtype, layout, device, pin_memory, requires_grad)

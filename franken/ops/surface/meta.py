@@ -6,23 +6,23 @@ Knows metadata only: nothing here reads an element, except is_nonzero.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core import layout as layouts
 from franken.core import promotion
-from franken.core.arrange import element_strides
 from franken.core.device import CPU
+from franken.core.memory import element_strides, first_place, pointer
 from franken.core.op import op
 from franken.core.shapes import wrap_dim
+from franken.core.size import Size
 from franken.core.state import INFERENCE
 from franken.core.tensor import Tensor
 from franken.core.trace import fresh
 from franken.ops.declaring.samples import NoSamples, S, read
 from franken.ops.surface.args import as_dtype, dtype_of_number, kind_name
-from franken.ops.surface.read import root_of
 
 
 def strides_of(t: Tensor) -> tuple[int, ...]:
@@ -40,22 +40,30 @@ def _which(name: str, input: Tensor, dim: Any) -> int:
     return wrap_dim(dim.__index__(), input.ndim)
 
 
+@overload
+def size(input: Tensor, dim: None = None) -> Size: ...
+@overload
+def size(input: Tensor, dim: int) -> int: ...
 @op(
     at="",
     method=True,
     samples=lambda t: [S(t.const(2, 3)), S(t.const(2, 3), -1), S(t.const()), S(t.const(2, 0))],
 )
-def size(input: Tensor, dim: Any = None) -> Any:
+def size(input: Tensor, dim: int | None = None) -> Size | int:
     """The sizes, or one of them."""
     return input.shape if dim is None else input.shape[_which("size", input, dim)]
 
 
+@overload
+def stride(input: Tensor, dim: None = None) -> tuple[int, ...]: ...
+@overload
+def stride(input: Tensor, dim: int) -> int: ...
 @op(
     at="",
     method=True,
     samples=lambda t: [S(t.const(2, 3)), S(t.const(2, 3), -1), S(t.const()), S(t.const(2, 0))],
 )
-def stride(input: Tensor, dim: Any = None) -> Any:
+def stride(input: Tensor, dim: int | None = None) -> tuple[int, ...] | int:
     """The strides in elements, or one of them."""
     found = strides_of(input)
     return found if dim is None else found[_which("stride", input, dim)]
@@ -85,13 +93,6 @@ def get_device(input: Tensor) -> int:
     return -1 if input.device.index is None else input.device.index
 
 
-def pointer(a: Any) -> int:
-    """The address of a backend array's first element."""
-    if isinstance(a, np.ndarray):
-        return a.__array_interface__["data"][0] if a.size else 0  # type: ignore[no-any-return]
-    return int(a.data.ptr)
-
-
 def _backed(input: Tensor) -> Any:
     if input.level:
         raise RuntimeError("Cannot access data pointer of Tensor that doesn't have storage")
@@ -101,7 +102,8 @@ def _backed(input: Tensor) -> Any:
 @op(at="", method=True, samples=NoSamples("memory: an address, or an object of the library itself"))
 def data_ptr(input: Tensor) -> int:
     """The address of the first element."""
-    return pointer(_backed(input))
+    a = _backed(input)
+    return pointer(a) if a.size else 0
 
 
 @op(at="", method=True, samples=read)
@@ -110,11 +112,7 @@ def storage_offset(input: Tensor) -> int:
     a = fresh(input)._a if input.level else input._a
     while isinstance(a, Tensor):
         a = a._a
-    if not isinstance(a, np.ndarray):
-        owner = a.base if a.base is not None else a
-        return (pointer(a) - pointer(owner)) // a.itemsize
-    start = a.__array_interface__["data"][0] - root_of(a).__array_interface__["data"][0]
-    return int(start // a.itemsize)
+    return first_place(a)
 
 
 # --- kinds ---------------------------------------------------------------------------------------

@@ -93,7 +93,7 @@ def _fused(i: Any, by: Any, start: Any, wide: bool) -> Any:
     ],
 )
 def arange(
-    *args: Any, start: Any = None, end: Any = None, step: Any = None, out: Any = None,
+    *args: float | Tensor, start: Any = None, end: Any = None, step: Any = None, out: Any = None,
     dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
     requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
