@@ -15,7 +15,7 @@ registration; exactly that is kept by the tape:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Said:
@@ -74,6 +74,15 @@ class OutputRules(Rule):
         return total
 
 
+class Tie(NamedTuple):
+    """Gradients that are functions of an input though their rule does not show it."""
+
+    input: int
+    zero: bool  # its cotangent is zeros, else there is none
+    of: tuple[int, ...]  # whose gradients
+    when: Any  # a predicate of the parameters, or None
+
+
 def output_of(name: str) -> int | None:
     """Which output's cotangent a rule's argument is, None if it is something else."""
     return int(name[1:]) if name[:1] == "g" and name[1:].isdigit() else None
@@ -102,10 +111,11 @@ class Plan:
     for entry k-1, or a parameter's name; `input` is -1 for a joint rule.
     """
 
-    __slots__ = ("entries", "prim", "rules", "saves_data", "saves_out")
+    __slots__ = ("entries", "prim", "rules", "saves_data", "saves_out", "ties")
 
     def __init__(self, prim: Any, wanted: tuple[int, ...]) -> None:
         self.prim = prim
+        self.ties = [tie for tie in prim.ties if tie.input in wanted]
         self.entries: list[tuple[str, int]] = []
         self.rules: list[tuple[int, Any, tuple[Any, ...]]] = []
         if prim.vjp_joint is not None:

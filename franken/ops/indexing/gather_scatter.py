@@ -18,19 +18,18 @@ from franken.core.tensor import Tensor
 # --- gather --------------------------------------------------------------------------------------
 
 
-gather_ = Primitive("gather", ("x", "index"), places.gather, batch=all_batched("dim"))
+def _gatherer(name: str) -> Primitive:
+    prim = Primitive(name, ("x", "index"), places.gather, batch=all_batched("dim"))
+    prim.vjp("index")(NOT_DIFFERENTIABLE)
+    prim.vjp("x")(lambda g, x_shape, index, dim: scatter_add_(
+        g.new_zeros(x_shape), index, g, dim=dim
+    ))  # fmt: skip
+    prim.jvp(lambda tangents, out, x, index, *, dim: prim(tangents[0], index, dim=dim))
+    return prim
 
-gather_.vjp("index")(NOT_DIFFERENTIABLE)
 
-
-@gather_.vjp("x")
-def _(g: Any, x_shape: Any, index: Any, dim: int) -> Any:
-    return scatter_add_(g.new_zeros(x_shape), index, g, dim=dim)
-
-
-@gather_.jvp
-def _(tangents: Any, out: Any, x: Any, index: Any, *, dim: int) -> Any:
-    return bind(gather_, (tangents[0], index), {"dim": dim})
+gather_ = _gatherer("gather")
+pick_class = _gatherer("nll_loss").depends("x")  # scores of the classes that a loss looks at
 
 
 # --- scatter -------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import numpy as np
 
 from franken.backends.numpy import places
 from franken.core.batching import batch_size, spread, to_front
+from franken.core.node import backward_name
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive, Rule, bind
 from franken.core.tensor import Tensor
 from franken.ops.shape.movement import permute_, reshape_
@@ -28,8 +29,9 @@ def family(name: str, fixed: tuple[str, ...], kernel: Any, declare: Any, layout:
         if n not in made:
             indices = tuple(f"i{k}" for k in range(n))
             made[n] = Primitive(
-                name if n == 1 else f"{name}_{n}", (*fixed, *indices), kernel, layout=layout
-            )
+                name if n == 1 else f"{name}_{n}", (*fixed, *indices), kernel,
+                title=backward_name(name), layout=layout,
+            )  # fmt: skip
             made[n].vjp(*indices)(NOT_DIFFERENTIABLE)
             declare(made[n], indices)
         return made[n]

@@ -50,6 +50,9 @@ def reduce_back(
     return gx, None, gsrc
 
 
+scatter_reduce_.depends("x", of=("x",), when=lambda p: p["reduce"] == "prod")
+
+
 class _Dim:
     """The places of a scatter: read, write, add and multiply at them."""
 
@@ -165,6 +168,15 @@ def _scattered(
     return out if input.ndim else out.reshape(())
 
 
+def _scatter_title(
+    input: Tensor, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: Any = None
+) -> str:
+    if reduce is not None:
+        return "torch::autograd::NotImplemented"
+    src = value if src is None else src
+    return "ScatterBackward0" if isinstance(src, Tensor) else "ScatterBackward1"
+
+
 @op(
     out="exact",
     inplace=True,
@@ -173,6 +185,7 @@ def _scattered(
         S(t(3, 4), 0, t.of([[0, 2, 1]]), 1.5),
         S(t(3, 4), 1, t.index(3, 2, high=4), t(3, 2), reduce="add"),
     ],
+    title=_scatter_title,
 )
 def scatter(
     input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None,
@@ -228,6 +241,7 @@ def _full(input: Any, index: Any, value: Any) -> Any:
         S(t(), 0, t.index(high=1), t()),
         S(t(3), 0, t.index(0, high=3), t(0)),
     ],
+    title="ScatterAddBackward0",
 )
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """A copy with src[i][j] added at [index[i][j]][j] for dim 0, and so on."""

@@ -190,7 +190,8 @@ def _put_arguments(input: Tensor, indices: Any, values: Any) -> tuple[Any, Parse
         S(t(3, 4), (t.of([0, 2]), t.of([1, 3])), t(2)),
         S(t(3, 4), (t.index(5, high=3),), t(5, 4), accumulate=True),
         S(t(3, 4), (t.mask(3, 4),), t()),
-    ]
+    ],
+    title="IndexPutBackward0",
 )
 def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
     """A copy with `values` written (or added) at the places that the index tensors name."""
@@ -225,6 +226,7 @@ def index_put_(input: Tensor, indices: Any, values: Tensor, accumulate: bool = F
         S(t(3, 4), t.index(6, high=12), t(6), accumulate=True),
         S(t(3), t.index(0, high=3), t(0)),
     ],
+    title="PutBackward0",
 )
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
     """A copy with `source` written (or added) at places of the flattened tensor."""

@@ -54,6 +54,7 @@ normalize_rows = Primitive(
     outputs=3,
     nondiff=(1, 2),
     layout=("standardised", "contiguous"),
+    title="NativeLayerNormBackward0",
 )
 normalize_rows_grad = Primitive(
     "normalize_rows_grad", ("y", "x", "w", "mean", "var"), _rows_grad_kernel, outputs=0
@@ -65,13 +66,37 @@ normalize_channels = Primitive(
     outputs=3,
     nondiff=(1, 2),
     layout=("channels_last", "contiguous"),
+    title="NativeBatchNormBackward0",
 )
 normalize_channels_grad = Primitive(
     "normalize_channels_grad", ("y", "x", "w", "mean", "var"), _channels_grad_kernel, outputs=3
 )
 normalize_fixed = Primitive(
-    "normalize_fixed", ("x", "w", "b", "mean", "var"), _fixed_kernel, layout="channels_last"
+    "normalize_fixed",
+    ("x", "w", "b", "mean", "var"),
+    _fixed_kernel,
+    layout="channels_last",
+    title="NativeBatchNormBackward0",
 )
+
+
+def _by_elements(p: Any) -> bool:
+    """Whether the parameters are those of layer normalisation."""
+    return p["center"] and p["dims"][::2] == (1, 1)
+
+
+# As torch's: of RMS normalisation nothing, of group normalisation (several channels a group) not
+# the gradient of the shift.
+normalize_rows.depends("x", "w", "b", zero=False, when=_by_elements)
+normalize_rows.depends(
+    "x", "w", zero=False, of=("x", "w"), when=lambda p: p["center"] and not _by_elements(p)
+)
+normalize_rows.depends(
+    "x", "w", zero=False, of=("b",),
+    when=lambda p: p["center"] and p["dims"][1] == 1 and not _by_elements(p),
+)  # fmt: skip
+normalize_channels.depends("x", "w", zero=False)
+normalize_fixed.depends("x", "w", zero=False)
 
 # --- formulas ------------------------------------------------------------------------------------
 
