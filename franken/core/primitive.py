@@ -88,8 +88,9 @@ class Primitive:
 
     __slots__ = (
         "arrange", "batch", "by_memory", "cpu", "differentiable", "expr", "holomorphic", "inputs",
-        "jvps", "kernels", "name", "nondiff", "outputs", "plans", "random", "shape", "simple", "ties",
-        "title", "variadic", "view", "vjp_joint", "vjps", "wide", "words", "writer", "writes",
+        "jvps", "kernels", "name", "nondiff", "outputs", "plans", "random", "shape", "simple",
+        "ties", "title", "variadic", "view", "vjp_joint", "vjps", "wide", "words", "writer",
+        "writes",
     )  # fmt: skip
 
     def __init__(
