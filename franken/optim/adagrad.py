@@ -45,4 +45,4 @@ class Adagrad(Stepwise):
     def _update(self, group: dict[str, Any], p: Any, g: Any, state: dict[str, Any]) -> None:
         rate = value_of(group["lr"]) / (1 + (value_of(state["step"]) - 1) * group["lr_decay"])
         state["sum"].addcmul_(g, g, value=1)
-        p.addcdiv_(g, state["sum"].sqrt().add_(group["eps"]), value=-rate)
+        p.addcdiv_(g, state["sum"].sqrt() + group["eps"], value=-rate)

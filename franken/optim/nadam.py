@@ -54,9 +54,14 @@ class NAdam(Stepwise):
         mu = beta1 * (1.0 - 0.5 * (0.96 ** (t * decay)))
         mu_next = beta1 * (1.0 - 0.5 * (0.96 ** ((t + 1) * decay)))
         state["mu_product"] *= mu
-        product = value_of(state["mu_product"])
+        product = state["mu_product"]
         mean = state["exp_avg"].lerp_(g, 1 - beta1)
         square = state["exp_avg_sq"].mul_(beta2).addcmul_(g, g, value=1 - beta2)
         scale = square.div(1 - beta2**t).sqrt() + group["eps"]
+        if group["differentiable"]:  # the product has a history of its own
+            p.addcdiv_(g * (-lr * (1.0 - mu) / (1.0 - product)), scale)
+            p.addcdiv_(mean * (-lr * mu_next / (1.0 - product * mu_next)), scale)
+            return
+        product = value_of(product)
         p.addcdiv_(g, scale, value=-lr * (1.0 - mu) / (1.0 - product))
         p.addcdiv_(mean, scale, value=-lr * mu_next / (1.0 - product * mu_next))
