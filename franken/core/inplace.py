@@ -68,7 +68,7 @@ def _check_creation(x: Tensor, base: Tensor, tracked: bool = False) -> None:
                 f"enabled. {_SEVERAL}"
             )
         raise RuntimeError(
-            f"Output {max(index, 0)} of {_node._torch_name(prim.name).removesuffix('Backward0')} "
+            f"Output {max(index, 0)} of {_node.backward_name(prim.name).removesuffix('Backward0')} "
             "is a "
             f"view and is being modified inplace. {_SEVERAL}"
         )
@@ -131,7 +131,7 @@ def commit(x: Tensor, result: Tensor) -> Tensor:
     if x._base is not None and STATE.grad and result._node is not None:
         _check_creation(x, x._base, True)
     if ra is not xa:
-        if type(result._node) is _node.Node:
+        if isinstance(result._node, _node.Node):
             _keep_overwritten(result._node, xa)
         store(x, result)
     bump(x)
@@ -234,8 +234,7 @@ def _move_retained(x: Tensor, before: Any) -> None:
     key = ("r", index, id(x))
     if node.pre and key in node.pre and x._node is not None:
         new, at = _node.split_edge(x._node)
-        new.pre = new.pre or {}
-        new.pre["r", at, id(x)] = node.pre.pop(key)
+        new.hook_outputs("r", at, node.pre.pop(key), id(x))
 
 
 def _scatter_history(value: Tensor, new: Tensor, link: Any) -> Tensor:
