@@ -501,9 +501,7 @@ def _stale(node: Node, kind: str, i: int, value: Any, ver: list[Any], was: int) 
 
 def _scalar_name(dtype: Any) -> str:
     d = from_numpy(dtype) if isinstance(dtype, np.dtype) else dtype
-    return "torch." + {"float32": "FloatTensor", "float64": "DoubleTensor"}.get(
-        getattr(d, "name", ""), getattr(d, "scalar_name", "Float") + "Tensor"
-    )
+    return f"torch.{d.scalar_name}Tensor"
 
 
 # --- leaves and hooks ----------------------------------------------------------------------------

@@ -344,16 +344,10 @@ def _write_exact(name: str, out: Any, result: Any) -> Any:
     for o, r in zip(out, result, strict=False) if several else ((out, result),):
         if isinstance(o, Tensor) and isinstance(r, Tensor) and o.dtype is not r.dtype:
             raise RuntimeError(
-                f"Expected out tensor to have dtype {_c_name(r.dtype)}, but got "
-                f"{_c_name(o.dtype)} instead"
+                f"Expected out tensor to have dtype {r.dtype.cpp_name}, but got "
+                f"{o.dtype.cpp_name} instead"
             )
     return write_out(name, out, result)
-
-
-def _c_name(d: Any) -> str:
-    names = {"float32": "float", "float64": "double", "int64": "long int", "int32": "int",
-             "float16": "c10::Half", "bfloat16": "c10::BFloat16"}  # fmt: skip
-    return str(names.get(d.name, d.name))
 
 
 def _untracked(name: str, fn: Any, args: Any, kwargs: Any, target: Any) -> Any:

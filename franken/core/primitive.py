@@ -73,6 +73,9 @@ class Primitive:
         kernel: NumPy kernel, arrays in and array (or tuple) out, parameters by keyword.
         outputs: number of outputs; 0 means a tuple of varying length.
         view: the output may share memory with the first input.
+        random: the result depends on the state of a random stream too.
+        expr: the scalar expression, from which kernels for both devices are to be generated; a
+            test holds it against the kernel.
         title: the backward function's name in torch, or a function of the node that gives it, where
             it does not follow from `name`.
         words: torch's names of the inputs, where they are not `inputs`.
@@ -82,7 +85,7 @@ class Primitive:
 
     __slots__ = (
         "batch", "cpu", "differentiable", "expr", "holomorphic", "inputs", "jvps", "kernels",
-        "by_memory", "level", "name", "nondiff", "outputs", "plans", "shape", "simple", "ties",
+        "by_memory", "name", "nondiff", "outputs", "plans", "random", "shape", "simple", "ties",
         "title", "variadic", "view", "vjp_joint", "vjps", "wide", "words", "writer", "writes",
     )  # fmt: skip
 
@@ -97,7 +100,7 @@ class Primitive:
         view: bool = False,
         nondiff: tuple[int, ...] = (),
         batch: Any = None,
-        level: str = "run_to_run",
+        random: bool = False,
         expr: str | None = None,
         title: Any = None,
         words: tuple[str, ...] = (),
@@ -107,12 +110,12 @@ class Primitive:
             raise ValueError(f"primitive {name!r} is declared twice")
         self.name, self.inputs, self.cpu = name, inputs, kernel
         self.outputs, self.variadic, self.view, self.nondiff = outputs, variadic, view, nondiff
-        self.batch, self.level, self.expr, self.writes = batch, level, expr, writes
+        self.batch, self.random, self.expr, self.writes = batch, random, expr, writes
         self.title, self.words = title, words or inputs
         self.kernels: dict[str, Any] = {}
         # The kernel for float32 and wider, without the detour of half precisions.
         self.wide = getattr(kernel, "wide", kernel)
-        self.simple = outputs == 1 and not view and level != "random"
+        self.simple = outputs == 1 and not view and not random
         self.vjps: list[Any] = [None] * len(inputs)
         self.vjp_joint: Rule | None = None
         self.jvps: Any = None
@@ -398,7 +401,7 @@ def _bind_special(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]
                     _refuse_escaped(prim)
                 if top is None or a.level > top.level:
                     top = a.trace
-        if prim.level == "random":
+        if prim.random:
             return _random(prim, args, params, top)
         if top is not None:
             return _made(prim, top.process(prim, args, params))

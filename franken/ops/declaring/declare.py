@@ -306,18 +306,21 @@ def _cast_first(form: Any, name: str, promote: str) -> Any:
     if promote == ALWAYS_BOOL:
         return form
 
-    def method(self: Any, other: Any, *args: Any, **kwargs: Any) -> Any:
+    def method(input: Any, other: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: A002
         try:
-            return form(self, other, *args, **kwargs)
+            return form(input, other, *args, **kwargs)
         except NotImplementedError:
-            refuse_cast(promoted(name, promote, (self, other))[1], self.dtype)
+            refuse_cast(promoted(name, promote, (input, other))[1], input.dtype)
             if isinstance(other, Tensor):
-                broadcast = broadcast_two(tuple(self.shape), tuple(other.shape))
-                if broadcast != tuple(self.shape):
-                    inplace.refuse_growth(self.shape, broadcast)
+                broadcast = broadcast_two(tuple(input.shape), tuple(other.shape))
+                if broadcast != tuple(input.shape):
+                    inplace.refuse_growth(input.shape, broadcast)
             raise
 
-    return method
+    said = with_names(method, parameters(form)[:2])
+    said.__name__, said.__qualname__, said.__doc__ = form.__name__, form.__qualname__, form.__doc__
+    said.__module__, said.__wrapped__ = form.__module__, form.__wrapped__
+    return said
 
 
 def _require_tensor(a: Any, fn: Any) -> None:

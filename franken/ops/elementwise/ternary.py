@@ -230,24 +230,14 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     for name, t in (("end", end), ("weight", weight)):
         if isinstance(t, Tensor) and t.dtype is not input.dtype and (name == "end" or t.ndim):
             raise RuntimeError(
-                f"expected dtype {_c_name(input.dtype)} for `{name}` but got dtype "
-                f"{_c_name(t.dtype)}"
+                f"expected dtype {input.dtype.cpp_name} for `{name}` but got dtype "
+                f"{t.dtype.cpp_name}"
             )
     if isinstance(weight, Tensor) and weight.dtype is not input.dtype:
         weight = cast(weight, input.dtype)
     refused("lerp_kernel_tensor" if isinstance(weight, Tensor) else "lerp_kernel_scalar",
             input.dtype, "bi")  # fmt: skip
     return lerp_(input, end, weight)  # type: ignore[no-any-return]
-
-
-_C_NAMES = {"float32": "float", "float64": "double", "float16": "c10::Half",
-            "bfloat16": "c10::BFloat16", "complex64": "c10::complex<float>",
-            "complex128": "c10::complex<double>", "int64": "long int", "int32": "int",
-            "int16": "short int", "int8": "signed char", "uint8": "unsigned char"}  # fmt: skip
-
-
-def _c_name(d: dt.dtype) -> str:
-    return _C_NAMES.get(d.name, d.name)
 
 
 # --- addcmul, addcdiv ----------------------------------------------------------------------------

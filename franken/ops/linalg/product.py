@@ -98,7 +98,8 @@ def same_dtype(name: str, x: Tensor, y: Tensor) -> None:
         if name == "bmm":
             raise RuntimeError(f"expected scalar type {left} but found {right}")
         raise RuntimeError(
-            f"expected m1 and m2 to have the same dtype, but got: {_c_name(x)} != {_c_name(y)}"
+            "expected m1 and m2 to have the same dtype, but got: "
+            f"{x.dtype.cpp_name} != {y.dtype.cpp_name}"
         )
     if x.dtype is dt.bool and (name == "dot" or (0 not in x.shape and 0 not in y.shape)):
         raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'")
@@ -111,12 +112,6 @@ def _kernel_name(n: int, m: int) -> str:
     if n > 2 and m > 2:
         return "bmm"
     return "addmv_impl_cpu" if 1 in (n, m) else "addmm_impl_cpu_"  # a batch is folded into rows
-
-
-def _c_name(t: Tensor) -> str:
-    return {"float32": "float", "float64": "double", "int64": "long long", "int32": "int",
-            "float16": "c10::Half", "bfloat16": "c10::BFloat16",
-            }.get(t.dtype.name, t.dtype.name)  # fmt: skip
 
 
 @op(
