@@ -19,7 +19,7 @@ ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 help:
 	@echo "targets: demo test lint type pyright bench conformance gpu clean"
 
-demo: $(VENV)/.runtime
+demo: $(VENV)/.demo
 	$(BIN)/franken demo
 
 # franken/backends/cupy is left out: a doctest run imports every module, and a CPU machine has no CuPy.
@@ -54,6 +54,10 @@ clean:
 $(VENV)/.runtime: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.runtime
+	$(PIP) -e ".[cli,demo]"
 	@touch $@
 
 # torch by itself first, so that its exact version is settled before anything else is resolved.
