@@ -61,6 +61,15 @@ class dtype:
     def __repr__(self) -> str:
         return "torch." + self.name
 
+    @property
+    def cpp_name(self) -> str:
+        """The element type as C++ names it, as in torch's messages.
+
+        >>> int64.cpp_name, float16.cpp_name
+        ('long int', 'c10::Half')
+        """
+        return _CPP.get(self.name) or f"c10::{self.scalar_name}"
+
     def __reduce__(self) -> str:
         # A string tells pickle and copy to look the singleton up by name in this module.
         return self.name
@@ -84,6 +93,16 @@ class dtype:
         if found is None:
             raise RuntimeError(f"Unknown Complex ScalarType for {self.scalar_name}")
         return found
+
+
+# How torch's messages spell the element types that C++ names otherwise than "c10::" + scalar name.
+_CPP: Final = {
+    "bool": "bool", "uint8": "unsigned char", "int8": "signed char", "int16": "short int",
+    "int32": "int", "int64": "long int", "uint16": "short unsigned int", "uint32": "unsigned int",
+    "uint64": "long unsigned int", "float32": "float", "float64": "double",
+    "complex32": "c10::complex<c10::Half>", "complex64": "c10::complex<float>",
+    "complex128": "c10::complex<double>",
+}  # fmt: skip
 
 
 def _make(
@@ -185,7 +204,7 @@ _TO_REAL: Final = {complex32: float16, complex64: float32, complex128: float64}
 _TO_COMPLEX: Final = {
     float16: complex32, bfloat16: complex64, float32: complex64, float64: complex128,
 }  # fmt: skip
-_FROM_NUMPY: Final = {each.np: each for each in ALL.values() if each.np is not None}
+FROM_NUMPY: Final = {each.np: each for each in ALL.values() if each.np is not None}
 
 
 _SUPPORTED_NUMPY = (
@@ -200,7 +219,7 @@ def from_numpy(np_dtype: NumpyDtype) -> dtype:
     >>> from_numpy(numpy.dtype("int16"))
     torch.int16
     """
-    found = _FROM_NUMPY.get(np_dtype)
+    found = FROM_NUMPY.get(np_dtype)
     return found if found is not None else _from_numpy_slowly(np_dtype)
 
 
@@ -211,7 +230,7 @@ def _from_numpy_slowly(spelling: Any) -> dtype:
             "given numpy array has byte order different from the native byte order. "
             "Conversion between byte orders is currently not supported."
         )
-    found = _FROM_NUMPY.get(np_dtype)
+    found = FROM_NUMPY.get(np_dtype)
     if found is None:
         raise TypeError(
             f"can't convert np.ndarray of type numpy.{np_dtype.type.__name__}. "

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from franken.core import inplace as _inplace
+from franken.core.node import titled
 from franken.core.promotion import can_cast
 from franken.core.state import STATE
 from franken.core.tensor import Tensor, version_of
@@ -24,6 +25,7 @@ _PREFIXES = ("fft", "linalg", "special")  # in errors torch calls linalg.det lin
 # What `out=` may be: see `op`. A function (target, result) raises what it refuses.
 Out = bool | str | Callable[[Any, Any], None]
 Samples = Callable[[Any], Iterable[Any]]
+Title = str | tuple[str, str, str] | Callable[..., str | None]
 
 
 class NoSamples:
@@ -77,8 +79,9 @@ def op(
     alias: tuple[str, ...] = (),
     also: dict[str, str] | None = None,
     samples: Samples | NoSamples | None = None,
+    title: Title | None = None,
 ) -> Callable[[Any], Any]:
-    """Declare a public op by its function; returns the function unchanged.
+    """Declare a public op by its function; returns the function (unchanged without `title`).
 
     Args:
         at: namespace(s) of the function, separated by spaces: "torch", "nn.functional",
@@ -92,9 +95,14 @@ def op(
         also: further names of arguments, {"A": "input"}; NumPy's names are understood anyway.
         samples: `samples(t)` gives calls `S(...)`, where `t` makes tensors; or NoSamples(why).
             See `ops.declaring.samples`.
+        title: torch's name of the backward function, where the last primitive would have another
+            one; (argument, name where that is a tensor, name where it is not); or a function of
+            the call's arguments that gives it (None: the primitive's own).
     """
 
     def declare(fn: Any) -> Any:
+        if title is not None:
+            fn = titled_form(fn, title)
         register(fn, name or fn.__name__, at, method, inplace, out, alias, samples, also=also)
         return fn
 
@@ -159,7 +167,13 @@ _NUMPY = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1"
 
 def parameters(fn: Any) -> tuple[str, ...]:
     """The names of the arguments that a function (or what it wraps) takes."""
-    code = getattr(getattr(fn, "__wrapped__", fn), "__code__", None)
+    inner = fn
+    while hasattr(inner, "__wrapped__") and not hasattr(inner, "parameters"):
+        inner = inner.__wrapped__
+    said: tuple[str, ...] | None = getattr(inner, "parameters", None)  # it passes others on
+    if said is not None:
+        return said
+    code = getattr(inner, "__code__", None)
     if code is None:
         return ()
     names: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
@@ -224,6 +238,39 @@ def _alias_form(made: Op, space: str, short: str, out: Out, also: dict[str, str]
 # --- forms ---------------------------------------------------------------------------------------
 
 
+def titled_form(fn: Any, title: Title) -> Any:
+    """`fn`, whose result's node is called `title`; see `op`."""
+    if isinstance(title, tuple):
+        title = _by_kind(fn, *title)
+
+    def form(*args: Any, **kwargs: Any) -> Any:
+        out = fn(*args, **kwargs)
+        if isinstance(out, tuple) or (out._node is not None and out is not args[0]):
+            found = title if isinstance(title, str) else title(*args, **kwargs)
+            if found is not None:
+                titled(out, found)
+        return out
+
+    form.__name__, form.__qualname__ = fn.__name__, fn.__qualname__
+    form.__doc__, form.__module__, form.__annotations__ = (
+        fn.__doc__,
+        fn.__module__,
+        fn.__annotations__,
+    )
+    form.__wrapped__ = fn  # type: ignore[attr-defined]
+    return form
+
+
+def _by_kind(fn: Any, argument: str, tensor: str, other: str) -> Callable[..., str]:
+    place = parameters(fn).index(argument)
+
+    def title(*args: Any, **kwargs: Any) -> str:
+        value = args[place] if len(args) > place else kwargs.get(argument)
+        return tensor if isinstance(value, Tensor) else other
+
+    return title
+
+
 def function_form(
     name: str, fn: Any, out: Out, also: dict[str, str], first: str | None = None
 ) -> Any:
@@ -270,10 +317,8 @@ def _into(name: str, fn: Any, out: Out, args: Any, kwargs: Any, target: Any) -> 
 
 
 def _first_annotation(fn: Any) -> Any:
-    code = getattr(fn, "__code__", None)
-    if code is None or not code.co_argcount:
-        return None
-    return fn.__annotations__.get(code.co_varnames[0])
+    names = parameters(fn)
+    return fn.__annotations__.get(names[0]) if names else None
 
 
 def _refuse_shared(out: Any, inputs: Any) -> None:
@@ -299,16 +344,10 @@ def _write_exact(name: str, out: Any, result: Any) -> Any:
     for o, r in zip(out, result, strict=False) if several else ((out, result),):
         if isinstance(o, Tensor) and isinstance(r, Tensor) and o.dtype is not r.dtype:
             raise RuntimeError(
-                f"Expected out tensor to have dtype {_c_name(r.dtype)}, but got "
-                f"{_c_name(o.dtype)} instead"
+                f"Expected out tensor to have dtype {r.dtype.cpp_name}, but got "
+                f"{o.dtype.cpp_name} instead"
             )
     return write_out(name, out, result)
-
-
-def _c_name(d: Any) -> str:
-    names = {"float32": "float", "float64": "double", "int64": "long int", "int32": "int",
-             "float16": "c10::Half", "bfloat16": "c10::BFloat16"}  # fmt: skip
-    return str(names.get(d.name, d.name))
 
 
 def _untracked(name: str, fn: Any, args: Any, kwargs: Any, target: Any) -> Any:
@@ -322,6 +361,15 @@ def _untracked(name: str, fn: Any, args: Any, kwargs: Any, target: Any) -> Any:
     return fn(*args, **kwargs)
 
 
+def refuse_cast(found: Any, to: Any) -> None:
+    """Raise torch's error if a result of dtype `found` must not be written into dtype `to`."""
+    if not can_cast(found, to):
+        raise RuntimeError(
+            f"result type {found.scalar_name} can't be cast to the desired output type "
+            f"{to.scalar_name}"
+        )
+
+
 def write_out(name: str, out: Any, result: Any) -> Any:
     """Write a result into `out=`, resizing and casting as torch allows."""
     if isinstance(result, tuple):
@@ -331,11 +379,7 @@ def write_out(name: str, out: Any, result: Any) -> Any:
         return type(result)(written) if type(result) is not tuple else tuple(written)
     if not isinstance(out, Tensor):
         raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
-    if not can_cast(result.dtype, out.dtype):
-        raise RuntimeError(
-            f"result type {result.dtype.scalar_name} can't be cast to the desired output type "
-            f"{out.dtype.scalar_name}"
-        )
+    refuse_cast(result.dtype, out.dtype)
     if out.device is not result.device:
         raise RuntimeError(
             f"Expected all tensors to be on the same device, but found at least two devices, "
@@ -347,7 +391,7 @@ def write_out(name: str, out: Any, result: Any) -> Any:
         _inplace._refuse_overlap(out._a)
     if out._a.shape != result._a.shape:
         _resize_out(out, result)
-    out._a[...] = result._a
+    _inplace.store(out, result)
     ver = version_of(out)
     ver[0] += 1
     return out
@@ -364,7 +408,7 @@ def _resize_out(out: Tensor, result: Tensor) -> None:
             "t.resize_(0).",
             stacklevel=5,
         )
-    out._a = result._a.astype(out._a.dtype)
+    out._a = result.to(out.dtype, copy=True)._a
     out._base = None
 
 
@@ -394,11 +438,7 @@ def commit_as(x: Tensor, result: Any) -> Tensor:
     if x.level == 0 and result.level == 0 and x._a.dtype is result._a.dtype:
         return _inplace.commit(x, result)
     if result.dtype is not x.dtype:
-        if not can_cast(result.dtype, x.dtype):
-            raise RuntimeError(
-                f"result type {result.dtype.scalar_name} can't be cast to the desired output type "
-                f"{x.dtype.scalar_name}"
-            )
+        refuse_cast(result.dtype, x.dtype)
         result = result.to(x.dtype)
     return _inplace.commit(x, result)
 

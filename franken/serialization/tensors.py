@@ -26,6 +26,7 @@ from franken.serialization.formats import zip_reader
 from franken.serialization.formats.source import Held, open_source
 
 _MARK = "franken.kind"
+_DTYPES = {each.np for each in dtypes.ALL.values() if each.np is not None}
 
 
 def save(obj: Any, f: Any, pickle_module: Any = None, pickle_protocol: int = 2, **_: Any) -> None:
@@ -185,11 +186,11 @@ class _Packer:
         strides = [step // a.itemsize for step in a.strides]
         start = a.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
         dense = owner.flags.c_contiguous or owner.flags.f_contiguous
-        if not dense or start < 0 or start % a.itemsize or not native.storable(owner.dtype):
+        if not dense or start < 0 or start % a.itemsize or owner.dtype not in _DTYPES:
             owner, start = _memory(a).copy(), 0
         if id(owner) not in self.storages:
             flat = owner.reshape(-1, order="A")
-            if flat.dtype == np.bool_ and _odd_bools(flat):
+            if not native.storable(flat.dtype) or (flat.dtype == np.bool_ and _odd_bools(flat)):
                 flat = flat.view(np.uint8)
             self.storages[id(owner)] = (flat, owner)
         return self.storages[id(owner)][0], start // a.itemsize, strides

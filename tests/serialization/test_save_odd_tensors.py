@@ -14,6 +14,20 @@ COMPLEX = ("complex64", "complex128")
 NUMBERS = (*COMPLEX, "float32", "float64", "float16", "bfloat16", "int64", "int32", "uint8", "bool")
 
 
+KINDS = [name for name, each in franken.core.dtypes.ALL.items() if each.np is not None]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_dtype_with_elements(name: str, tmp_path: pathlib.Path) -> None:
+    base = franken.arange(6).to(getattr(franken, name)).reshape(2, 3)
+    franken.save([base, base.T], tmp_path / "a")
+    for mmap in (False, True):
+        got, turned = franken.load(tmp_path / "a", mmap=mmap)
+        assert got.dtype is base.dtype
+        assert got.view(franken.uint8).tolist() == base.view(franken.uint8).tolist()
+        assert turned.stride() == (1, 3) and turned.data_ptr() == got.data_ptr()
+
+
 def numbers(name: str) -> Any:
     """Twenty-four elements that differ (as far as the dtype lets them) in a (2, 3, 4)."""
     t = franken.arange(24).reshape(2, 3, 4)

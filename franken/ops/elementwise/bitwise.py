@@ -38,7 +38,7 @@ def _bitwise(
 ) -> Any:
     return elementwise(
         f"{name}.Tensor(Tensor self, Tensor other) -> Tensor", kernel, refuse=refuse,
-        tag=tag, numbers=numbers, expr=sign and f"{{0}} {sign} {{1}}", doc=doc,
+        tag=tag, numbers=numbers, expr=f"{{0}} {sign} {{1}}" if sign else None, doc=doc,
     )  # fmt: skip
 
 
@@ -101,4 +101,4 @@ for _name, _fn in (
 ):  # fmt: skip
     setattr(Tensor, f"__{_name}__", operator(_fn))
     setattr(Tensor, f"__r{_name}__", reflected(_fn))
-    setattr(Tensor, f"__i{_name}__", getattr(Tensor, _fn.__name__ + "_"))
+    setattr(Tensor, f"__i{_name}__", _fn.augmented)

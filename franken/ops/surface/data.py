@@ -262,6 +262,17 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     return finish(inferred(data, d), dev)
 
 
+def _array_wrap(
+    self: Tensor, array: Any, context: Any = None, return_scalar: bool = False
+) -> Tensor:
+    """What a NumPy function of a tensor gives: a tensor; truth values as uint8, as in torch."""
+    array = np.asarray(array)
+    return share_array(array.astype(np.uint8) if array.dtype == np.bool_ else array)
+
+
+Tensor.__array_wrap__ = _array_wrap  # type: ignore[attr-defined]
+
+
 @op(
     method=False,
     samples=NoSamples("reads another library's memory; compared in the tests of creation"),

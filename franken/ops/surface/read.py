@@ -13,8 +13,8 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core.device import CPU
+from franken.core.memory import root_of
 from franken.core.op import op
-from franken.core.primitive import _wrap
 from franken.core.tensor import Tensor, version_of
 from franken.ops.declaring.samples import S, read
 from franken.ops.surface.args import checked_number, kind_name
@@ -172,12 +172,6 @@ def _array(self: Tensor, dtype: Any = None, copy: Any = None) -> Any:
     return a.copy() if copy else a
 
 
-def _array_wrap(
-    self: Tensor, array: Any, context: Any = None, return_scalar: bool = False
-) -> Tensor:
-    return _wrap(np.asarray(array), CPU)
-
-
 def _dlpack(self: Tensor, *, stream: Any = None, **options: Any) -> Any:
     if self.requires_grad:  # type: ignore[attr-defined]
         raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
@@ -202,13 +196,6 @@ def _cuda_interface(self: Tensor) -> Any:
 
 
 # --- copies and pickles --------------------------------------------------------------------------
-
-
-def root_of(a: Any) -> Any:
-    """The array that owns the memory an array looks into."""
-    while isinstance(a.base, np.ndarray):
-        a = a.base
-    return a
 
 
 def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
@@ -322,7 +309,6 @@ Tensor.__format__ = _format  # type: ignore[method-assign,assignment]
 Tensor.__contains__ = _contains  # type: ignore[attr-defined]
 Tensor.__hash__ = object.__hash__  # type: ignore[method-assign,assignment]
 Tensor.__array__ = _array  # type: ignore[attr-defined]
-Tensor.__array_wrap__ = _array_wrap  # type: ignore[attr-defined]
 Tensor.__array_priority__ = 1000  # type: ignore[attr-defined]
 Tensor.__dlpack__ = _dlpack  # type: ignore[attr-defined]
 Tensor.__dlpack_device__ = _dlpack_device  # type: ignore[attr-defined]
