@@ -114,7 +114,7 @@ def _options(options: Any, dtypes: str | None, samples: int | None, deadline: fl
              quick: bool, module: Any) -> Any:  # fmt: skip
     changes: dict[str, Any] = {}
     if quick:
-        changes |= {"samples": 2, "deadline": 28.0, "sample_timeout": 2.0, "op_timeout": 10.0,
+        changes |= {"samples": 2, "sample_timeout": 2.0,
                     "dtypes": ("float32", "int64", "bool")}  # fmt: skip
     if dtypes:
         names = tuple(dtypes.split(","))
