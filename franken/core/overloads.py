@@ -37,8 +37,8 @@ def orders(numbers: str, *each: str) -> tuple[Order, ...]:
 
 def reordered(fn: Any, known: tuple[Order, ...]) -> Callable[..., Any]:
     """`fn` taking deprecated orders of its arguments too."""
-    most = fn.__code__.co_argcount
-    first = fn.__code__.co_varnames[0]
+    code = getattr(fn, "__wrapped__", fn).__code__
+    most, first = code.co_argcount, code.co_varnames[0]
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if len(args) > most:
@@ -46,7 +46,7 @@ def reordered(fn: Any, known: tuple[Order, ...]) -> Callable[..., Any]:
             if order is not None:
                 _warn(fn, order)
                 named = dict(zip(order.names, args, strict=True))
-                return fn(**named, **kwargs)
+                return fn(named.pop(first), **named, **kwargs)
         elif args and not isinstance(args[0], Tensor):
             raise TypeError(
                 f"{fn.__name__}(): argument '{first}' (position 1) must be Tensor, not "
@@ -57,7 +57,8 @@ def reordered(fn: Any, known: tuple[Order, ...]) -> Callable[..., Any]:
     call.__name__ = call.__qualname__ = fn.__name__
     call.__doc__, call.__module__ = fn.__doc__, fn.__module__
     call.__annotations__ = fn.__annotations__
-    call.__wrapped__ = fn  # type: ignore[attr-defined]
+    call.__wrapped__ = getattr(fn, "__wrapped__", fn)  # type: ignore[attr-defined]
+    call.orders = known  # type: ignore[attr-defined]
     return call
 
 
@@ -70,10 +71,10 @@ def _warn(fn: Any, order: Order) -> None:
     if _warned:
         return
     _warned = True
-    name, code = fn.__name__, fn.__code__
+    name, plain = fn.__name__, getattr(fn, "__wrapped__", fn)
     given = [f"{'Number' if n in order.numbers else 'Tensor'} {n}" for n in order.names]
-    tensors = [f"Tensor {n}" for n in code.co_varnames[: code.co_argcount]]
-    numbers = [f"Number {n} = 1" for n in fn.__kwdefaults__]
+    tensors = [f"Tensor {n}" for n in plain.__code__.co_varnames[: plain.__code__.co_argcount]]
+    numbers = [f"Number {n} = 1" for n in plain.__kwdefaults__]
     warnings.warn(
         f"This overload of {name} is deprecated:\n\t{name}({', '.join(given)}, *, Tensor out = "
         "None)\nConsider using one of the following signatures instead:\n\t"

@@ -12,14 +12,16 @@ from typing import Any
 import numpy as np
 
 from franken.core import inplace, strides
+from franken.core.memory import first_place, memory_of, restrided
 from franken.core.node import edge_of
 from franken.core.op import NAMES, op, spelled
+from franken.core.primitive import NO_BATCH_RULE, Primitive, _wrap
 from franken.core.tensor import Tensor
 from franken.functional.views import named as views
 from franken.ops.declaring.samples import S
 from franken.ops.shape import movement
 from franken.ops.shape.movement import sizes
-from franken.ops.shape.strided import as_strided, first_place, memory_of, restrided
+from franken.ops.shape.strided import as_strided
 from franken.ops.surface.copies import order_of
 
 
@@ -72,6 +74,16 @@ def _steps_for(shape: tuple[int, ...], memory_format: Any) -> tuple[int, ...]:
     return strides.memory_format_strides(shape, memory_format)
 
 
+def _grow_kernel(x: Any, *, size: int) -> Any:
+    out = np.zeros(size, x.dtype)
+    out[: x.size] = x[:size]
+    return out
+
+
+# A storage made larger: what it held, then zeros.
+grow_ = Primitive("grow", ("x",), _grow_kernel, batch=NO_BATCH_RULE).not_differentiable()
+
+
 def _resized(x: Tensor, shape: tuple[int, ...], memory_format: Any) -> Any:
     """The array that x becomes: over its own storage if that is large enough."""
     a, steps = x._a, _steps_for(shape, memory_format)
@@ -80,9 +92,7 @@ def _resized(x: Tensor, shape: tuple[int, ...], memory_format: Any) -> Any:
     count = math.prod(shape)
     if count <= room or count == 0:
         return restrided(a, shape, steps, place)
-    grown = np.zeros(count + place, a.dtype)
-    if row is not None:
-        grown[: row.size] = row[: grown.size]
+    grown = grow_(_wrap(a.reshape(-1) if row is None else row, x.device), size=count + place)._a
     return restrided(grown, shape, steps, place)
 
 
