@@ -12,7 +12,7 @@ from franken.core import dtypes as dt
 from franken.core import layout as layouts
 from franken.core import promotion
 from franken.core.device import CPU
-from franken.core.memory import first_place, pointer
+from franken.core.memory import element_strides, first_place, pointer
 from franken.core.numbers import python_number
 from franken.core.op import op
 from franken.core.shapes import wrap_dim
@@ -22,7 +22,6 @@ from franken.core.tensor import Tensor
 from franken.core.trace import fresh
 from franken.ops.declaring.samples import NoSamples, S, read
 from franken.ops.surface.args import as_dtype, dtype_of_number, kind_name
-from franken.ops.surface.creation import element_strides
 
 
 def strides_of(t: Tensor) -> tuple[int, ...]:
