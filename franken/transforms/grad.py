@@ -104,8 +104,7 @@ class GradTrace(Trace):
             inplace.refuse_captured()
         result = result if self.owns(result) else GradTracer(result, self)
         if STATE.grad and result._node is not None:
-            if x._base is not None:
-                inplace.check_creation(x, x._base, True)
+            inplace.check_creation(x, result)
             inplace.keep_overwritten(result._node, x._a, self.beneath)
         if result._a is not x._a:
             self.beneath(inplace.commit, x._a, result._a)
