@@ -72,6 +72,18 @@ class dtype:
             raise RuntimeError("Bits types are undefined")
         return self._signed
 
+    @property
+    def c_name(self) -> str:
+        """The C++ name that some of torch's messages use.
+
+        >>> int64.c_name, complex64.c_name
+        ('long int', 'c10::complex<float>')
+        """
+        if self.kind == COMPLEX:
+            return f"c10::complex<{self.to_real().c_name}>"
+        own = f"c10::{self.scalar_name}" if self.is_floating_point else self.name
+        return _C_NAMES.get(self.name, own)
+
     def to_real(self) -> dtype:
         """Return the type of the real part (itself unless complex)."""
         return _TO_REAL.get(self, self)
@@ -82,6 +94,13 @@ class dtype:
         if found is None:
             raise RuntimeError(f"Unknown Complex ScalarType for {self.scalar_name}")
         return found
+
+
+_C_NAMES = {
+    "float32": "float", "float64": "double", "int64": "long int", "int32": "int",
+    "int16": "short int", "int8": "signed char", "uint8": "unsigned char",
+    "uint16": "short unsigned int", "uint32": "unsigned int", "uint64": "long unsigned int",
+}  # fmt: skip
 
 
 def _make(

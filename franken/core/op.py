@@ -7,22 +7,20 @@ Knows no particular op, and parses nothing at import.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from franken.core import inplace as _inplace
+from franken.core.out import CAST, Into, call_into, refuse_shared
 from franken.core.promotion import can_cast
-from franken.core.state import STATE
-from franken.core.tensor import Tensor, version_of
+from franken.core.tensor import Tensor
 
 OPS: dict[str, Op] = {}
 NO_NAMES: dict[str, str] = {}
 NAMES: dict[str, dict[str, Any]] = {}
 _PREFIXES = ("fft", "linalg", "special")  # in errors torch calls linalg.det linalg_det
 
-# What `out=` may be: see `op`. A function (target, result) raises what it refuses.
-Out = bool | str | Callable[[Any, Any], None]
+Out = bool | Into  # True: the result is cast to the target
 Samples = Callable[[Any], Iterable[Any]]
 
 
@@ -85,9 +83,8 @@ def op(
             "special", "linalg", "fft", ... or "" for a method only.
         method: also `Tensor.name`; by default, if `at` includes "torch".
         inplace: also `Tensor.name_` and, if `at` includes "torch", `torch.name_`.
-        out: the function takes `out=`; "apart" if that must not lie in an input's memory,
-            "typed" if it must have the result's dtype, "exact" if both; or a function
-            (target, result) that raises what it refuses.
+        out: the function takes `out=`: True, or how it is written where that is not a plain cast
+            (see `core.out`).
         alias: further names, "name" (same forms) or "space.name" (function only).
         also: further names of arguments, {"A": "input"}; NumPy's names are understood anyway.
         samples: `samples(t)` gives calls `S(...)`, where `t` makes tensors; or NoSamples(why).
@@ -126,7 +123,8 @@ def register(
     if method or (method is None and "torch" in spaces):
         made.method = spelled(fn, also) if also or "dim" in parameters(fn) else fn
     if inplace:
-        made.inplace = inplace_fn or inplace_form(name, fn, also)
+        shared = out.memory if isinstance(out, Into) else "beside"
+        made.inplace = inplace_fn or inplace_form(name, fn, also, shared)
     for short in (name, *[a for a in alias if "." not in a]):
         _publish(made, spaces, short)
     for full in alias:
@@ -231,6 +229,7 @@ def function_form(
     names = parameters(fn)
     shown = first or (names[0] if names else "input")
     wants_tensor = _first_annotation(fn) == "Tensor"
+    into = out if isinstance(out, Into) else CAST
 
     def function(*args: Any, **kwargs: Any) -> Any:
         if wants_tensor and args and not isinstance(args[0], Tensor):
@@ -245,7 +244,7 @@ def function_form(
                     kwargs = renamed(kwargs, names, also)
                     break
             if target is not None:
-                return _into(name, fn, out, args, kwargs, target)
+                return call_into(name, fn, into, args, kwargs, target)
         return fn(*args, **kwargs)
 
     function.__name__ = function.__qualname__ = name
@@ -255,20 +254,6 @@ def function_form(
     return function
 
 
-def _into(name: str, fn: Any, out: Out, args: Any, kwargs: Any, target: Any) -> Any:
-    """The call with its result written into `target`, as the op's kind of `out` asks."""
-    if callable(out):
-        result = _untracked(name, fn, args, kwargs, target)
-        out(target, result)
-        return write_out(name, target, result)
-    if isinstance(out, str):
-        if out != "typed":
-            _refuse_shared(target, (*args, *kwargs.values()))
-        if out != "apart":
-            return _write_exact(name, target, _untracked(name, fn, args, kwargs, target))
-    return write_out(name, target, _untracked(name, fn, args, kwargs, target))
-
-
 def _first_annotation(fn: Any) -> Any:
     code = getattr(fn, "__code__", None)
     if code is None or not code.co_argcount:
@@ -276,100 +261,10 @@ def _first_annotation(fn: Any) -> Any:
     return fn.__annotations__.get(code.co_varnames[0])
 
 
-def _refuse_shared(out: Any, inputs: Any) -> None:
-    """Raise if `out` lies in the memory of an input (of ops that read inputs out of order)."""
-    for o in out if isinstance(out, (tuple, list)) else (out,):
-        for t in inputs:
-            if isinstance(t, (tuple, list)):
-                _refuse_shared(o, t)
-            elif (
-                isinstance(t, Tensor)
-                and isinstance(o, Tensor)
-                and (o is t or _inplace.shared(o, t))
-            ):
-                raise RuntimeError(
-                    "unsupported operation: some elements of the input tensor and the written-to "
-                    "tensor refer to a single memory location. Please clone() the tensor before "
-                    "performing the operation."
-                )
-
-
-def _write_exact(name: str, out: Any, result: Any) -> Any:
-    several = isinstance(result, tuple) and isinstance(out, (tuple, list))
-    for o, r in zip(out, result, strict=False) if several else ((out, result),):
-        if isinstance(o, Tensor) and isinstance(r, Tensor) and o.dtype is not r.dtype:
-            raise RuntimeError(
-                f"Expected out tensor to have dtype {_c_name(r.dtype)}, but got "
-                f"{_c_name(o.dtype)} instead"
-            )
-    return write_out(name, out, result)
-
-
-def _c_name(d: Any) -> str:
-    names = {"float32": "float", "float64": "double", "int64": "long int", "int32": "int",
-             "float16": "c10::Half", "bfloat16": "c10::BFloat16"}  # fmt: skip
-    return str(names.get(d.name, d.name))
-
-
-def _untracked(name: str, fn: Any, args: Any, kwargs: Any, target: Any) -> Any:
-    if STATE.grad:
-        involved = [*args, *kwargs.values(), *(target if isinstance(target, tuple) else (target,))]
-        if any(isinstance(a, Tensor) and a.requires_grad for a in involved):
-            raise RuntimeError(
-                f"{name}(): functions with out=... arguments don't support automatic "
-                "differentiation, but one of the arguments requires grad."
-            )
-    return fn(*args, **kwargs)
-
-
-def write_out(name: str, out: Any, result: Any) -> Any:
-    """Write a result into `out=`, resizing and casting as torch allows."""
-    if isinstance(result, tuple):
-        if not isinstance(out, (tuple, list)) or len(out) != len(result):
-            raise TypeError(f"{name}(): argument 'out' must be tuple of {len(result)} Tensors")
-        written = [write_out(name, o, r) for o, r in zip(out, result, strict=True)]
-        return type(result)(written) if type(result) is not tuple else tuple(written)
-    if not isinstance(out, Tensor):
-        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
-    if not can_cast(result.dtype, out.dtype):
-        raise RuntimeError(
-            f"result type {result.dtype.scalar_name} can't be cast to the desired output type "
-            f"{out.dtype.scalar_name}"
-        )
-    if out.device is not result.device:
-        raise RuntimeError(
-            f"Expected all tensors to be on the same device, but found at least two devices, "
-            f"{out.device} and {result.device}! (argument out of {name})"
-        )
-    if out.level or result.level:
-        return _inplace.commit(out, result.to(out.dtype))
-    if _inplace._self_overlap(out._a):
-        _inplace._refuse_overlap(out._a)
-    if out._a.shape != result._a.shape:
-        _resize_out(out, result)
-    out._a[...] = result._a
-    ver = version_of(out)
-    ver[0] += 1
-    return out
-
-
-def _resize_out(out: Tensor, result: Tensor) -> None:
-    if out._a.size:
-        warnings.warn(
-            f"An output with one or more elements was resized since it had shape "
-            f"{list(out._a.shape)}, which does not match the required output shape "
-            f"{list(result._a.shape)}. This behavior is deprecated, and in a future PyTorch "
-            "release outputs will not be resized unless they have zero elements. You can "
-            "explicitly reuse an out tensor t by resizing it, inplace, to zero elements with "
-            "t.resize_(0).",
-            stacklevel=5,
-        )
-    out._a = result._a.astype(out._a.dtype)
-    out._base = None
-
-
-def inplace_form(name: str, fn: Any, also: dict[str, str] = NO_NAMES) -> Any:
-    """`Tensor.name_`: the op, then its result committed to the tensor."""
+def inplace_form(
+    name: str, fn: Any, also: dict[str, str] = NO_NAMES, shared: str = "beside"
+) -> Any:
+    """`Tensor.name_`: the op, then its result committed to the tensor; `shared` as in `Into`."""
     names = parameters(fn)
 
     def method(input: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: A002
@@ -378,6 +273,8 @@ def inplace_form(name: str, fn: Any, also: dict[str, str] = NO_NAMES) -> Any:
             if key not in names:
                 kwargs = renamed(kwargs, names, also)
                 break
+        if args or kwargs:
+            refuse_shared(input, (*args, *kwargs.values()), shared)
         return commit_as(input, fn(input, *args, **kwargs))
 
     method.__name__ = method.__qualname__ = name + "_"

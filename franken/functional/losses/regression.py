@@ -10,7 +10,7 @@ import warnings
 from typing import Any
 
 from franken.core import dtypes as dt
-from franken.core.op import _c_name, op
+from franken.core.op import op
 from franken.core.tensor import Tensor
 from franken.functional.losses.classes import chosen, numbered, reduced
 from franken.ops.declaring.declare import promoted, refused
@@ -250,7 +250,7 @@ def gaussian_nll_loss(
     if v.dtype.kind <= dt.INTEGER:
         raise RuntimeError(
             f"result type {dt.get_default_dtype().scalar_name} can't be cast to the desired output "
-            f"type {_c_name(v.dtype)}"
+            f"type {v.dtype.c_name}"
         )
     bounded = v + (v.detach().clamp(min=eps) - v.detach())
     losses = (bounded.log() + (input - target) ** 2 / bounded) * 0.5  # type: ignore[operator]

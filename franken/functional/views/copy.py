@@ -7,6 +7,7 @@ from typing import Any
 from franken.core import shapes
 from franken.core.inplace import view_scatter
 from franken.core.op import op
+from franken.core.out import FREE, Into
 from franken.core.tensor import Tensor
 from franken.functional.views import named as views
 from franken.ops.declaring.samples import S, unary
@@ -27,6 +28,9 @@ from franken.ops.surface.copies import clone_
 # --- copies ---------------------------------------------------------------------------------------
 
 
+_NARROW = Into("Expected self.dtype() == output.dtype() to be true, but got false.", memory="free")
+
+
 def _copying(name: str, fn: Any, samples: Any, method: bool = False) -> Any:
     def copied(input: Tensor, *args: Any, **kwargs: Any) -> Any:
         got = fn(input, *args, **kwargs)
@@ -37,7 +41,7 @@ def _copying(name: str, fn: Any, samples: Any, method: bool = False) -> Any:
     copied.__wrapped__ = fn  # type: ignore[attr-defined]  # whose arguments it takes
     copied.__name__ = name + "_copy"
     copied.__doc__ = f"A copy of what `{name}` would show."
-    return op(method=method, out=True, samples=samples)(copied)
+    return op(method=method, out=_NARROW if name == "narrow" else FREE, samples=samples)(copied)
 
 
 def _alias(input: Tensor) -> Tensor:
@@ -121,7 +125,7 @@ def _scattered(input: Tensor, src: Any, prim: Any, params: Any, want: tuple[int,
     return view_scatter(input, src, prim=prim, params=params, index=-1)
 
 
-@op(out=True, samples=lambda t: [S(t(3, 4), t(3), 1, 2), S(t(3, 4), t(4), -2, -1)])
+@op(samples=lambda t: [S(t(3, 4), t(3), 1, 2), S(t(3, 4), t(4), -2, -1)])
 def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     """A copy with one entry of a dimension replaced by `src`."""
     row = movement.select(input, dim, index)
@@ -130,7 +134,7 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     return _scattered(input, src, select_, {"dim": d, "index": int(at)}, tuple(row.shape))
 
 
-@op(out=True, samples=lambda t: [S(t(3, 4), t(3, 2), 1, 1, 3), S(t(5, 2), t(2, 2), 0, 1, None, 2)])
+@op(out=FREE, samples=lambda t: [S(t(3, 4), t(3, 2), 1, 1, 3), S(t(5, 2), t(2, 2), 0, 1, None, 2)])
 def slice_scatter(
     input: Tensor, src: Tensor, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
 ) -> Tensor:
@@ -141,7 +145,7 @@ def slice_scatter(
     return _scattered(input, src, slice_, params, (*shape[:d], count, *shape[d + 1 :]))
 
 
-@op(out=True, samples=lambda t: [S(t(3, 4), t(3)), S(t(3, 3), t(2), -1)])
+@op(samples=lambda t: [S(t(3, 4), t(3)), S(t(3, 3), t(2), -1)])
 def diagonal_scatter(
     input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1
 ) -> Tensor:
@@ -150,7 +154,7 @@ def diagonal_scatter(
     return _scattered(input, src, diagonal_, diagonal_params(input, offset, dim1, dim2), want)
 
 
-@op(out=True, samples=lambda t: [S(t(3, 4), t(2, 2), (2, 2), (4, 1), 1)])
+@op(samples=lambda t: [S(t(3, 4), t(2, 2), (2, 2), (4, 1), 1)])
 def as_strided_scatter(
     input: Tensor, src: Tensor, size: Any, stride: Any, storage_offset: int | None = None
 ) -> Tensor:

@@ -6,12 +6,10 @@ array and place in the graph.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-import numpy as np
-
 from franken.core import inplace, strides
+from franken.core.memory import resized
 from franken.core.node import edge_of
 from franken.core.op import NAMES, op, spelled
 from franken.core.tensor import Tensor
@@ -19,7 +17,7 @@ from franken.functional.views import named as views
 from franken.ops.declaring.samples import S
 from franken.ops.shape import movement
 from franken.ops.shape.movement import sizes
-from franken.ops.shape.strided import as_strided, first_place, memory_of, restrided
+from franken.ops.shape.strided import as_strided
 from franken.ops.surface.copies import order_of
 
 
@@ -72,20 +70,6 @@ def _steps_for(shape: tuple[int, ...], memory_format: Any) -> tuple[int, ...]:
     return strides.memory_format_strides(shape, memory_format)
 
 
-def _resized(x: Tensor, shape: tuple[int, ...], memory_format: Any) -> Any:
-    """The array that x becomes: over its own storage if that is large enough."""
-    a, steps = x._a, _steps_for(shape, memory_format)
-    row, place = memory_of(a), first_place(a)
-    room = 0 if row is None else row.size - place
-    count = math.prod(shape)
-    if count <= room or count == 0:
-        return restrided(a, shape, steps, place)
-    grown = np.zeros(count + place, a.dtype)
-    if row is not None:
-        grown[: row.size] = row[: grown.size]
-    return restrided(grown, shape, steps, place)
-
-
 @op(at="", method=True, samples=lambda t: [S(t.const(3, 4), (2, 6)), S(t.const(3, 4), 2, 3)])
 def resize_(input: Tensor, *size: Any, memory_format: Any = None, **spelled: Any) -> Tensor:
     """Change the sizes, over the same storage where it suffices; new elements are zero."""
@@ -96,7 +80,7 @@ def resize_(input: Tensor, *size: Any, memory_format: Any = None, **spelled: Any
         return input
     if edge_of(input) is not None:
         raise RuntimeError("cannot resize variables that require grad")
-    input._a = _resized(input, shape, memory_format)
+    input._a = resized(input._a, shape, _steps_for(shape, memory_format))
     inplace.bump(input)
     return input
 

@@ -29,7 +29,7 @@ from franken.core.bind import (
 )
 from franken.core.device import CPU
 from franken.core.node import edge_of, record
-from franken.core.op import commit_as, inplace_form, parameters, register
+from franken.core.op import Out, commit_as, inplace_form, parameters, register
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.promotion import (
     ALWAYS_BOOL,
@@ -72,7 +72,7 @@ def elementwise(
     at: str = "torch",
     method: bool | None = None,
     inplace: bool = True,  # noqa: F811
-    out: bool = True,
+    out: Out = True,
     alias: tuple[str, ...] = (),
     scale: str | None = None,
     refuse: str = "",

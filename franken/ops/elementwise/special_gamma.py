@@ -9,6 +9,7 @@ import numpy as np
 from franken.backends.numpy import gamma
 from franken.core import dtypes as dt
 from franken.core.op import OPS, inplace_form, op
+from franken.core.out import Into
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, pointwise_primitive, refused
 from franken.ops.declaring.samples import S, on
@@ -125,7 +126,9 @@ mvlgamma_ = pointwise_primitive(
 
 @op(
     inplace=True,
-    out=True,
+    out=Into(
+        "mvlgamma: result type {want} can't be cast to the desired output type {want}", cast=True
+    ),
     alias=("special.multigammaln",),
     samples=lambda t: [S(t(3, 4, low=2, high=5), 2), S(t(low=2, high=5), 3), S(t(2, 0), 1)],
 )

@@ -9,6 +9,7 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core.op import OPS, op
+from franken.core.out import FOUND, Into
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import pointwise_primitive, promoted, refused, typed
 from franken.ops.declaring.samples import S
@@ -63,7 +64,7 @@ def _number_tensor(x: Any, y: Any) -> Tensor:
 
 @op(
     method=False,
-    out=True,
+    out=Into("Expected out type to be {want} but got {got}"),
     samples=lambda t: [
         S(t.mask(3, 4), t(3, 4), t(4)),
         S(t.mask(3), t(3), 1.5),
@@ -139,7 +140,7 @@ def _check_bounds(low: Any, high: Any) -> None:
 
 @op(
     inplace=True,
-    out=True,
+    out=FOUND,
     alias=("clip",),
     samples=lambda t: [
         S(t(3, 4), -0.5, 0.7),
@@ -220,24 +221,13 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     for name, t in (("end", end), ("weight", weight)):
         if isinstance(t, Tensor) and t.dtype is not input.dtype and (name == "end" or t.ndim):
             raise RuntimeError(
-                f"expected dtype {_c_name(input.dtype)} for `{name}` but got dtype "
-                f"{_c_name(t.dtype)}"
+                f"expected dtype {input.dtype.c_name} for `{name}` but got dtype {t.dtype.c_name}"
             )
     if isinstance(weight, Tensor) and weight.dtype is not input.dtype:
         weight = cast(weight, input.dtype)
     refused("lerp_kernel_tensor" if isinstance(weight, Tensor) else "lerp_kernel_scalar",
             input.dtype, "bi")  # fmt: skip
     return lerp_(input, end, weight)  # type: ignore[no-any-return]
-
-
-_C_NAMES = {"float32": "float", "float64": "double", "float16": "c10::Half",
-            "bfloat16": "c10::BFloat16", "complex64": "c10::complex<float>",
-            "complex128": "c10::complex<double>", "int64": "long int", "int32": "int",
-            "int16": "short int", "int8": "signed char", "uint8": "unsigned char"}  # fmt: skip
-
-
-def _c_name(d: dt.dtype) -> str:
-    return _C_NAMES.get(d.name, d.name)
 
 
 # --- addcmul, addcdiv ----------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from franken.backends.numpy import segment
 from franken.core import dtypes as dt
 from franken.core.bind import bind
 from franken.core.op import op
+from franken.core.out import SAME
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
@@ -296,7 +297,7 @@ def _scattered(
 
 
 @op(
-    out="exact",
+    out=SAME,
     inplace=True,
     samples=lambda t: [
         S(t(3, 4), 1, t.of([[0, 2], [1, 3], [3, 0]]), t(3, 2)),
@@ -350,7 +351,7 @@ def _full(input: Any, index: Any, value: Any) -> Any:
 
 
 @op(
-    out="exact",
+    out=SAME,
     inplace=True,
     samples=lambda t: [
         S(t(3, 4), 1, t.index(3, 2, high=4), t(3, 3)),
@@ -365,7 +366,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 
 
 @op(
-    out="exact",
+    out=SAME,
     inplace=True,
     samples=lambda t: [
         S(t(3, 4), 1, t.index(3, 3, high=4), t(3, 3), "sum"),

@@ -11,6 +11,7 @@ from typing import Any
 from franken.backends.numpy import linalg as kernels
 from franken.core import dtypes as dt
 from franken.core.op import op
+from franken.core.out import FREE, MADE
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.tensor import Tensor
 from franken.ops.declaring.return_types import make
@@ -87,7 +88,7 @@ def _factor(input: Tensor, pivot: bool, name: str) -> Any:
     return lu_(input)
 
 
-@op(at="linalg", out="typed", samples=lambda t: [S(t.square(3)), S(t(2, 4, 3)), S(t(2, 3))])
+@op(at="linalg", out=FREE, samples=lambda t: [S(t.square(3)), S(t(2, 4, 3)), S(t(2, 3))])
 def lu_factor(A: Tensor, *, pivot: bool = True) -> Any:
     """L and U in one array and the row exchanges; an error if U has a zero on its diagonal."""
     lu, pivots, info = _factor(A, pivot, "torch.lu_factor")
@@ -101,7 +102,7 @@ def lu_factor(A: Tensor, *, pivot: bool = True) -> Any:
     return make("linalg_lu_factor", "LU", "pivots")(lu, pivots)
 
 
-@op(at="linalg", out="typed", samples=lambda t: [S(t.square(3)), S(t(2, 4, 3)), S(t(2, 3))])
+@op(at="linalg", out=FREE, samples=lambda t: [S(t.square(3)), S(t(2, 4, 3)), S(t(2, 3))])
 def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -> Any:
     """Like `lu_factor` with LAPACK's info, without an error unless `check_errors`."""
     if check_errors:
@@ -118,7 +119,7 @@ def _unpack(lu: Tensor) -> tuple[Any, Any]:
     return tril_(wide, diagonal=-1) + _eye(lu, m, k), triu_(tall, diagonal=0)
 
 
-@op(at="linalg", out="typed", samples=lambda t: [S(t.square(3)), S(t(2, 4, 3)), S(t(2, 3))])
+@op(at="linalg", out=FREE, samples=lambda t: [S(t.square(3)), S(t(2, 4, 3)), S(t(2, 3))])
 def lu(A: Tensor, *, pivot: bool = True) -> Any:
     """P, L and U with A = P L U."""
     packed, pivots, _ = _factor(A, pivot, "linalg.lu")
@@ -126,8 +127,8 @@ def lu(A: Tensor, *, pivot: bool = True) -> Any:
     return make("linalg_lu", "P", "L", "U")(_permutation(pivots, A.shape[-2], A), low, up)
 
 
-@op(name="lu", samples=lambda t: [S(t.square(3)), S(t.square(2, 2), get_infos=True)])
-def _lu_torch(A: Tensor, pivot: bool = True, get_infos: bool = False, out: Any = None) -> Any:
+@op(name="lu", out=MADE, samples=lambda t: [S(t.square(3)), S(t.square(2, 2), get_infos=True)])
+def _lu_torch(A: Tensor, pivot: bool = True, get_infos: bool = False) -> Any:
     """L and U in one array and the row exchanges (and info)."""
     packed, pivots, info = _factor(A, pivot, "torch.lu_factor")
     return (packed, pivots, info) if get_infos else (packed, pivots)
@@ -135,7 +136,7 @@ def _lu_torch(A: Tensor, pivot: bool = True, get_infos: bool = False, out: Any =
 
 @op(
     method=False,
-    out="typed",
+    out=FREE,
     samples=lambda t: [
         S(t.square(3), t.of([2, 2, 3], t.module.int32)),
         S(t(3, 2), t.of([3, 2], t.module.int32), unpack_pivots=False),
@@ -164,7 +165,7 @@ def lu_unpack(
 
 @op(
     at="linalg",
-    out="typed",
+    out=FREE,
     samples=lambda t: [
         S(t.square(3), t.of([2, 2, 3], t.module.int32), t(3, 2)),
         S(t.square(3), t.of([1, 3, 3], t.module.int32), t(2, 3), left=False, adjoint=True),
@@ -204,7 +205,7 @@ def _lu_apply(lu: Tensor, order: Tensor, b: Any, adjoint: bool) -> Any:
 
 @op(
     name="lu_solve",
-    out="typed",
+    out=FREE,
     samples=lambda t: [S(t(3, 2), t.square(3), t.of([2, 2, 3], t.module.int32))],
 )
 def _lu_solve_torch(input: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
@@ -243,7 +244,7 @@ def _(g: Any, ld: Any, pivots: Any, hermitian: bool) -> Any:
     return ldl_solve_(ld, pivots, g.conj_physical(), hermitian=False).conj_physical()
 
 
-@op(at="linalg", out="typed", samples=definite)
+@op(at="linalg", out=FREE, samples=definite)
 def ldl_factor_ex(A: Tensor, *, hermitian: bool = False, check_errors: bool = False) -> Any:
     """LD in one array, pivots and info of the LDL factorization of (conjugate) symmetric A."""
     check_square(A, "torch.linalg.ldl_factor_ex")
@@ -255,7 +256,7 @@ def ldl_factor_ex(A: Tensor, *, hermitian: bool = False, check_errors: bool = Fa
     return make("linalg_ldl_factor_ex", "LD", "pivots", "info")(ld, pivots, info)
 
 
-@op(at="linalg", out="typed", samples=definite)
+@op(at="linalg", out=FREE, samples=definite)
 def ldl_factor(A: Tensor, *, hermitian: bool = False) -> Any:
     """LD in one array and pivots; an error if D is singular."""
     ld, pivots, info = ldl_factor_ex(A, hermitian=hermitian)
@@ -267,7 +268,7 @@ def ldl_factor(A: Tensor, *, hermitian: bool = False) -> Any:
 
 @op(
     at="linalg",
-    out="typed",
+    out=FREE,
     samples=lambda t: [S(t.triangle(3).detach(), t.of([1, 2, 3], t.module.int32), t(3, 2))],
 )
 def ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: bool = False) -> Tensor:

@@ -11,6 +11,7 @@ from franken.backends.numpy.parallel import matmul as matmul_on_threads
 from franken.core import dtypes as dt
 from franken.core.bind import F32, F64
 from franken.core.op import op
+from franken.core.out import FREE, SAME, Into
 from franken.core.primitive import Primitive
 from franken.core.shapes import broadcast_two, wrap_dim
 from franken.core.tensor import Tensor
@@ -110,7 +111,7 @@ def _c_name(t: Tensor) -> str:
 
 
 @op(
-    out=True,
+    out=FREE,
     samples=lambda t: [
         S(t(3, 4), t(4, 2)),
         S(t(4), t(4)),
@@ -164,7 +165,7 @@ def _check_tensor(name: str, what: str, value: Any) -> None:
         )
 
 
-@op(out=True, samples=lambda t: [S(t(3, 4), t(4, 2)), S(t(4, 3).t(), t(4, 2)), S(t(2, 0), t(0, 3))])
+@op(out=FREE, samples=lambda t: [S(t(3, 4), t(4, 2)), S(t(4, 3).t(), t(4, 2)), S(t(2, 0), t(0, 3))])
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """Product of two matrices."""
     _check_tensor("mm", "mat2", mat2)
@@ -176,7 +177,7 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
 
 
 @op(
-    out=True,
+    out=FREE,
     samples=lambda t: [
         S(t(2, 3, 4), t(2, 4, 2)),
         S(t(2, 3, 0), t(2, 0, 4)),
@@ -203,7 +204,10 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     return matmul_(input, mat2)
 
 
-@op(out=True, samples=lambda t: [S(t(3, 4), t(4)), S(t(3, 0), t(0))])
+@op(
+    out=Into("addmv input tensors must have the same dtype, but got {got}, {want}, and {want}"),
+    samples=lambda t: [S(t(3, 4), t(4)), S(t(3, 0), t(0))],
+)
 def mv(input: Tensor, vec: Tensor) -> Tensor:
     """Product of a matrix and a vector."""
     _check_tensor("mv", "vec", vec)
@@ -242,22 +246,34 @@ def _check_vectors(name: str, x: Tensor, y: Tensor) -> None:
         )
 
 
-@op(out=True, samples=lambda t: [S(t(4), t(4)), S(t(0), t(0))])
+@op(
+    out=Into("result dtype {got} does not match input dtype {want}"),
+    samples=lambda t: [S(t(4), t(4)), S(t(0), t(0))],
+)
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """Inner product of two vectors."""
     _check_vectors("dot", input, tensor)
     return matmul(input, tensor)
 
 
-@op(out=True, samples=lambda t: [S(t(4), t(4)), S(t(0), t(0))])
+@op(
+    out=Into("result dtype {got} does not match input dtype {want}"),
+    samples=lambda t: [S(t(4), t(4)), S(t(0), t(0))],
+)
 def vdot(input: Tensor, other: Tensor) -> Tensor:
     """Inner product of two vectors, the first conjugated."""
     _check_vectors("vdot", input, other)
     return matmul(input.conj_physical(), other)
 
 
+_TENSORDOT = Into(
+    "tensordot: Expected the output tensor to have dtype {want}, but got an output tensor with "
+    "dtype {got}"
+)
+
+
 @op(
-    out=True,
+    out=_TENSORDOT,
     samples=lambda t: [S(t(4), t(4)), S(t(3, 4), t(2, 4)), S(t(), t(3)), S(t(2, 0), t(3, 0))],
 )
 def inner(input: Tensor, other: Tensor) -> Tensor:
@@ -332,7 +348,7 @@ def _check_base(base: Tensor, shape: tuple[int, ...]) -> None:
 
 
 @op(
-    out=True,
+    out=SAME,
     inplace=True,
     samples=lambda t: [
         S(t(3, 2), t(3, 4), t(4, 2)),
@@ -354,7 +370,7 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: An
 
 
 @op(
-    out=True,
+    out=SAME,
     inplace=True,
     samples=lambda t: [
         S(t(3), t(3, 4), t(4)),
@@ -407,7 +423,7 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
 
 
 @op(
-    out=True,
+    out=SAME,
     inplace=True,
     samples=lambda t: [
         S(t(2, 3, 2), t(2, 3, 4), t(2, 4, 2)),
@@ -427,7 +443,7 @@ def baddbmm(
 
 
 @op(
-    out=True,
+    out=Into("self and mat2 must have the same dtype, but got {got} and {want}"),
     inplace=True,
     samples=lambda t: [
         S(t(3, 2), t(2, 3, 4), t(2, 4, 2)),
@@ -471,7 +487,7 @@ def _tensordot_axes(x: Tensor, y: Tensor, dims: Any) -> tuple[list[int], list[in
 
 
 @op(
-    out=True,
+    out=_TENSORDOT,
     method=False,
     samples=lambda t: [
         S(t(2, 3, 4), t(3, 4, 2)),
@@ -585,7 +601,7 @@ def _(prim: Any, values: Any, dims: Any, params: Any) -> Any:
 
 @op(
     at="nn.functional",
-    out=True,
+    out=SAME,
     samples=lambda t: [
         S(t(3, 4), t(2, 4), t(2)),
         S(t(2, 3, 4), t(2, 4)),

@@ -133,19 +133,13 @@ attend_grad.batching(_in_front)
 
 # --- public --------------------------------------------------------------------------------------
 
-_NAMES = {"float32": "float", "float64": "double", "int64": "long int", "int32": "int",
-          "bfloat16": "c10::BFloat16", "float16": "c10::Half"}  # fmt: skip
-
-
-def _name(t: Tensor) -> str:
-    return _NAMES.get(t.dtype.name, t.dtype.name)
-
 
 def _check(q: Tensor, k: Tensor, v: Tensor, mask: Any) -> None:
     if q.dtype is not k.dtype or q.dtype is not v.dtype:
         raise RuntimeError(
             "Expected query, key, and value to have the same dtype, but got query.dtype: "
-            f"{_name(q)} key.dtype: {_name(k)} and value.dtype: {_name(v)} instead."
+            f"{q.dtype.c_name} key.dtype: {k.dtype.c_name} and value.dtype: {v.dtype.c_name} "
+            "instead."
         )
     if min(q.ndim, k.ndim, v.ndim) < 2:
         raise RuntimeError(
@@ -157,7 +151,7 @@ def _check(q: Tensor, k: Tensor, v: Tensor, mask: Any) -> None:
     ):
         raise RuntimeError(
             "Expected attn_mask dtype to be bool or float or to match query dtype, but got "
-            f"attn_mask.dtype: {_name(mask)} and  query.dtype: {_name(q)} instead."
+            f"attn_mask.dtype: {mask.dtype.c_name} and  query.dtype: {q.dtype.c_name} instead."
         )
     if q.dtype.is_complex:
         raise NotImplementedError(

@@ -16,13 +16,6 @@ from franken.ops.declaring.samples import S, conv, conv_transpose
 from franken.ops.nn.conv import along_channels, conv_, conv_biased, conv_input_grad
 from franken.ops.nn.pad import pad_
 
-_C_NAMES = {
-    "float32": "float", "float64": "double", "float16": "c10::Half", "bfloat16": "c10::BFloat16",
-    "int64": "long int", "int32": "int", "int16": "short int", "int8": "signed char",
-    "uint8": "unsigned char", "bool": "bool", "complex64": "c10::complex<float>",
-    "complex128": "c10::complex<double>",
-}  # fmt: skip
-
 
 def spread_ints(value: Any, n: int, what: str) -> tuple[int, ...]:
     """An int or a list of one or n ints as n ints."""
@@ -50,8 +43,7 @@ def _check_types(name: str, x: Tensor, w: Any, b: Any) -> None:
     d = x.dtype
     if b is not None and b.dtype is not d:
         raise RuntimeError(
-            f"Input type ({_C_NAMES.get(d.name, d.name)}) and bias type "
-            f"({_C_NAMES.get(b.dtype.name, b.dtype.name)}) should be the same"
+            f"Input type ({d.c_name}) and bias type ({b.dtype.c_name}) should be the same"
         )
     if w.dtype is not d:
         raise RuntimeError(f"expected scalar type {d.scalar_name} but found {w.dtype.scalar_name}")

@@ -10,6 +10,7 @@ import numpy as np
 from franken.backends.numpy import reduce as kernels
 from franken.core import dtypes as dt
 from franken.core.op import namespace, op
+from franken.core.out import SAME
 from franken.core.primitive import Primitive
 from franken.core.promotion import promote_types
 from franken.core.shapes import wrap_dim
@@ -109,7 +110,7 @@ def _check_identity(x: Tensor, p: float, dim: Any, axes: tuple[int, ...]) -> Non
 
 @op(
     at="linalg",
-    out="typed",
+    out=SAME,
     samples=lambda t: [
         S(t(3, 4)),
         S(t(2, 3, 4), 1, dim=-2),
@@ -134,7 +135,7 @@ def vector_norm(
 
 
 @op(
-    out="typed",
+    out=SAME,
     samples=lambda t: [
         S(t(3, 4)),
         S(t(3, 4), 3, dim=1),
@@ -166,7 +167,7 @@ def dist(input: Tensor, other: Tensor, p: Any = 2) -> Tensor:
     return norm(change, p)
 
 
-@op(out="typed", inplace=True, samples=lambda t: [S(t(3, 4), 2, 0, 1.5), S(t(2, 3, 4), 1, -1, 2.0)])
+@op(out=SAME, inplace=True, samples=lambda t: [S(t(3, 4), 2, 0, 1.5), S(t(2, 3, 4), 1, -1, 2.0)])
 def renorm(input: Tensor, p: Any, dim: int, maxnorm: Any) -> Tensor:
     """Scale down each slice along `dim` whose p-norm exceeds `maxnorm` to that norm."""
     if isinstance(p, complex):

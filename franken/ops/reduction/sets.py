@@ -8,6 +8,7 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core.op import op
+from franken.core.out import SAME
 from franken.core.primitive import NO_BATCH_RULE, Primitive
 from franken.core.promotion import DIMENSIONED, WRAPPED_NUMBER, ZERO_DIM, result_type
 from franken.core.shapes import wrap_dim
@@ -163,7 +164,7 @@ def _kind(a: Any) -> tuple[dt.dtype, int]:
 
 @op(
     method=False,
-    out="typed",
+    out=SAME,
     also={"element": "elements", "test_element": "test_elements"},
     samples=lambda t: [
         S(t.index(3, 4, high=6), t.of([1, 4])),

@@ -10,6 +10,7 @@ import numpy as np
 
 from franken.backends.numpy.parallel import parallel_for
 from franken.core.op import op
+from franken.core.out import FREE
 from franken.core.primitive import Primitive
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
@@ -173,13 +174,13 @@ def _apply(prim: Primitive, x: Tensor, dim: int, dtype: Any) -> Tensor:
     return prim(x, dim=d)
 
 
-@op(at="torch special", out="typed", samples=along)
+@op(at="torch special", out=FREE, samples=along)
 def softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     """exp(x) divided by its sum along a dimension."""
     return _apply(softmax_, input, dim, dtype)
 
 
-@op(at="torch special", out="typed", samples=along)
+@op(at="torch special", out=FREE, samples=along)
 def log_softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     """The logarithm of softmax along a dimension, computed as one."""
     return _apply(log_softmax_, input, dim, dtype)

@@ -14,10 +14,11 @@ from franken.backends.numpy import reduce as kernels
 from franken.core import dtypes as dt
 from franken.core.bind import _wrap
 from franken.core.op import op
+from franken.core.out import INFER
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.shapes import brackets, wrap_dims
 from franken.core.tensor import Tensor
-from franken.ops.declaring.declare import halved
+from franken.ops.declaring.declare import halved, refused
 from franken.ops.declaring.rules import pointwise, shift_axes
 from franken.ops.declaring.samples import S, reduction
 from franken.ops.elementwise.convert import cast
@@ -102,11 +103,12 @@ def _(tangents: Any, out: Any, x: Any, *, axes: Any, keepdim: bool) -> Any:
     return reduce_sum(tangents[0], axes=axes, keepdim=keepdim)
 
 
-@op(out=True, samples=reduction)
+@op(out=INFER, samples=reduction)
 def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Sum over dimensions; integers and bools sum to int64."""
     x = long_if_int(input, dtype)
-    return reduce_sum(x, axes=canonical_axes(dim, x.ndim), keepdim=keepdim)
+    out = reduce_sum(x, axes=canonical_axes(dim, x.ndim), keepdim=keepdim)
+    return out if dtype is None else cast(out, dtype)  # sums of bools are counted in int64
 
 
 def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
@@ -211,15 +213,18 @@ def _(tangents: Any, out: Any, x: Any, *, axes: Any, keepdim: bool) -> Any:
     return reduce_sum(zero_nan(tangents[0], x), axes=axes, keepdim=keepdim)
 
 
-@op(out=True, samples=reduction)
+@op(out=INFER, samples=reduction)
 def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Sum over dimensions with NaN counted as zero."""
     if input.dtype.is_complex:
         raise RuntimeError("nansum on CPU does not support complex inputs")
+    if dtype is not None and input.dtype.is_floating_point and dtype.is_complex:
+        refused("nansum_cpu", dtype, "c")
     x = long_if_int(input, dtype)
     axes = canonical_axes(dim, x.ndim)
     prim = reduce_nansum if x.dtype.is_floating_point else reduce_sum
-    return prim(x, axes=axes, keepdim=keepdim)
+    out = prim(x, axes=axes, keepdim=keepdim)
+    return out if dtype is None else cast(out, dtype)
 
 
 @op(out=True, samples=reduction)

@@ -17,7 +17,9 @@ from franken.core import inplace
 from franken.core.bind import bind
 from franken.core.device import CPU
 from franken.core.errors import MissingKernel
-from franken.core.op import op, write_out
+from franken.core.memory import element_steps
+from franken.core.op import op
+from franken.core.out import Into, write_made
 from franken.core.primitive import Primitive
 from franken.core.shapes import broadcast_two
 from franken.core.strides import axes_by_stride
@@ -35,7 +37,7 @@ from franken.ops.surface.args import (
     number,
     refuse_negative,
 )
-from franken.ops.surface.creation import element_strides, require_grad
+from franken.ops.surface.creation import require_grad
 
 _ERROR = (
     "vmap: called random operation while in randomness error mode. Please either use the 'same' or "
@@ -136,7 +138,7 @@ def in_memory_order(x: Any, fill: Any) -> Any:
     """`fill(shape)`'s values put where torch would: in the order in which x lies in memory."""
     if x.flags.c_contiguous:
         return fill(x.shape)
-    order = axes_by_stride(x.shape, element_strides(x))[::-1]
+    order = axes_by_stride(x.shape, element_steps(x))[::-1]
     values = fill(tuple(x.shape[d] for d in order))
     return values.transpose(np.argsort(order))
 
@@ -239,7 +241,7 @@ def _created(
     params = {"shape": shape, "to": d, "args": args, "device": dev}
     made: Tensor = prim(generator=core_of(name, generator, dev), **params)
     if out is not None:
-        return write_out(name, out, made)  # type: ignore[no-any-return]
+        return write_made(name, out, made)  # type: ignore[no-any-return]
     if requires_grad:
         require_grad(made)
     return made
@@ -325,7 +327,7 @@ def randperm(
         n=count, to=d, generator=core_of("randperm", generator, dev), device=dev
     )
     if out is not None:
-        return write_out("randperm", out, made)  # type: ignore[no-any-return]
+        return write_made("randperm", out, made)  # type: ignore[no-any-return]
     if requires_grad:
         require_grad(made)
     return made
@@ -343,7 +345,7 @@ def _like(
     dev = x.device if device is None else as_device(name, device)
     shape = tuple(x.shape)
     plain = x.level or memory_format is not None or dev is not CPU or x._a.flags.c_contiguous
-    order = None if plain else axes_by_stride(shape, element_strides(x._a))[::-1]
+    order = None if plain else axes_by_stride(shape, element_steps(x._a))[::-1]
     drawn = shape if order is None else tuple(shape[i] for i in order)
     if order is not None and prim is randn_:
         args = (0.0, 1.0, False)  # a tensor out of order takes the scalar sampler
@@ -520,13 +522,8 @@ def binomial(count: Tensor, prob: Tensor, generator: Any = None) -> Tensor:
     return binomial_draw(count, prob, generator=core_of("binomial", generator, count.device))  # type: ignore[no-any-return]
 
 
-def _longs(out: Any, drawn: Any) -> None:
-    if out.dtype is not dt.int64:
-        raise RuntimeError(f"multinomial expects Long tensor out, got: {out.dtype.scalar_name}")
-
-
 @op(
-    out=_longs,
+    out=Into("multinomial expects {want} tensor out, got: {got}"),
     samples=lambda t: [S(t.const(4, low=0.1), 2), S(t.const(3, 4, low=0.1), 5, replacement=True)],
 )
 def multinomial(

@@ -12,6 +12,7 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core import inplace, shapes, strides
+from franken.core.memory import element_steps, first_place, memory_of, restrided, root_of
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
@@ -19,59 +20,6 @@ from franken.ops.declaring.declare import halved
 from franken.ops.declaring.rules import loop, to_front, view_rule
 from franken.ops.declaring.samples import S
 from franken.ops.shape.movement import embed, expand_, linear, sizes
-
-# --- memory ---------------------------------------------------------------------------------------
-
-
-def root_of(a: Any) -> Any:
-    """The array that owns the memory an array looks into."""
-    while isinstance(a.base, np.ndarray):
-        a = a.base
-    return a
-
-
-def memory_of(a: Any) -> Any:
-    """All of the storage behind an array as one row of its dtype, or None if that has gaps."""
-    root = root_of(a)
-    if not root.flags.c_contiguous:
-        root = root.transpose(sorted(range(root.ndim), key=lambda d: -root.strides[d]))
-        if not root.flags.c_contiguous:
-            return None
-    row = root.reshape(-1)
-    if row.dtype == a.dtype:
-        return row
-    return row.view(np.uint8)[: row.nbytes // a.itemsize * a.itemsize].view(a.dtype)
-
-
-def first_place(a: Any) -> int:
-    """Where in its storage an array begins, in elements."""
-    start = a.__array_interface__["data"][0] - root_of(a).__array_interface__["data"][0]
-    return int(start) // a.itemsize
-
-
-def restrided(a: Any, shape: Any, steps: Any, place: int) -> Any:
-    """A NumPy view of an array's storage: element strides, first place in elements."""
-    row = memory_of(a)
-    if row is None or 0 in shape or not row.size:
-        if 0 in shape:
-            return a.reshape(-1)[:0].reshape(shape)
-        raise RuntimeError("as_strided: the memory of this tensor has gaps; clone() it before")
-    n = row.itemsize
-    return _over(row, shape, [s * n for s in steps], place * n)
-
-
-def _over(row: Any, shape: Any, byte_steps: Any, offset: int) -> Any:
-    if row.dtype.kind == "V":  # NumPy has no buffers of extension dtypes: go through plain words
-        word = row.view(np.dtype(f"u{row.itemsize}"))
-        return np.ndarray(shape, word.dtype, word, offset, byte_steps).view(row.dtype)
-    return np.ndarray(shape, row.dtype, row, offset, byte_steps)
-
-
-def element_steps(a: Any) -> tuple[int, ...]:
-    """Strides in elements."""
-    n = a.itemsize
-    return tuple([s // n for s in a.strides])
-
 
 # --- as_strided -----------------------------------------------------------------------------------
 # Parameters: size, stride, place (what is wanted) and base_stride, base_place (the input's own).

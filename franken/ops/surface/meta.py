@@ -14,6 +14,7 @@ from franken.core import dtypes as dt
 from franken.core import layout as layouts
 from franken.core import promotion
 from franken.core.device import CPU
+from franken.core.memory import element_steps, root_of
 from franken.core.op import op
 from franken.core.shapes import wrap_dim
 from franken.core.state import INFERENCE
@@ -21,14 +22,12 @@ from franken.core.tensor import Tensor
 from franken.core.trace import fresh
 from franken.ops.declaring.samples import NoSamples, S, read
 from franken.ops.surface.args import as_dtype, dtype_of_number, kind_name
-from franken.ops.surface.creation import element_strides
-from franken.ops.surface.read import root_of
 
 
 def strides_of(t: Tensor) -> tuple[int, ...]:
     """Strides in elements; a traced tensor's are those of its value without hidden dimensions."""
     if not t.level:
-        return element_strides(t._a)
+        return element_steps(t._a)
     low = strides_of(fresh(t)._a)
     hidden = getattr(t, "bdim", None)
     return low if hidden is None else low[:hidden] + low[hidden + 1 :]

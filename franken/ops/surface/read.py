@@ -14,6 +14,7 @@ import numpy as np
 from franken.core import dtypes as dt
 from franken.core.bind import _wrap
 from franken.core.device import CPU
+from franken.core.memory import root_of
 from franken.core.op import op
 from franken.core.tensor import Tensor, version_of
 from franken.ops.declaring.samples import S, read
@@ -202,13 +203,6 @@ def _cuda_interface(self: Tensor) -> Any:
 
 
 # --- copies and pickles --------------------------------------------------------------------------
-
-
-def root_of(a: Any) -> Any:
-    """The array that owns the memory an array looks into."""
-    while isinstance(a.base, np.ndarray):
-        a = a.base
-    return a
 
 
 def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:

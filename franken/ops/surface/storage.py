@@ -12,11 +12,11 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core.device import device
+from franken.core.memory import root_of
 from franken.core.op import op
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import NoSamples, S
 from franken.ops.surface.meta import pointer
-from franken.ops.surface.read import root_of
 
 
 class UntypedStorage:
