@@ -14,10 +14,10 @@ TORCH := $(shell sed -n 's/.*"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
 # One thread a process: pytest runs two workers, and a result must not depend on a thread count.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: help demo test lint type bench conformance gpu clean
+.PHONY: help demo test lint type pyright bench conformance gpu clean
 
 help:
-	@echo "targets: demo test lint type bench conformance gpu clean"
+	@echo "targets: demo test lint type pyright bench conformance gpu clean"
 
 demo: $(VENV)/.runtime
 	$(BIN)/franken demo
@@ -33,6 +33,10 @@ lint: $(VENV)/.dev
 
 type: $(VENV)/.dev
 	$(BIN)/mypy
+
+# Typical programs seen by mypy and by pyright (which loads its own program on first use).
+pyright: $(VENV)/.dev
+	$(BIN)/python -m conformance programs
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks

@@ -47,8 +47,8 @@ def measure(rounds: int) -> dict[str, dict[str, float]]:
     import torch
 
     import franken
-    from franken.core.bind import bind
     from franken.core.op import OPS
+    from franken.core.primitive import bind
 
     torch.set_num_threads(1)
     ours, theirs = variants(franken), variants(torch)

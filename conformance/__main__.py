@@ -7,6 +7,8 @@ import click
 from conformance.differential import differential
 from conformance.gpu import gpu
 from conformance.kernels import kernels
+from conformance.stubs.command import stubs
+from conformance.stubs.programs import programs
 
 
 @click.group()
@@ -17,6 +19,8 @@ def main() -> None:
 main.add_command(differential)
 main.add_command(gpu)
 main.add_command(kernels)
+main.add_command(programs)
+main.add_command(stubs)
 
 if __name__ == "__main__":
     main(prog_name="python -m conformance")

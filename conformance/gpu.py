@@ -68,8 +68,8 @@ def gpu(
 
 def entries(only: str | None) -> list[Any]:
     """The library's ops, in order of family and name."""
-    from conformance.kernels import load
-    from franken.triton_kernels.cases import OPS
+    from conformance.kernel_library import load
+    from franken.triton_kernels.checks.cases import OPS
 
     load()
     found = sorted(OPS.values(), key=lambda e: (e.family, e.name))
@@ -186,7 +186,7 @@ def record(report: dict[str, Any], folder: Path) -> Path:
 
 def _tune(card: Any, table: str, only: str | None, seed: int) -> None:
     from conformance import gpu_tune
-    from franken.triton_kernels import tune
+    from franken.triton_kernels.launching import tune
 
     text = gpu_tune.tune_table(card, table, entries(only), seed)
     tune.write(table, text)

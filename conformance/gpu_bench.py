@@ -13,8 +13,8 @@ import numpy as np
 
 from conformance.gpu_card import Card, deep
 from conformance.gpu_checks import faults
-from franken.triton_kernels import launch as launching
-from franken.triton_kernels.cases import DTYPES, Case, Maker, Op
+from franken.triton_kernels.checks.cases import DTYPES, Case, Maker, Op
+from franken.triton_kernels.launching import launch as launching
 
 COPIED = 1 << 30  # bytes of the copy that the bandwidth is measured by
 LEAST_BYTES = 64 << 20  # below, a memory-bound kernel is not held to the bandwidth

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from franken.triton_kernels.launch import Runner
+from franken.triton_kernels.launching.launch import Runner
 
 PAIRS = 4  # streams that run the same launch side by side
 
@@ -145,7 +145,7 @@ def find() -> tuple[Card | None, str]:
     """(the card, '') or (None, why there is none)."""
     if importlib.util.find_spec("triton") is None:
         return None, "triton is not installed (extras cuda12 or cuda13)"
-    from franken.triton_kernels.launch import LaunchError
+    from franken.triton_kernels.launching.launch import LaunchError
 
     try:
         return CupyCard(), ""

@@ -11,9 +11,10 @@ import numpy as np
 
 from conformance.gpu_card import PAIRS, Card, deep
 from conformance.kernel_checks import POISONS, _look, _tuple, _widened
-from franken.triton_kernels import arrays, compare
-from franken.triton_kernels import launch as launching
-from franken.triton_kernels.cases import Case, Maker, Op
+from franken.triton_kernels.checks import compare
+from franken.triton_kernels.checks.cases import Case, Maker, Op
+from franken.triton_kernels.launching import arrays
+from franken.triton_kernels.launching import launch as launching
 
 LAUNCHES = 20
 

@@ -9,9 +9,9 @@ from typing import Any
 from conformance.gpu_bench import TiledMaker
 from conformance.gpu_card import Card, deep
 from conformance.gpu_checks import faults
-from franken.triton_kernels import launch as launching
-from franken.triton_kernels import policy, tune
-from franken.triton_kernels.cases import Case, Op
+from franken.triton_kernels.checks.cases import Case, Op
+from franken.triton_kernels.launching import launch as launching
+from franken.triton_kernels.launching import policy, tune
 
 
 def tune_table(card: Card, table: str, ops: list[Op], seed: int) -> str:

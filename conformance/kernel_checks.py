@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from franken.triton_kernels import arrays, compare, static
-from franken.triton_kernels import launch as launching
-from franken.triton_kernels.cases import KERNELS, OPS, Case, Maker, Op
-from franken.triton_kernels.policy import Policy
+from franken.triton_kernels.checks import compare, static
+from franken.triton_kernels.checks.cases import KERNELS, OPS, Case, Maker, Op
+from franken.triton_kernels.launching import arrays
+from franken.triton_kernels.launching import launch as launching
+from franken.triton_kernels.launching.policy import Policy
 
 POISONS = (0xFF, 0x5A)  # not-a-number in every float type; then something else
 
@@ -36,7 +37,7 @@ def compile_branches(family: str, arch: int) -> list[dict[str, Any]]:
 
 def launches(name: str, arch: int) -> list[Any]:
     """The distinct launches that an op's samples make on an architecture, for `aot`."""
-    from franken.triton_kernels import aot
+    from franken.triton_kernels.launching import aot
 
     entry = OPS[name]
     recorder = aot.Recorder(Policy(arch))
@@ -70,7 +71,7 @@ def _low(types: Iterable[str]) -> bool:
 
 def _row(name: str, found: Any, arch: int) -> dict[str, Any]:
     """A launch's row: its variant compiled and what is wrong with it, or the error."""
-    from franken.triton_kernels import aot
+    from franken.triton_kernels.launching import aot
 
     base = {
         "op": name, "family": OPS[name].family, "kernel": found.kernel.fn.__name__, "arch": arch,
@@ -105,7 +106,7 @@ def _budget(variant: dict[str, Any]) -> list[str]:
 
 def interpret_op(name: str, seed: int) -> dict[str, Any]:
     """Run every sample against the reference; a row with the worst error, time and failures."""
-    from franken.triton_kernels.interpreter import Interpreter, Lines
+    from franken.triton_kernels.checks.interpreter import Interpreter, Lines
 
     entry = OPS[name]
     began = time.perf_counter()

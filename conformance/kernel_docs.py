@@ -29,7 +29,7 @@ as `franken.triton_kernels`. It imports Triton, NumPy and ml_dtypes, and nothing
   contribute to is written in pieces, which a second launch adds in a fixed order. How many pieces
   there are depends on shapes and tables, never on how many multiprocessors the card has.
 - **The same launch every time.** Block sizes, warps and stages come from `tables/*.txt` by shape,
-  dtype and architecture. Nothing is timed at run time; `triton_kernels/tune.py` writes the tables
+  dtype and architecture. Nothing is timed at run time; `launching/tune.py` writes the tables
   offline.
 - **An identity for each launch.** `launch.kernel_id` names the code that ran: the kernel, the hash
   of its source and of what it calls, its constants, warps, stages, flags and library versions.
@@ -52,8 +52,8 @@ With `--write` the first two record `artifacts/kernels/`; the third records
 
 ## How to add a kernel
 
-1. Write a module in `triton_kernels/` (its name is the family): the kernel under
-   `@kernel(source=...)` and `@triton.jit`, with a docstring that says shapes, dtypes and method.
+1. Write a module in a room of `triton_kernels/kernels/` (its name is the family): the kernel
+   under `@kernel(source=...)` and `@triton.jit`, with a docstring that says shapes, dtypes, method.
 2. Write its launcher under `@op(reference=..., cases=..., ulps=...)`. It computes shapes, takes
    memory from `arrays.empty`, blocks from `policy.choose`, and calls `launch.launch`. It never
    looks at values.
@@ -80,8 +80,8 @@ or NOT PROVEN.
 
 def registry() -> list[dict[str, Any]]:
     """Name, family and source of every registered kernel; needs triton."""
-    from conformance.kernels import load
-    from franken.triton_kernels.cases import KERNELS
+    from conformance.kernel_library import load
+    from franken.triton_kernels.checks.cases import KERNELS
 
     load()
     return [

@@ -7,7 +7,6 @@ memory against its float64 reference, outputs poisoned, twice for equal bits.
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import json
 import os
@@ -19,21 +18,9 @@ from typing import Any
 
 import click
 
+from conformance.kernel_library import load
+
 FOLDER = Path("artifacts/kernels")
-MODULES = Path(__file__).resolve().parents[1] / "triton_kernels"
-# Modules of the library that hold no kernels; nor do `*_reference`.
-_MECHANISM = {
-    "__init__", "arrays", "launch", "policy", "cases", "interpreter", "aot", "static", "compare",
-    "tune", "axes", "expression", "scalar", "pointwise", "matmul_tile", "matmul_operands",
-    "attention_tile", "attention_operands",
-    "norm_parts", "channels", "cross_entropy_operands", "multi_tensor", "windows",
-}  # fmt: skip
-
-
-def families() -> list[str]:
-    """Names of the modules that hold kernels."""
-    stems = {p.stem for p in MODULES.glob("*.py")} - _MECHANISM
-    return sorted(s for s in stems if not s.endswith("_reference"))
 
 
 @click.command()
@@ -142,21 +129,12 @@ def _names(only: str | None) -> list[tuple[str, str]]:
 
     found = []
     for name in load():
-        from franken.triton_kernels.cases import OPS
+        from franken.triton_kernels.checks.cases import OPS
 
         entry = OPS[name]
         if only is None or re.search(only, f"{entry.family}.{name}"):
             found.append((entry.family, name))
     return found
-
-
-def load(family: str | None = None) -> list[str]:
-    """Import the kernel modules (or one); return the names of their ops."""
-    from franken.triton_kernels.cases import OPS
-
-    for name in [family] if family else families():
-        importlib.import_module(f"franken.triton_kernels.{name}")
-    return sorted(OPS)
 
 
 def compile_branches(family: str, arch: int) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from franken.core.op import namespace
+from franken.faces.spaces import fill
 
-globals().update(namespace("masked"))
+fill(globals(), "masked")
 __all__ = sorted(namespace("masked"))

@@ -6,6 +6,8 @@ Light on purpose: the ops import `autograd.engine`, so nothing is loaded before 
 from __future__ import annotations
 
 import importlib
+import sys
+import types
 from typing import Any
 
 # public name -> module it lives in
@@ -37,7 +39,19 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES, *_MODULES})
+    return sorted({*_HOMES, *_MODULES, *(n for n in globals() if n.startswith("__"))})
+
+
+class _Package(types.ModuleType):
+    """The package: a module loaded into it does not hide the function of its name (gradcheck)."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _HOMES and isinstance(value, types.ModuleType):
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 __all__ = [  # noqa: F822 - found by __getattr__

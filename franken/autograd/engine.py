@@ -2,36 +2,29 @@
 
 Reachable nodes run in strictly decreasing `seq`; cotangents are summed in that order. Both are
 fixed by the program, so two runs give the same bits. Rules run through `bind` again, hence through
-the same kernels and, with create_graph, onto the tape. Knows no op but addition, zeros and
-reduction to a shape, which the op declarations hand in.
+the same kernels and, with create_graph, onto the tape. Knows no op but those of `core.linear`.
 """
 
 from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from franken.core import bind as _bind
-from franken.core.bind import F32, F64
-from franken.core.dtypes import COMPLEX_KINDS
+from franken.core import primitive as _bind
+from franken.core.convert import cast
+from franken.core.dtypes import COMPLEX_KINDS, from_numpy
+from franken.core.linear import add, sum_to
 from franken.core.node import Leaf, Node, OutEdge, Packed, SavedAll, _light, split_edge
+from franken.core.primitive import F32, F64
 from franken.core.state import STATE, set_grad
 from franken.core.tensor import Tensor
 from franken.core.where import describe
 
 _accumulate_lock = threading.Lock()
 _new = object.__new__
-
-# Handed in by the op declarations: add(a, b), sum_to(g, shape), zeros(shape, np dtype, device),
-# cast(g, np dtype).
-add: Callable[[Any, Any], Any] = None  # type: ignore[assignment]
-sum_to: Callable[[Any, Any], Any] = None  # type: ignore[assignment]
-zeros: Callable[..., Any] = None  # type: ignore[assignment]
-cast: Callable[[Any, Any], Any] = None  # type: ignore[assignment]
 
 
 class Run:
@@ -309,7 +302,7 @@ def _validated(node: Any, i: int, g: Any, p: Any) -> Any:
             )
         g = sum_to(g, p.shape)
     if p.dtype is not None and g.dtype.np != p.dtype:
-        g = cast(g, p.dtype)
+        g = cast(g, from_numpy(p.dtype))
     return g
 
 
@@ -379,11 +372,9 @@ def _conj(g: Any) -> Any:
 
 
 def _all_outputs(node: Node, slots: dict[int, Any]) -> tuple[Any, ...]:
-    """The cotangents of all outputs; zeros where none arrived."""
-    return tuple(
-        slots[k] if k in slots else None if meta is None else zeros(*meta)
-        for k, meta in enumerate(node.metas)
-    )
+    """The cotangents of all outputs; None where none arrived, which is not a zero: its rule may
+    divide by what is zero too."""
+    return tuple([slots.get(k) for k in range(len(node.metas))])
 
 
 def unpack(node: Node, create_graph: bool) -> list[Any]:
@@ -488,8 +479,6 @@ def _stale(node: Node, kind: str, i: int, value: Any, ver: list[Any], was: int) 
 
 
 def _scalar_name(dtype: Any) -> str:
-    from franken.core.dtypes import from_numpy
-
     d = from_numpy(dtype) if isinstance(dtype, np.dtype) else dtype
     return "torch." + {"float32": "FloatTensor", "float64": "DoubleTensor"}.get(
         getattr(d, "name", ""), getattr(d, "scalar_name", "Float") + "Tensor"

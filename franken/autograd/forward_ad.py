@@ -116,7 +116,8 @@ def unpack_dual(tensor: Any, *, level: int | None = None) -> UnpackedDualTensor:
     trace = _level()
     if trace is None or not isinstance(tensor, Tensor) or tensor.level != trace.level:
         return UnpackedDualTensor(tensor, None)
-    return UnpackedDualTensor(tensor._a, tensor.tangent)
+    dual: Any = tensor
+    return UnpackedDualTensor(dual._a, dual.tangent)
 
 
 __all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual",

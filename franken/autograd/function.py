@@ -12,6 +12,7 @@ from typing import Any
 
 from franken.core import node as _node
 from franken.core.inplace import _rebase, bump
+from franken.core.linear import zeros
 from franken.core.node import OutEdge, edge_of, meta_of, next_seq
 from franken.core.state import STATE, set_grad
 from franken.core.tensor import Tensor, version_of
@@ -207,7 +208,7 @@ class FunctionNode:
 
     def apply_vjp(self, r: Any, g: Any) -> list[Any]:
         """Run the user's backward and check what it returns."""
-        from franken.autograd.engine import untracked, zeros
+        from franken.autograd.engine import untracked
 
         ctx = self.ctx
         args = []
@@ -434,7 +435,7 @@ def once_differentiable(fn: Any) -> Any:
 class _Once(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        return x.clone()  # type: ignore[no-any-return]
+        return x.clone()
 
     @staticmethod
     def backward(ctx: Any, g: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 
 from franken.autograd.api import grad as _grad
 from franken.autograd.grad_mode import enable_grad
+from franken.core.op import namespace
 from franken.core.tensor import Tensor
 
 _OUTPUTS = "outputs of the user-provided function"
@@ -235,8 +236,6 @@ def jacobian(
 
 def _rows(o: Any, k: int, inputs: Any, create_graph: bool, strict: bool) -> tuple[Any, ...]:
     """The Jacobian of one output, one backward pass an element."""
-    from franken.ops.shape.join import stack
-
     found: list[list[Any]] = [[] for _ in inputs]
     flat = o.reshape(-1)
     for j in range(flat.shape[0]):
@@ -253,6 +252,7 @@ def _rows(o: Any, k: int, inputs: Any, create_graph: bool, strict: bool) -> tupl
             if strict and create_graph and not g.requires_grad:
                 raise RuntimeError(_INDEPENDENT["graph"].format(i=i))
             found[i].append(x.new_zeros(tuple(x.shape)) if g is None else g)
+    stack = namespace("torch")["stack"]
     return tuple([
         (stack(rows) if rows else x.new_zeros((0, *x.shape))).reshape(*o.shape, *x.shape)
         for rows, x in zip(found, inputs, strict=True)
@@ -261,12 +261,10 @@ def _rows(o: Any, k: int, inputs: Any, create_graph: bool, strict: bool) -> tupl
 
 def _rows_at_once(o: Any, inputs: Any, create_graph: bool) -> tuple[Any, ...]:
     """The Jacobian of one output by a batched backward pass."""
-    from franken.ops.surface.creation import eye
-
     n = math.prod(o.shape)
     got: Any = (None,) * len(inputs)
     if o.requires_grad:
-        basis = eye(n, dtype=o.dtype, device=o.device).reshape(n, *o.shape)
+        basis = namespace("torch")["eye"](n, dtype=o.dtype, device=o.device).reshape(n, *o.shape)
         got = _grad(
             o, inputs, basis, allow_unused=True, create_graph=create_graph, retain_graph=True,
             is_grads_batched=True,

@@ -17,7 +17,7 @@ import numpy as np
 from franken.autograd.codec import decode
 from franken.autograd.record import SCHEMA, fingerprint, host_array, record
 from franken.backends.numpy.random import twister as rng
-from franken.core import bind as _bind
+from franken.core import primitive as _bind
 from franken.core.device import CPU, resolve
 from franken.core.dtypes import COMPLEX_KINDS
 from franken.core.errors import NotProven

@@ -10,9 +10,10 @@ import warnings
 import weakref
 from typing import Any
 
-from franken.autograd import engine, grad_mode, hooks
+from franken.autograd import grad_mode, hooks
 from franken.autograd.handles import RemovableHandle
 from franken.core import node as _node
+from franken.core.linear import add
 from franken.core.node import Leaf, OutEdge, edge_of, split_edge
 from franken.core.op import NAMES
 from franken.core.state import INFERENCE, STATE
@@ -72,7 +73,7 @@ def is_leaf(self: Tensor) -> bool:
     return edge is None or type(edge) is Leaf
 
 
-def get_grad(self: Tensor) -> Any:
+def get_grad(self: Tensor) -> Tensor | None:
     """The accumulated gradient, or None."""
     got = getattr(self, "_grad", None)
     if got is None and not is_leaf(self) and not self.level and "retained" not in self.__dict__:
@@ -175,7 +176,7 @@ def retain_grad(self: Tensor) -> None:
         t = ref()
         if t is not None:
             have = getattr(t, "_grad", None)
-            t._grad = g if have is None else engine.add(have, g)
+            t._grad = g if have is None else add(have, g)
 
     if node.pre is None:
         node.pre = {}
@@ -275,7 +276,6 @@ _PROPERTIES = {
     "_version": property(get_version),
     "output_nr": property(output_nr),
 }
-Tensor._is_view = is_view  # type: ignore[attr-defined]
 _METHODS = (requires_grad_, backward, register_hook, register_post_accumulate_grad_hook,
             retain_grad, detach, detach_)  # fmt: skip
 
@@ -296,6 +296,7 @@ def _late(module: str, name: str) -> Any:
 
 NAMES.setdefault("torch", {}).update({n: _late(module, n) for n, module in _LATE.items()})
 
+setattr(Tensor, "_is_view", is_view)  # noqa: B010 - to the checker it is a method already
 for _key, _value in _PROPERTIES.items():
     setattr(Tensor, _key, _value)
 for _method in _METHODS:

@@ -12,3 +12,7 @@ def __getattr__(name: str) -> Any:
     if name in _FLAGS:
         return importlib.import_module(f"franken.backends.{name}")
     raise AttributeError(f"module 'torch.backends' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*_FLAGS, *(n for n in globals() if n.startswith("__"))})

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from franken.core.errors import FrankenError, MissingKernel
+from franken.backends.errors import FrankenError, MissingKernel
 
 
 class NoCudaError(FrankenError, AssertionError, RuntimeError):

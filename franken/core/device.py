@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from franken.core import seam
+from franken.backends import registry
 from franken.core.state import STATE
 
 _TYPES = ("cpu", "cuda", "meta")
@@ -126,7 +126,7 @@ def resolve(value: Any) -> device:
     if d.type == "cpu":
         return CPU
     if d.type == "cuda" and d.index is None:
-        return _intern("cuda", seam.current_cuda_index())
+        return _intern("cuda", registry.current_cuda_index())
     return d
 
 

@@ -15,6 +15,8 @@ from typing import Any, Final, NoReturn, Self
 import ml_dtypes
 import numpy
 
+from franken.backends.numpy.halves import COMPLEX_KINDS as COMPLEX_KINDS
+
 NumpyDtype = numpy.dtype[Any]
 
 # Kinds order the promotion lattice: a higher kind decides the category of a result.
@@ -202,10 +204,8 @@ _TO_REAL: Final = {complex32: float16, complex64: float32, complex128: float64}
 _TO_COMPLEX: Final = {
     float16: complex32, bfloat16: complex64, float32: complex64, float64: complex128,
 }  # fmt: skip
-_FROM_NUMPY: Final = {each.np: each for each in ALL.values() if each.np is not None}
+FROM_NUMPY: Final = {each.np: each for each in ALL.values() if each.np is not None}
 
-COMPLEX_KINDS: Final = "cW"
-"""NumPy's kinds of the complex dtypes."""
 
 _SUPPORTED_NUMPY = (
     "float64, float32, float16, complex64, complex128, int64, int32, int16, int8, "
@@ -219,7 +219,7 @@ def from_numpy(np_dtype: NumpyDtype) -> dtype:
     >>> from_numpy(numpy.dtype("int16"))
     torch.int16
     """
-    found = _FROM_NUMPY.get(np_dtype)
+    found = FROM_NUMPY.get(np_dtype)
     return found if found is not None else _from_numpy_slowly(np_dtype)
 
 
@@ -230,7 +230,7 @@ def _from_numpy_slowly(spelling: Any) -> dtype:
             "given numpy array has byte order different from the native byte order. "
             "Conversion between byte orders is currently not supported."
         )
-    found = _FROM_NUMPY.get(np_dtype)
+    found = FROM_NUMPY.get(np_dtype)
     if found is None:
         raise TypeError(
             f"can't convert np.ndarray of type numpy.{np_dtype.type.__name__}. "

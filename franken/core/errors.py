@@ -6,17 +6,7 @@ ValueError with torch's words; these types are for what the package itself canno
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-
-class FrankenError(Exception):
-    """Mark an error as the package's own; `reason_code` is stable across versions.
-
-    >>> MissingRule("vjp", "sort").reason_code
-    'missing-rule'
-    """
-
-    reason_code: ClassVar[str] = "unspecified"
+from franken.backends.errors import FrankenError, MissingKernel
 
 
 class NotProven(FrankenError, RuntimeError):
@@ -29,24 +19,6 @@ class UnsupportedDtype(FrankenError, TypeError):
     """A dtype that this operation or device cannot store or compute."""
 
     reason_code = "unsupported-dtype"
-
-
-class MissingKernel(FrankenError, NotImplementedError):
-    """No kernel for this op, device and dtype; NotImplementedError is a RuntimeError, as in torch.
-
-    >>> str(MissingKernel("sort", "cuda", "complex64"))
-    '"sort" not implemented for complex64 on cuda'
-    """
-
-    reason_code = "missing-kernel"
-
-    def __init__(self, op: str, device: object, dtype: object = None, hint: str = "") -> None:
-        what = f"for {dtype} " if dtype is not None else ""
-        super().__init__(f'"{op}" not implemented {what}on {device}' + (hint and f"; {hint}"))
-        self.op, self.device, self.dtype, self.hint = op, device, dtype, hint
-
-    def __reduce__(self) -> tuple[type[MissingKernel], tuple[object, ...]]:
-        return type(self), (self.op, self.device, self.dtype, self.hint)
 
 
 class MissingRule(FrankenError, NotImplementedError):
@@ -76,3 +48,9 @@ class LinAlgError(FrankenError, RuntimeError):
     """A decomposition or solve did not succeed (torch.linalg.LinAlgError)."""
 
     reason_code = "linalg"
+
+
+__all__ = [
+    "FrankenError", "LinAlgError", "MissingKernel", "MissingRule", "NotProven",
+    "OutOfMemoryError", "UnsupportedDtype",
+]  # fmt: skip

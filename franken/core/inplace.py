@@ -9,59 +9,14 @@ rules serve traced tensors, whose values are functional and are rebound instead 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
-from franken.core import bind as _bind
 from franken.core import node as _node
-from franken.core.node import Leaf, edge_of, make_node
-from franken.core.primitive import Primitive
+from franken.core.linear import view_scatter
+from franken.core.node import Leaf, edge_of, make_node, step
 from franken.core.state import INFERENCE, STATE
 from franken.core.tensor import Tensor, version_of
 from franken.core.where import here
-
-bind = _bind.bind
-
-
-# Views whose region does not follow from shapes alone (as_strided) say here how it is written:
-# writer(x, src, params) -> x with `src` in the view's place.
-WRITERS: dict[Primitive, Any] = {}
-
-
-# Views that show one place several times; a part of one reaches its base by memory, not by shape:
-# `single_link(base, view)` is the as_strided link that says how. Those views' module sets both.
-OVERLAPPING: set[Primitive] = set()
-single_link: Any = None
-
-
-def _write_region(x: Any, src: Any, *, prim: Primitive, params: dict[str, Any], index: int) -> Any:
-    writer = WRITERS.get(prim)
-    if writer is not None:
-        return writer(x, src, params)
-    out = x.copy()
-    view = prim.cpu(out, **params)
-    (view if index < 0 else view[index])[...] = src
-    return out
-
-
-view_scatter = Primitive("view_scatter", ("x", "src"), _write_region)
-
-
-@view_scatter.vjp("x")
-def _(g: Any, prim: Any, params: Any, index: Any) -> Any:
-    return view_scatter(g, 0, prim=prim, params=params, index=index)
-
-
-@view_scatter.vjp("src")
-def _(g: Any, prim: Any, params: Any, index: Any) -> Any:
-    return step(g, (prim, params, index))
-
-
-def step(t: Any, link: tuple[Primitive, dict[str, Any], int]) -> Any:
-    """Apply one link of a view chain."""
-    prim, params, index = link
-    out = bind(prim, (t,), params)
-    return out if index < 0 else out[index]
-
 
 # --- permission ----------------------------------------------------------------------------------
 
@@ -153,15 +108,20 @@ def _refuse_inference() -> None:
 # --- commit --------------------------------------------------------------------------------------
 
 
+def refuse_growth(shape: Any, broadcast: Any) -> NoReturn:
+    """Raise torch's error for an in-place result that is larger than the tensor."""
+    raise RuntimeError(
+        f"output with shape {list(shape)} doesn't match the broadcast shape {list(broadcast)}"
+    )
+
+
 def commit(x: Tensor, result: Tensor) -> Tensor:
     """Make `result` (same shape and dtype) the value of `x`; returns x."""
     if x.level or result.level:
         return _commit_traced(x, result)  # type: ignore[no-any-return]
     xa, ra = x._a, result._a
     if xa.shape != ra.shape:
-        raise RuntimeError(
-            f"output with shape {list(xa.shape)} doesn't match the broadcast shape {list(ra.shape)}"
-        )
+        refuse_growth(xa.shape, ra.shape)
     if not writeable(xa) or _self_overlap(xa):
         _refuse_overlap(xa)
     if x._base is not None and STATE.grad and result._node is not None:
@@ -219,8 +179,9 @@ def _rebase(x: Tensor, result: Tensor) -> None:
     if base._node is None and result._node is None:
         return
     chain = x._chain
-    if any(link[0] in OVERLAPPING for link in chain):
-        chain = (single_link(base, x),)
+    by_memory = next((link[0].by_memory for link in chain if link[0].by_memory), None)
+    if by_memory is not None:
+        chain = (by_memory(base, x),)
     values = [old]
     for link in chain[:-1]:
         values.append(step(values[-1], link))
@@ -266,23 +227,6 @@ def _repoint_saved_output(x: Tensor, result: Tensor) -> None:
             saved[k], saved[k + 1], saved[k + 2] = x._a, ver, ver[0]
 
 
-def _refresh_view(v: Tensor) -> Any:
-    """The edge of a view, regenerated from its base if that was changed since."""
-    ver: Any = v._ver
-    if v._view_ver != ver[0]:
-        meta = getattr(v, "_vmeta", "")
-        if meta != "no_grad" and not meta.startswith("custom") and v._base._node is not None:
-            t: Any = _light(v._base, v._base._node)
-            for link in v._chain:
-                t = step(t, link)
-            v._node = t._node
-        v._view_ver = ver[0]
-    return v._node
-
-
-_node.refresh_view = _refresh_view
-
-
 # --- traced tensors ------------------------------------------------------------------------------
 
 
@@ -290,10 +234,7 @@ def _commit_traced(x: Any, result: Any) -> Any:
     if result.level > x.level:
         _promote(x, result)
     if tuple(x.shape) != tuple(result.shape):
-        raise RuntimeError(
-            f"output with shape {list(x.shape)} doesn't match the broadcast shape "
-            f"{list(result.shape)}"
-        )
+        refuse_growth(x.shape, result.shape)
     base = x._base
     if base is not None:
         values = [base]
@@ -354,14 +295,3 @@ def refresh_traced(x: Any) -> None:
             t = step(t, link)
         x.rebind(t)
         x._view_ver = x._ver[0]
-
-
-@view_scatter.batching
-def _(prim: Primitive, values: Any, dims: Any, params: Any) -> Any:
-    x, src = values
-    size = x.shape[dims[0]] if dims[0] is not None else src.shape[dims[1]]
-    x = x.expand(size, *x.shape) if dims[0] is None else x.movedim(dims[0], 0)
-    if isinstance(src, Tensor):
-        src = src.expand(size, *src.shape) if dims[1] is None else src.movedim(dims[1], 0)
-    inner = params["prim"].batch.batched_params(params["params"], tuple(x.shape[1:]))
-    return view_scatter(x, src, prim=params["prim"], params=inner, index=params["index"]), 0

@@ -10,7 +10,7 @@ import itertools
 import weakref
 from typing import Any
 
-from franken.core.primitive import Plan, Primitive
+from franken.core.rule import Plan
 from franken.core.state import STATE, set_grad
 from franken.core.tensor import Tensor, version_of
 from franken.core.where import _getframe, here
@@ -43,7 +43,7 @@ class Node:
     pre: Any = None  # hooks of the outputs, {(output index, id): hook}
 
     @property
-    def prim(self) -> Primitive:
+    def prim(self) -> Any:
         """The primitive that was executed."""
         return self.plan.prim
 
@@ -130,10 +130,6 @@ def _torch_name(prim: str) -> str:
     return "".join(w[:1].upper() + w[1:] for w in prim.split("_") if w) + "Backward0"
 
 
-# Set by core.inplace: gives a view's edge after its base was changed in place.
-refresh_view: Any = None
-
-
 def edge_of(t: Tensor) -> Any:
     """The tensor's edge into the graph, brought up to date when it is a view."""
     if t._base is not None:
@@ -141,7 +137,28 @@ def edge_of(t: Tensor) -> Any:
     return t._node
 
 
-def record(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], outs: Any) -> None:
+def refresh_view(v: Tensor) -> Any:
+    """The edge of a view, regenerated from its base if that was changed since."""
+    ver: Any = v._ver
+    if v._view_ver != ver[0]:
+        meta = getattr(v, "_vmeta", "")
+        if meta != "no_grad" and not meta.startswith("custom") and v._base._node is not None:
+            t: Any = _light(v._base._a, v._base.device, v._base._node)
+            for link in v._chain:
+                t = step(t, link)
+            v._node = t._node
+        v._view_ver = ver[0]
+    return v._node
+
+
+def step(t: Any, link: tuple[Any, dict[str, Any], int]) -> Any:
+    """Apply one link of a view chain: (primitive, parameters, output index)."""
+    prim, params, index = link
+    out = prim(t, **params)
+    return out if index < 0 else out[index]
+
+
+def record(prim: Any, args: tuple[Any, ...], params: dict[str, Any], outs: Any) -> None:
     """Put one executed op on the tape: args and outs are plain tensors.
 
     `outs` is the output Tensor, or a tuple of them for ops with several outputs. Hot: the common
@@ -193,7 +210,7 @@ def record(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], outs:
 
 
 def make_node(
-    prim: Primitive, edges: tuple[Any, ...], values: Any, params: dict[str, Any], outs: Any,
+    prim: Any, edges: tuple[Any, ...], values: Any, params: dict[str, Any], outs: Any,
     traced: bool = False,
 ) -> Node | None:  # fmt: skip
     """A node for an executed op, with what its rules will ask for; None if no rule applies.
@@ -334,7 +351,7 @@ def _light(array: Any, dev: Any, edge: Any) -> Tensor:
     return t
 
 
-def attach(node: Node, prim: Primitive, outs: Any) -> None:
+def attach(node: Node, prim: Any, outs: Any) -> None:
     """Let the outputs point to their node."""
     if type(outs) is not tuple:
         outs._node = node

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from franken.core import inplace as _inplace
-from franken.core.out import CAST, Into, call_into, refuse_shared
-from franken.core.promotion import can_cast
+from franken.core.out import CAST, Into, call_into, refuse_cast, refuse_shared
 from franken.core.tensor import Tensor
 
 OPS: dict[str, Op] = {}
@@ -56,10 +55,10 @@ class Op:
     @property
     def schema(self) -> Any:
         """The parsed schema, from the declaration's text or its signature."""
-        from franken.core import schema, signature
+        from franken.core.schema import parser, signature
 
         text = self.schema_text or signature.schema_text(self.name.rsplit(".", 1)[-1], self.fn)
-        return schema.parse(text)
+        return parser.parse(text)
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
@@ -204,7 +203,7 @@ class Signed:
 
     @property
     def __signature__(self) -> Any:
-        from franken.core import signature
+        from franken.core.schema import signature
 
         return signature.public(self.__wrapped__, self.out, self.first)
 
@@ -291,11 +290,7 @@ def commit_as(x: Tensor, result: Any) -> Tensor:
     if x.level == 0 and result.level == 0 and x._a.dtype is result._a.dtype:
         return _inplace.commit(x, result)
     if result.dtype is not x.dtype:
-        if not can_cast(result.dtype, x.dtype):
-            raise RuntimeError(
-                f"result type {result.dtype.scalar_name} can't be cast to the desired output type "
-                f"{x.dtype.scalar_name}"
-            )
+        refuse_cast(result.dtype, x.dtype)
         result = result.to(x.dtype)
     return _inplace.commit(x, result)
 

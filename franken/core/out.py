@@ -125,6 +125,12 @@ def write_made(name: str, out: Any, made: Tensor, into: Into = MADE) -> Any:
     return write_out(name, out, made, into)
 
 
+def refuse_cast(found: dtype, to: dtype) -> None:
+    """Raise torch's error if a result of dtype `found` must not be written into dtype `to`."""
+    if not can_cast(found, to):
+        raise RuntimeError(_CAST.format(want=found.scalar_name, got=to.scalar_name))
+
+
 def call_into(name: str, fn: Any, into: Into, args: Any, kwargs: Any, target: Any) -> Any:
     """The call with its result written into `target`."""
     targets = target if isinstance(target, (tuple, list)) else (target,)

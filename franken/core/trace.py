@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from franken.core import bind as _bind
 from franken.core.inplace import refresh_traced
 from franken.core.primitive import Primitive
 from franken.core.size import Size
@@ -118,6 +117,3 @@ def inherit_alias(base: Any, low: Any, out: Any, link: Any) -> None:
 def top_level() -> int:
     """The innermost active level (0 outside of transforms)."""
     return STATE.traces[-1].level if STATE.traces else 0
-
-
-bind = _bind.bind

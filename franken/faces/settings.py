@@ -144,7 +144,7 @@ def set_flush_denormal(mode: bool) -> bool:
 
 
 @op(method=False, samples=NoSamples("a setting of the process"))
-def get_default_device() -> Any:
+def get_default_device() -> devices.device:
     """The device of tensors that are made without one."""
     return devices.current()
 

@@ -6,6 +6,7 @@ A missing name is said with the nearest existing ones, so that a gap or a slip i
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from typing import Any
 
 from franken.core.op import namespace
@@ -35,3 +36,10 @@ def fill(names: dict[str, Any], space: str, modules: tuple[str, ...] = ()) -> No
         return late
 
     names["__getattr__"] = __getattr__
+    names["__dir__"] = lambda: listed(names, (*modules, *namespace(space)))
+
+
+def listed(names: dict[str, Any], more: Iterable[str]) -> list[str]:
+    """What `dir` shows of a module: its names and those found on demand, without its helpers."""
+    helpers = {"Any", "TYPE_CHECKING", "annotations", "fill", "namespace"}
+    return sorted({*names} - helpers | {*more})

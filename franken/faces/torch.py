@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
+import types
 from typing import Any
 
 from franken.core import dtypes, layout
@@ -12,13 +13,14 @@ from franken.core.device import device
 from franken.core.op import namespace
 from franken.core.size import Size
 from franken.core.tensor import Tensor
-from franken.faces.spaces import missing
+from franken.faces.spaces import listed, missing
 
 _PACKAGES = ("franken.ops", "franken.functional")
 # Submodules and functions that are imported when they are first asked for.
 _LAZY_MODULES = (
     "autograd", "backends", "cuda", "distributions", "fft", "func", "linalg", "masked", "nn",
-    "optim", "random", "serialization", "signal", "special", "testing", "utils", "version",
+    "optim", "random", "return_types", "serialization", "signal", "special", "testing", "utils",
+    "version",
 )  # fmt: skip
 _LAZY_NAMES = {
     "save": "franken.serialization.tensors", "load": "franken.serialization.tensors",
@@ -57,6 +59,17 @@ def install(names: dict[str, Any]) -> None:
     )  # fmt: skip
     names.update(namespace("torch"))
     names["__getattr__"] = lambda name: _lazy(names, name)
+    names["__dir__"] = lambda: listed(_shown(names), (*_on_demand(), *namespace("torch")))
+
+
+def _shown(names: dict[str, Any]) -> dict[str, Any]:
+    """What is no package of the inside; torch's modules are among those found on demand."""
+    return {n: v for n, v in names.items() if not isinstance(v, types.ModuleType)}
+
+
+def _on_demand() -> list[str]:
+    modules = [m for m in _LAZY_MODULES if importlib.util.find_spec(f"franken.{m}")]
+    return [*modules, *_LAZY_NAMES]
 
 
 def _lazy(names: dict[str, Any], name: str) -> Any:
@@ -64,7 +77,6 @@ def _lazy(names: dict[str, Any], name: str) -> Any:
         return importlib.import_module(f"franken.{name}")
     where = _LAZY_NAMES.get(name)
     if where is None:
-        modules = [m for m in _LAZY_MODULES if importlib.util.find_spec(f"franken.{m}")]
-        raise missing("franken", name, [*names, *modules, *_LAZY_NAMES])
+        raise missing("franken", name, [*names, *_on_demand()])
     found = names[name] = getattr(importlib.import_module(where), name)
     return found

@@ -6,6 +6,7 @@ RecursionError or MemoryError of the code that stumbled on it.
 
 from __future__ import annotations
 
+import pickle
 from typing import Final
 
 REASONS: Final = frozenset(
@@ -34,3 +35,15 @@ class FormatError(ValueError):
             raise ValueError(f"FormatError: unknown reason {reason!r}")
         super().__init__(f"{message} [{reason}]")
         self.reason = reason
+
+
+class UnknownGlobal(FormatError, pickle.UnpicklingError):
+    """A file asks for something that is not data; torch raises UnpicklingError for it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            "bad_tree",
+            "Weights only load failed. WeightsUnpickler error: Unsupported global: GLOBAL "
+            f"{name[:200]} was not an allowed global by default. Files are read as data: what "
+            "they would import or call is never imported or called.",
+        )

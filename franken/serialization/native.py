@@ -25,6 +25,7 @@ VERSION: Final = "1"
 MAX_DEPTH: Final = 64
 _FIELDS: Final = {"franken.version", "franken.tree", "franken.tree_sha256", "franken.sha256"}
 _FLOATS: Final = {"inf": float("inf"), "-inf": float("-inf"), "nan": float("nan")}
+_STORABLE: Final = {*safetensors.DTYPES.values(), np.dtype(np.complex128)}
 # Python refuses to parse longer integers by default; one bound for both directions.
 _MAX_INT_BITS: Final = 4096
 
@@ -69,6 +70,15 @@ def load(data: bytes, *, verify: bool = True) -> Any:
     """Return the nested value in the bytes that ``save`` made."""
     buffer = np.frombuffer(data, np.uint8)
     return _unpack(safetensors.load(data), safetensors.parse_header(buffer).metadata, verify)
+
+
+def storable(dtype: np.dtype[Any]) -> bool:
+    """Return whether the container holds arrays of this dtype as they are.
+
+    >>> storable(np.dtype("c16")), storable(np.dtype("U3"))
+    (True, False)
+    """
+    return dtype in _STORABLE
 
 
 def _pack(value: Any) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, str]]:
@@ -184,7 +194,7 @@ class _Writer:
         # safetensors has no complex128: it lies there as pairs of float64.
         array = little_endian(array)
         wide = array.dtype == np.complex128
-        if not wide and array.dtype not in safetensors.DTYPES.values():
+        if not storable(array.dtype):
             raise FormatError(
                 "bad_dtype", f"native: cannot store dtype {array.dtype} at {place or '/'!r}"
             )

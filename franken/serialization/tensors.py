@@ -3,7 +3,7 @@
 A file is the native form (see `native.py`): the container's nesting as JSON beside its arrays. Each
 tensor is a view (offset, shape, strides) of a storage that is stored once, so tensors that shared
 memory share it again. A path that ends in `.safetensors` is written as plain safetensors instead,
-and holds one dictionary of tensors by name.
+and holds one dictionary of tensors by name. Files of torch's own are read by their content.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ from franken.core.device import device as device_type
 from franken.core.op import NAMES
 from franken.core.size import Size
 from franken.core.tensor import Parameter, Tensor, wrap
-from franken.serialization import native, safetensors
+from franken.serialization import native, safetensors, torch_values
 from franken.serialization.errors import FormatError
+from franken.serialization.formats import zip_reader
+from franken.serialization.formats.source import Held, open_source
 
 _MARK = "franken.kind"
+_DTYPES = {each.np for each in dtypes.ALL.values() if each.np is not None}
 
 
 def save(obj: Any, f: Any, pickle_module: Any = None, pickle_protocol: int = 2, **_: Any) -> None:
@@ -40,7 +43,7 @@ def save(obj: Any, f: Any, pickle_module: Any = None, pickle_protocol: int = 2, 
     if _is_path(f):
         path = os.fspath(f)
         if str(path).endswith(".safetensors"):
-            safetensors.save_file(_flat(obj), path)
+            safetensors.save_file(_by_name(obj), path)
         else:
             native.save_file(_Packer().value(obj), path)
     elif hasattr(f, "write"):
@@ -53,16 +56,17 @@ def load(
     f: Any, map_location: Any = None, pickle_module: Any = None, *, weights_only: Any = None,
     mmap: bool | None = None, **_: Any,
 ) -> Any:  # fmt: skip
-    """Read what `save` wrote, from a path or a file object.
+    """Read what `save` wrote, or a checkpoint of torch's, from a path or a file object.
 
     Args:
         map_location: a device (or its name), a {device name: device name} dictionary, or a function
             (tensor, device name) -> tensor or None; by default every tensor goes back to the
             device that it was saved from.
-        weights_only: accepted; files never hold anything but data.
+        weights_only: accepted; files are read as data only, whatever it says.
         mmap: read pages of the file when they are touched. The file must not shrink meanwhile.
 
-    Raises FormatError for a file that is damaged or of another kind.
+    Raises FormatError for a file that is damaged or of another kind; of torch's files that hold
+    other things than data (whole modules) it is an UnpicklingError, as in torch.
     """
     unpacker = _Unpacker(map_location)
     if _is_path(f):
@@ -70,6 +74,9 @@ def load(
         if str(path).endswith(".safetensors"):
             arrays = safetensors.load_file(path, mmap=bool(mmap))
             return {k: unpacker.placed(wrap(a), "cpu") for k, a in arrays.items()}
+        with open_source(path) as source:
+            if zip_reader.begins(source.head(4)):
+                return torch_values.read(source, unpacker.placed, mapped=bool(mmap))
         return unpacker.value(native.load_file(path, mmap=bool(mmap), verify=not mmap))
     if not hasattr(f, "read"):
         raise TypeError(f"load(): expected a path or a file object, got {type(f).__name__}")
@@ -78,6 +85,8 @@ def load(
         raise TypeError(
             f"load(): the file object must be opened in binary mode, got {type(f).__name__}"
         )
+    if zip_reader.begins(data[:4]):
+        return torch_values.read(Held(data), unpacker.placed)
     return unpacker.value(native.load(data))
 
 
@@ -85,7 +94,7 @@ def _is_path(f: Any) -> bool:
     return isinstance(f, (str, os.PathLike))
 
 
-def _flat(obj: Any) -> dict[str, Any]:
+def _by_name(obj: Any) -> dict[str, Any]:
     """The arrays of a dictionary of tensors, for plain safetensors."""
     if not isinstance(obj, dict):
         raise TypeError(
@@ -117,8 +126,8 @@ class _Packer:
     """Turn tensors and torch's small types into what `native` stores."""
 
     def __init__(self) -> None:
+        # by the owner's id, beside the owner: an id is unique only while its object lives
         self.storages: dict[int, tuple[Any, Any]] = {}
-        self.seen: list[Any] = []  # keeps the host copies alive, so that ids stay unique
 
     def value(self, obj: Any) -> Any:
         """One node, with everything below it."""
@@ -157,29 +166,51 @@ class _Packer:
 
     def _tensor(self, t: Tensor) -> Any:
         a = _host(t)
-        storage, offset = self._storage(a)
+        storage, offset, strides = self._storage(a)
         return self._marked(
             "parameter" if isinstance(t, Parameter) else "tensor",
             storage,
             dtype=t.dtype.name, device=str(t.device), shape=list(a.shape), offset=offset,
-            strides=[s // a.itemsize for s in a.strides],
-            requires_grad=bool(t.requires_grad and t.is_leaf),  # type: ignore[attr-defined]
+            strides=strides, requires_grad=bool(t.requires_grad),  # type: ignore[attr-defined]
         )  # fmt: skip
 
-    def _storage(self, a: Any) -> tuple[Any, int]:
-        """The whole memory `a` looks into, as stored, and where in it `a` begins."""
+    def _storage(self, a: Any) -> tuple[Any, int, list[int]]:
+        """The whole memory `a` looks into, where in it `a` begins, and its strides.
+
+        The memory has its owner's dtype: not that of `z.real` or of a view under another dtype.
+        Offset and strides count elements of `a`.
+        """
+        if not _on_grid(a) or (a.dtype == np.bool_ and _odd_bools(_memory(a))):
+            a = np.array(a.view(np.uint8) != 0 if a.dtype == np.bool_ else a, order="C")
         owner = _owner(a)
+        strides = [step // a.itemsize for step in a.strides]
         start = a.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
-        usable = owner.dtype == a.dtype and start % a.itemsize == 0 and start >= 0
-        if not usable or not (owner.flags.c_contiguous or owner.flags.f_contiguous):
-            owner, start = np.ascontiguousarray(a), 0
-            if owner.shape != a.shape or owner.strides != a.strides:
-                owner = a.copy(order="C")
-            self.seen.append(owner)
-            return owner.reshape(-1), 0
+        dense = owner.flags.c_contiguous or owner.flags.f_contiguous
+        if not dense or start < 0 or start % a.itemsize or owner.dtype not in _DTYPES:
+            owner, start = _memory(a).copy(), 0
         if id(owner) not in self.storages:
-            self.storages[id(owner)] = (owner.reshape(-1, order="A"), owner)
-        return self.storages[id(owner)][0], start // a.itemsize
+            flat = owner.reshape(-1, order="A")
+            if not native.storable(flat.dtype) or (flat.dtype == np.bool_ and _odd_bools(flat)):
+                flat = flat.view(np.uint8)
+            self.storages[id(owner)] = (flat, owner)
+        return self.storages[id(owner)][0], start // a.itemsize, strides
+
+
+def _on_grid(a: Any) -> bool:
+    """Whether strides in elements can say where the elements of `a` lie."""
+    return all(step >= 0 and step % a.itemsize == 0 for step in a.strides)
+
+
+def _memory(a: Any) -> Any:
+    """All elements in memory from the first one of `a` to its last."""
+    last = sum((n - 1) * step for n, step in zip(a.shape, a.strides, strict=True))
+    count = last // a.itemsize + 1 if a.size else 0
+    return np.lib.stride_tricks.as_strided(a, (count,), (a.itemsize,))
+
+
+def _odd_bools(flat: Any) -> bool:
+    """Whether a byte is neither 0 nor 1, as a view of other numbers under bool may have."""
+    return bool(flat.size and flat.view(np.uint8).max() > 1)
 
 
 class _Unpacker:
@@ -187,6 +218,7 @@ class _Unpacker:
 
     def __init__(self, map_location: Any) -> None:
         self.map_location = map_location
+        self.aligned: dict[int, tuple[Any, Any]] = {}
 
     def value(self, node: Any) -> Any:
         """One node, with everything below it."""
@@ -232,22 +264,26 @@ class _Unpacker:
     def _tensor(self, node: dict[str, Any]) -> Any:
         storage, shape, strides = node.get("value"), node.get("shape"), node.get("strides")
         offset, name = node.get("offset"), node.get("dtype")
-        _check_view(storage, shape, strides, offset)
-        if _dtype(name).np != storage.dtype:
-            raise FormatError("bad_tree", f"load: {name!r} stored as {storage.dtype}")
-        size = storage.itemsize
-        if 0 in shape:
-            a = np.empty(shape, storage.dtype)
-        else:
-            a = np.ndarray(
-                shape, storage.dtype, storage, offset * size, [n * size for n in strides]
-            )
+        dtype = _dtype(name).np
+        _check_view(storage, dtype.itemsize, shape, strides, offset)
+        a = self._view(storage, dtype, shape, offset, strides)
         t = self.placed(wrap(a), node.get("device", "cpu"))
         if node[_MARK] == "parameter":
             return Parameter(t, bool(node.get("requires_grad")))
         if node.get("requires_grad"):
             t.requires_grad_()
         return t
+
+    def _view(self, storage: Any, dtype: Any, shape: Any, offset: int, strides: Any) -> Any:
+        if 0 in shape:
+            return np.empty(shape, dtype)
+        if storage.ctypes.data % dtype.alignment:  # of a mapped file: kernels need not read such
+            storage = self.aligned.setdefault(id(storage), (storage.copy(), storage))[0]
+        size = dtype.itemsize
+        a: Any = np.ndarray(shape, dtype, storage, offset * size, [n * size for n in strides])
+        if dtype == np.bool_ and storage.dtype != np.bool_ and _odd_bools(_memory(a)):
+            raise FormatError("bad_tree", "load: a bool tensor has a byte above 1")
+        return a
 
     def placed(self, t: Any, saved: str) -> Any:
         """The tensor on the device where it belongs."""
@@ -271,7 +307,7 @@ def _dtype(name: Any) -> dtypes.dtype:
     return found
 
 
-def _check_view(storage: Any, shape: Any, strides: Any, offset: Any) -> None:
+def _check_view(storage: Any, size: int, shape: Any, strides: Any, offset: Any) -> None:
     """Refuse a view that leaves its storage."""
     numbers = [*(shape or ()), *(strides or ()), offset]
     if (
@@ -283,9 +319,10 @@ def _check_view(storage: Any, shape: Any, strides: Any, offset: Any) -> None:
     if 0 in shape:
         return
     last = offset + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
-    if last >= storage.size:
+    if last >= storage.nbytes // size:
         raise FormatError(
-            "bad_tree", f"load: a tensor reads element {last} of a storage of {storage.size}"
+            "bad_tree",
+            f"load: a tensor reads element {last} of a storage of {storage.nbytes // size}",
         )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from franken.core.op import namespace
 from franken.core.pytree import broadcast_to_and_flatten, tree_flatten, tree_unflatten
 from franken.core.tensor import Tensor
 from franken.core.trace import fresh
@@ -109,15 +110,13 @@ def run_vmap(
     if chunk_size is None or chunk_size >= size:
         flat, out_spec, _ = once(leaves, size)
         return tree_unflatten(flat, out_spec)
-    from franken.ops.shape.join import cat
-
     results = []
     for start in range(0, size, chunk_size):
         n = min(chunk_size, size - start)
         results.append(once(_narrowed(leaves, dims, start, n), n))
     columns = zip(*(r[0] for r in results), strict=True)
     joined = [
-        column[0] if d is None or column[0] is None else cat(list(column), d)
+        column[0] if d is None or column[0] is None else namespace("torch")["cat"](list(column), d)
         for column, d in zip(columns, results[0][2], strict=True)
     ]
     return tree_unflatten(joined, results[0][1])
@@ -162,7 +161,8 @@ def _lower(name: str, o: Any, d: Any, trace: BatchTrace, allow_none: bool) -> An
             raise ValueError(
                 f"vmap({name}, ...): `{name}` can not return a BatchedTensor when out_dim is None"
             )
-        value, at = fresh(o)._a, o.bdim
+        tracer: Any = o
+        value, at = fresh(o)._a, tracer.bdim
     else:
         if d is None:
             return o

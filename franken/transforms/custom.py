@@ -130,7 +130,7 @@ def _apply_jvp(cls: Any, trace: JvpTrace, args: tuple[Any, ...], kwargs: Any) ->
 def _tangent(a: Any, trace: JvpTrace, ctx: Any) -> Any:
     if not isinstance(a, Tensor):
         return None
-    t = a.tangent if a.level == trace.level else None
+    t = getattr(a, "tangent", None) if a.level == trace.level else None
     if t is None and ctx._materialize and (a.dtype.is_floating_point or a.dtype.is_complex):
         return (
             a.new_zeros(tuple(a.shape))
@@ -159,7 +159,7 @@ def _apply_vmap(cls: Any, trace: BatchTrace, args: tuple[Any, ...]) -> Any:
         )
     low = _lower(args, trace.level)
     dims = tuple([
-        a.bdim if isinstance(a, Tensor) and a.level == trace.level else None
+        getattr(a, "bdim", None) if isinstance(a, Tensor) and a.level == trace.level else None
         for a in args
     ])  # fmt: skip
     if not own:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from franken.core.node import attach, make_node
-from franken.core.primitive import Primitive
+from franken.core.primitive import Primitive, bind
 from franken.core.state import STATE, set_grad
 from franken.core.tensor import Tensor
-from franken.core.trace import Trace, Tracer, bind, fresh, inherit_alias
+from franken.core.trace import Trace, Tracer, fresh, inherit_alias
 
 
 class GradTracer(Tracer):

@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
-from franken.core.bind import bind
 from franken.core.device import device
-from franken.core.primitive import PRIMITIVES, Primitive
+from franken.core.primitive import PRIMITIVES, Primitive, bind
 from franken.core.pytree import TreeSpec, tree_flatten, tree_unflatten
 from franken.core.tensor import Tensor, wrap
 

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from franken.core.op import namespace
 from franken.core.pytree import tree_flatten, tree_unflatten
 from franken.transforms.api import jvp, positions, vjp, vmap
 
@@ -18,13 +19,11 @@ Function = Callable[..., Any]
 
 def _basis(leaves: list[Any], start: int, stop: int) -> list[Any]:
     """Rows start..stop of the identity over the concatenation of the leaves, leaf by leaf."""
-    from franken.ops.surface.creation import eye
-
     total = sum(math.prod(x.shape) for x in leaves)
     rows, at = [], 0
     for x in leaves:
         n = math.prod(x.shape)
-        block = eye(total, dtype=x.dtype, device=x.device)
+        block = namespace("torch")["eye"](total, dtype=x.dtype, device=x.device)
         block = block.narrow(0, start, stop - start).narrow(1, at, n)
         rows.append(block.reshape(stop - start, *x.shape))
         at += n
@@ -38,8 +37,6 @@ def _chunks(total: int, size: int | None) -> list[tuple[int, int]]:
 
 def _mapped(push: Any, leaves: list[Any], chunk_size: int | None, randomness: str) -> list[Any]:
     """`push` (basis vectors to a flat list) for the whole basis: one (total, ...) tensor each."""
-    from franken.ops.shape.join import cat
-
     total = sum(math.prod(x.shape) for x in leaves)
     parts = []
     for start, stop in _chunks(total, chunk_size):
@@ -50,7 +47,7 @@ def _mapped(push: Any, leaves: list[Any], chunk_size: int | None, randomness: st
             parts.append(vmap(lambda *r: push(*r), randomness=randomness)(*rows))
     if len(parts) == 1:
         return list(parts[0])
-    return [cat(list(column), 0) for column in zip(*parts, strict=True)]
+    return [namespace("torch")["cat"](list(column), 0) for column in zip(*parts, strict=True)]
 
 
 def _selected(args: tuple[Any, ...], argnums: Any) -> Any:

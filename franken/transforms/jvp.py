@@ -13,9 +13,9 @@ from typing import Any
 from franken.autograd import engine
 from franken.core.errors import MissingRule
 from franken.core.node import Leaf, edge_of
-from franken.core.primitive import Primitive, Rule
+from franken.core.primitive import Primitive, Rule, bind
 from franken.core.tensor import Tensor
-from franken.core.trace import Trace, Tracer, bind, fresh, inherit_alias
+from franken.core.trace import Trace, Tracer, fresh, inherit_alias
 from franken.transforms.grad import GradTrace, GradTracer
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from franken.core.op import namespace
 from franken.core.tensor import Tensor
 
 
@@ -122,8 +123,6 @@ def _table(module: Any, path: str) -> tuple[Any, str]:
 
 def stack_module_state(models: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Stack the parameters and buffers of models of one class along a new first dimension."""
-    from franken.ops.shape.join import stack
-
     models = list(models)
     if not models:
         raise RuntimeError("stack_module_state: Expected at least one model, got 0.")
@@ -138,7 +137,7 @@ def stack_module_state(models: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         needs = {t.requires_grad for t in tensors}
         if len(needs) > 1:
             raise RuntimeError(f"Expected {name} from each model to have the same .requires_grad")
-        return stack(tensors).detach().requires_grad_(needs.pop())
+        return namespace("torch")["stack"](tensors).detach().requires_grad_(needs.pop())
 
     params = {k: stacked(k, [dict(m.named_parameters())[k] for m in models])
               for k, _ in models[0].named_parameters()}  # fmt: skip

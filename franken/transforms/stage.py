@@ -11,10 +11,10 @@ import functools
 from typing import Any
 
 from franken.core.inplace import refresh_traced
-from franken.core.primitive import Primitive
+from franken.core.primitive import Primitive, bind
 from franken.core.pytree import tree_flatten, tree_unflatten
 from franken.core.tensor import Tensor
-from franken.core.trace import Trace, Tracer, bind, fresh, inherit_alias
+from franken.core.trace import Trace, Tracer, fresh, inherit_alias
 from franken.core.where import describe, here
 from franken.transforms.graph import Eqn, Graph, Var
 
@@ -28,12 +28,12 @@ class StageTracer(Tracer):
         "it "
         "would be fixed to that of the example. Use where() instead of a branch on values."
     )
-    var: Var
+    symbol: Var  # not `var`: that is an op
     trace: StageTrace
 
     def lift(self, value: Tensor) -> Any:
         """A constant becomes a constant of the program."""
-        self.var = self.trace.constant(value)
+        self.symbol = self.trace.constant(value)
         return value
 
 
@@ -58,7 +58,7 @@ class StageTrace(Trace):
     def tracer(self, value: Tensor, var: Var | None = None) -> StageTracer:
         """A traced value."""
         t: StageTracer = StageTracer(value, self)
-        t.var = var or self.variable(value)
+        t.symbol = var or self.variable(value)
         return t
 
     def constant(self, value: Tensor) -> Var:
@@ -76,7 +76,7 @@ class StageTrace(Trace):
             return a
         if a.level != self.level:
             return self.constant(a)
-        return fresh(a).var
+        return fresh(a).symbol
 
     def process(self, prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Execute one level down and write the equation."""
@@ -84,7 +84,7 @@ class StageTrace(Trace):
         out = bind(prim, tuple(self.lower(args)), params)
         several = type(out) is tuple
         made = tuple([self.tracer(o) for o in (out if several else (out,))])
-        names = tuple([t.var for t in made])
+        names = tuple([t.symbol for t in made])
         self.eqns.append(Eqn(prim, operands, dict(params), names, describe(here(2)), several))
         if prim.view and isinstance(args[0], Tracer):
             for i, t in enumerate(made):
@@ -114,7 +114,7 @@ def make_graph(func: Any) -> Any:
                 )
         with StageTrace() as trace:
             tracers = [trace.tracer(x) for x in flat]
-            inputs = tuple([t.var for t in tracers])
+            inputs = tuple([t.symbol for t in tracers])
             out = func(*tree_unflatten(tracers, in_spec))
             leaves, out_spec = tree_flatten(out)
             outputs = tuple([_output(trace, o) for o in leaves])
@@ -164,7 +164,7 @@ def linearize(func: Any, *primals: Any) -> tuple[Any, Any]:
     flat, spec = tree_flatten(primals)
     with StageTrace() as trace:
         tracers = [trace.tracer(x.new_zeros(tuple(x.shape))) for x in flat]
-        inputs = tuple([t.var for t in tracers])
+        inputs = tuple([t.symbol for t in tracers])
         out, slopes = jvp(func, primals, tree_unflatten(tracers, spec))
         leaves, out_spec = tree_flatten(slopes)
         outputs = tuple([_output(trace, o) for o in leaves])

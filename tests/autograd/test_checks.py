@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 from importlib import import_module
 
@@ -512,3 +514,13 @@ def dual_integers(lib):
 )
 def test_forward_ad(program, agree):
     agree(program)
+
+
+def test_the_module_of_gradcheck_does_not_hide_the_function():
+    code = (
+        "import franken as torch; torch.autograd.gradgradcheck; import franken.autograd.gradcheck; "
+        "x = torch.ones(2, dtype=torch.float64, requires_grad=True); "
+        "print(torch.autograd.gradcheck(torch.sin, (x,)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"

@@ -111,7 +111,7 @@ cuda = SimpleNamespace(is_available=lambda: True)
 LAZY = """
 import sys, franken
 assert not {"cupy", "triton", "franken.backends.cupy.launch"} & set(sys.modules)
-from franken.triton_kernels import launch
+from franken.triton_kernels.launching import launch
 assert franken.cuda.is_available()
 assert type(launch.current()).__name__ == "Deferred"
 assert "triton" not in sys.modules
@@ -125,7 +125,7 @@ def test_importing_franken_loads_neither_cupy_nor_triton(tmp_path):
 
 BECOMES = """
 from franken.backends.cupy import launch, triton_driver
-from franken.triton_kernels import launch as kernel_launch
+from franken.triton_kernels.launching import launch as kernel_launch
 from tests.backends.mock_cuda import device, kernels
 triton_driver.CupyRuntime = device.FakeRuntime
 launch.install_when_used()
@@ -148,7 +148,7 @@ def test_the_first_launch_puts_the_launcher_in_place(world):
 KEEPS = """
 from types import SimpleNamespace
 from franken.backends.cupy import launch
-from franken.triton_kernels import launch as kernel_launch
+from franken.triton_kernels.launching import launch as kernel_launch
 mine = SimpleNamespace()
 with kernel_launch.using(mine):
     launch.install_when_used()
@@ -166,7 +166,7 @@ SAYS = """
 import sys
 from franken.backends.cupy import launch
 from franken.core.errors import FrankenError
-from franken.triton_kernels.launch import LaunchError
+from franken.triton_kernels.launching.launch import LaunchError
 {before}
 try:
     launch.FastLauncher({runtime})
@@ -335,7 +335,7 @@ except BadMemory as error:
     print("refused", "outside of its allocation" in str(error))
 
 from franken.backends.cupy.launch import install
-from franken.triton_kernels.softmax import softmax
+from franken.triton_kernels.kernels.rows.softmax import softmax
 
 cupy.cuda.set_allocator(lambda nbytes: array(-(-nbytes // 4)).data)
 with install(Runtime(), check=True).recording() as seen:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from franken.core import schema_parser
-from franken.core.schema import MISSING, Registry, Schema, SchemaError, Symbol, parse
+from franken.core.schema.model import MISSING, Schema, SchemaError, Symbol
+from franken.core.schema.parser import MAX_LENGTH, parse
+from franken.core.schema.registry import Registry
 
 torch = pytest.importorskip("torch")
 
@@ -154,7 +155,7 @@ def test_errors_say_where_and_what(text, complaint):
 
 def test_length_is_bounded():
     with pytest.raises(SchemaError, match="exceeds the 16384 allowed"):
-        parse("f(" + " " * schema_parser.MAX_LENGTH + ") -> ()")
+        parse("f(" + " " * MAX_LENGTH + ") -> ()")
 
 
 SAMPLES = ATEN[::40]

@@ -10,9 +10,11 @@ import probe
 import pytest
 
 from franken.backends.numpy.random import philox
-from franken.triton_kernels import indexing, indexing_write, random, static
-from franken.triton_kernels import launch as launching
-from franken.triton_kernels.interpreter import Interpreter, Lines
+from franken.triton_kernels.checks import static
+from franken.triton_kernels.checks.interpreter import Interpreter, Lines
+from franken.triton_kernels.kernels.places import indexing, indexing_write
+from franken.triton_kernels.kernels.pointwise import random
+from franken.triton_kernels.launching import launch as launching
 
 
 @cache

@@ -9,11 +9,11 @@ import pytest
 from numpy_card import NumpyCard
 
 from conformance import gpu_checks
-from franken.triton_kernels import foreach, gradient_norm, multi_tensor, optimizer
-from franken.triton_kernels import launch as launching
-from franken.triton_kernels import optimizer_adaptive as adaptive
-from franken.triton_kernels.cases import OPS
-from franken.triton_kernels.interpreter import Interpreter
+from franken.triton_kernels.checks.cases import OPS
+from franken.triton_kernels.checks.interpreter import Interpreter
+from franken.triton_kernels.kernels.lists import foreach, gradient_norm, multi_tensor, optimizer
+from franken.triton_kernels.kernels.lists import optimizer_adaptive as adaptive
+from franken.triton_kernels.launching import launch as launching
 
 torch = pytest.importorskip("torch")
 

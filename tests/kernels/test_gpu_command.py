@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from numpy_card import NumpyCard
 
 from conformance import gpu, gpu_bench, gpu_card, gpu_checks, gpu_tune
-from franken.triton_kernels import arrays, policy
-from franken.triton_kernels.cases import OPS, Case, Op
+from franken.triton_kernels.checks.cases import OPS, Case, Op
+from franken.triton_kernels.launching import arrays, policy
 
 calls = itertools.count()
 

@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from franken.triton_kernels import aot, launch, policy, static
-from franken.triton_kernels.compare import distance
-from franken.triton_kernels.policy import Policy
+from franken.triton_kernels.checks import static
+from franken.triton_kernels.checks.compare import distance
+from franken.triton_kernels.launching import aot, launch, policy
+from franken.triton_kernels.launching.policy import Policy
 
 HERE = Path(__file__).parent
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from franken.triton_kernels import multi_tensor
+from franken.triton_kernels.kernels.lists import multi_tensor
 
 HERE = Path(__file__).parent
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from franken.triton_kernels import policy, tune
-from franken.triton_kernels.policy import Config
+from franken.triton_kernels.launching import policy, tune
+from franken.triton_kernels.launching.policy import Config
 
 TABLE = """# Why these columns.
 arch>=  n<=  |  BLOCK  warps  stages

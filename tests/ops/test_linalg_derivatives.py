@@ -217,10 +217,15 @@ def test_cdist_at_equal_points(p: float, apart: bool) -> None:
 
 
 def test_spectral_norm_of_a_singular_complex_matrix_has_second_derivatives() -> None:
-    """The phases of a null vector are free: no 0 / 0 may come of them."""
+    """The phases of a null vector are free: no 0 / 0 may come of them.
+
+    torch's second gradient is NaN where LAPACK finds the singular value to be exactly zero, which
+    depends on the processor; next to that matrix it is not.
+    """
     a = np.array([[0, 0], [1, -2]]) * (1 + 0.5j)
+    beside = a + np.array([[1e-7, 2e-7], [0, 0]])
 
     def f(m: Any, x: Any) -> Any:
         return (m.linalg.matrix_norm(x, 2),)
 
-    near(twice(franken, f, (a,)), twice(torch, f, (a,)))
+    near(twice(franken, f, (a,)), twice(torch, f, (beside,)), 1e-5)

@@ -29,8 +29,9 @@ from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
-from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, halved
-from franken.ops.declaring.rules import shift_axes
+from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise
+from franken.backends.numpy.halves import halved
+from franken.core.batching import shift_axes
 
 softcube = elementwise(
     "softcube(Tensor self) -> Tensor", lambda x: x * x * x / (x * x + 1),

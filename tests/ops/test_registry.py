@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 import franken  # noqa: F401  (declares everything)
-from franken.core import signature
 from franken.core.op import OPS, op
 from franken.core.primitive import NO_BATCH_RULE, NOT_DIFFERENTIABLE, PRIMITIVES, Primitive, Rule
-from franken.core.schema import Schema
+from franken.core.schema import signature
+from franken.core.schema.model import Schema
 from franken.core.tensor import Tensor
 
 
@@ -91,7 +91,7 @@ def test_every_public_op_is_documented(form):
 
 
 def schema_errors():
-    from franken.core.schema import SchemaError
+    from franken.core.schema.model import SchemaError
 
     wrong = {}
     for name, o in OPS.items():

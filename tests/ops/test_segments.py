@@ -162,4 +162,4 @@ def test_max_pool_backward_refuses_other_shapes():
         found.append(str(caught.value))
     assert found[0] == found[1]
     with pytest.raises(AttributeError, match="has no attribute 'nope'"):
-        _ = franken.ops.surface.aten.nope
+        _ = franken.ops.aten.nope

@@ -13,13 +13,12 @@ import numpy as np
 import pytest
 
 import franken as torch
-from franken.core import bind as core_bind
+from franken.core import primitive as core_bind
 from franken.core.errors import MissingRule
 from franken.core.op import OPS
-from franken.core.primitive import NOT_DIFFERENTIABLE, PRIMITIVES, Primitive
+from franken.core.primitive import NOT_DIFFERENTIABLE, PRIMITIVES, Primitive, bind
 from franken.core.state import set_attribute
-from franken.core.trace import bind
-from franken.ops.declaring.rules import loop
+from franken.ops.declaring.loop import loop
 from franken.ops.declaring.samples import Maker
 from franken.transforms.jvp import transposed_twice
 

@@ -183,3 +183,9 @@ def test_linearize_runs_only_the_linear_part():
     before = len(calls)
     assert np.allclose(slope(t).numpy(), expected[1].numpy(), rtol=1e-6)
     assert out.tolist() == expected[0].tolist() and len(calls) == before
+
+
+def test_a_program_may_take_a_variance():
+    x = franken.tensor([1.0, 2.0, 4.0])
+    program = franken.func.make_graph(lambda x: x.var() + x.exp().var(0))(x)
+    assert program(x).item() == (x.var() + x.exp().var(0)).item()

@@ -15,10 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from franken.core.errors import MissingKernel
+from franken.backends.errors import MissingKernel
 
 # Packages whose functions compute on arrays, and are re-made. Others know shapes and names only.
-_COMPUTE = ("franken.backends.numpy", "franken.ops", "franken.functional")
+_COMPUTE = (
+    "franken.backends.numpy", "franken.core.convert", "franken.core.linear", "franken.ops",
+    "franken.functional",
+)  # fmt: skip
 _PARALLEL = "franken.backends.numpy.parallel"
 _HOST_MODULES = ("ctypes", "threading", "concurrent.futures")
 

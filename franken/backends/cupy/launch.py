@@ -21,10 +21,10 @@ import numpy as np
 
 from franken.backends.cupy import launch_checks
 from franken.backends.cupy.launch_errors import BadArgument, BadGrid, GpuLaunchError, WrongDevice
-from franken.triton_kernels import launch as kernel_launch
-from franken.triton_kernels.arrays import type_name
-from franken.triton_kernels.launch import KernelId
-from franken.triton_kernels.policy import Policy
+from franken.triton_kernels.launching import launch as kernel_launch
+from franken.triton_kernels.launching.arrays import type_name
+from franken.triton_kernels.launching.launch import KernelId
+from franken.triton_kernels.launching.policy import Policy
 
 # The kinds of arguments by which Triton specialises a kernel, as parts of a key. An array's part is
 # its dtype, within a tuple where its address is no multiple of 16.

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from franken.core.errors import FrankenError
-from franken.triton_kernels.launch import LaunchError
+from franken.backends.errors import FrankenError
+from franken.triton_kernels.launching.launch import LaunchError
 
 
 class GpuLaunchError(FrankenError, LaunchError):

@@ -9,12 +9,12 @@ import math
 from typing import Any
 
 from franken.core import dtypes as dt
+from franken.core.convert import cast
 from franken.core.op import op
 from franken.core.out import INFER, Into
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S, spectrum, spectrum_2, spectrum_n
-from franken.ops.elementwise.convert import cast
 from franken.ops.linalg.fourier import c2c_, c2r_, r2c_, resize
 
 _WIDE = {dt.float32: dt.complex64, dt.float64: dt.complex128}

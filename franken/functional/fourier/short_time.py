@@ -7,10 +7,10 @@ import warnings
 from typing import Any
 
 from franken.core import dtypes as dt
+from franken.core.convert import cast
 from franken.core.op import namespace, op
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S, inverse_stft
-from franken.ops.elementwise.convert import cast
 from franken.ops.linalg.fourier import c2c_, c2r_, r2c_
 
 

@@ -6,13 +6,13 @@ import math
 from typing import Any
 
 from franken.core import dtypes as dt
+from franken.core.convert import cast
 from franken.core.op import op
 from franken.core.out import FREE, Into, safely
 from franken.core.shapes import broadcast_two, wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.return_types import make
 from franken.ops.declaring.samples import S, after, given, hermitian
-from franken.ops.elementwise.convert import cast
 from franken.ops.linalg.checks import (
     HALF,
     check_float,
@@ -25,6 +25,8 @@ from franken.ops.linalg.product import matmul
 from franken.ops.linalg.solve import _eye, inv, inverse_, pinv_
 from franken.ops.linalg.spectral import eigvalsh_, svdvals_
 from franken.ops.reduction.norm import vector_norm
+
+_LSTSQ = make("linalg_lstsq", "solution", "residuals", "rank", "singular_values")
 
 # --- norms ---------------------------------------------------------------------------------------
 
@@ -305,9 +307,7 @@ def _lstsq(A: Any, b: Any, vector: bool, rcond: Any, driver: str) -> Any:
         values = empty.real if empty.dtype.is_complex else empty
     if vector:
         x = x.squeeze(-1)
-    return make("linalg_lstsq", "solution", "residuals", "rank", "singular_values")(
-        x, residuals, rank, values
-    )
+    return _LSTSQ(x, residuals, rank, values)
 
 
 def _residuals(A: Any, x: Any, b: Any, rank: Any, driver: str) -> Any:

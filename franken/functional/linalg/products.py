@@ -303,7 +303,9 @@ def _range(A: Any, q: int, niter: int, M: Any) -> Any:
 
 
 @op(method=False, samples=lambda t: [after(lambda out: out[1], S(t(5, 4), q=4))])
-def svd_lowrank(A: Tensor, q: int = 6, niter: int = 2, M: Any = None) -> Any:
+def svd_lowrank(
+    A: Tensor, q: int = 6, niter: int = 2, M: Any = None
+) -> tuple[Tensor, Tensor, Tensor]:
     """U, S, V of an approximation of rank q of A - M, by random projections."""
     q = 6 if q is None else q
     m, n = A.shape[-2:]
@@ -320,7 +322,9 @@ def svd_lowrank(A: Tensor, q: int = 6, niter: int = 2, M: Any = None) -> Any:
 
 
 @op(method=False, samples=lambda t: [after(lambda out: out[1], S(t(5, 4), q=4))])
-def pca_lowrank(A: Tensor, q: Any = None, center: bool = True, niter: int = 2) -> Any:
+def pca_lowrank(
+    A: Tensor, q: Any = None, center: bool = True, niter: int = 2
+) -> tuple[Tensor, Tensor, Tensor]:
     """U, S, V of an approximation of rank q of A with its column means removed."""
     m, n = A.shape[-2:]
     if q is None:

@@ -10,13 +10,13 @@ import warnings
 from typing import Any
 
 from franken.core import dtypes as dt
+from franken.core.batching import pointwise
+from franken.core.convert import cast
 from franken.core.op import namespace, op
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import promoted, refuse_grad, refused
-from franken.ops.declaring.rules import pointwise
 from franken.ops.declaring.samples import S
-from franken.ops.elementwise.convert import cast
 from franken.ops.elementwise.losses import binary_entropy, logit_entropy, weighted_entropy
 from franken.ops.nn.cross_entropy import _by_class, _weight_of, cross_entropy_
 from franken.ops.reduction.softmax import log_softmax

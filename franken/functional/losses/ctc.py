@@ -16,7 +16,7 @@ from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.tensor import Tensor
 from franken.functional.losses.classes import numbered
 from franken.ops.declaring.declare import refused
-from franken.ops.declaring.rules import loop
+from franken.ops.declaring.loop import loop
 from franken.ops.declaring.samples import S, estimated
 from franken.ops.surface.data import tensor as make_tensor
 

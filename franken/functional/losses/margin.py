@@ -17,7 +17,7 @@ from franken.core.tensor import Tensor
 from franken.functional.linalg.distance import pairwise_distance
 from franken.functional.losses.classes import chosen, numbered, reduced
 from franken.ops.declaring.declare import promoted, refuse_grad, refused
-from franken.ops.declaring.rules import loop
+from franken.ops.declaring.loop import loop
 from franken.ops.declaring.samples import S
 from franken.ops.elementwise.activation_smooth import logsigmoid
 from franken.ops.elementwise.losses import soft_margin

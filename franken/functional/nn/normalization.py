@@ -9,11 +9,11 @@ import math
 from typing import Any
 
 from franken.core import dtypes as dt
+from franken.core.convert import cast
 from franken.core.op import op
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import refused
 from franken.ops.declaring.samples import S
-from franken.ops.elementwise.convert import cast
 from franken.ops.nn.normalize import normalize_rows
 from franken.ops.nn.pad import pad_
 from franken.ops.nn.pool import avg_pool

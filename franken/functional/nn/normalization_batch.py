@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from franken.core.convert import cast
 from franken.core.inplace import bump
 from franken.core.op import op
 from franken.core.state import set_grad
@@ -12,7 +13,6 @@ from franken.core.tensor import Tensor
 from franken.functional.nn.normalization import check_params, grouped, reciprocal_deviation
 from franken.ops.declaring.declare import refuse_grad
 from franken.ops.declaring.samples import S
-from franken.ops.elementwise.convert import cast
 from franken.ops.nn.normalize import normalize_channels, normalize_fixed
 
 
@@ -48,7 +48,7 @@ def _follow(running: Tensor, value: Tensor, momentum: float) -> None:
         set_grad(before)
 
 
-def _underneath(value: Tensor, level: int) -> Tensor:
+def _underneath(value: Any, level: int) -> Tensor:
     """The value without the derivatives of levels above `level`; a batch stays one."""
     while value.level > level and value.derivative:
         value = value._a

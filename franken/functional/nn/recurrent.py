@@ -169,7 +169,7 @@ def _refuse_integers(x: Any) -> None:
 def lstm_cell(
     input: Tensor, hx: Any, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None,
     b_hh: Tensor | None = None,
-) -> Any:  # fmt: skip
+) -> tuple[Tensor, Tensor]:  # fmt: skip
     """One LSTM step: (N, H_in), (h, c) of (N, H) -> h, c."""
     _refuse_integers(input)
     return _lstm_step(_linear(input, w_ih, b_ih), tuple(hx), w_hh, b_hh, None)

@@ -191,7 +191,9 @@ def _spacings(input: Tensor, spacing: Any, dim: Any, count: int) -> list[Any]:
     method=False,
     samples=lambda t: [S(t(5)), S(t(3, 4), spacing=0.5, dim=1), S(t(4, 5), edge_order=2)],
 )
-def gradient(input: Tensor, *, spacing: Any = None, dim: Any = None, edge_order: int = 1) -> Any:
+def gradient(
+    input: Tensor, *, spacing: Any = None, dim: Any = None, edge_order: int = 1
+) -> tuple[Tensor, ...]:
     """Derivatives along each dimension, by central differences inside; a tuple.
 
     `spacing`: the distance of the samples, one for each dimension, or 1-d tensors of coordinates.

@@ -10,12 +10,12 @@ import math
 from typing import Any
 
 from franken.core import dtypes as dt
+from franken.core.convert import cast
 from franken.core.op import namespace, op
 from franken.core.shapes import brackets, wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import refused
 from franken.ops.declaring.samples import S, estimated, masked_along, masked_reduction
-from franken.ops.elementwise.convert import cast
 from franken.ops.reduction import extrema as reduce
 from franken.ops.reduction import pick as reduce_pick
 from franken.ops.reduction import scan, sums

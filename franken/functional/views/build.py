@@ -9,12 +9,12 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core import shapes
+from franken.core.convert import cast
 from franken.core.op import op
 from franken.core.out import SAME
 from franken.core.tensor import Tensor
 from franken.functional.views.named import meshgrid
 from franken.ops.declaring.samples import S
-from franken.ops.elementwise.convert import cast
 from franken.ops.shape.join import cat, stack, tensor_list
 from franken.ops.shape.movement import embed, expand_, reshape_, sizes
 from franken.ops.shape.strided import diagonal, diagonal_

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from franken.core import shapes
-from franken.core.inplace import view_scatter
+from franken.core.linear import view_scatter
 from franken.core.op import op
 from franken.core.out import FREE, Into
 from franken.core.tensor import Tensor

@@ -253,13 +253,13 @@ def broadcast_to(input: Tensor, *size: Any, **spelled: Any) -> Tensor:
 
 
 @op(method=False, samples=lambda t: [S((3, 1), (4,)), S((2, 0), (1,)), S(())])
-def broadcast_shapes(*shapes: Any) -> Any:
+def broadcast_shapes(*shapes: Any) -> Size:
     """The common shape that tensors of these shapes broadcast to."""
     return Size(_broadcast_shapes(*shapes))
 
 
 @op(method=False, samples=lambda t: [S(t(3, 1), t(4)), S(t(), t(2, 0)), S(t(2))])
-def broadcast_tensors(*tensors: Any) -> Any:
+def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     """Views of all the tensors in their common shape."""
     rows = tensor_list(tensors, "broadcast_tensors")
     shape = shapes.broadcast_operands(tuple(r.shape) for r in rows)
@@ -270,7 +270,7 @@ def broadcast_tensors(*tensors: Any) -> Any:
     method=False,
     samples=lambda t: [S(t(3), t(2), indexing="ij"), S(t(3), t(2), t(), indexing="xy")],
 )
-def meshgrid(*tensors: Any, indexing: str | None = None) -> Any:
+def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     """Grids of coordinates from vectors: "ij" puts the first vector along rows, "xy" swaps."""
     if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
         tensors = tuple(tensors[0])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Self
 
 from franken import Tensor
 from franken.faces.inner import RemovableHandle
@@ -77,7 +77,7 @@ class Module(StateDict):
             self.__dict__.setdefault(name, table)
 
     # --- attributes ----------------------------------------------------------------------------
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Tensor | Module:
         d = self.__dict__
         for table in ("_parameters", "_buffers", "_modules"):
             if table in d and name in d[table]:
@@ -323,14 +323,14 @@ class Module(StateDict):
         return self._get_leaf(target, "_buffers", "a buffer")
 
     # --- applying ------------------------------------------------------------------------------
-    def apply(self, fn: Callable[[Module], None]) -> Any:
+    def apply(self, fn: Callable[[Module], None]) -> Self:
         """Call `fn` on every module below, then on this one; returns this module."""
         for child in self.children():
             child.apply(fn)
         fn(self)
         return self
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         if recurse:
             for child in self.children():
                 child._apply(fn)
@@ -347,7 +347,7 @@ class Module(StateDict):
                 self._buffers[name] = fn(b)
         return self
 
-    def to(self, *args: Any, **kwargs: Any) -> Any:
+    def to(self, *args: Any, **kwargs: Any) -> Self:
         """Move and/or cast parameters and buffers (only floating ones are cast), in place."""
         from franken import device as device_type
         from franken import dtype as dtype_type
@@ -377,56 +377,56 @@ class Module(StateDict):
 
         return self._apply(convert)
 
-    def _cast(self, dtype: Any) -> Any:
+    def _cast(self, dtype: Any) -> Self:
         return self._apply(lambda t: t.to(dtype) if t.dtype.is_floating_point else t)
 
-    def type(self, dst_type: Any) -> Any:
+    def type(self, dst_type: Any) -> Self:
         """Cast all parameters and buffers."""
         return self._apply(lambda t: t.type(dst_type))
 
-    def float(self) -> Any:
+    def float(self) -> Self:
         """Cast floating parameters and buffers to float32."""
         import franken
 
         return self._cast(franken.float32)
 
-    def double(self) -> Any:
+    def double(self) -> Self:
         """Cast floating parameters and buffers to float64."""
         import franken
 
         return self._cast(franken.float64)
 
-    def half(self) -> Any:
+    def half(self) -> Self:
         """Cast floating parameters and buffers to float16."""
         import franken
 
         return self._cast(franken.float16)
 
-    def bfloat16(self) -> Any:
+    def bfloat16(self) -> Self:
         """Cast floating parameters and buffers to bfloat16."""
         import franken
 
         return self._cast(franken.bfloat16)
 
-    def cuda(self, device: Any = None) -> Any:
+    def cuda(self, device: Any = None) -> Self:
         """Move everything to a CUDA device."""
         return self._apply(lambda t: t.cuda(device))
 
-    def cpu(self) -> Any:
+    def cpu(self) -> Self:
         """Move everything to the CPU."""
         return self._apply(lambda t: t.cpu())
 
-    def to_empty(self, *, device: Any, recurse: bool = True) -> Any:
+    def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
         """Move to a device without copying values."""
         import franken
 
         return self._apply(lambda t: franken.empty_like(t, device=device), recurse)
 
-    def share_memory(self) -> Any:
+    def share_memory(self) -> Self:
         """Accepted for compatibility."""
         return self
 
-    def train(self, mode: bool = True) -> Any:
+    def train(self, mode: bool = True) -> Self:
         """Set training mode, here and below."""
         if not isinstance(mode, bool):
             raise ValueError("training mode is expected to be boolean")
@@ -435,11 +435,11 @@ class Module(StateDict):
             child.train(mode)
         return self
 
-    def eval(self) -> Any:
+    def eval(self) -> Self:
         """Set evaluation mode, here and below."""
         return self.train(False)
 
-    def requires_grad_(self, requires_grad: bool = True) -> Any:
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Set requires_grad of all parameters."""
         for p in self.parameters():
             p.requires_grad_(requires_grad)

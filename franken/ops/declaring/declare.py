@@ -1,8 +1,7 @@
 """`elementwise`: one declaration gives a primitive with all its rules and every public form.
 
-The derivative `d` of an op is written once per input, as a function linear in its first argument:
-d(g, x, out) = g * f'(x). It serves as cotangent rule (shapes are reduced by the engine), tangent
-rule and, conjugated on both sides, as the rule for complex numbers.
+The derivative `d` of an op is written once per input, as a function linear in its first argument;
+`core.pointwise` makes all rules of it.
 """
 
 from __future__ import annotations
@@ -12,25 +11,27 @@ from typing import Any
 
 import numpy as np
 
-from franken.backends import registry
-from franken.backends.numpy import parallel
+from franken.backends.numpy.halves import HALF
 from franken.core import dtypes as dt
-from franken.core import inplace, seam, state
-from franken.core.bind import (
+from franken.core import inplace, state
+from franken.core.convert import cast
+from franken.core.device import CPU
+from franken.core.lanes import binary_lane, unary_lane
+from franken.core.node import edge_of, record
+from franken.core.numbers import NUMBERS, python_number
+from franken.core.op import Out, commit_as, inplace_form, parameters, refuse_cast, register
+from franken.core.pointwise import pointwise_primitive
+from franken.core.primitive import (
     F32,
     F64,
     NO_PARAMS,
+    NOT_DIFFERENTIABLE,
+    Primitive,
     _wrap,
     again,
-    binary_lane,
     bind,
     quiet,
-    unary_lane,
 )
-from franken.core.device import CPU
-from franken.core.node import edge_of, record
-from franken.core.op import Out, commit_as, inplace_form, parameters, register
-from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.promotion import (
     ALWAYS_BOOL,
     BOOL_TO_LONG,
@@ -43,22 +44,11 @@ from franken.core.promotion import (
 )
 from franken.core.shapes import broadcast_two
 from franken.core.tensor import Tensor
-from franken.ops.declaring.rules import pointwise
 from franken.ops.declaring.samples import pointwise as pointwise_samples
-from franken.ops.elementwise.convert import cast
 
-seam.kernel_for, seam.current_cuda_index = registry.kernel_for, registry.current_cuda_index
-seam.elementwise = parallel.elementwise
-
-# Half precisions, the type each is computed in, and what results of that type are rounded to.
-_WIDE: dict[Any, Any] = {dt.float16.np: F32, dt.bfloat16.np: F32, dt.complex32.np: dt.complex64.np}
-_HALVES: dict[Any, Any] = {F32: dt.float16.np, dt.complex64.np: dt.complex32.np}
-_ROUNDED: dict[Any, Any] = {
-    dt.float16.np: _HALVES, dt.complex32.np: _HALVES, dt.bfloat16.np: {F32: dt.bfloat16.np},
-}  # fmt: skip
-_HALF = frozenset(_WIDE)
 _SAMPLES = {n: pointwise_samples(n) for n in (1, 2, 3)}
 _INT64 = range(-(1 << 63), 1 << 63)
+OPERANDS = (Tensor, *NUMBERS)
 _NUMBER = {bool: dt.bool, int: dt.int64, float: dt.float64, complex: dt.complex128}
 
 
@@ -83,6 +73,7 @@ def elementwise(
     expr: str | None = None,
     samples: Any = None,
     doc: str = "",
+    prim: Primitive | None = None,
 ) -> Any:
     """Declare an elementwise op; returns its function (`.prim` is the primitive).
 
@@ -100,11 +91,15 @@ def elementwise(
         numbers: which argument of two may be a Python number: "second", "any", "both" or "none".
         expr: scalar expression for generated kernels, "{0} + {1}".
         samples: instead of the default ones, `on(low, high)` where the domain is limited.
+        prim: the primitive, where core has it already.
     """
     name, inputs, words = _heads(schema)
     if len(inputs) > 1 and not isinstance(kernel, np.ufunc) and not hasattr(kernel, "numbers"):
         kernel = typed(kernel)
-    prim = pointwise_primitive(name, inputs, kernel, d, holomorphic=holomorphic, expr=expr, jvp=jvp)
+    if prim is None:
+        prim = pointwise_primitive(
+            name, inputs, kernel, d, holomorphic=holomorphic, expr=expr, jvp=jvp
+        )
     fn = _face(prim, kernel, promote, refuse, tag or f"{name}_cpu", check, words, numbers)
     public = _scaled(fn, scale) if scale else fn
     fn.prim = public.prim = prim
@@ -114,36 +109,15 @@ def elementwise(
     public.lane = fn
     fn.__name__ = fn.__qualname__ = public.__name__ = public.__qualname__ = name
     public.__doc__ = doc or f"Elementwise {name}."
-    changer = _inplace_lane(name, public, kernel, fn.fast) if inplace and len(inputs) == 2 else None
+    changer = None
+    if inplace and len(inputs) == 2:
+        form = _cast_first(inplace_form(name, public), name, promote)
+        changer = _inplace_lane(name, public, kernel, fn.fast, form)
+        public.augmented = _inplace_lane(name, public, kernel, fn.fast, augmented(form))
     samples = samples or _SAMPLES[len(inputs)]
     made = register(public, name, at, method, inplace, out, alias, samples, changer)
     made.schema_text, made.prim = schema, prim
     return public
-
-
-def pointwise_primitive(
-    name: str,
-    inputs: tuple[str, ...],
-    kernel: Any,
-    d: Any = NOT_DIFFERENTIABLE,
-    *,
-    outputs: int = 1,
-    holomorphic: bool = True,
-    expr: str | None = None,
-    jvp: Any = None,
-) -> Primitive:
-    """The primitive of an elementwise op with its rules; parameters go to the kernel by keyword."""
-    prim = Primitive(name, inputs, _halved(kernel), outputs=outputs, batch=pointwise, expr=expr)
-    prim.holomorphic = holomorphic
-    prim.shape = _broadcast_error
-    derivatives = d if isinstance(d, tuple) else (d,) * len(inputs)
-    for input_name, rule in zip(inputs, derivatives, strict=True):
-        prim.vjp(input_name)(NOT_DIFFERENTIABLE if rule is None else rule)
-    if jvp is not None:
-        prim.jvp(jvp)
-    elif prim.differentiable and holomorphic and outputs == 1:
-        prim.jvp(_tangent(prim, derivatives))
-    return prim
 
 
 def typed(kernel: Any) -> Any:
@@ -174,68 +148,6 @@ def _heads(schema: str) -> tuple[str, tuple[str, ...], list[str]]:
     return name, names[: len(arguments)], [a.rpartition(" ")[2] for a in arguments]
 
 
-def _halved(kernel: Any) -> Any:
-    """The kernel with half precisions computed in single precision, rounded once at the end."""
-
-    def halved(*arrays: Any, **params: Any) -> Any:
-        low = None
-        for a in arrays:
-            if type(a) is np.ndarray and a.dtype in _HALF:
-                low = a.dtype
-                break
-        if low is None:
-            return kernel(*arrays, **params)
-        wide = [
-            a.astype(_WIDE[a.dtype]) if type(a) is np.ndarray and a.dtype in _HALF else a
-            for a in arrays
-        ]
-        return narrowed(kernel(*wide, **params), low)
-
-    halved.__wrapped__ = halved.wide = kernel  # type: ignore[attr-defined]
-    return halved
-
-
-def narrowed(out: Any, low: Any) -> Any:
-    """Round single-precision results back to the low precision; others are left alone."""
-    if type(out) is tuple:
-        return tuple(narrowed(o, low) for o in out)
-    to = _ROUNDED[low].get(out.dtype)
-    return out if to is None else out.astype(to)
-
-
-halved = _halved
-
-
-def _broadcast_error(*shapes: Any, **_: Any) -> None:
-    total: Any = ()
-    for s in shapes:
-        total = broadcast_two(total, s)
-
-
-def _tangent(prim: Primitive, derivatives: tuple[Any, ...]) -> Any:
-    calls = [None if not callable(f) else (f, _names(f)) for f in derivatives]
-
-    def jvp(tangents: Any, out: Any, *inputs: Any, **params: Any) -> Any:
-        env = dict(zip(prim.inputs, inputs, strict=True), out=out, **params)
-        total: Any = None
-        for t, call in zip(tangents, calls, strict=True):
-            if t is None or call is None:
-                continue
-            f, names = call
-            term = f(t, *[env[n] for n in names])
-            total = term if total is None else total + term
-        if total is not None and tuple(total.shape) != tuple(out.shape):
-            total = total.expand(out.shape)
-        return total
-
-    return jvp
-
-
-def _names(f: Any) -> tuple[str, ...]:
-    names: tuple[str, ...] = f.__code__.co_varnames[1 : f.__code__.co_argcount]
-    return names
-
-
 # --- promotion -----------------------------------------------------------------------------------
 
 
@@ -243,18 +155,14 @@ def operand(name: str, position: int, a: Any) -> tuple[Any, tuple[dt.dtype, int]
     """(value, (dtype, category)) of one argument; NumPy scalars become Python numbers."""
     if isinstance(a, Tensor):
         return a, (a.dtype, DIMENSIONED if a.ndim else ZERO_DIM)
-    if isinstance(a, np.generic):
-        a = a.item()
-    found = _NUMBER.get(type(a))
-    if found is None:
-        found = next((v for k, v in _NUMBER.items() if isinstance(a, k)), None)
-        if found is None:
-            which = ("input", "other", "third")[min(position, 2)]
-            raise TypeError(
-                f"{name}(): argument '{which}' (position {position + 1}) must be Tensor, not "
-                f"{type(a).__name__}"
-            )
-    return a, (found, WRAPPED_NUMBER)
+    number = python_number(a)
+    if number is None:
+        which = ("input", "other", "third")[min(position, 2)]
+        raise TypeError(
+            f"{name}(): argument '{which}' (position {position + 1}) must be Tensor, not "
+            f"{type(a).__name__}"
+        )
+    return number, (_NUMBER[type(number)], WRAPPED_NUMBER)
 
 
 def promoted(name: str, promote: str, args: tuple[Any, ...]) -> tuple[list[Any], dt.dtype]:
@@ -347,7 +255,7 @@ def with_names(fn: Any, words: Sequence[str]) -> Any:
 
 def refused(tag: str, d: dt.dtype, kinds: str) -> None:
     """Raise torch's error if the dtype is of one of `kinds` ("b", "i", "h" half, "f", "c")."""
-    if _KIND.get(d.kind, "q") in kinds or "h" in kinds and d.np in _HALF:
+    if _KIND.get(d.kind, "q") in kinds or "h" in kinds and d.np in HALF:
         raise NotImplementedError(f"\"{tag}\" not implemented for '{d.scalar_name}'")
 
 
@@ -367,11 +275,37 @@ def operator(fn: Any) -> Any:
     """`x.__op__(y)` of a binary op: NotImplemented, so that Python asks `y`, for foreign types."""
 
     def other_kinds(input: Any, other: Any) -> Any:  # noqa: A002
-        if isinstance(other, (Tensor, bool, int, float, complex, np.generic)):
-            return fn(input, other)
-        return NotImplemented
+        return fn(input, other) if isinstance(other, OPERANDS) else NotImplemented
 
     return binary_lane(fn.prim, fn.lane.kernel, other_kinds) if fn.lane.fast else other_kinds
+
+
+def augmented(form: Any) -> Any:
+    """`x.__iop__(y)` of an in-place form: NotImplemented for foreign types, so `x + y` is next."""
+
+    def method(self: Any, other: Any) -> Any:
+        return form(self, other) if isinstance(other, OPERANDS) else NotImplemented
+
+    return method
+
+
+def _cast_first(form: Any, name: str, promote: str) -> Any:
+    """An in-place form that refuses a cast or a shape before it refuses a dtype, as torch does."""
+    if promote == ALWAYS_BOOL:
+        return form
+
+    def method(self: Any, other: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return form(self, other, *args, **kwargs)
+        except NotImplementedError:
+            refuse_cast(promoted(name, promote, (self, other))[1], self.dtype)
+            if isinstance(other, Tensor):
+                broadcast = broadcast_two(tuple(self.shape), tuple(other.shape))
+                if broadcast != tuple(self.shape):
+                    inplace.refuse_growth(self.shape, broadcast)
+            raise
+
+    return method
 
 
 def _require_tensor(a: Any, fn: Any) -> None:
@@ -389,7 +323,7 @@ def reflected(fn: Any) -> Any:
     def method(self: Any, other: Any) -> Any:
         kind = type(other)
         if state.SPECIAL or not fast or (kind is not float and kind is not int):
-            if isinstance(other, (Tensor, bool, int, float, complex, np.generic)):
+            if isinstance(other, OPERANDS):
                 _require_tensor(self, fn)
                 return fn(other, self)
             return NotImplemented
@@ -450,9 +384,8 @@ def _check_alpha(x: Any, y: Any, alpha: Any) -> dt.dtype:
     return common
 
 
-def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool) -> Any:
+def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool, slow: Any) -> Any:
     """`x.name_(y)`: a ufunc writes straight into memory where nothing is recorded."""
-    slow = inplace_form(name, fn)
     if not isinstance(kernel, np.ufunc) or not fast:
         return slow
 
@@ -498,6 +431,6 @@ def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool) -> Any:
     return method
 
 
-__all__ = ["ALWAYS_BOOL", "BOOL_TO_LONG", "DEFAULT", "INT_TO_FLOAT", "commit_as", "elementwise",
-           "halved", "old_order", "operand", "operator", "pointwise_primitive", "promoted",
+__all__ = ["ALWAYS_BOOL", "BOOL_TO_LONG", "DEFAULT", "INT_TO_FLOAT", "OPERANDS", "commit_as",
+           "elementwise", "old_order", "operand", "operator", "promoted",
            "reflected", "refused", "typed"]  # fmt: skip

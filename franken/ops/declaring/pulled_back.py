@@ -28,12 +28,19 @@ def _closed(formula: Formula, inputs: Sequence[Any], live: list[int]) -> Formula
 
 
 def pulled_back(formula: Formula, inputs: Sequence[Any], g: Any) -> list[Any]:
-    """Cotangents of the tensors among `inputs` (None for others) for the formula's cotangents g."""
+    """Cotangents of the tensors among `inputs` (None for others) for the formula's cotangents g;
+    an output whose cotangent is None is left out."""
     live = [i for i, a in enumerate(inputs) if isinstance(a, Tensor)]
-    outs, back = vjp(_closed(formula, inputs, live), *[inputs[i] for i in live])
-    if type(outs) is tuple:
-        g = tuple(o.new_zeros(tuple(o.shape)) if c is None else c
-                  for o, c in zip(outs, g, strict=True))  # fmt: skip
+    closed = _closed(formula, inputs, live)
+    if type(g) is tuple:
+        seen = [k for k, c in enumerate(g) if c is not None]
+        g, every = tuple([g[k] for k in seen]), closed
+
+        def closed(*values: Any) -> Any:
+            outs = every(*values)
+            return tuple([outs[k] for k in seen])
+
+    _, back = vjp(closed, *[inputs[i] for i in live])
     found: list[Any] = [None] * len(inputs)
     for i, cotangent in zip(live, back(g), strict=True):
         found[i] = cotangent

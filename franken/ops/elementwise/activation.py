@@ -15,8 +15,9 @@ from franken.core import dtypes as dt
 from franken.core import inplace as changes
 from franken.core.op import commit_as, op
 from franken.core.out import FOUND
+from franken.core.pointwise import pointwise_primitive
 from franken.core.tensor import Tensor
-from franken.ops.declaring.declare import elementwise, pointwise_primitive, refused
+from franken.ops.declaring.declare import elementwise, refused
 from franken.ops.declaring.samples import S, unary
 
 _BITS = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}

@@ -15,9 +15,10 @@ from franken.backends.numpy import erf as gauss
 from franken.backends.numpy import special
 from franken.core.op import op
 from franken.core.out import FOUND, Into
+from franken.core.pointwise import pointwise_primitive
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
-from franken.ops.declaring.declare import pointwise_primitive, refused
+from franken.ops.declaring.declare import refused
 from franken.ops.declaring.samples import S, unary
 from franken.ops.elementwise.activation import replaced
 from franken.ops.elementwise.transcendental import exp, sigmoid, sigmoid_grad, tanh

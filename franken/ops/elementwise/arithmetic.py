@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
+from franken.core import linear
 from franken.core.op import op
 from franken.core.out import FOUND
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import (
     BOOL_TO_LONG,
     INT_TO_FLOAT,
+    OPERANDS,
     elementwise,
     old_order,
     operator,
@@ -57,7 +59,7 @@ def _refuse_bool_neg(common: Any, x: Any) -> None:
 
 add = elementwise(
     "add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", np.add,
-    d=(lambda g: g, lambda g: g), scale="alpha", numbers="both", expr="{0} + {1}",
+    prim=linear.add, scale="alpha", numbers="both",
     doc="Sum of two tensors, the second one scaled by `alpha`.",
 )  # fmt: skip
 sub = elementwise(
@@ -203,16 +205,16 @@ def positive(input: Tensor) -> Tensor:
     return input
 
 
-def _reflected_division(fn: Any) -> Any:
-    """other / input; half precision rounds the reciprocal first, as torch does."""
-    plain = reflected(fn)
-
-    def method(self: Tensor, other: Any) -> Any:
-        if self.dtype.itemsize == 2 and self.dtype.is_floating_point:
-            return reciprocal(self) * other
-        return plain(self, other)
-
-    return method
+def _divide_into(self: Tensor, other: Any) -> Any:
+    """other / self, which torch computes as a product with the reciprocal: two roundings."""
+    if isinstance(other, OPERANDS):
+        return reciprocal(self) * other
+    if not isinstance(other, (np.ndarray, np.generic)):
+        return NotImplemented
+    try:
+        return reciprocal(self) * other  # by NumPy: the one operator that has an array on its left
+    except TypeError:
+        return NotImplemented
 
 
 # --- operators -----------------------------------------------------------------------------------
@@ -223,12 +225,8 @@ for _name, _fn in (
 ):  # fmt: skip
     setattr(Tensor, f"__{_name}__", operator(_fn))
     setattr(Tensor, f"__r{_name}__", reflected(_fn))
-Tensor.__rtruediv__ = Tensor.__rdiv__ = _reflected_division(true_divide)  # type: ignore[attr-defined]
+    setattr(Tensor, f"__i{_name}__", _fn.augmented)
+Tensor.__rtruediv__ = Tensor.__rdiv__ = _divide_into  # type: ignore[method-assign, attr-defined]
 Tensor.__neg__ = neg  # type: ignore[attr-defined, operator]
 Tensor.__pos__ = positive  # type: ignore[attr-defined, operator]
-for _name, _form in (
-    ("add", "add_"), ("sub", "sub_"), ("mul", "mul_"), ("truediv", "true_divide_"),
-    ("div", "true_divide_"), ("floordiv", "floor_divide_"), ("mod", "remainder_"),
-):  # fmt: skip
-    setattr(Tensor, f"__i{_name}__", getattr(Tensor, _form))
 Tensor.__array_priority__ = 1000  # type: ignore[attr-defined]  # NumPy leaves mixed operators to us

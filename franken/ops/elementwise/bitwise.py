@@ -101,4 +101,4 @@ for _name, _fn in (
 ):  # fmt: skip
     setattr(Tensor, f"__{_name}__", operator(_fn))
     setattr(Tensor, f"__r{_name}__", reflected(_fn))
-    setattr(Tensor, f"__i{_name}__", getattr(Tensor, _fn.__name__ + "_"))
+    setattr(Tensor, f"__i{_name}__", _fn.augmented)

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from franken.core import dtypes as dt
 from franken.core.op import op
 from franken.core.out import Into
-from franken.core.tensor import Tensor
-from franken.ops.declaring.declare import elementwise, operator
+from franken.core.tensor import Tensor, wrap
+from franken.ops.declaring.declare import ALWAYS_BOOL, elementwise, operator
 from franken.ops.declaring.samples import S
 
 # --- comparisons ---------------------------------------------------------------------------------
@@ -18,14 +19,27 @@ from franken.ops.declaring.samples import S
 def _comparison(name: str, kernel: Any, sign: str, alias: str, refuse: str = "c") -> Any:
     fn = elementwise(
         f"{name}.Tensor(Tensor self, Tensor other) -> Tensor", kernel, refuse=refuse,
-        alias=(alias,) if alias else (), expr=f"{{0}} {sign} {{1}}",
+        promote=ALWAYS_BOOL, alias=(alias,) if alias else (), expr=f"{{0}} {sign} {{1}}",
         doc=f"Whether input {sign} other.",
     )  # fmt: skip
     setattr(Tensor, f"__{name}__", operator(fn))
     return fn
 
 
+def _equal_to(fn: Any) -> Any:
+    """`x == y`, the one operator that reads an array as a tensor."""
+    plain = operator(fn)
+
+    def method(self: Tensor, other: Any) -> Any:
+        if isinstance(other, np.ndarray) and other.dtype in dt.FROM_NUMPY:
+            return fn(self, wrap(np.asarray(other)))
+        return plain(self, other)
+
+    return method
+
+
 eq = _comparison("eq", np.equal, "==", "", "")
+Tensor.__eq__ = _equal_to(eq)  # type: ignore[method-assign]
 ne = _comparison("ne", np.not_equal, "!=", "not_equal", "")
 lt = _comparison("lt", np.less, "<", "less")
 le = _comparison("le", np.less_equal, "<=", "less_equal")

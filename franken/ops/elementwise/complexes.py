@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
+from franken.core.batching import pointwise, view_rule
 from franken.core.op import commit_as, op
 from franken.core.out import FOUND, Into
+from franken.core.pointwise import pointwise_primitive
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
-from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, pointwise_primitive
-from franken.ops.declaring.rules import pointwise, view_rule
+from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise
 from franken.ops.declaring.samples import S, filled_at_random, read, unary
 from franken.ops.elementwise.arithmetic import zero
 

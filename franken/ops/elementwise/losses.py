@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from franken.backends.numpy import special
-from franken.ops.declaring.declare import pointwise_primitive, typed
+from franken.core.pointwise import pointwise_primitive
+from franken.ops.declaring.declare import typed
 from franken.ops.elementwise.activation_smooth import logsigmoid_
 from franken.ops.elementwise.transcendental import exp, sigmoid
 

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
+from franken.core.convert import cast
 from franken.core.op import commit_as, op
 from franken.core.out import Into
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, operator, promoted, reflected
 from franken.ops.declaring.samples import S, on
 from franken.ops.elementwise.arithmetic import mul, sub, zero
-from franken.ops.elementwise.convert import cast
 from franken.ops.elementwise.transcendental import log
 
 sqrt = elementwise(
@@ -106,7 +106,7 @@ pow = elementwise(  # noqa: A001
 
 Tensor.__pow__ = operator(pow)  # type: ignore[attr-defined, operator]
 Tensor.__rpow__ = reflected(pow)  # type: ignore[attr-defined]
-Tensor.__ipow__ = Tensor.pow_  # type: ignore[attr-defined]
+Tensor.__ipow__ = pow.augmented  # type: ignore[attr-defined]
 
 
 def _double_kind(x: Any, y: Any) -> dt.dtype:

@@ -12,8 +12,9 @@ import numpy as np
 
 from franken.core.op import op
 from franken.core.out import FOUND
+from franken.core.pointwise import pointwise_primitive
 from franken.core.tensor import Tensor
-from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, pointwise_primitive, refused
+from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, refused
 from franken.ops.declaring.samples import S
 from franken.ops.elementwise.arithmetic import zero
 

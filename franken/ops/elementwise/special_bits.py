@@ -9,16 +9,17 @@ import numpy as np
 from franken.backends.numpy import special
 from franken.core import dtypes as dt
 from franken.core import inplace, state
+from franken.core.convert import cast
 from franken.core.device import CPU
 from franken.core.node import edge_of
 from franken.core.op import commit_as, op
 from franken.core.out import Into
+from franken.core.pointwise import pointwise_primitive
 from franken.core.tensor import Tensor
 from franken.ops.declaring import return_types
-from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, pointwise_primitive, typed
+from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, typed
 from franken.ops.declaring.samples import S, filled_at_random, unary
 from franken.ops.elementwise.arithmetic import zero
-from franken.ops.elementwise.convert import cast
 from franken.ops.elementwise.powers import pow as power
 from franken.ops.elementwise.transcendental import LN2, exp2
 from franken.ops.surface.args import checked_number
@@ -63,9 +64,9 @@ heaviside = elementwise(
 # --- mantissa and exponent -----------------------------------------------------------------------
 
 frexp_ = pointwise_primitive(
-    "frexp", ("x",), special.frexp, outputs=2, d=lambda g, out1: g[0] / power(2.0, out1)
-)
-frexp_.nondiff = (1,)
+    "frexp", ("x",), special.frexp, outputs=2, nondiff=(1,),
+    d=lambda g, out1: g[0] / power(2.0, out1),
+)  # fmt: skip
 _FREXP = return_types.make("frexp", "mantissa", "exponent")
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from franken.backends.numpy import erf as kernels
 from franken.backends.numpy import special
 from franken.core.op import op
+from franken.core.pointwise import pointwise_primitive
 from franken.core.tensor import Tensor
-from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, pointwise_primitive, refused
+from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, refused
 from franken.ops.declaring.samples import S, on
 from franken.ops.elementwise.special_gamma import floating
 from franken.ops.elementwise.ternary import where_

@@ -8,12 +8,13 @@ import numpy as np
 
 from franken.backends.numpy import gamma
 from franken.core import dtypes as dt
+from franken.core.convert import cast
 from franken.core.op import OPS, inplace_form, op
 from franken.core.out import Into
+from franken.core.pointwise import pointwise_primitive
 from franken.core.tensor import Tensor
-from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, pointwise_primitive, refused
+from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, refused
 from franken.ops.declaring.samples import S, on
-from franken.ops.elementwise.convert import cast
 from franken.ops.elementwise.transcendental import exp, log
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
 from franken.core import dtypes as dt
+from franken.core.convert import cast
 from franken.core.op import OPS, op
 from franken.core.out import FOUND, Into
+from franken.core.pointwise import pointwise_primitive
 from franken.core.tensor import Tensor
-from franken.ops.declaring.declare import pointwise_primitive, promoted, refused, typed
+from franken.ops.declaring.declare import promoted, refused, typed
 from franken.ops.declaring.samples import S
-from franken.ops.elementwise.convert import cast
 
 # --- where ---------------------------------------------------------------------------------------
 
@@ -62,6 +63,10 @@ def _number_tensor(x: Any, y: Any) -> Tensor:
     return _zero_dim(x, d[kind])
 
 
+@overload
+def where(condition: Tensor) -> tuple[Tensor, ...]: ...
+@overload
+def where(condition: Tensor, input: Tensor | complex, other: Tensor | complex) -> Tensor: ...
 @op(
     method=False,
     out=Into("Expected out type to be {want} but got {got}"),

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
+from franken.core.batching import to_front
 from franken.core.op import op
 from franken.core.out import SAME
 from franken.core.primitive import Primitive
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import refused
-from franken.ops.declaring.rules import to_front
 from franken.ops.declaring.samples import S
 from franken.ops.indexing.gather import refuse_outside
 from franken.ops.indexing.masked import masked_fill_prim

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import operator
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from franken.core import shapes
-from franken.core.bind import bind
-from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
+from franken.core.batching import to_front
+from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive, bind
 from franken.core.tensor import Tensor
-from franken.ops.declaring.rules import to_front
 from franken.ops.shape.movement import basic_, bind_view, permute_, select_, shape_of
 
 # --- the gather primitive ------------------------------------------------------------------------
@@ -399,13 +399,13 @@ def _len(self: Tensor) -> int:
     return self.shape[0]
 
 
-def _iter(self: Tensor) -> Any:
+def _iter(self: Tensor) -> Iterator[Tensor]:
     if self.ndim == 0:
         raise TypeError("iteration over a 0-d tensor")
     return iter(self.unbind(0))  # type: ignore[attr-defined]
 
 
-def _reversed(self: Tensor) -> Any:
+def _reversed(self: Tensor) -> Tensor:
     return self.flip(0) if self.ndim else self  # type: ignore[attr-defined]
 
 

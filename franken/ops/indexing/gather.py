@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from franken.core.bind import bind
+from franken.core.batching import all_batched, pointwise
 from franken.core.op import op
 from franken.core.out import APART, Into
-from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
+from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive, bind
 from franken.core.shapes import broadcast_two, wrap_dim
 from franken.core.tensor import Tensor
-from franken.ops.declaring.rules import all_batched, pointwise
 from franken.ops.declaring.samples import S
 
 

@@ -8,13 +8,14 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core import inplace
+from franken.core.batching import pointwise, to_front
 from franken.core.op import op
 from franken.core.out import Into
 from franken.core.primitive import NO_BATCH_RULE, NOT_DIFFERENTIABLE, Primitive
 from franken.core.promotion import can_cast
 from franken.core.shapes import broadcast_two
 from franken.core.tensor import Tensor
-from franken.ops.declaring.rules import loop, pointwise, to_front
+from franken.ops.declaring.loop import loop
 from franken.ops.declaring.samples import S
 from franken.ops.indexing.scatter import number_for
 from franken.ops.indexing.write import plain, warn_expanded
@@ -291,7 +292,7 @@ def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
 
 
 @op(method=False, samples=lambda t: [S(t.index(4, high=12), (3, 4)), S(t.index(2, 2, high=6), 6)])
-def unravel_index(indices: Tensor, shape: Any) -> Any:
+def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     """Flat places as a tuple of coordinates in `shape`."""
     if indices.dtype.kind != dt.INTEGER:
         raise TypeError(f"expected 'indices' to be integer dtype, but got {indices.dtype}")

@@ -12,13 +12,12 @@ import numpy as np
 
 from franken.backends.numpy import segment
 from franken.core import dtypes as dt
-from franken.core.bind import bind
+from franken.core.batching import all_batched
 from franken.core.op import op
 from franken.core.out import SAME
-from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
+from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive, bind
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
-from franken.ops.declaring.rules import all_batched
 from franken.ops.declaring.samples import S
 from franken.ops.indexing.gather import along, check_bounds
 

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from franken.core import inplace, state
-from franken.core.bind import bind
+from franken.core.batching import batch_size, spread, to_front
 from franken.core.node import edge_of
 from franken.core.op import op
-from franken.core.primitive import Primitive
+from franken.core.primitive import Primitive, bind
 from franken.core.tensor import Tensor
-from franken.ops.declaring.rules import batch_size, spread, to_front
 from franken.ops.declaring.samples import S
 from franken.ops.indexing.expression import (
     Parsed,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from franken.core import dtypes as dt
+from franken.core.batching import to_front
 from franken.core.errors import LinAlgError
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
 from franken.core.trace import fresh
-from franken.ops.declaring.rules import to_front
 
 HALF = (dt.float16, dt.bfloat16)
 _LOW = (*HALF, dt.complex32)

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
+from franken.core.convert import cast
 from franken.core.op import op, spelled
 from franken.core.out import FREE, Into, safely
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
 from franken.ops.declaring.return_types import make
 from franken.ops.declaring.samples import S, after, definite, given, hermitian, matrices
-from franken.ops.elementwise.convert import cast
 from franken.ops.linalg.checks import (
     HALF,
     check_float,
@@ -28,6 +28,14 @@ from franken.ops.linalg.checks import (
 )
 from franken.ops.linalg.solve import _eye
 from franken.ops.linalg.spectral import eig_, eigh_, eigvalsh_, qr_, svd_, svdvals_
+
+_QR = make("linalg_qr", "Q", "R")
+_OLD_QR = make("qr", "Q", "R")
+_GEQRF = make("geqrf", "a", "tau")
+_SVD = make("linalg_svd", "U", "S", "Vh")
+_OLD_SVD = make("svd", "U", "S", "V")
+_EIGH = make("linalg_eigh", "eigenvalues", "eigenvectors")
+_EIG = make("linalg_eig", "eigenvalues", "eigenvectors")
 
 # --- QR ------------------------------------------------------------------------------------------
 
@@ -51,13 +59,13 @@ def qr(A: Tensor, mode: str = "reduced") -> Any:
             f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), "
             "'r', or 'complete'"
         )
-    return make("linalg_qr", "Q", "R")(qr_(A, mode=mode))
+    return _QR(qr_(A, mode=mode))
 
 
 @op(name="qr", out=FREE, samples=lambda t: [S(t.square(3)), S(t(4, 2)), S(t(4, 2), some=False)])
 def _qr_torch(input: Tensor, some: bool = True) -> Any:
     """Q with orthonormal columns and upper triangular R."""
-    return make("qr", "Q", "R")(tuple(qr(input, "reduced" if some else "complete")))
+    return _OLD_QR(tuple(qr(input, "reduced" if some else "complete")))
 
 
 def _geqrf_kernel(x: Any) -> Any:
@@ -69,7 +77,7 @@ geqrf_ = Primitive("linalg_geqrf", ("x",), _geqrf_kernel, outputs=2, batch=leadi
 
 
 @geqrf_.vjp("x")
-def _(g: Any) -> Any:
+def _(g0: Any, g1: Any) -> Any:
     raise NotImplementedError("the derivative for 'geqrf' is not implemented.")
 
 
@@ -78,7 +86,7 @@ def geqrf(input: Tensor) -> Any:
     """The compact QR: R above the Householder vectors, and their factors tau."""
     check_matrix(input, "torch.geqrf", "input")
     check_kernel(input, "geqrf_cpu")
-    return make("geqrf", "a", "tau")(geqrf_(input))
+    return _GEQRF(geqrf_(input))
 
 
 def _vectors(a: Any, k: int) -> Any:
@@ -211,7 +219,7 @@ def svd(A: Tensor, full_matrices: bool = True, *, driver: Any = None) -> Any:
     check_float(A, "linalg.svd", kernel="linalg_svd_cpu")
     check_matrix(A, "linalg.svd")
     _refuse_driver("linalg.svd", driver)
-    return make("linalg_svd", "U", "S", "Vh")(svd_(A, full=full_matrices))
+    return _SVD(svd_(A, full=full_matrices))
 
 
 def _refuse_driver(name: str, driver: Any) -> None:
@@ -243,7 +251,7 @@ def _svd_torch(input: Tensor, some: bool = True, compute_uv: bool = True) -> Any
     """U, S (descending) and V with input = U diag(S) Vᴴ; zeros for U, V without `compute_uv`."""
     check_matrix(input, "linalg.svd")
     check_float(input, "linalg.svd", kernel="linalg_svd_cpu")
-    fields = make("svd", "U", "S", "V")
+    fields = _OLD_SVD
     if compute_uv:
         u, s, vh = svd_(input, full=not some)
         return fields(u, s, vh.mH)
@@ -275,7 +283,7 @@ def _check_hermitian(A: Tensor, uplo: str) -> bool:
 def eigh(A: Tensor, UPLO: str = "L") -> Any:
     """Real eigenvalues (ascending) and eigenvectors of Hermitian matrices."""
     lower = _check_hermitian(A, UPLO)
-    return make("linalg_eigh", "eigenvalues", "eigenvectors")(eigh_(A, lower=lower))
+    return _EIGH(eigh_(A, lower=lower))
 
 
 @op(at="linalg", out=FREE, samples=definite)
@@ -299,7 +307,7 @@ def _check_general(A: Tensor, name: str) -> None:
 def eig(A: Tensor) -> Any:
     """Complex eigenvalues and eigenvectors of square matrices."""
     _check_general(A, "linalg.eig")
-    return make("linalg_eig", "eigenvalues", "eigenvectors")(eig_(A))
+    return _EIG(eig_(A))
 
 
 @op(

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from franken.core.batching import shift_axes
 from franken.core.primitive import Primitive
-from franken.ops.declaring.rules import shift_axes
 
 
 def _c2c_kernel(x: Any, *, axes: tuple[int, ...], forward: bool, scale: float) -> Any:

@@ -27,6 +27,13 @@ from franken.ops.linalg.checks import (
 from franken.ops.linalg.solve import _check_system, _eye, triangular_
 from franken.ops.shape.triangular import tril_, triu_
 
+_LU_FACTOR = make("linalg_lu_factor", "LU", "pivots")
+_LU_FACTOR_EX = make("linalg_lu_factor_ex", "LU", "pivots", "info")
+_LU = make("linalg_lu", "P", "L", "U")
+_LU_UNPACK = make("lu_unpack", "P", "L", "U")
+_LDL_FACTOR_EX = make("linalg_ldl_factor_ex", "LD", "pivots", "info")
+_LDL_FACTOR = make("linalg_ldl_factor", "LD", "pivots")
+
 lu_ = Primitive(
     "linalg_lu_factor", ("x",), kernels.lu_factor, outputs=3, nondiff=(1, 2), batch=leading()
 )
@@ -99,7 +106,7 @@ def lu_factor(A: Tensor, *, pivot: bool = True) -> Any:
             "lu_solve would result in a division by zero. If you still want to perform the "
             "factorization, consider calling linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)"
         )
-    return make("linalg_lu_factor", "LU", "pivots")(lu, pivots)
+    return _LU_FACTOR(lu, pivots)
 
 
 @op(at="linalg", out=FREE, samples=lambda t: [S(t.square(3)), S(t(2, 4, 3)), S(t(2, 3))])
@@ -107,9 +114,7 @@ def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -
     """Like `lu_factor` with LAPACK's info, without an error unless `check_errors`."""
     if check_errors:
         lu_factor(A, pivot=pivot)
-    return make("linalg_lu_factor_ex", "LU", "pivots", "info")(
-        *_factor(A, pivot, "torch.lu_factor")
-    )
+    return _LU_FACTOR_EX(*_factor(A, pivot, "torch.lu_factor"))
 
 
 def _unpack(lu: Tensor) -> tuple[Any, Any]:
@@ -124,7 +129,7 @@ def lu(A: Tensor, *, pivot: bool = True) -> Any:
     """P, L and U with A = P L U."""
     packed, pivots, _ = _factor(A, pivot, "linalg.lu")
     low, up = _unpack(packed)
-    return make("linalg_lu", "P", "L", "U")(_permutation(pivots, A.shape[-2], A), low, up)
+    return _LU(_permutation(pivots, A.shape[-2], A), low, up)
 
 
 @op(name="lu", out=MADE, samples=lambda t: [S(t.square(3)), S(t.square(2, 2), get_infos=True)])
@@ -160,7 +165,7 @@ def lu_unpack(
     empty = LU_data.new_zeros(0)  # type: ignore[attr-defined]
     low, up = _unpack(LU_data) if unpack_data else (empty, empty)
     order = _permutation(LU_pivots, LU_data.shape[-2], LU_data) if unpack_pivots else empty
-    return make("lu_unpack", "P", "L", "U")(order, low, up)
+    return _LU_UNPACK(order, low, up)
 
 
 @op(
@@ -253,7 +258,7 @@ def ldl_factor_ex(A: Tensor, *, hermitian: bool = False, check_errors: bool = Fa
     bad = failed(info) if check_errors else None
     if bad:
         raise RuntimeError(f"torch.linalg.ldl_factor_ex: {bad[0]}D[{bad[1]},{bad[1]}] is zero")
-    return make("linalg_ldl_factor_ex", "LD", "pivots", "info")(ld, pivots, info)
+    return _LDL_FACTOR_EX(ld, pivots, info)
 
 
 @op(at="linalg", out=FREE, samples=definite)
@@ -263,7 +268,7 @@ def ldl_factor(A: Tensor, *, hermitian: bool = False) -> Any:
     bad = failed(info)
     if bad:
         raise RuntimeError(f"torch.linalg.ldl_factor: {bad[0]}D[{bad[1]},{bad[1]}] is zero")
-    return make("linalg_ldl_factor", "LD", "pivots")(ld, pivots)
+    return _LDL_FACTOR(ld, pivots)
 
 
 @op(

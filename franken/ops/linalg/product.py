@@ -7,18 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.numpy.halves import halved
 from franken.backends.numpy.parallel import matmul as matmul_on_threads
 from franken.core import dtypes as dt
-from franken.core.bind import F32, F64
+from franken.core.batching import to_front
+from franken.core.convert import cast
 from franken.core.op import op
 from franken.core.out import FREE, SAME, Into
-from franken.core.primitive import Primitive
+from franken.core.primitive import F32, F64, Primitive
 from franken.core.shapes import broadcast_two, wrap_dim
 from franken.core.tensor import Tensor
-from franken.ops.declaring.declare import halved
-from franken.ops.declaring.rules import to_front
 from franken.ops.declaring.samples import S
-from franken.ops.elementwise.convert import cast
 
 HALF = (dt.float16, dt.bfloat16)
 
@@ -88,6 +87,13 @@ def _check_inner(x: Tensor, y: Tensor) -> None:
 def same_dtype(name: str, x: Tensor, y: Tensor) -> None:
     """Products do not promote: both operands must have one dtype; bools only give empty sums."""
     if x.dtype is not y.dtype:
+        left, right = x.dtype.scalar_name, y.dtype.scalar_name
+        if name == "dot":
+            raise RuntimeError(
+                f"dot : expected both vectors to have same dtype, but found {left} and {right}"
+            )
+        if name == "bmm":
+            raise RuntimeError(f"expected scalar type {left} but found {right}")
         raise RuntimeError(
             f"expected m1 and m2 to have the same dtype, but got: {_c_name(x)} != {_c_name(y)}"
         )

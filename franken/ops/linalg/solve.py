@@ -32,6 +32,13 @@ from franken.ops.linalg.checks import (
 )
 from franken.ops.shape.triangular import tril_, triu_
 
+_INV_EX = make("linalg_inv_ex", "inverse", "info")
+_SOLVE_EX = make("linalg_solve_ex", "result", "info")
+_TRIANGULAR_SOLVE = make("triangular_solve", "solution", "cloned_coefficient")
+_SLOGDET = make("linalg_slogdet", "sign", "logabsdet")
+_OLD_SLOGDET = make("slogdet", "sign", "logabsdet")
+_CHOLESKY_EX = make("linalg_cholesky_ex", "L", "info")
+
 # --- inverse -------------------------------------------------------------------------------------
 
 inverse_ = Primitive(
@@ -76,7 +83,7 @@ def inv_ex(A: Tensor, *, check_errors: bool = False) -> Any:
     out, info = inverse_(A)
     if check_errors:
         raise_if_singular(info, "linalg.inv_ex")
-    return make("linalg_inv_ex", "inverse", "info")(out, info)
+    return _INV_EX(out, info)
 
 
 # --- solve ---------------------------------------------------------------------------------------
@@ -175,7 +182,7 @@ def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = Fa
     x, info = _solve(A, B, left, "linalg.solve")
     if check_errors:
         _raise_unsolved(info, "torch.linalg.solve_ex")
-    return make("linalg_solve_ex", "result", "info")(x, info)
+    return _SOLVE_EX(x, info)
 
 
 # --- pseudo-inverse ------------------------------------------------------------------------------
@@ -271,7 +278,7 @@ def triangular_solve(
     else:
         x = triangular_(A, input, upper=upper, unit=unitriangular)
     lead = tuple(x.shape[:-2])
-    return make("triangular_solve", "solution", "cloned_coefficient")(
+    return _TRIANGULAR_SOLVE(
         x,
         A.expand(*lead, *A.shape[-2:]).clone(),  # type: ignore[attr-defined]
     )
@@ -306,11 +313,17 @@ slogdet_.holomorphic = False
 
 
 @slogdet_.vjp("x")
-def _(g: Any, x: Any, out0: Any) -> Any:
-    """d log|det| = Re tr(A⁻¹ dA); for complex A, d sign = i sign Im tr(A⁻¹ dA)."""
-    slope = g[1]
-    if x.dtype.is_complex:
-        slope = slope + (g[0] * out0.conj_physical()).imag * 1j
+def _(g1: Any, x: Any) -> Any:
+    """d log|det| = Re tr(A⁻¹ dA)."""
+    return g1.unsqueeze(-1).unsqueeze(-1) * inverse_(x)[0].mH
+
+
+@slogdet_.vjp("x")
+def _(g0: Any, x: Any, out0: Any) -> Any:
+    """d sign = i sign Im tr(A⁻¹ dA); a real sign does not change."""
+    if not x.dtype.is_complex:
+        return None
+    slope = (g0 * out0.conj_physical()).imag * 1j
     return slope.unsqueeze(-1).unsqueeze(-1) * inverse_(x)[0].mH
 
 
@@ -327,13 +340,13 @@ def slogdet(A: Tensor) -> Any:
     """Sign (or phase) and natural logarithm of the magnitude of determinants."""
     check_float(A, "linalg.slogdet")
     check_square(A, "linalg.slogdet")
-    return make("linalg_slogdet", "sign", "logabsdet")(slogdet_(A))
+    return _SLOGDET(slogdet_(A))
 
 
 @op(name="slogdet", out=FREE, samples=definite)
 def _slogdet(input: Tensor) -> Any:
     """Sign (or phase) and natural logarithm of the magnitude of determinants."""
-    return make("slogdet", "sign", "logabsdet")(tuple(slogdet(input)))
+    return _OLD_SLOGDET(tuple(slogdet(input)))
 
 
 @op(samples=definite)
@@ -394,7 +407,7 @@ def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -
     factor, info = _cholesky(A, upper)
     if check_errors:
         raise_if_not_positive(info, "linalg.cholesky_ex")
-    return make("linalg_cholesky_ex", "L", "info")(factor, info)
+    return _CHOLESKY_EX(factor, info)
 
 
 @op(name="cholesky", out=safely("cholesky"), samples=definite)

@@ -38,8 +38,7 @@ qr_.holomorphic = False
 
 
 @qr_.vjp("x")
-def _(g: Any, out0: Any, out1: Any, x_shape: Any, mode: str) -> Any:
-    gq, gr = g
+def _(g0: Any, g1: Any, out0: Any, out1: Any, x_shape: Any, mode: str) -> Any:
     m, n = x_shape[-2:]
     if mode == "r":
         raise RuntimeError(
@@ -52,24 +51,33 @@ def _(g: Any, out0: Any, out1: Any, x_shape: Any, mode: str) -> Any:
             "The QR decomposition is not differentiable when mode='complete' and nrows > ncols"
         )
     if m >= n:
-        return _qr_tall(gq, gr, out0, out1)
+        return _qr_tall(g0, g1, out0, out1)
     from franken.ops.shape.join import cat
 
-    gv = gr[..., m:]
     square = out1[..., :m]
-    rest = out0 @ gv
-    gq = gq + out0 @ (out1[..., m:] @ gv.mH)
-    return cat([_qr_tall(gq, gr[..., :m], out0, square), rest], -1)
+    if g1 is None:
+        left = _qr_tall(g0, None, out0, square)
+        return cat([left, left.new_zeros((*left.shape[:-1], n - m))], -1)
+    gv = g1[..., m:]
+    turned = out0 @ (out1[..., m:] @ gv.mH)
+    gq = turned if g0 is None else g0 + turned
+    return cat([_qr_tall(gq, g1[..., :m], out0, square), out0 @ gv], -1)
 
 
 def _qr_tall(gq: Any, gr: Any, q: Any, r: Any) -> Any:
-    middle = triu_(gr, diagonal=0) @ r.mH - q.mH @ gq
+    """The cotangent of m >= n; one of those of Q and R may be missing."""
+    if gr is None:
+        middle = -(q.mH @ gq)
+    else:
+        middle = triu_(gr, diagonal=0) @ r.mH
+        if gq is not None:
+            middle = middle - q.mH @ gq
     upper = triu_(middle, diagonal=1)
     diagonal = middle.diagonal(0, -2, -1)
     if diagonal.dtype.is_complex:
         diagonal = diagonal.real.to(middle.dtype)
     copied = upper + upper.mH + diagonal.diag_embed()
-    back = gq + q @ copied
+    back = q @ copied if gq is None else gq + q @ copied
     return triangular_(r.conj_physical(), back.mT, upper=True, unit=False).mT
 
 
@@ -121,14 +129,18 @@ def _refuse_phase(name: str, what: str, residue: Any, scale: Any, depends: str =
 
 
 @eigh_.vjp("x")
-def _(g: Any, out0: Any, out1: Any) -> Any:
-    inner = out1.mH @ g[1]
+def _(g0: Any, out1: Any) -> Any:
+    return (out1 * g0.unsqueeze(-2)) @ out1.mH
+
+
+@eigh_.vjp("x")
+def _(g1: Any, out0: Any, out1: Any) -> Any:
+    inner = out1.mH @ g1
     if inner.dtype.is_complex:
         diagonal = inner.diagonal(0, -2, -1).imag
         _refuse_phase("linalg_eigh_backward", "eigenvectors", diagonal, inner)
     off = _skew(inner) * 0.5 / _differences(out0)
-    off = off - off.diagonal(0, -2, -1).diag_embed()
-    return out1 @ (off + g[0].to(off.dtype).diag_embed()) @ out1.mH
+    return out1 @ (off - off.diagonal(0, -2, -1).diag_embed()) @ out1.mH
 
 
 eigvalsh_ = Primitive(
@@ -159,14 +171,20 @@ eig_.holomorphic = False
 
 
 @eig_.vjp("x")
-def _(g: Any, out0: Any, out1: Any) -> Any:
+def _(g0: Any, out1: Any) -> Any:
+    back = out1.mH
+    return solve_(back, g0.unsqueeze(-1) * back)[0]
+
+
+@eig_.vjp("x")
+def _(g1: Any, out0: Any, out1: Any) -> Any:
     v = out1
-    inner = v.mH @ g[1]
+    inner = v.mH @ g1
     diagonal = inner.diagonal(0, -2, -1)
     _refuse_phase("linalg_eig_backward", "eigenvectors", diagonal.imag, inner)
     inner = inner - (v.mH @ v) * diagonal.real.unsqueeze(-2)
     middle = inner / _differences(out0).conj_physical()
-    middle = middle - middle.diagonal(0, -2, -1).diag_embed() + g[0].diag_embed()
+    middle = middle - middle.diagonal(0, -2, -1).diag_embed()
     return solve_(v.mH, middle @ v.mH)[0]
 
 
@@ -189,28 +207,51 @@ svd_.holomorphic = False
 
 
 @svd_.vjp("x")
-def _(g: Any, out0: Any, out1: Any, out2: Any) -> Any:
+def _(g1: Any, out0: Any, out1: Any, out2: Any) -> Any:
     k = out1.shape[-1]
-    u, s, v = out0[..., :k], out1, out2[..., :k, :].mH  # vectors beyond k have no derivative
-    gu, gv = g[0][..., :k], g[2][..., :k, :].mH
-    m, n = u.shape[-2], v.shape[-2]
-    inner_u, inner_v = u.mH @ gu, v.mH @ gv
-    sc = s.to(u.dtype)
-    gaps = _differences(s * s)
-    middle = (_skew(inner_u) / gaps) * sc.unsqueeze(-2) + sc.unsqueeze(-1) * (_skew(inner_v) / gaps)
-    middle = middle - middle.diagonal(0, -2, -1).diag_embed() + g[1].to(u.dtype).diag_embed()
+    return (out0[..., :k] * g1.unsqueeze(-2)) @ out2[..., :k, :]
+
+
+@svd_.vjp("x")
+def _(g0: Any, g2: Any, out0: Any, out1: Any, out2: Any) -> Any:
+    k = out1.shape[-1]
+    u, v = out0[..., :k], out2[..., :k, :].mH  # vectors beyond k have no derivative
+    gu, gv = None if g0 is None else g0[..., :k], None if g2 is None else g2[..., :k, :].mH
+    scale = out1.to(u.dtype)
+    gaps = _differences(out1 * out1)
+    inner_u, inner_v = (None if g is None else w.mH @ g for w, g in ((u, gu), (v, gv)))
+    middle = _total(
+        None if inner_u is None else (_skew(inner_u) / gaps) * scale.unsqueeze(-2),
+        None if inner_v is None else scale.unsqueeze(-1) * (_skew(inner_v) / gaps),
+    )
+    middle = middle - middle.diagonal(0, -2, -1).diag_embed()
     if u.dtype.is_complex:
-        phase = inner_u.diagonal(0, -2, -1).imag
-        total = phase + inner_v.diagonal(0, -2, -1).imag
-        _refuse_phase("svd_backward", "singular vectors", total, inner_u, "phase term, making it")
-        turn = (phase * 1j / s).masked_fill(s == 0, 0)  # their vectors' phases are both free
-        middle = middle + turn.diag_embed()
+        middle = _total(middle, _svd_phase(inner_u, inner_v, out1))
     out = u @ middle @ v.mH
-    if m > k:
-        out = out + ((gu - u @ inner_u) / sc.unsqueeze(-2)) @ v.mH
-    if n > k:
-        out = out + (u / sc.unsqueeze(-2)) @ (gv - v @ inner_v).mH
+    if gu is not None and u.shape[-2] > k:
+        out = out + ((gu - u @ inner_u) / scale.unsqueeze(-2)) @ v.mH
+    if gv is not None and v.shape[-2] > k:
+        out = out + (u / scale.unsqueeze(-2)) @ (gv - v @ inner_v).mH
     return out
+
+
+def _total(a: Any, b: Any) -> Any:
+    """The sum of what is there of two terms."""
+    return b if a is None else a if b is None else a + b
+
+
+def _svd_phase(inner_u: Any, inner_v: Any, s: Any) -> Any:
+    """What the common phase of complex singular vectors gives; refuses a loss that sees it."""
+    phase, other = (
+        None if inner is None else inner.diagonal(0, -2, -1).imag for inner in (inner_u, inner_v)
+    )
+    scale = inner_v if inner_u is None else inner_u
+    total = _total(phase, other)
+    _refuse_phase("svd_backward", "singular vectors", total, scale, "phase term, making it")
+    if phase is None:
+        return None
+    turn = (phase * 1j / s).masked_fill(s == 0, 0)  # their vectors' phases are both free
+    return turn.diag_embed()
 
 
 svdvals_ = Primitive("linalg_svdvals", ("x",), lambda x: _svdvals_kernel(x), batch=leading())

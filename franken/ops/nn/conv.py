@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 from franken.backends.numpy import conv as kernels
+from franken.backends.numpy.halves import halved
+from franken.core.batching import to_front
+from franken.core.linear import reduce_sum
 from franken.core.primitive import Primitive
-from franken.ops.declaring.declare import halved
-from franken.ops.declaring.rules import to_front
-from franken.ops.reduction.sums import reduce_sum
 
 
 def _forward_kernel(

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from franken.backends.numpy import cross_entropy as kernels
-from franken.core.bind import bind
-from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
-from franken.ops.declaring.declare import halved
-from franken.ops.declaring.rules import batch_size, loop, spread
+from franken.backends.numpy.halves import halved
+from franken.core.batching import batch_size, spread
+from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive, bind
+from franken.ops.declaring.loop import loop
 from franken.ops.reduction.softmax import softmax_
 
 # --- kernels --------------------------------------------------------------------------------------

@@ -11,16 +11,15 @@ from typing import Any
 import numpy as np
 
 from franken.backends.numpy import segment
+from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
 from franken.core import inplace
-from franken.core.bind import bind
+from franken.core.batching import batch_size, spread, to_front
+from franken.core.convert import cast
 from franken.core.op import op
-from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
+from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive, bind
 from franken.core.tensor import Tensor
-from franken.ops.declaring.declare import halved
-from franken.ops.declaring.rules import batch_size, spread, to_front
 from franken.ops.declaring.samples import S, estimated
-from franken.ops.elementwise.convert import cast
 from franken.ops.elementwise.ternary import where_
 from franken.ops.surface.ranges import arange
 

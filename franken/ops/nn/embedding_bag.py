@@ -14,7 +14,7 @@ from franken.core import dtypes as dt
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
-from franken.ops.declaring.rules import loop
+from franken.ops.declaring.loop import loop
 from franken.ops.declaring.samples import S, after
 from franken.ops.elementwise.ternary import where_
 from franken.ops.nn.embedding import _check_index, _renormalise, rows_take

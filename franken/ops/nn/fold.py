@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from franken.backends.numpy import resample as kernels
+from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
-from franken.ops.declaring.declare import halved
 from franken.ops.declaring.samples import S
 from franken.ops.nn.pool import in_batch
 from franken.ops.shape.movement import linear

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from franken.backends.numpy import normalize as kernels
+from franken.core.batching import batch_size, spread, to_front
+from franken.core.linear import reduce_sum
 from franken.core.primitive import Primitive
 from franken.ops.declaring.pulled_back import pulled_back, pushed_forward
-from franken.ops.declaring.rules import batch_size, spread, to_front
 from franken.ops.nn.conv import along_channels, merge, split
-from franken.ops.reduction.sums import reduce_sum
 
 
 def _rows_kernel(x: Any, w: Any, b: Any, *, dims: Any, eps: float, center: bool) -> Any:

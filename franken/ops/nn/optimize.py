@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from franken.backends.numpy.parallel import parallel_for
-from franken.core import bind
 from franken.core import dtypes as dt
+from franken.core.primitive import NO_PARAMS, again, quiet
 from franken.core.tensor import version_of
 from franken.core.where import here
 
@@ -61,9 +61,9 @@ def _real(a: Any) -> Any:
 def _each(params: list[Any], lists: list[Any], step: Callable[..., None]) -> None:
     """Call `step(i, p, *others)` on the arrays of every parameter, block by block."""
     try:
-        bind.quiet(_all, params, lists, step)
+        quiet(_all, params, lists, step)
     except RuntimeError as error:
-        bind.again(error, _all, (params, lists, step), bind.NO_PARAMS)
+        again(error, _all, (params, lists, step), NO_PARAMS)
     at = here(3)
     for p in params:
         version = version_of(p)
@@ -88,7 +88,7 @@ def _all(params: list[Any], lists: list[Any], step: Callable[..., None]) -> None
 
 def _on_threads(i: int, blocks: list[Any], step: Callable[..., None]) -> None:
     def some(start: int, stop: int) -> None:
-        # a thread has an error state of its own, see bind.quiet
+        # a thread has an error state of its own, see quiet
         with np.errstate(all="ignore"):
             for block in blocks[start:stop]:
                 step(i, *block)

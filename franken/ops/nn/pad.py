@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from franken.core.batching import to_front
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
-from franken.ops.declaring.rules import to_front
 from franken.ops.declaring.samples import S
 from franken.ops.shape.movement import linear
 

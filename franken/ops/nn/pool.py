@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from franken.backends.numpy import pool as kernels
+from franken.backends.numpy.halves import halved
+from franken.core.batching import batch_size, spread
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.tensor import Tensor
-from franken.ops.declaring.declare import halved
-from franken.ops.declaring.rules import batch_size, spread
 from franken.ops.nn.conv import merge, split
 from franken.ops.shape.movement import linear
 

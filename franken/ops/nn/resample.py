@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from franken.backends.numpy import resample as kernels
+from franken.backends.numpy.halves import halved
 from franken.core.primitive import Primitive
-from franken.ops.declaring.declare import halved
 from franken.ops.nn.pool import in_batch
 from franken.ops.shape.movement import linear
 

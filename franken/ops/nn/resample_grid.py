@@ -9,9 +9,9 @@ from itertools import product
 from typing import Any
 
 from franken.core import dtypes as dt
+from franken.core.convert import cast
 from franken.core.op import namespace
 from franken.ops.declaring.pulled_back import pulled_back, pushed_forward
-from franken.ops.elementwise.convert import cast
 from franken.ops.nn.resample import grid_sample_, grid_sample_grad
 from franken.transforms.api import vjp
 

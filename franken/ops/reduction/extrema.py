@@ -7,27 +7,22 @@ from typing import Any
 import numpy as np
 
 from franken.backends.numpy import reduce as kernels
+from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
+from franken.core.batching import all_batched, pointwise, shift_axes
+from franken.core.convert import cast
+from franken.core.linear import SMALL, kept, reduce_sum, small_first
 from franken.core.op import op
 from franken.core.out import INFER, SAME, Into
 from franken.core.primitive import Primitive
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
-from franken.ops.declaring.declare import halved
 from franken.ops.declaring.return_types import make
-from franken.ops.declaring.rules import all_batched, pointwise, shift_axes
 from franken.ops.declaring.samples import S, reduction_along
-from franken.ops.elementwise.convert import cast
 from franken.ops.reduction.recurrence import linear_scan, shift
-from franken.ops.reduction.sums import (
-    SMALL,
-    canonical_axes,
-    float_if_int,
-    kept,
-    long_if_int,
-    reduce_sum,
-    small_first,
-)
+from franken.ops.reduction.sums import canonical_axes, float_if_int, long_if_int
+
+_AMINMAX = make("aminmax", "min", "max")
 
 _MATCHING = Into(
     "Expected the dtype for input and out to match, but got {want} for input's dtype and {got} for "
@@ -272,7 +267,7 @@ def aminmax(input: Tensor, *, dim: Any = None, keepdim: bool = False) -> tuple[T
         axes = canonical_axes(wrap_dim(dim, x.ndim), x.ndim)
         nonempty_dims("aminmax", tuple(x.shape), axes)
     params = {"axes": axes, "keepdim": keepdim, "nan": False}
-    return make("aminmax", "min", "max")((amin_(x, **params), amax_(x, **params)))
+    return _AMINMAX((amin_(x, **params), amax_(x, **params)))
 
 
 # --- logical -------------------------------------------------------------------------------------

@@ -14,6 +14,9 @@ from franken.core.tensor import Tensor
 from franken.ops.declaring.return_types import make
 from franken.ops.declaring.samples import S
 
+_HISTOGRAM = make("histogram", "hist", "bin_edges")
+_HISTOGRAMDD = make("histogramdd", "hist", "bin_edges")
+
 # --- histc
 
 
@@ -238,7 +241,7 @@ def histogram(
     if weight is not None and tuple(weight.shape) == tuple(input.shape):
         w = weight.reshape(-1)
     hist, edges = _counted(x, [bins], range, w, density)
-    return make("histogram", "hist", "bin_edges")((hist, edges[0]))
+    return _HISTOGRAM((hist, edges[0]))
 
 
 @op(
@@ -260,4 +263,4 @@ def histogramdd(
         raise RuntimeError(
             "histogramdd: The size of bins must be equal to the innermost dimension of the input."
         )
-    return make("histogramdd", "hist", "bin_edges")(_counted(input, each, range, weight, density))
+    return _HISTOGRAMDD(_counted(input, each, range, weight, density))

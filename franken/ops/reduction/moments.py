@@ -8,22 +8,15 @@ from typing import Any
 import numpy as np
 
 from franken.backends.numpy import reduce as kernels
+from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
+from franken.core.batching import shift_axes
+from franken.core.linear import SMALL, kept, reduce_sum, unreduce
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
-from franken.ops.declaring.declare import halved
-from franken.ops.declaring.rules import shift_axes
 from franken.ops.declaring.samples import S
-from franken.ops.reduction.sums import (
-    SMALL,
-    canonical_axes,
-    count_of,
-    kept,
-    reduce_mean,
-    reduce_sum,
-    unreduce,
-)
+from franken.ops.reduction.sums import canonical_axes, count_of, reduce_mean
 
 
 def _var_mean_kernel(x: Any, *, axes: tuple[int, ...], correction: float, keepdim: bool) -> Any:
@@ -99,10 +92,13 @@ def _(tangents: Any, out: Any, x: Any, *, axes: Any, correction: float, keepdim:
 
 
 @reduce_var_mean.vjp("x")
-def _(g: Any, x: Any, axes: Any, correction: float, keepdim: bool) -> Any:
-    shape = tuple(x.shape)
-    spread = kept(g[0], shape, axes, keepdim) * _slope(x, axes, correction)
-    return spread + unreduce(g[1] / (count_of(shape, axes) or 1), shape, axes, keepdim)
+def _(g0: Any, x: Any, axes: Any, correction: float, keepdim: bool) -> Any:
+    return kept(g0, tuple(x.shape), axes, keepdim) * _slope(x, axes, correction)
+
+
+@reduce_var_mean.vjp("x")
+def _(g1: Any, x_shape: Any, axes: Any, keepdim: bool) -> Any:
+    return unreduce(g1 / (count_of(x_shape, axes) or 1), x_shape, axes, keepdim)
 
 
 @reduce_var_mean.jvp

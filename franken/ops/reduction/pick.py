@@ -8,19 +8,19 @@ import numpy as np
 
 from franken.backends.numpy import order
 from franken.backends.numpy import reduce as kernels
+from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
+from franken.core.batching import shift_axes, to_front
+from franken.core.linear import SMALL, reduce_sum
 from franken.core.op import op
 from franken.core.out import SAME, Into
 from franken.core.primitive import Primitive
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
-from franken.ops.declaring.declare import halved
 from franken.ops.declaring.return_types import make
-from franken.ops.declaring.rules import shift_axes, to_front
 from franken.ops.declaring.samples import S, reduction_one
 from franken.ops.reduction.extrema import amax_, amin_, nonempty, tie_weights
 from franken.ops.reduction.picked import by_index
-from franken.ops.reduction.sums import SMALL, reduce_sum
 
 
 def _picking(name: str, kernel: Any) -> Primitive:

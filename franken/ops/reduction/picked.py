@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.numpy.halves import halved
+from franken.core.batching import all_batched
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
-from franken.ops.declaring.declare import halved
-from franken.ops.declaring.rules import all_batched
 
 
 def _pick_kernel(x: Any, index: Any, *, dim: int) -> Any:

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.numpy.halves import halved
+from franken.core.batching import all_batched, shift_axes
 from franken.core.primitive import Primitive
-from franken.ops.declaring.declare import halved
-from franken.ops.declaring.rules import all_batched, shift_axes
 
 WIDER = {
     np.dtype(np.float32): np.dtype(np.float64),

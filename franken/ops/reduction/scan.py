@@ -8,19 +8,21 @@ from typing import Any
 import numpy as np
 
 from franken.backends.numpy import scan as kernels
+from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
+from franken.core.batching import shift_axes
+from franken.core.linear import SMALL
 from franken.core.op import op
 from franken.core.out import INFER, Into
 from franken.core.primitive import Primitive
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
-from franken.ops.declaring.declare import halved, refused
+from franken.ops.declaring.declare import refused
 from franken.ops.declaring.return_types import make
-from franken.ops.declaring.rules import shift_axes
 from franken.ops.declaring.samples import along, along_distinct
 from franken.ops.reduction.picked import by_index
 from franken.ops.reduction.recurrence import WIDER, linear_scan, shift
-from franken.ops.reduction.sums import SMALL, long_if_int
+from franken.ops.reduction.sums import long_if_int
 
 _SCALAR = Into("expected scalar_type {want} but found {got}")
 

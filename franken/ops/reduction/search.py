@@ -6,17 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
+from franken.core.batching import batch_size, spread
+from franken.core.convert import cast
 from franken.core.device import CPU
 from franken.core.op import op
 from franken.core.out import Into
 from franken.core.primitive import NO_BATCH_RULE, Primitive
 from franken.core.promotion import promote_types
 from franken.core.tensor import Tensor
-from franken.ops.declaring.declare import halved
-from franken.ops.declaring.rules import batch_size, spread
 from franken.ops.declaring.samples import S
-from franken.ops.elementwise.convert import cast
 
 _INDEX = Into(
     "torch.searchsorted(): output tensor's dtype is wrong, it can only be Int(int32) or Long(int64)"

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
 from franken.core import dtypes as dt
+from franken.core.batching import batch_size, spread
+from franken.core.convert import cast
 from franken.core.op import op
 from franken.core.out import SAME
 from franken.core.primitive import NO_BATCH_RULE, Primitive
 from franken.core.promotion import DIMENSIONED, WRAPPED_NUMBER, ZERO_DIM, result_type
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
-from franken.ops.declaring.rules import batch_size, spread
 from franken.ops.declaring.samples import S
-from franken.ops.elementwise.convert import cast
 
 # --- unique
 
@@ -93,6 +93,26 @@ def _unique(name: str, x: Tensor, dim: Any, inverse: bool, counts: bool, consecu
     return picked[0] if len(picked) == 1 else tuple(picked)
 
 
+@overload
+def unique(
+    input: Tensor, sorted: bool = True, return_inverse: Literal[False] = False,
+    return_counts: Literal[False] = False, dim: int | None = None,
+) -> Tensor: ...  # fmt: skip
+@overload
+def unique(
+    input: Tensor, sorted: bool = True, *, return_inverse: Literal[True],
+    return_counts: Literal[False] = False, dim: int | None = None,
+) -> tuple[Tensor, Tensor]: ...  # fmt: skip
+@overload
+def unique(
+    input: Tensor, sorted: bool = True, *, return_inverse: Literal[False] = False,
+    return_counts: Literal[True], dim: int | None = None,
+) -> tuple[Tensor, Tensor]: ...  # fmt: skip
+@overload
+def unique(
+    input: Tensor, sorted: bool = True, *, return_inverse: Literal[True],
+    return_counts: Literal[True], dim: int | None = None,
+) -> tuple[Tensor, Tensor, Tensor]: ...  # fmt: skip
 @op(
     samples=lambda t: [
         S(t.of([3, 1, 3, 2, 1])),
@@ -109,6 +129,26 @@ def unique(
     return _unique("unique", input, dim, return_inverse, return_counts, False)
 
 
+@overload
+def unique_consecutive(
+    input: Tensor, return_inverse: Literal[False] = False,
+    return_counts: Literal[False] = False, dim: int | None = None,
+) -> Tensor: ...  # fmt: skip
+@overload
+def unique_consecutive(
+    input: Tensor, *, return_inverse: Literal[True],
+    return_counts: Literal[False] = False, dim: int | None = None,
+) -> tuple[Tensor, Tensor]: ...  # fmt: skip
+@overload
+def unique_consecutive(
+    input: Tensor, *, return_inverse: Literal[False] = False,
+    return_counts: Literal[True], dim: int | None = None,
+) -> tuple[Tensor, Tensor]: ...  # fmt: skip
+@overload
+def unique_consecutive(
+    input: Tensor, *, return_inverse: Literal[True],
+    return_counts: Literal[True], dim: int | None = None,
+) -> tuple[Tensor, Tensor, Tensor]: ...  # fmt: skip
 @op(
     samples=lambda t: [
         S(t.of([3, 3, 1, 1, 3])),

@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.numpy.halves import halved
 from franken.backends.numpy.parallel import parallel_for
+from franken.core.batching import all_batched, shift_axes
+from franken.core.convert import cast
+from franken.core.linear import reduce_sum
 from franken.core.op import op
 from franken.core.out import FREE
 from franken.core.primitive import Primitive
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
-from franken.ops.declaring.declare import halved, refused
-from franken.ops.declaring.rules import all_batched, shift_axes
+from franken.ops.declaring.declare import refused
 from franken.ops.declaring.samples import S, along
-from franken.ops.elementwise.convert import cast
-from franken.ops.reduction.sums import reduce_sum
 
 F32 = np.dtype(np.float32)
 _BLOCK = 1 << 16  # elements worked on at a time: 256 KiB of float32 stay in the cache

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
+from franken.core.batching import shift_axes
 from franken.core.op import op
 from franken.core.out import SAME
 from franken.core.primitive import Primitive
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
-from franken.ops.declaring.declare import halved
 from franken.ops.declaring.return_types import make
-from franken.ops.declaring.rules import shift_axes
 from franken.ops.declaring.samples import S
 from franken.ops.reduction.picked import by_index
 from franken.ops.reduction.scan import on_vector

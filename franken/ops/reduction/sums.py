@@ -9,19 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from franken.autograd import engine
 from franken.backends.numpy import reduce as kernels
+from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
-from franken.core.bind import _wrap
+from franken.core.batching import pointwise, shift_axes
+from franken.core.convert import cast
+from franken.core.linear import SMALL, reduce_sum, sum_to, unreduce
 from franken.core.op import op
 from franken.core.out import INFER
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.shapes import brackets, wrap_dims
 from franken.core.tensor import Tensor
-from franken.ops.declaring.declare import halved, refused
-from franken.ops.declaring.rules import pointwise, shift_axes
+from franken.ops.declaring.declare import refused
 from franken.ops.declaring.samples import S, reduction
-from franken.ops.elementwise.convert import cast
 from franken.ops.shape.movement import sizes
 
 # --- helpers of every reduction ------------------------------------------------------------------
@@ -41,18 +41,6 @@ def canonical_axes(dim: Any, ndim: int) -> tuple[int, ...]:
     return tuple(sorted(axes)) if ndim else ()
 
 
-def unreduce(g: Any, shape: tuple[int, ...], axes: tuple[int, ...], keepdim: bool) -> Any:
-    """Repeat a reduced value along the axes that it was reduced over."""
-    return kept(g, shape, axes, keepdim).expand(shape)
-
-
-def kept(g: Any, shape: tuple[int, ...], axes: tuple[int, ...], keepdim: bool) -> Any:
-    """A reduced value with the axes that it was reduced over as 1."""
-    if keepdim or not axes:
-        return g
-    return g.reshape([1 if i in axes else n for i, n in enumerate(shape)])
-
-
 def count_of(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
     """How many elements each result of a reduction comes from."""
     return math.prod(shape[i] for i in axes)
@@ -70,37 +58,7 @@ def float_if_int(x: Tensor) -> Tensor:
     return cast(x, dt.get_default_dtype()) if x.dtype.kind <= dt.INTEGER else x
 
 
-# Up to here one ufunc.reduce is quickest, and as exact as its size allows.
-SMALL = 4096
-
-
-def small_first(ufunc: Any, kernel: Any) -> Any:
-    """The kernel `(x, axes, keepdim)`, with small arrays reduced by the ufunc itself."""
-
-    def run(x: Any, *, axes: tuple[int, ...], keepdim: bool) -> Any:
-        if x.size <= SMALL:
-            return ufunc.reduce(x, axis=axes, keepdims=keepdim)
-        return kernel(x, axes, keepdim)
-
-    return run
-
-
 # --- sum -----------------------------------------------------------------------------------------
-
-
-reduce_sum = Primitive(
-    "sum", ("x",), halved(small_first(np.add, kernels.sum)), batch=shift_axes("axes")
-)
-
-
-@reduce_sum.vjp("x")
-def _(g: Any, x_shape: Any, axes: Any, keepdim: bool) -> Any:
-    return unreduce(g, x_shape, axes, keepdim)
-
-
-@reduce_sum.jvp
-def _(tangents: Any, out: Any, x: Any, *, axes: Any, keepdim: bool) -> Any:
-    return reduce_sum(tangents[0], axes=axes, keepdim=keepdim)
 
 
 @op(out=INFER, samples=reduction)
@@ -109,17 +67,6 @@ def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
     x = long_if_int(input, dtype)
     out = reduce_sum(x, axes=canonical_axes(dim, x.ndim), keepdim=keepdim)
     return out if dtype is None else cast(out, dtype)  # sums of bools are counted in int64
-
-
-def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
-    """Reduce a broadcast value to `shape`."""
-    have = tuple(g.shape)
-    lead = len(have) - len(shape)
-    axes = tuple(range(lead)) + tuple(
-        i + lead for i, n in enumerate(shape) if n == 1 and have[i + lead] != 1
-    )
-    out = reduce_sum(g, axes=axes, keepdim=False) if axes else g
-    return out if tuple(out.shape) == tuple(shape) else out.reshape(shape)
 
 
 @op(
@@ -242,16 +189,3 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any
 _not_nan = Primitive(
     "not_nan", ("x",), lambda x: ~np.isnan(x), batch=pointwise
 ).not_differentiable()  # fmt: skip
-
-
-# --- what the engine needs -----------------------------------------------------------------------
-
-
-def _zeros(shape: Any, dtype: Any, dev: Any) -> Any:
-    return _wrap(np.zeros(shape, dtype), dev)
-
-
-engine.add = lambda a, b: a + b
-engine.sum_to = sum_to
-engine.zeros = _zeros
-engine.cast = lambda g, np_dtype: cast(g, dt.from_numpy(np_dtype))

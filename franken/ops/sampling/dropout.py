@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from franken.backends.numpy.random import distributions as rng_distributions
-from franken.core.bind import bind
-from franken.core.primitive import Primitive
-from franken.ops.declaring.rules import spread
+from franken.core.batching import spread
+from franken.core.primitive import Primitive, bind
 from franken.ops.sampling.random import _mode, _random, in_memory_order
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from franken.backends.numpy.random import twister as rng
-from franken.core.bind import _wrap
 from franken.core.device import CPU, device, resolve
 from franken.core.op import op
+from franken.core.primitive import _wrap
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import NoSamples
 from franken.ops.surface.args import kind_name

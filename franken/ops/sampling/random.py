@@ -6,6 +6,7 @@ themselves know no tensor. Filling goes in the order of memory, as in torch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,19 +15,19 @@ from franken.backends.numpy.random import distributions as rng_distributions
 from franken.backends.numpy.random import sequential as rng_sequential
 from franken.core import dtypes as dt
 from franken.core import inplace
-from franken.core.bind import bind
+from franken.core.batching import spread
 from franken.core.device import CPU
 from franken.core.errors import MissingKernel
 from franken.core.memory import element_steps
 from franken.core.op import op
 from franken.core.out import Into, write_made
-from franken.core.primitive import Primitive
+from franken.core.primitive import Primitive, bind
 from franken.core.shapes import broadcast_two
 from franken.core.strides import axes_by_stride
 from franken.core.tensor import Tensor
-from franken.ops.declaring.rules import spread, stack
 from franken.ops.declaring.samples import S, created, created_like, filled_at_random
 from franken.ops.sampling.generator import core_of
+from franken.ops.shape.join import stack
 from franken.ops.surface.args import (
     as_device,
     as_dtype,
@@ -249,8 +250,8 @@ def _created(
 
 def _by_size(name: str, prim: Primitive, doc: str) -> None:
     def create(
-        *args: Any, size: Any = None, generator: Any = None, out: Any = None, dtype: Any = None,
-        layout: Any = None, device: Any = None, requires_grad: bool = False,
+        *args: int | Sequence[int], size: Any = None, generator: Any = None, out: Any = None,
+        dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
         pin_memory: bool = False,
     ) -> Tensor:  # fmt: skip
         shape = as_sizes(name, args, size)

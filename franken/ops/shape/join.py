@@ -6,16 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from franken.core.bind import bind
+from franken.core.batching import batch_size, spread
+from franken.core.convert import cast
 from franken.core.op import op
 from franken.core.out import Into
-from franken.core.primitive import Primitive
+from franken.core.primitive import Primitive, bind
 from franken.core.promotion import DIMENSIONED, ZERO_DIM, result_type
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
-from franken.ops.declaring.rules import batch_size, spread
 from franken.ops.declaring.samples import S
-from franken.ops.elementwise.convert import cast
 
 CAT = Into(
     "torch.cat(): input types can't be cast to the desired output type {got}",

@@ -14,15 +14,13 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core import shapes, state
-from franken.core.bind import _wrap, alias, bind
+from franken.core.batching import to_front, view_rule
 from franken.core.device import CPU
-from franken.core.inplace import step
-from franken.core.node import record
+from franken.core.node import record, step
 from franken.core.op import op
-from franken.core.primitive import Primitive
+from franken.core.primitive import Primitive, _wrap, alias, bind
 from franken.core.strides import contiguous_strides, expand_strides
 from franken.core.tensor import Parameter, Tensor
-from franken.ops.declaring.rules import to_front, view_rule
 from franken.ops.declaring.samples import S
 
 # --- embedding: the transpose of every view -------------------------------------------------------

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from franken.core import shapes
+from franken.core.batching import view_rule
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
-from franken.ops.declaring.rules import view_rule
 from franken.ops.declaring.samples import S
 from franken.ops.shape.join import cat_, stack
 from franken.ops.shape.movement import linear, slice_
@@ -36,7 +36,8 @@ unbind_ = linear(Primitive(
 
 @unbind_.vjp("x")
 def _(g: Any, dim: int) -> Any:
-    return stack(list(g), dim)
+    like = next(c for c in g if c is not None)
+    return stack([like.new_zeros(tuple(like.shape)) if c is None else c for c in g], dim)
 
 
 def _split_kernel(x: Any, *, sections: tuple[int, ...], dim: int) -> Any:
@@ -52,8 +53,21 @@ def _splitter(name: str) -> Primitive:
     prim = linear(Primitive(
         name, ("x",), _split_kernel, outputs=0, view=True, batch=view_rule(_shift_dim),
     ))  # fmt: skip
-    prim.vjp("x")(lambda g, dim: cat_(*g, dim=dim))
+    prim.vjp("x")(_join)
     return prim
+
+
+def _join(g: Any, sections: tuple[int, ...], dim: int) -> Any:
+    """The parts' cotangents one after another, with zeros for parts without one."""
+    like = next(c for c in g if c is not None)
+    shape = tuple(like.shape)
+    return cat_(
+        *[
+            like.new_zeros((*shape[:dim], n, *shape[dim + 1 :])) if c is None else c
+            for c, n in zip(g, sections, strict=True)
+        ],
+        dim=dim,
+    )
 
 
 # Two of them, for the names that in-place errors and graphs show.
@@ -64,7 +78,7 @@ split_, split_with_sizes_ = _splitter("split"), _splitter("split_with_sizes")
 
 
 @op(samples=lambda t: [S(t(3, 4)), S(t(2, 3, 2), -2), S(t(2, 0))])
-def unbind(input: Tensor, dim: int = 0) -> Any:
+def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """A tuple of views of all the entries along a dimension."""
     if input.ndim == 0:
         raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
@@ -74,7 +88,7 @@ def unbind(input: Tensor, dim: int = 0) -> Any:
 
 @op(samples=lambda t: [S(t(5, 4), 2), S(t(3, 4), [1, 3], -1), S(t(2, 0), 1)])
 def split(input: Tensor, split_size_or_sections: Any = None, dim: int = 0,
-          **spelled: Any) -> Any:  # fmt: skip
+          **spelled: Any) -> tuple[Tensor, ...]:  # fmt: skip
     """A tuple of views of `split_size` entries each (the last may be smaller) or of given sizes."""
     size = split_size_or_sections
     if size is None:
@@ -106,7 +120,7 @@ def even_sections(input: Tensor, size: int, dim: int) -> tuple[int, ...]:
 
 
 @op(samples=lambda t: [S(t(5, 4), [2, 0, 3]), S(t(3, 4), [1, 3], -1)])
-def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> Any:
+def split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """A tuple of views of the given lengths, which must add up to the dimension."""
     lengths = _exact_sections(input, split_sizes, dim)
     return split_with_sizes_(input, sections=lengths, dim=_axis(input, dim)) if lengths else ()
@@ -131,7 +145,7 @@ def _exact_sections(input: Tensor, split_sizes: Any, dim: int) -> tuple[int, ...
 
 
 @op(samples=lambda t: [S(t(5, 4), 3), S(t(3, 4), 2, -1), S(t(2, 0), 2)])
-def chunk(input: Tensor, chunks: int, dim: int = 0) -> Any:
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """A tuple of at most `chunks` views of equal length (the last may be smaller)."""
     return split_(input, sections=_chunk_sections(input, chunks, dim), dim=_axis(input, dim))
 
@@ -155,20 +169,20 @@ def _slices(input: Tensor, sections: Any, dim: int) -> tuple[Tensor, ...]:
 
 
 @op(samples=lambda t: [S(t(5, 4), 2), S(t(3, 4), 3, -1), S(t(2, 0), 1)])
-def unsafe_split(input: Tensor, split_size: int, dim: int = 0) -> Any:
+def unsafe_split(input: Tensor, split_size: int, dim: int = 0) -> tuple[Tensor, ...]:
     """Like `split`, with parts that may be changed in place."""
     sections = even_sections(input, int(split_size), dim)
     return _slices(input, sections, _axis(input, dim))
 
 
 @op(samples=lambda t: [S(t(5, 4), [2, 0, 3]), S(t(3, 4), [1, 3], -1)])
-def unsafe_split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> Any:
+def unsafe_split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Like `split_with_sizes`, with parts that may be changed in place."""
     return _slices(input, _exact_sections(input, split_sizes, dim), _axis(input, dim))
 
 
 @op(samples=lambda t: [S(t(5, 4), 3), S(t(3, 4), 2, -1), S(t(2, 0), 2)])
-def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> Any:
+def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """Like `chunk`, with parts that may be changed in place."""
     sections = _chunk_sections(input, chunks, dim)
     return _slices(input, sections, _axis(input, dim))
@@ -186,7 +200,7 @@ _SPLITS = ("indices", "sections", "tensor_indices_or_sections")  # one for each 
         S(t(2, 0), 2),
     ],
 )
-def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> Any:
+def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """A tuple of views: so many nearly equal parts, or parts that end at the given places."""
     where = indices_or_sections
     if input.ndim == 0:
@@ -237,7 +251,9 @@ def _cut(input: Tensor, places: list[int], d: int) -> tuple[Tensor, ...]:
 
 
 def _named_split(name: str, least: int, axis: Any) -> Any:
-    def split_along(input: Tensor, indices_or_sections: Any = None, **spelled: Any) -> Any:
+    def split_along(
+        input: Tensor, indices_or_sections: Any = None, **spelled: Any
+    ) -> tuple[Tensor, ...]:
         where = indices_or_sections
         if where is None:
             where = spelled.pop("indices", spelled.pop("sections", None))

@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
-from franken.core import inplace, shapes, strides
+from franken.core import shapes, strides
+from franken.core.batching import to_front, view_rule
 from franken.core.memory import element_steps, first_place, memory_of, restrided, root_of
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
-from franken.ops.declaring.declare import halved
-from franken.ops.declaring.rules import loop, to_front, view_rule
+from franken.ops.declaring.loop import loop
 from franken.ops.declaring.samples import S
 from franken.ops.shape.movement import embed, expand_, linear, sizes
 
@@ -77,7 +78,7 @@ def _write_strided(x: Any, src: Any, params: Any) -> Any:
     return restrided(buffer, x.shape, params["base_stride"], params["base_place"]).copy()
 
 
-inplace.WRITERS[as_strided_] = _write_strided
+as_strided_.writer = _write_strided
 
 
 def _places(shape: Any, steps: Any, place: int) -> Any:
@@ -320,8 +321,7 @@ def _link_by_memory(base: Tensor, view: Tensor) -> Any:
     return (as_strided_, params, -1)
 
 
-inplace.OVERLAPPING |= {expand_, unfold_}
-inplace.single_link = _link_by_memory
+expand_.by_memory = unfold_.by_memory = _link_by_memory
 
 
 __all__ = ["as_strided_", "diagonal_", "legal_view", "unfold_", "view_as_dtype"]

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
+from franken.core.batching import to_front
 from franken.core.op import op
 from franken.core.out import FREE
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
-from franken.ops.declaring.rules import to_front
 from franken.ops.declaring.samples import S
 from franken.ops.shape.movement import linear
 from franken.ops.surface.creation import finish

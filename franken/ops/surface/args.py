@@ -13,6 +13,7 @@ import numpy as np
 from franken.core import dtypes as dt
 from franken.core import layout as layouts
 from franken.core.device import CPU, device, resolve
+from franken.core.numbers import python_number
 from franken.core.shapes import storage_bytes
 from franken.core.tensor import Tensor
 
@@ -153,10 +154,9 @@ def check_options(name: str, layout: Any, requires_grad: Any, pin_memory: Any = 
 
 def number(name: str, argument: str, position: int, value: Any) -> Any:
     """A Number argument as a Python number; 0-dim tensors count."""
-    if isinstance(value, (bool, int, float, complex)):
-        return value
-    if isinstance(value, np.generic):
-        return value.item()
+    found = python_number(value)
+    if found is not None:
+        return found
     if isinstance(value, Tensor) and value.ndim == 0:
         return value.item()  # type: ignore[attr-defined]
     raise TypeError(

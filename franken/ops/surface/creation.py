@@ -6,6 +6,7 @@ in place inside a transform. Memory of `empty` is zeroed: no result depends on w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,15 +14,14 @@ import numpy as np
 from franken.core import dtypes as dt
 from franken.core import layout as layouts
 from franken.core import state
-from franken.core.bind import _wrap, mark_new
+from franken.core.batching import batch_size, to_front
 from franken.core.device import CPU, resolve
 from franken.core.memory import element_steps
 from franken.core.op import op
 from franken.core.out import MADE, Into, write_made
-from franken.core.primitive import Primitive
+from franken.core.primitive import Primitive, _wrap, mark_new
 from franken.core.strides import contiguous_strides, memory_format_strides, preserved_strides
 from franken.core.tensor import Tensor
-from franken.ops.declaring.rules import batch_size, to_front
 from franken.ops.declaring.samples import S, created, created_like, created_new
 from franken.ops.surface.args import (
     allocate,
@@ -130,8 +130,9 @@ def written(name: str, out: Any, array: Any, dtype: Any = None, into: Into = MAD
 
 def _factory(name: str, value: int, doc: str) -> Any:
     def create(
-        *args: Any, size: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
-        device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+        *args: int | Sequence[int], size: Any = None, out: Any = None, dtype: Any = None,
+        layout: Any = None, device: Any = None, pin_memory: bool = False,
+        requires_grad: bool = False,
     ) -> Tensor:  # fmt: skip
         shape = as_sizes(name, args, size)
         check_options(name, layout, requires_grad, pin_memory)
@@ -152,8 +153,8 @@ ones = _factory("ones", 1, "Ones of the given sizes.")
 
 @op(method=False, samples=created)
 def empty(
-    *args: Any, size: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
-    device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+    *args: int | Sequence[int], size: Any = None, out: Any = None, dtype: Any = None,
+    layout: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
     memory_format: Any = None,
 ) -> Tensor:  # fmt: skip
     """Memory of the given sizes, zeroed."""
@@ -348,8 +349,9 @@ def full_like(
 
 def _new(name: str, value: int, doc: str) -> Any:
     def create(
-        input: Tensor, *args: Any, size: Any = None, dtype: Any = None, layout: Any = None,
-        device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+        input: Tensor, *args: int | Sequence[int], size: Any = None, dtype: Any = None,
+        layout: Any = None, device: Any = None, pin_memory: bool = False,
+        requires_grad: bool = False,
     ) -> Tensor:  # fmt: skip
         shape = as_sizes(name, args, size)
         return _make(name, input, shape, value, dtype, layout, device, pin_memory, requires_grad)

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
-from franken.core.bind import _wrap
+from franken.core.convert import cast_array
 from franken.core.device import CPU
 from franken.core.device import device as dev_class
 from franken.core.op import op
+from franken.core.primitive import _wrap
 from franken.core.promotion import promote_types
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import NoSamples, S
-from franken.ops.elementwise.convert import cast_array
 from franken.ops.surface.args import as_device, as_dtype, check_options, checked_number
 from franken.ops.surface.creation import finish, require_grad
 from franken.ops.surface.read import concrete, host_array
@@ -260,6 +260,17 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
             return share_array(data)
         return finish(_cast(_borrowed(data), d), dev)
     return finish(inferred(data, d), dev)
+
+
+def _array_wrap(
+    self: Tensor, array: Any, context: Any = None, return_scalar: bool = False
+) -> Tensor:
+    """What a NumPy function of a tensor gives: a tensor; truth values as uint8, as in torch."""
+    array = np.asarray(array)
+    return share_array(array.astype(np.uint8) if array.dtype == np.bool_ else array)
+
+
+Tensor.__array_wrap__ = _array_wrap  # type: ignore[attr-defined]
 
 
 @op(

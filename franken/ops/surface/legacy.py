@@ -6,14 +6,14 @@ Knows what those constructors accept: sizes, or a sequence, or another tensor.
 from __future__ import annotations
 
 import builtins
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
 from franken.core import dtypes as dt
-from franken.core.bind import _wrap
 from franken.core.device import CPU, resolve
 from franken.core.op import op
+from franken.core.primitive import _wrap
 from franken.core.size import Size
 from franken.core.tensor import Parameter, Tensor
 from franken.ops.declaring.samples import NoSamples, S
@@ -149,6 +149,10 @@ def parse_type(name: str) -> tuple[dt.dtype, Any]:
     return d, resolve("cuda") if module == "torch.cuda" else CPU
 
 
+@overload
+def type(input: Tensor, dtype: None = None, non_blocking: bool = False) -> str: ...
+@overload
+def type(input: Tensor, dtype: Any, non_blocking: bool = False) -> Tensor: ...
 @op(at="", method=True, samples=lambda t: [S(t.const(2)), S(t.const(2), t.module.float64)])
 def type(input: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:  # noqa: A001
     """The type's name; or, given a dtype or a type's name, the tensor so cast."""

@@ -6,7 +6,7 @@ Knows metadata only: nothing here reads an element, except is_nonzero.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from franken.core.device import CPU
 from franken.core.memory import element_steps, root_of
 from franken.core.op import op
 from franken.core.shapes import wrap_dim
+from franken.core.size import Size
 from franken.core.state import INFERENCE
 from franken.core.tensor import Tensor
 from franken.core.trace import fresh
@@ -39,22 +40,30 @@ def _which(name: str, input: Tensor, dim: Any) -> int:
     return wrap_dim(dim.__index__(), input.ndim)
 
 
+@overload
+def size(input: Tensor, dim: None = None) -> Size: ...
+@overload
+def size(input: Tensor, dim: int) -> int: ...
 @op(
     at="",
     method=True,
     samples=lambda t: [S(t.const(2, 3)), S(t.const(2, 3), -1), S(t.const()), S(t.const(2, 0))],
 )
-def size(input: Tensor, dim: Any = None) -> Any:
+def size(input: Tensor, dim: int | None = None) -> Size | int:
     """The sizes, or one of them."""
     return input.shape if dim is None else input.shape[_which("size", input, dim)]
 
 
+@overload
+def stride(input: Tensor, dim: None = None) -> tuple[int, ...]: ...
+@overload
+def stride(input: Tensor, dim: int) -> int: ...
 @op(
     at="",
     method=True,
     samples=lambda t: [S(t.const(2, 3)), S(t.const(2, 3), -1), S(t.const()), S(t.const(2, 0))],
 )
-def stride(input: Tensor, dim: Any = None) -> Any:
+def stride(input: Tensor, dim: int | None = None) -> tuple[int, ...] | int:
     """The strides in elements, or one of them."""
     found = strides_of(input)
     return found if dim is None else found[_which("stride", input, dim)]
@@ -159,7 +168,7 @@ def is_pinned(input: Tensor, device: Any = None) -> bool:
 def pin_memory(input: Tensor, device: Any = None) -> Tensor:
     """A copy in page-locked host memory, for quick transfers to a GPU."""
     from franken.backends import registry
-    from franken.core.bind import _wrap
+    from franken.core.primitive import _wrap
 
     if input.device is not CPU:
         raise RuntimeError(f"cannot pin '{input.type()}' only dense CPU tensors can be pinned")  # type: ignore[attr-defined]

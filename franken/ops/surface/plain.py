@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from franken.autograd import tensor as methods
 from franken.core.op import op
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S, filled_at_random, read, unary
@@ -35,6 +34,6 @@ def sparse_dim(input: Tensor) -> int:
     return 0
 
 
-# The methods are set elsewhere; torch has these as functions too.
-op(method=False, samples=unary)(methods.detach)
-op(method=False, samples=filled_at_random)(methods.detach_)
+# The methods are set by autograd, which is imported before; torch has these as functions too.
+op(method=False, samples=unary)(Tensor.detach)  # type: ignore[attr-defined]
+op(method=False, samples=filled_at_random)(Tensor.detach_)  # type: ignore[attr-defined]

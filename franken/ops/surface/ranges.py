@@ -13,11 +13,11 @@ import numpy as np
 
 from franken.backends.numpy.random.formulas import fma32, fma64
 from franken.core import dtypes as dt
+from franken.core.convert import cast_array
 from franken.core.op import op
 from franken.core.out import MADE, Into
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import NoSamples, S
-from franken.ops.elementwise.convert import cast_array
 from franken.ops.surface.args import (
     as_device,
     as_dtype,
@@ -109,7 +109,7 @@ def _fused(i: Any, by: Any, start: Any, wide: bool) -> Any:
     ],
 )
 def arange(
-    *args: Any, start: Any = None, end: Any = None, step: Any = None, out: Any = None,
+    *args: float | Tensor, start: Any = None, end: Any = None, step: Any = None, out: Any = None,
     dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
     requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip

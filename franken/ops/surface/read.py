@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
-from franken.core.bind import _wrap
 from franken.core.device import CPU
 from franken.core.memory import root_of
 from franken.core.op import op
@@ -71,7 +70,7 @@ def numel(input: Tensor) -> int:
 
 
 @op(at="", method=True, samples=lambda t: [S(t.const()), S(t.const(1, 1)), S(t.mask(1))])
-def item(input: Tensor) -> Any:
+def item(input: Tensor) -> bool | int | float:
     """The value of a one-element tensor as a Python number."""
     return number_of(input)
 
@@ -84,7 +83,7 @@ def tolist(input: Tensor) -> Any:
 
 
 @op(at="", method=True, samples=read)
-def numpy(input: Tensor, *, force: bool = False) -> Any:
+def numpy(input: Tensor, *, force: bool = False) -> np.ndarray[Any, Any]:
     """The memory as a NumPy array, shared on the CPU; `force` copies whatever stands in the way."""
     if input.level:
         input = concrete(
@@ -171,12 +170,6 @@ def _array(self: Tensor, dtype: Any = None, copy: Any = None) -> Any:
             raise ValueError("Unable to avoid copy while creating an array as requested.")
         return a.astype(dtype)
     return a.copy() if copy else a
-
-
-def _array_wrap(
-    self: Tensor, array: Any, context: Any = None, return_scalar: bool = False
-) -> Tensor:
-    return _wrap(np.asarray(array), CPU)
 
 
 def _dlpack(self: Tensor, *, stream: Any = None, **options: Any) -> Any:
@@ -316,7 +309,6 @@ Tensor.__format__ = _format  # type: ignore[method-assign,assignment]
 Tensor.__contains__ = _contains  # type: ignore[attr-defined]
 Tensor.__hash__ = object.__hash__  # type: ignore[method-assign,assignment]
 Tensor.__array__ = _array  # type: ignore[attr-defined]
-Tensor.__array_wrap__ = _array_wrap  # type: ignore[attr-defined]
 Tensor.__array_priority__ = 1000  # type: ignore[attr-defined]
 Tensor.__dlpack__ = _dlpack  # type: ignore[attr-defined]
 Tensor.__dlpack_device__ = _dlpack_device  # type: ignore[attr-defined]

@@ -13,6 +13,8 @@ import numpy as np
 from franken.core import dtypes as dt
 from franken.core import inplace
 from franken.core import layout as layouts
+from franken.core.batching import pointwise
+from franken.core.convert import cast, cast_array
 from franken.core.device import CPU, device, resolve
 from franken.core.node import edge_of
 from franken.core.op import op
@@ -20,9 +22,7 @@ from franken.core.primitive import Primitive
 from franken.core.shapes import broadcast_two
 from franken.core.state import STATE
 from franken.core.tensor import Tensor
-from franken.ops.declaring.rules import pointwise
 from franken.ops.declaring.samples import NoSamples, S, unary
-from franken.ops.elementwise.convert import cast, cast_array
 from franken.ops.surface.args import as_device, as_dtype, kind_name, number
 
 # --- between devices -----------------------------------------------------------------------------

@@ -17,10 +17,10 @@ import numpy as np
 from franken.backends.numpy import bessel
 from franken.core import dtypes as dt
 from franken.core import layout as layouts
+from franken.core.convert import cast_array
 from franken.core.op import op
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S, old_tapers, tapers
-from franken.ops.elementwise.convert import cast_array
 from franken.ops.surface.args import as_device, as_dtype, check_options, integer
 from franken.ops.surface.creation import finish
 

@@ -31,12 +31,13 @@ class Global:
 
 
 class Items:
-    """A list or a set that may still grow."""
+    """A list or a set that may still grow; ``kind`` is the type that it is of."""
 
-    __slots__ = ("items",)
+    __slots__ = ("items", "kind")
 
-    def __init__(self) -> None:
+    def __init__(self, kind: type = list) -> None:
         self.items: list[Any] = []
+        self.kind = kind
 
 
 class Pairs:
@@ -215,7 +216,7 @@ class _Machine:
         self.stack.append(Global(f"{module}.{self.line()}"))
 
     def frozen(self) -> None:
-        result = Items()
+        result = Items(frozenset)
         result.items = self.pop_mark()
         self.stack.append(result)
 
@@ -296,7 +297,7 @@ _OPCODES: Final[dict[int, Callable[[_Machine], Any]]] = {
     0x8C: lambda m: m.text(m.number(1)),
     0x8D: lambda m: m.text(m.number(8)),
     0x8E: lambda m: m.binary(m.number(8)),
-    0x8F: lambda m: m.add(Items()),
+    0x8F: lambda m: m.add(Items(set)),
     0x90: lambda m: m.append(m.pop_mark()),
     0x91: lambda m: m.frozen(),
     0x92: lambda m: m.call_with_names(),

@@ -28,12 +28,7 @@ class Source:
 
     def read(self, begin: int, length: int) -> bytes:
         """Return ``length`` bytes from ``begin``; FormatError unless the file has them."""
-        if begin < 0 or length < 0 or begin + length > self.size:
-            raise FormatError(
-                "truncated", f"bytes {begin} to {begin + length} of a file of {self.size}"
-            )
-        if length > MAX_READ:
-            raise FormatError("too_large", f"{length} bytes at once, limit {MAX_READ}")
+        self._check(begin, length)
         data = os.pread(self.descriptor, length, begin)
         while len(data) < length:
             more = os.pread(self.descriptor, length - len(data), begin + len(data))
@@ -42,9 +37,36 @@ class Source:
             data += more
         return data
 
+    def _check(self, begin: int, length: int) -> None:
+        if begin < 0 or length < 0 or begin + length > self.size:
+            raise FormatError(
+                "truncated", f"bytes {begin} to {begin + length} of a file of {self.size}"
+            )
+        if length > MAX_READ:
+            raise FormatError("too_large", f"{length} bytes at once, limit {MAX_READ}")
+
     def head(self, length: int) -> bytes:
         """Return the first ``length`` bytes, or all of a shorter file."""
         return self.read(0, min(length, self.size))
+
+
+class Held(Source):
+    """Bytes that were read already, as a Source.
+
+    >>> Held(b"abcdef").read(2, 3)
+    b'cde'
+    """
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes | bytearray) -> None:
+        super().__init__("", -1, len(data))
+        self.data = memoryview(data)
+
+    def read(self, begin: int, length: int) -> bytes:
+        """Return ``length`` bytes from ``begin``; FormatError unless they are there."""
+        self._check(begin, length)
+        return bytes(self.data[begin : begin + length])
 
 
 @contextmanager

@@ -19,19 +19,19 @@ _MAX_NAMES_TOTAL: Final = 64 << 20
 _MAX_SCALARS: Final = 1000
 _MAX_SCALAR: Final = 200
 
-_TENSORS: Final = frozenset(
+TENSORS: Final = frozenset(
     {
         "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2",
         "torch._utils._rebuild_tensor_v3", "torch._utils._rebuild_qtensor",
     }
 )  # fmt: skip
-_PARAMETERS: Final = frozenset(
+PARAMETERS: Final = frozenset(
     {"torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state"}
 )
 _DICTS: Final = frozenset(
     {"collections.OrderedDict", "collections.defaultdict", "collections.Counter"}
 )
-_SUBCLASS: Final = "torch._tensor._rebuild_from_type_v2"
+SUBCLASS: Final = "torch._tensor._rebuild_from_type_v2"
 # Values without tensors: not entered, and not worth a note.
 _PLAIN: Final = frozenset(
     {
@@ -133,16 +133,16 @@ class _Walk:
 
     def _call(self, path: str, call: Call) -> Iterable[tuple[Any, Any]] | None:
         name, arguments = call.name, call.arguments
-        if name in _TENSORS:
+        if name in TENSORS:
             self.tensors.tensor(self._unique(path), call)
             return ((f"quantizer.{i}", v) for i, v in enumerate(_quantizer(name, arguments)))
         if name in _PLAIN:
             return None
         if type(arguments) is not tuple:
             raise FormatError("bad_tree", f"torch: {path!r} calls {name!r} without arguments")
-        if name in _PARAMETERS and arguments:
+        if name in PARAMETERS and arguments:
             return (("", arguments[0]), *(("state", v) for v in arguments[3:4]))
-        if name == _SUBCLASS and len(arguments) == 4:
+        if name == SUBCLASS and len(arguments) == 4:
             return (("", Call(arguments[0], arguments[2])), ("state", arguments[3]))
         if name in _DICTS:
             return (*_pairs_of(arguments), *call.pairs)

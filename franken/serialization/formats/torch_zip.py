@@ -41,10 +41,25 @@ SCALARS: Final[dict[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Storage:
+class Storage:
+    """The bytes of one record, of which torch says that they hold elements of ``dtype``."""
+
     key: str
     dtype: str
     member: Member
+    typed: bool
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A tensor's elements in a storage, in units of its dtype; checked to lie inside."""
+
+    storage: Storage
+    dtype: str
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
 
 
 def is_legacy(head: bytes) -> bool:
@@ -69,11 +84,16 @@ def archive_name(members: dict[str, Member]) -> str | None:
     return roots[0] if roots else None
 
 
+def open_archive(source: Source, members: dict[str, Member], root: str) -> tuple[Archive, Any]:
+    """Return a torch archive and the recorded object graph in it, of a version that is known."""
+    _check_version(source, members, root)
+    archive = Archive(members, root, _byte_order(source, members, root))
+    return archive, parse(read_member(source, members[f"{root}/{_PICKLE}"], MAX_PICKLE))
+
+
 def read(source: Source, members: dict[str, Member], root: str) -> Layout:
     """Return the layout of a torch archive: tensors by the dotted paths of their containers."""
-    _check_version(source, members, root)
-    archive = _Archive(members, root, _byte_order(source, members, root))
-    graph = parse(read_member(source, members[f"{root}/{_PICKLE}"], MAX_PICKLE))
+    archive, graph = open_archive(source, members, root)
     leaves = walk(graph, archive)
     notes = (*_notes(leaves), *archive.notes, *_structure(members, root))
     return Layout("torch", mark_aliases(archive.spans), leaves.scalars, notes)
@@ -104,7 +124,7 @@ def mark_aliases(spans: list[Span]) -> tuple[Span, ...]:
     )
 
 
-class _Archive:
+class Archive:
     """Turns the records of tensors into spans of the archive, and keeps them in order."""
 
     def __init__(self, members: dict[str, Member], root: str, big: bool) -> None:
@@ -115,29 +135,40 @@ class _Archive:
 
     def tensor(self, name: str, call: Call) -> None:
         """Add the tensor that ``call`` would rebuild."""
-        fields = call.arguments
-        if type(fields) is not tuple or len(fields) < 4:
-            raise FormatError("bad_tree", f"torch: {name!r} is no complete tensor")
-        storage = self._storage(name, fields[0])
-        dtype = storage.dtype
-        if call.name.endswith("_v3"):
-            dtype = self._scalar(name, fields)
-        if dtype in DTYPES:
-            self._add(name, storage, dtype, fields[1:4])
+        view = self.view(name, call)
+        if view.dtype in DTYPES:
+            self._add(name, view)
         else:
-            self.notes.append(f"{name!r} is not listed: its dtype {dtype} is unknown")
+            self.notes.append(f"{name!r} is not listed: its dtype {view.dtype} is unknown")
 
     def storage(self, name: str, value: Persistent) -> None:
         """Add a storage that stands in the tree without a tensor, as one of one dimension."""
-        storage = self._storage(name, value)
+        storage = self.find(name, value)
         size = storage.member.size // DTYPES[storage.dtype].itemsize
-        self._add(name, storage, storage.dtype, (0, (size,), (1,)))
+        self._add(name, View(storage, storage.dtype, 0, (size,), (1,)))
 
-    def _storage(self, name: str, value: Any) -> _Storage:
+    def view(self, name: str, call: Call) -> View:
+        """Return where the elements lie of the tensor that ``call`` would rebuild."""
+        fields = call.arguments
+        if type(fields) is not tuple or len(fields) < 4:
+            raise FormatError("bad_tree", f"torch: {name!r} is no complete tensor")
+        storage = self.find(name, fields[0])
+        dtype = self._scalar(name, fields) if call.name.endswith("_v3") else storage.dtype
+        offset, shape, strides = fields[1:4]
+        shape, strides = check_shape(name, sizes(shape)), check_shape(name, sizes(strides))
+        if len(shape) != len(strides) or type(offset) is not int or offset < 0:
+            raise FormatError("bad_layout", f"torch: {name!r}: {shape=} {strides=} {offset=}")
+        view = View(storage, dtype, offset, shape, strides)
+        if dtype in DTYPES:
+            _check_inside(name, view, DTYPES[dtype].itemsize)
+        return view
+
+    def find(self, name: str, value: Any) -> Storage:
+        """Return the storage that a persistent reference names."""
         key = value.key if type(value) is Persistent else None
         if type(key) is not tuple or len(key) < 5 or key[0] != "storage":
             raise FormatError("bad_tree", f"torch: {name!r} has no storage")
-        _, kind, record, _, count = key[:5]
+        _, kind, record, place, count = key[:5]
         kind = kind.name.rpartition(".")[2] if type(kind) is Global else ""
         if kind not in STORAGES or type(record) is not str or type(count) is not int:
             raise FormatError("bad_dtype", f"torch: {name!r} has a storage of kind {kind!r}")
@@ -150,7 +181,7 @@ class _Archive:
                 "bad_layout", f"torch: data/{record} has {member.size} bytes for {count} {dtype}"
             )
         self.used.add(member.name)
-        return _Storage(record, dtype, member)
+        return Storage(record, dtype, member, kind != "UntypedStorage", str(place)[:40])
 
     def _scalar(self, name: str, fields: tuple[Any, ...]) -> str:
         dtype = fields[6] if len(fields) > 6 else None
@@ -159,20 +190,11 @@ class _Archive:
         scalar = dtype.name.rpartition(".")[2]
         return SCALARS.get(scalar, dtype.name)
 
-    def _add(self, name: str, storage: _Storage, dtype: str, place: tuple[Any, ...]) -> None:
-        offset, shape, strides = place
-        shape, strides = check_shape(name, sizes(shape)), check_shape(name, sizes(strides))
-        if len(shape) != len(strides) or type(offset) is not int or offset < 0:
-            raise FormatError("bad_layout", f"torch: {name!r}: {shape=} {strides=} {offset=}")
-        item = DTYPES[dtype].itemsize
-        first = offset * item
-        last = first + extent(shape, strides) * item
-        member = storage.member
-        if last > member.size and last > first:
-            raise FormatError(
-                "bad_layout", f"torch: {name!r} in bytes {first} to {last} of {member.size}"
-            )
-        first, last = min(first, member.size), min(last, member.size)
+    def _add(self, name: str, view: View) -> None:
+        shape, strides, member = view.shape, view.strides, view.storage.member
+        dtype, item = view.dtype, DTYPES[view.dtype].itemsize
+        first = min(view.offset * item, member.size)
+        last = min(first + extent(shape, strides) * item, member.size)
         steps = None if is_c_order(shape, strides) else strides
         begin, end = member.begin + first, member.begin + last
         span = Span(name, self._ordered(name, dtype), shape, begin, end, steps)
@@ -190,6 +212,13 @@ class _Archive:
         if DTYPES[dtype].kind not in "iufc":
             raise FormatError("bad_dtype", f"torch: {name!r} is big-endian {dtype}")
         return simple_descr(DTYPES[dtype].newbyteorder(">").str).str
+
+
+def _check_inside(name: str, view: View, item: int) -> None:
+    first, size = view.offset * item, view.storage.member.size
+    last = first + extent(view.shape, view.strides) * item
+    if last > size and last > first:
+        raise FormatError("bad_layout", f"torch: {name!r} in bytes {first} to {last} of {size}")
 
 
 def sizes(value: Any) -> tuple[Any, ...]:

@@ -9,11 +9,11 @@ import itertools
 import multiprocessing
 import queue
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import franken
 from franken.utils.data.collate import default_collate, default_convert
-from franken.utils.data.dataset import IterableDataset
+from franken.utils.data.dataset import Dataset, IterableDataset
 from franken.utils.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 from franken.utils.data.worker import Exhausted, Failure, Fetcher, Worker
 
@@ -25,7 +25,10 @@ class _InfiniteConstantSampler(Sampler[Any]):
         return itertools.repeat(None)
 
 
-class DataLoader:
+T_co = TypeVar("T_co", covariant=True)
+
+
+class DataLoader(Generic[T_co]):
     """Iterate over a dataset in batches.
 
     >>> import franken as torch
@@ -49,7 +52,7 @@ class DataLoader:
     )
 
     def __init__(
-        self, dataset: Any, batch_size: int | None = 1, shuffle: bool | None = None,
+        self, dataset: Dataset[T_co], batch_size: int | None = 1, shuffle: bool | None = None,
         sampler: Any = None, batch_sampler: Any = None, num_workers: int = 0,
         collate_fn: Any = None, pin_memory: bool = False, drop_last: bool = False,
         timeout: float = 0, worker_init_fn: Any = None, multiprocessing_context: Any = None,
@@ -57,7 +60,8 @@ class DataLoader:
         persistent_workers: bool = False, pin_memory_device: str = "", in_order: bool = True,
     ) -> None:  # fmt: skip
         _check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
-        self.dataset, self.num_workers = dataset, num_workers
+        self.dataset: Any = dataset
+        self.num_workers = num_workers
         self.prefetch_factor = 2 if num_workers and prefetch_factor is None else prefetch_factor
         self.pin_memory, self.pin_memory_device = pin_memory, pin_memory_device
         self.timeout, self.worker_init_fn, self.in_order = timeout, worker_init_fn, in_order
@@ -180,7 +184,7 @@ def _check_batching(
 class _Iterator:
     """One pass over the data."""
 
-    def __init__(self, loader: DataLoader) -> None:
+    def __init__(self, loader: DataLoader[Any]) -> None:
         self.loader = loader
         self._begin()
 
@@ -221,7 +225,7 @@ def _pinned(data: Any) -> Any:
 class _InProcess(_Iterator):
     """Loads in this process."""
 
-    def __init__(self, loader: DataLoader) -> None:
+    def __init__(self, loader: DataLoader[Any]) -> None:
         super().__init__(loader)
         self._fetcher = Fetcher(*loader._fetcher())
 
@@ -232,7 +236,7 @@ class _InProcess(_Iterator):
 class _Workers(_Iterator):
     """Loads by worker processes; results are put back into the order of the sampler."""
 
-    def __init__(self, loader: DataLoader) -> None:
+    def __init__(self, loader: DataLoader[Any]) -> None:
         super().__init__(loader)
         context = loader.multiprocessing_context
         if context is None or isinstance(context, str):

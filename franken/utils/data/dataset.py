@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 import franken
 from franken import Tensor
 
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -24,7 +25,7 @@ class Dataset(Generic[T_co]):
     def __getitem__(self, index: Any) -> T_co:
         raise NotImplementedError("Subclasses of Dataset should implement __getitem__.")
 
-    def __add__(self, other: Dataset[Any]) -> ConcatDataset:
+    def __add__(self, other: Dataset[Any]) -> ConcatDataset[Any]:
         return ConcatDataset([self, other])
 
 
@@ -87,7 +88,7 @@ class StackDataset(Dataset[Any]):
         return self._length
 
 
-class ConcatDataset(Dataset[Any]):
+class ConcatDataset(Dataset[T_co]):
     """Datasets one after the other.
 
     >>> ConcatDataset([[1, 2], [3]])[2]
@@ -113,7 +114,7 @@ class ConcatDataset(Dataset[Any]):
     def __len__(self) -> int:
         return self.cumulative_sizes[-1]
 
-    def __getitem__(self, idx: int) -> Any:
+    def __getitem__(self, idx: int) -> T_co:
         if idx < 0:
             if -idx > len(self):
                 raise ValueError("absolute value of index should not exceed dataset length")
@@ -157,10 +158,11 @@ class ChainDataset(IterableDataset[Any]):
 class Subset(Dataset[T_co]):
     """Some of a dataset's samples."""
 
-    def __init__(self, dataset: Any, indices: Sequence[int]) -> None:
-        self.dataset, self.indices = dataset, indices
+    def __init__(self, dataset: Dataset[T_co], indices: Sequence[int]) -> None:
+        self.dataset: Any = dataset
+        self.indices = indices
 
-    def __getitem__(self, idx: Any) -> Any:
+    def __getitem__(self, idx: Any) -> T_co:
         if isinstance(idx, list):
             return self.dataset[[self.indices[i] for i in idx]]
         return self.dataset[self.indices[idx]]
@@ -175,16 +177,17 @@ class Subset(Dataset[T_co]):
 
 
 def random_split(
-    dataset: Any, lengths: Sequence[float], generator: Any = None
-) -> list[Subset[Any]]:
+    dataset: Dataset[T], lengths: Sequence[float], generator: Any = None
+) -> list[Subset[T]]:
     """Split a dataset at random into parts of the given lengths, or fractions that sum to 1.
 
     >>> [len(part) for part in random_split(range(10), [0.5, 0.3, 0.2])]
     [5, 3, 2]
     """
+    total = len(dataset)  # type: ignore[arg-type]  # one that can be split has a length
     if math.isclose(sum(lengths), 1) and sum(lengths) <= 1:
-        lengths = _from_fractions(len(dataset), lengths)
-    if sum(lengths) != len(dataset):
+        lengths = _from_fractions(total, lengths)
+    if sum(lengths) != total:
         raise ValueError("Sum of input lengths does not equal the length of the input dataset!")
     order = franken.randperm(sum(lengths), generator=generator).tolist()
     ends = itertools.accumulate(lengths)

@@ -14,7 +14,7 @@ import triton
 
 from franken.backends.cupy import triton_driver
 from franken.backends.cupy.launch import FastLauncher
-from franken.triton_kernels import launch as kernel_launch
+from franken.triton_kernels.launching import launch as kernel_launch
 from tests.backends.mock_cuda import kernels
 from tests.backends.mock_cuda.device import Array, Driver, FakeRuntime
 

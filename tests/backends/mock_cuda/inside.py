@@ -25,8 +25,8 @@ from triton.runtime.jit import native_specialize_impl
 from franken.backends.cupy import launch_errors as errors
 from franken.backends.cupy import timing, triton_driver
 from franken.backends.cupy.launch import FastLauncher, install, signature_of, table_arch
-from franken.triton_kernels import launch as kernel_launch
-from franken.triton_kernels.softmax import softmax_forward_kernel
+from franken.triton_kernels.kernels.rows.softmax import softmax_forward_kernel
+from franken.triton_kernels.launching import launch as kernel_launch
 from tests.backends.mock_cuda import kernels
 from tests.backends.mock_cuda.device import Array, Driver, FakeRuntime, Subclass
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from franken.backends.numpy.halves import COMPLEX_KINDS
 from franken.backends.numpy.random.formulas import (
     BFLOAT16,
     HALVES,
@@ -28,7 +29,6 @@ from franken.backends.numpy.random.formulas import (
     narrowed,
 )
 from franken.backends.numpy.random.twister import Generator
-from franken.core.dtypes import COMPLEX_KINDS
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray

@@ -1,0 +1,1 @@
+"""What an editor sees of names that exist at run time only: stubs, written from the registry."""

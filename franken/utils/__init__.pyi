@@ -1,0 +1,8 @@
+"""torch.utils: checkpointing, data loading and other helpers, imported when first asked for.
+
+Written by `python -m conformance stubs`: do not edit."""
+
+from franken.utils import checkpoint as checkpoint
+from franken.utils import data as data
+from franken.utils import dlpack as dlpack
+from franken.utils import hooks as hooks

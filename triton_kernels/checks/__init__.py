@@ -1,0 +1,1 @@
+"""What kernels declare for their checks, the interpreter, and what sources must show."""

@@ -1,0 +1,1 @@
+"""Steps over lists of arrays in one launch: optimizers, clipping."""

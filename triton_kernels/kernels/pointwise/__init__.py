@@ -1,0 +1,1 @@
+"""Kernels of each element alone: scalar expressions, casts, selection, random numbers."""

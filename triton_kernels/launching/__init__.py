@@ -1,0 +1,1 @@
+"""How kernels are started: arrays, axes, configurations, compilation ahead of time."""

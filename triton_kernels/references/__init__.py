@@ -1,0 +1,1 @@
+"""What kernels must give, in float64 NumPy from the definition, and their samples."""
