@@ -36,7 +36,8 @@ def memory_of(a: Any) -> Any:
 def first_place(a: Any) -> int:
     """Where in its storage an array begins, in elements."""
     start = a.__array_interface__["data"][0] - root_of(a).__array_interface__["data"][0]
-    return int(start) // a.itemsize
+    offset: int = start // a.itemsize
+    return offset
 
 
 def restrided(a: Any, shape: Any, steps: Any, place: int) -> Any:
@@ -61,7 +62,7 @@ def element_steps(a: Any) -> tuple[int, ...]:
     """Strides in elements; NumPy gives fresh arrays without elements none, torch row-major ones."""
     n = a.itemsize
     if not a.size and not any(a.strides):
-        return contiguous_strides(a.shape)
+        return tuple(contiguous_strides(a.shape))
     return tuple([s // n for s in a.strides])
 
 

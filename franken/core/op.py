@@ -69,7 +69,7 @@ def op(
     *,
     name: str | None = None,
     method: bool | None = None,
-    inplace: bool = False,
+    inplace: bool | str = False,
     out: Out = False,
     alias: tuple[str, ...] = (),
     also: dict[str, str] | None = None,
@@ -81,7 +81,8 @@ def op(
         at: namespace(s) of the function, separated by spaces: "torch", "nn.functional",
             "special", "linalg", "fft", ... or "" for a method only.
         method: also `Tensor.name`; by default, if `at` includes "torch".
-        inplace: also `Tensor.name_` and, if `at` includes "torch", `torch.name_`.
+        inplace: also `Tensor.name_` and, if `at` includes "torch", `torch.name_`; or what memory it
+            may share with its other operands, as `memory` of `core.out.Into`.
         out: the function takes `out=`: True, or how it is written where that is not a plain cast
             (see `core.out`).
         alias: further names, "name" (same forms) or "space.name" (function only).
@@ -102,7 +103,7 @@ def register(
     name: str,
     at: str = "torch",
     method: bool | None = None,
-    inplace: bool = False,
+    inplace: bool | str = False,
     out: Out = False,
     alias: tuple[str, ...] = (),
     samples: Samples | NoSamples | None = None,
@@ -122,7 +123,8 @@ def register(
     if method or (method is None and "torch" in spaces):
         made.method = spelled(fn, also) if also or "dim" in parameters(fn) else fn
     if inplace:
-        shared = out.memory if isinstance(out, Into) else "beside"
+        own = inplace if isinstance(inplace, str) else "beside"
+        shared = out.memory if isinstance(out, Into) else own
         made.inplace = inplace_fn or inplace_form(name, fn, also, shared)
     for short in (name, *[a for a in alias if "." not in a]):
         _publish(made, spaces, short)

@@ -119,9 +119,9 @@ def safely(name: str, *outputs: str) -> Into:
     return Into(words, cast=True, memory="free", named=outputs or ("result",))
 
 
-def write_made(name: str, out: Any, made: Tensor, into: Into = MADE) -> Any:
-    """Write a tensor made from no input into `out=`."""
-    refuse_gradient(name, (), (out,))
+def write_made(name: str, out: Any, made: Any, into: Into = MADE) -> Any:
+    """Write what an op made by itself into `out=`."""
+    refuse_gradient(name, (), out if isinstance(out, (tuple, list)) else (out,))
     return write_out(name, out, made, into)
 
 

@@ -29,10 +29,10 @@ SILENT = {"addbmm", "narrow_copy", "nn.functional.logsigmoid", "fft.fftfreq", "f
 # torch's overloads of these differ in what they refuse; here they are one op. It refuses what one
 # of them refuses, or takes what one of them takes.
 OVERLOADED = {"clamp_min", "clamp_max", "lerp", "matmul", "linalg.matmul", "median", "nanmedian",
-              "mean", "nansum", "nanmean", "var", "std"}  # fmt: skip
+              "lu", "mean", "nansum", "nanmean", "var", "std"}  # fmt: skip
 # What these refuse they call by names of their own kernels.
 OWN_WORDS = {"chain_matmul", "diag", "fft.fftfreq", "fft.rfftfreq", "heaviside", "nanquantile",
-             "linalg.matrix_power", "lu"}  # fmt: skip
+             "linalg.matrix_power"}  # fmt: skip
 # Resized, torch lays these out as its library of linear algebra left them.
 BY_COLUMN = {"cholesky", "cholesky_inverse", "geqrf", "lu", "lu_solve", "ormqr", "qr", "kron",
              "triangular_solve", "quantile", "nanquantile", "nonzero", "chain_matmul"}  # fmt: skip

@@ -17,9 +17,11 @@ from franken.core import inplace, state
 from franken.core.convert import cast
 from franken.core.device import CPU
 from franken.core.lanes import binary_lane, unary_lane
+from franken.core.memory import overlap
 from franken.core.node import edge_of, record
 from franken.core.numbers import NUMBERS, python_number
-from franken.core.op import Out, commit_as, inplace_form, parameters, refuse_cast, register
+from franken.core.op import Out, commit_as, inplace_form, parameters, register
+from franken.core.out import refuse_cast
 from franken.core.pointwise import pointwise_primitive
 from franken.core.primitive import (
     F32,
@@ -294,10 +296,11 @@ def _cast_first(form: Any, name: str, promote: str) -> Any:
     if promote == ALWAYS_BOOL:
         return form
 
-    def method(self: Any, other: Any, *args: Any, **kwargs: Any) -> Any:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
-            return form(self, other, *args, **kwargs)
+            return form(self, *args, **kwargs)
         except NotImplementedError:
+            other = args[0] if args else next(iter(kwargs.values()))
             refuse_cast(promoted(name, promote, (self, other))[1], self.dtype)
             if isinstance(other, Tensor):
                 broadcast = broadcast_two(tuple(self.shape), tuple(other.shape))
@@ -404,6 +407,7 @@ def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool, slow: Any) -> Any
                 and not other.level
                 and b.shape == a.shape
                 and (not state.STATE.grad or edge_of(other) is None)
+                and ((self._base is None and other._base is None) or overlap(a, b) != "part")
             )
         else:
             b, plain = other, type(other) is float or type(other) is int

@@ -202,7 +202,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
 
 
 @op(
-    inplace=True,
+    inplace="free",
     samples=lambda t: [
         S(t(3, 4), t.mask(3, 4), t(12)),
         S(t(3, 4), t.mask(4), t(3, 4)),

@@ -11,6 +11,7 @@ from franken.core import inplace, state
 from franken.core.batching import batch_size, spread, to_front
 from franken.core.node import edge_of
 from franken.core.op import op
+from franken.core.out import refuse_shared
 from franken.core.primitive import Primitive, bind
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
@@ -127,6 +128,8 @@ def _inverse(order: tuple[int, ...]) -> tuple[int, ...]:
 
 def put_inplace(x: Tensor, values: Any, indices: Any, pattern: Any, accumulated: bool) -> None:
     """Put values into x's own memory where nothing is recorded, else commit a new value."""
+    if isinstance(values, Tensor):
+        refuse_shared(x, (values,), "apart")
     if plain(x, values, *indices) and x._a.flags.writeable and not accumulated:
         warn_expanded(x, "index_put_")
         raw = values._a if isinstance(values, Tensor) else values

@@ -11,7 +11,7 @@ from typing import Any
 from franken.backends.numpy import linalg as kernels
 from franken.core import dtypes as dt
 from franken.core.op import op
-from franken.core.out import FREE, MADE
+from franken.core.out import FREE, write_made
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.tensor import Tensor
 from franken.ops.declaring.return_types import make
@@ -132,11 +132,12 @@ def lu(A: Tensor, *, pivot: bool = True) -> Any:
     return _LU(_permutation(pivots, A.shape[-2], A), low, up)
 
 
-@op(name="lu", out=MADE, samples=lambda t: [S(t.square(3)), S(t.square(2, 2), get_infos=True)])
-def _lu_torch(A: Tensor, pivot: bool = True, get_infos: bool = False) -> Any:
+@op(name="lu", samples=lambda t: [S(t.square(3)), S(t.square(2, 2), get_infos=True)])
+def _lu_torch(A: Tensor, pivot: bool = True, get_infos: bool = False, out: Any = None) -> Any:
     """L and U in one array and the row exchanges (and info)."""
     packed, pivots, info = _factor(A, pivot, "torch.lu_factor")
-    return (packed, pivots, info) if get_infos else (packed, pivots)
+    made = (packed, pivots, info) if get_infos else (packed, pivots)
+    return made if out is None else write_made("lu", out, made)
 
 
 @op(
