@@ -19,91 +19,6 @@ def fft(
 ) -> _Tensor:
     """The discrete Fourier transform over one dimension."""
 
-def ifft(
-    input: _Tensor, n: Any = None, dim: _int = -1, norm: Any = None, *, out: _Tensor | None = None
-) -> _Tensor:
-    """The inverse discrete Fourier transform over one dimension."""
-
-def rfft(
-    input: _Tensor, n: Any = None, dim: _int = -1, norm: Any = None, *, out: _Tensor | None = None
-) -> _Tensor:
-    """The nonnegative frequencies of the transform of a real signal."""
-
-def irfft(
-    input: _Tensor, n: Any = None, dim: _int = -1, norm: Any = None, *, out: _Tensor | None = None
-) -> _Tensor:
-    """The real signal (n samples) with the given nonnegative frequencies."""
-
-def hfft(
-    input: _Tensor, n: Any = None, dim: _int = -1, norm: Any = None, *, out: _Tensor | None = None
-) -> _Tensor:
-    """The real transform of a signal that is Hermitian in time, given by its first half."""
-
-def ihfft(
-    input: _Tensor, n: Any = None, dim: _int = -1, norm: Any = None, *, out: _Tensor | None = None
-) -> _Tensor:
-    """The inverse of `hfft`: the first half of the inverse transform of a real spectrum."""
-
-def fftn(
-    input: _Tensor,
-    s: Any = None,
-    dim: _int | Sequence[_int] | None = None,
-    norm: Any = None,
-    *,
-    out: _Tensor | None = None,
-) -> _Tensor:
-    """The discrete Fourier transform over several dimensions."""
-
-def ifftn(
-    input: _Tensor,
-    s: Any = None,
-    dim: _int | Sequence[_int] | None = None,
-    norm: Any = None,
-    *,
-    out: _Tensor | None = None,
-) -> _Tensor:
-    """The inverse discrete Fourier transform over several dimensions."""
-
-def rfftn(
-    input: _Tensor,
-    s: Any = None,
-    dim: _int | Sequence[_int] | None = None,
-    norm: Any = None,
-    *,
-    out: _Tensor | None = None,
-) -> _Tensor:
-    """The transform of a real signal; nonnegative frequencies in the last dimension."""
-
-def irfftn(
-    input: _Tensor,
-    s: Any = None,
-    dim: _int | Sequence[_int] | None = None,
-    norm: Any = None,
-    *,
-    out: _Tensor | None = None,
-) -> _Tensor:
-    """The inverse of `rfftn`."""
-
-def hfftn(
-    input: _Tensor,
-    s: Any = None,
-    dim: _int | Sequence[_int] | None = None,
-    norm: Any = None,
-    *,
-    out: _Tensor | None = None,
-) -> _Tensor:
-    """The real transform of a signal that is Hermitian in time."""
-
-def ihfftn(
-    input: _Tensor,
-    s: Any = None,
-    dim: _int | Sequence[_int] | None = None,
-    norm: Any = None,
-    *,
-    out: _Tensor | None = None,
-) -> _Tensor:
-    """The inverse of `hfftn`."""
-
 def fft2(
     input: _Tensor,
     s: Any = None,
@@ -113,56 +28,6 @@ def fft2(
     out: _Tensor | None = None,
 ) -> _Tensor:
     """The discrete Fourier transform over two dimensions."""
-
-def ifft2(
-    input: _Tensor,
-    s: Any = None,
-    dim: _int | Sequence[_int] | None = (-2, -1),
-    norm: Any = None,
-    *,
-    out: _Tensor | None = None,
-) -> _Tensor:
-    """The inverse discrete Fourier transform over two dimensions."""
-
-def rfft2(
-    input: _Tensor,
-    s: Any = None,
-    dim: _int | Sequence[_int] | None = (-2, -1),
-    norm: Any = None,
-    *,
-    out: _Tensor | None = None,
-) -> _Tensor:
-    """The transform of a real signal over two dimensions."""
-
-def irfft2(
-    input: _Tensor,
-    s: Any = None,
-    dim: _int | Sequence[_int] | None = (-2, -1),
-    norm: Any = None,
-    *,
-    out: _Tensor | None = None,
-) -> _Tensor:
-    """The inverse of `rfft2`."""
-
-def hfft2(
-    input: _Tensor,
-    s: Any = None,
-    dim: _int | Sequence[_int] | None = (-2, -1),
-    norm: Any = None,
-    *,
-    out: _Tensor | None = None,
-) -> _Tensor:
-    """The real transform of a Hermitian signal over two dimensions."""
-
-def ihfft2(
-    input: _Tensor,
-    s: Any = None,
-    dim: _int | Sequence[_int] | None = (-2, -1),
-    norm: Any = None,
-    *,
-    out: _Tensor | None = None,
-) -> _Tensor:
-    """The inverse of `hfft2`."""
 
 def fftfreq(
     n: _int,
@@ -177,6 +42,137 @@ def fftfreq(
 ) -> _Tensor:
     """The frequencies of a transform of n samples that are d apart."""
 
+def fftn(
+    input: _Tensor,
+    s: Any = None,
+    dim: _int | Sequence[_int] | None = None,
+    norm: Any = None,
+    *,
+    out: _Tensor | None = None,
+) -> _Tensor:
+    """The discrete Fourier transform over several dimensions."""
+
+def fftshift(input: _Tensor, dim: Any = None) -> _Tensor:
+    """Move the zero frequency to the middle."""
+
+def hfft(
+    input: _Tensor, n: Any = None, dim: _int = -1, norm: Any = None, *, out: _Tensor | None = None
+) -> _Tensor:
+    """The real transform of a signal that is Hermitian in time, given by its first half."""
+
+def hfft2(
+    input: _Tensor,
+    s: Any = None,
+    dim: _int | Sequence[_int] | None = (-2, -1),
+    norm: Any = None,
+    *,
+    out: _Tensor | None = None,
+) -> _Tensor:
+    """The real transform of a Hermitian signal over two dimensions."""
+
+def hfftn(
+    input: _Tensor,
+    s: Any = None,
+    dim: _int | Sequence[_int] | None = None,
+    norm: Any = None,
+    *,
+    out: _Tensor | None = None,
+) -> _Tensor:
+    """The real transform of a signal that is Hermitian in time."""
+
+def ifft(
+    input: _Tensor, n: Any = None, dim: _int = -1, norm: Any = None, *, out: _Tensor | None = None
+) -> _Tensor:
+    """The inverse discrete Fourier transform over one dimension."""
+
+def ifft2(
+    input: _Tensor,
+    s: Any = None,
+    dim: _int | Sequence[_int] | None = (-2, -1),
+    norm: Any = None,
+    *,
+    out: _Tensor | None = None,
+) -> _Tensor:
+    """The inverse discrete Fourier transform over two dimensions."""
+
+def ifftn(
+    input: _Tensor,
+    s: Any = None,
+    dim: _int | Sequence[_int] | None = None,
+    norm: Any = None,
+    *,
+    out: _Tensor | None = None,
+) -> _Tensor:
+    """The inverse discrete Fourier transform over several dimensions."""
+
+def ifftshift(input: _Tensor, dim: Any = None) -> _Tensor:
+    """Undo `fftshift`."""
+
+def ihfft(
+    input: _Tensor, n: Any = None, dim: _int = -1, norm: Any = None, *, out: _Tensor | None = None
+) -> _Tensor:
+    """The inverse of `hfft`: the first half of the inverse transform of a real spectrum."""
+
+def ihfft2(
+    input: _Tensor,
+    s: Any = None,
+    dim: _int | Sequence[_int] | None = (-2, -1),
+    norm: Any = None,
+    *,
+    out: _Tensor | None = None,
+) -> _Tensor:
+    """The inverse of `hfft2`."""
+
+def ihfftn(
+    input: _Tensor,
+    s: Any = None,
+    dim: _int | Sequence[_int] | None = None,
+    norm: Any = None,
+    *,
+    out: _Tensor | None = None,
+) -> _Tensor:
+    """The inverse of `hfftn`."""
+
+def irfft(
+    input: _Tensor, n: Any = None, dim: _int = -1, norm: Any = None, *, out: _Tensor | None = None
+) -> _Tensor:
+    """The real signal (n samples) with the given nonnegative frequencies."""
+
+def irfft2(
+    input: _Tensor,
+    s: Any = None,
+    dim: _int | Sequence[_int] | None = (-2, -1),
+    norm: Any = None,
+    *,
+    out: _Tensor | None = None,
+) -> _Tensor:
+    """The inverse of `rfft2`."""
+
+def irfftn(
+    input: _Tensor,
+    s: Any = None,
+    dim: _int | Sequence[_int] | None = None,
+    norm: Any = None,
+    *,
+    out: _Tensor | None = None,
+) -> _Tensor:
+    """The inverse of `rfftn`."""
+
+def rfft(
+    input: _Tensor, n: Any = None, dim: _int = -1, norm: Any = None, *, out: _Tensor | None = None
+) -> _Tensor:
+    """The nonnegative frequencies of the transform of a real signal."""
+
+def rfft2(
+    input: _Tensor,
+    s: Any = None,
+    dim: _int | Sequence[_int] | None = (-2, -1),
+    norm: Any = None,
+    *,
+    out: _Tensor | None = None,
+) -> _Tensor:
+    """The transform of a real signal over two dimensions."""
+
 def rfftfreq(
     n: _int,
     d: _float = 1.0,
@@ -190,8 +186,12 @@ def rfftfreq(
 ) -> _Tensor:
     """The nonnegative frequencies of a transform of n samples that are d apart."""
 
-def fftshift(input: _Tensor, dim: _int | Sequence[_int] | None = None) -> _Tensor:
-    """Move the zero frequency to the middle."""
-
-def ifftshift(input: _Tensor, dim: _int | Sequence[_int] | None = None) -> _Tensor:
-    """Undo `fftshift`."""
+def rfftn(
+    input: _Tensor,
+    s: Any = None,
+    dim: _int | Sequence[_int] | None = None,
+    norm: Any = None,
+    *,
+    out: _Tensor | None = None,
+) -> _Tensor:
+    """The transform of a real signal; nonnegative frequencies in the last dimension."""

@@ -11,26 +11,6 @@ from typing import Any
 from franken.core.dtypes import dtype as _dtype
 from franken.core.tensor import Tensor as _Tensor
 
-def sum(
-    input: _Tensor,
-    dim: _int | Sequence[_int] | None = None,
-    *,
-    keepdim: _bool = False,
-    dtype: _dtype | None = None,
-    mask: _Tensor | None = None,
-) -> _Tensor:
-    """Sum over dimensions of what the mask keeps."""
-
-def prod(
-    input: _Tensor,
-    dim: _int | Sequence[_int] | None = None,
-    *,
-    keepdim: _bool = False,
-    dtype: _dtype | None = None,
-    mask: _Tensor | None = None,
-) -> _Tensor:
-    """Product over dimensions of what the mask keeps."""
-
 def amax(
     input: _Tensor,
     dim: _int | Sequence[_int] | None = None,
@@ -71,6 +51,41 @@ def argmin(
 ) -> _Tensor:
     """Index of the minimum of what the mask keeps, in the input's dtype."""
 
+def cumprod(
+    input: _Tensor, dim: _int, *, dtype: _dtype | None = None, mask: _Tensor | None = None
+) -> _Tensor:
+    """Running prod of what the mask keeps."""
+
+def cumsum(
+    input: _Tensor, dim: _int, *, dtype: _dtype | None = None, mask: _Tensor | None = None
+) -> _Tensor:
+    """Running sum of what the mask keeps."""
+
+def log_softmax(
+    input: _Tensor, dim: _int, *, dtype: _dtype | None = None, mask: _Tensor | None = None
+) -> _Tensor:
+    """log_softmax along a dimension of what the mask keeps."""
+
+def logaddexp(
+    input: _Tensor,
+    other: _Tensor,
+    *,
+    dtype: _dtype | None = None,
+    input_mask: Any = None,
+    other_mask: Any = None,
+) -> _Tensor:
+    """log(exp(x) + exp(y)) with masked-out elements as exp(...) = 0."""
+
+def logsumexp(
+    input: _Tensor,
+    dim: _int | Sequence[_int] | None = None,
+    *,
+    keepdim: _bool = False,
+    dtype: _dtype | None = None,
+    mask: _Tensor | None = None,
+) -> _Tensor:
+    """log(sum(exp(x))) over dimensions of what the mask keeps."""
+
 def mean(
     input: _Tensor,
     dim: _int | Sequence[_int] | None = None,
@@ -102,17 +117,36 @@ def norm(
 ) -> _Tensor:
     """Vector norm over dimensions of what the mask keeps."""
 
-def var(
+def normalize(
+    input: _Tensor,
+    ord: Any,
+    dim: _int,
+    *,
+    eps: _float = 1e-12,
+    dtype: _dtype | None = None,
+    mask: _Tensor | None = None,
+) -> _Tensor:
+    """x / max(norm(x), eps) along a dimension of what the mask keeps."""
+
+def prod(
     input: _Tensor,
     dim: _int | Sequence[_int] | None = None,
-    unbiased: Any = None,
     *,
-    correction: Any = None,
     keepdim: _bool = False,
     dtype: _dtype | None = None,
     mask: _Tensor | None = None,
 ) -> _Tensor:
-    """Variance over dimensions of what the mask keeps; NaN of nothing."""
+    """Product over dimensions of what the mask keeps."""
+
+def softmax(
+    input: _Tensor, dim: _int, *, dtype: _dtype | None = None, mask: _Tensor | None = None
+) -> _Tensor:
+    """softmax along a dimension of what the mask keeps."""
+
+def softmin(
+    input: _Tensor, dim: _int, *, dtype: _dtype | None = None, mask: _Tensor | None = None
+) -> _Tensor:
+    """softmin along a dimension of what the mask keeps."""
 
 def std(
     input: _Tensor,
@@ -126,7 +160,7 @@ def std(
 ) -> _Tensor:
     """Standard deviation over dimensions of what the mask keeps; NaN of nothing."""
 
-def logsumexp(
+def sum(
     input: _Tensor,
     dim: _int | Sequence[_int] | None = None,
     *,
@@ -134,50 +168,16 @@ def logsumexp(
     dtype: _dtype | None = None,
     mask: _Tensor | None = None,
 ) -> _Tensor:
-    """log(sum(exp(x))) over dimensions of what the mask keeps."""
+    """Sum over dimensions of what the mask keeps."""
 
-def cumsum(
-    input: _Tensor, dim: _int, *, dtype: _dtype | None = None, mask: _Tensor | None = None
-) -> _Tensor:
-    """Running sum of what the mask keeps."""
-
-def cumprod(
-    input: _Tensor, dim: _int, *, dtype: _dtype | None = None, mask: _Tensor | None = None
-) -> _Tensor:
-    """Running prod of what the mask keeps."""
-
-def softmax(
-    input: _Tensor, dim: _int, *, dtype: _dtype | None = None, mask: _Tensor | None = None
-) -> _Tensor:
-    """softmax along a dimension of what the mask keeps."""
-
-def log_softmax(
-    input: _Tensor, dim: _int, *, dtype: _dtype | None = None, mask: _Tensor | None = None
-) -> _Tensor:
-    """log_softmax along a dimension of what the mask keeps."""
-
-def softmin(
-    input: _Tensor, dim: _int, *, dtype: _dtype | None = None, mask: _Tensor | None = None
-) -> _Tensor:
-    """softmin along a dimension of what the mask keeps."""
-
-def normalize(
+def var(
     input: _Tensor,
-    ord: Any,
-    dim: _int,
+    dim: _int | Sequence[_int] | None = None,
+    unbiased: Any = None,
     *,
-    eps: _float = 1e-12,
+    correction: Any = None,
+    keepdim: _bool = False,
     dtype: _dtype | None = None,
     mask: _Tensor | None = None,
 ) -> _Tensor:
-    """x / max(norm(x), eps) along a dimension of what the mask keeps."""
-
-def logaddexp(
-    input: _Tensor,
-    other: _Tensor,
-    *,
-    dtype: _dtype | None = None,
-    input_mask: Any = None,
-    other_mask: Any = None,
-) -> _Tensor:
-    """log(exp(x) + exp(y)) with masked-out elements as exp(...) = 0."""
+    """Variance over dimensions of what the mask keeps; NaN of nothing."""

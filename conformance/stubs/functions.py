@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, get_overloads
 from conformance.stubs.types import OPERAND, Names, of_schema
 from franken.core.op import Op
 from franken.core.schema import signature
+from franken.core.schema.signature import signature_of
 from franken.ops.declaring import return_types
 
 WIDTH, INDENT = 100, 4
@@ -122,7 +123,7 @@ def annotation(value: Any) -> str:
 
 def plain(fn: Callable[..., Any], names: Names, *, gives_tensor: bool = False) -> Form:
     """A function that no op declared, by its own signature; or an operator on tensors."""
-    shape = inspect.signature(fn)
+    shape = signature_of(fn)
     typed = [
         (p, names.text(OPERAND if gives_tensor and place else annotation(p.annotation)))
         for place, p in enumerate(shape.parameters.values())

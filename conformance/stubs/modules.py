@@ -69,10 +69,11 @@ def space(module: str, where: str) -> str:
 
 
 def _shown(found: Any, where: str) -> dict[str, Any]:
-    """The module's names: those of the registry as they were declared, then the others."""
+    """The module's names, sorted: a file that moves must not change what is written."""
     declared = NAMES.get(where, {})
     others = {n for n in found.__dir__() if not n.startswith("__") or n == "__version__"}
-    return {**declared, **{n: getattr(found, n) for n in sorted(others - declared.keys())}}
+    every = sorted(declared.keys() | others)
+    return {n: declared[n] if n in declared else getattr(found, n) for n in every}
 
 
 def _home(name: str, value: Any, module: str) -> str | None:

@@ -27,10 +27,10 @@ _AS_OBJECT = frozenset(vars(object)) - _BINARY  # known of every object
 
 
 def methods(names: Names) -> list[str]:
-    """The body of the stub class, in the order in which the declarations came."""
+    """The body of the stub class, sorted by name."""
     by_form = {id(form): op for op in OPS.values() for form in (op.method, op.inplace)}
     lines: list[str] = []
-    for name, value in vars(Tensor).items():
+    for name, value in sorted(vars(Tensor).items()):
         if name in _BY_HAND or name in _AS_OBJECT or name in _slots() or value is None:
             continue
         if isinstance(value, property):

@@ -16,7 +16,8 @@ import numpy as np
 from franken.core import primitive as _bind
 from franken.core.convert import cast
 from franken.core.dtypes import COMPLEX_KINDS, from_numpy
-from franken.core.linear import add, sum_to
+from franken.core.inplace import store
+from franken.core.linear import add, sum_to, tied
 from franken.core.node import Leaf, Node, OutEdge, Packed, SavedAll, _light, split_edge
 from franken.core.primitive import F32, F64
 from franken.core.state import STATE, set_grad
@@ -96,12 +97,14 @@ def _propagate(r: Run, roots: list[tuple[Any, Any]], targets: list[Any] | None) 
         node = split_edge(edge)[0]
         if type(node) is Leaf and r.deps.get(node, 0) == 0:
             _finish_leaf(r, node)
-    plain = r.needed is None and STATE.anomaly is None
+    plain = r.needed is None and STATE.anomaly is None and STATE.recorder is None
     while nodes:
         node = nodes.pop()  # highest seq first; the list lets go of what has run
-        if plain and type(node) is Node and node.shape is not None:
+        if type(node) is Leaf:
+            continue
+        if plain and node.shape is not None:  # a custom function has outputs, and no shape
             _execute_plain(r, node)
-        elif type(node) is not Leaf:
+        else:
             _execute(r, node)
 
 
@@ -199,7 +202,7 @@ def _execute(r: Run, node: Any) -> None:
         g = _node_prehooks(r, node, g)
     r.order.append(node)
     if STATE.anomaly is None:
-        grads = node.apply_vjp(r, g) if type(node) is not Node else apply_vjp(r, node, g)
+        grads = apply_vjp(r, node, g) if isinstance(node, Node) else node.apply_vjp(r, g)
     else:
         grads = STATE.anomaly.watch(r, node, g)
     if node.hooks:
@@ -225,8 +228,11 @@ def _execute_plain(r: Run, node: Node) -> None:
     values = unpack(node, r.create_graph)
     rules = plan.rules
     d = node.dtype
-    if node.hooks or rules[0][0] < 0 or (d is not F32 and d is not F64):
+    tied_to = plan.ties and r.create_graph
+    if node.hooks or rules[0][0] < 0 or (d is not F32 and d is not F64) or tied_to:
         grads = call_rules(plan, node.params, values, g, [p is not None for p in parents])
+        if tied_to:
+            grads = _tied(node, grads)
         if plan.saves_data and not r.keep:
             node.saved = None
         if node.hooks:
@@ -327,9 +333,24 @@ def apply_vjp(r: Run, node: Node, g: Any) -> Any:
     else:
         needs = [p is not None and split_edge(p)[0] in needed for p in parents]
     grads = call_rules(node.plan, node.params, values, g, needs)
+    if STATE.recorder is not None:
+        STATE.recorder.rule(node, values, g, needs, grads)
+    if node.plan.ties and r.create_graph:
+        grads = _tied(node, grads)
     if node.plan.saves_data and not r.keep:
         node.saved = None
     return grads
+
+
+def _tied(node: Node, grads: list[Any]) -> list[Any]:
+    """The gradients as functions of the inputs that the op says they depend on."""
+    ties = [t for t in node.plan.ties if t.when is None or t.when(node.params)]
+    found = list(grads)
+    for k, g in enumerate(grads):
+        edges = [(node.parents[t.input], t.zero) for t in ties if k in t.of]
+        if edges and g is not None and g.level == 0:
+            found[k] = tied(g, edges)
+    return found
 
 
 def call_rules(
@@ -480,9 +501,7 @@ def _stale(node: Node, kind: str, i: int, value: Any, ver: list[Any], was: int) 
 
 def _scalar_name(dtype: Any) -> str:
     d = from_numpy(dtype) if isinstance(dtype, np.dtype) else dtype
-    return "torch." + {"float32": "FloatTensor", "float64": "DoubleTensor"}.get(
-        getattr(d, "name", ""), getattr(d, "scalar_name", "Float") + "Tensor"
-    )
+    return f"torch.{d.scalar_name}Tensor"
 
 
 # --- leaves and hooks ----------------------------------------------------------------------------
@@ -535,6 +554,8 @@ def _accumulate(r: Run, variable: Tensor, g: Any) -> None:
         variable._grad = add(have, g)
     else:
         variable._grad = _add_into(have, g)
+    if STATE.recorder is not None:
+        STATE.recorder.gradient(variable)
     _provenance(r, variable)
 
 
@@ -554,7 +575,7 @@ def _add_into(have: Tensor, g: Tensor) -> Tensor:
     if STATE.recorder is None:
         have._a += g._a
     else:
-        have._a[...] = add(have, g)._a
+        store(have, add(have, g))
     ver = have._ver
     if ver is not None:
         ver[0] += 1

@@ -61,6 +61,15 @@ class dtype:
     def __repr__(self) -> str:
         return "torch." + self.name
 
+    @property
+    def cpp_name(self) -> str:
+        """The element type as C++ names it, as in torch's messages.
+
+        >>> int64.cpp_name, float16.cpp_name
+        ('long int', 'c10::Half')
+        """
+        return _CPP.get(self.name) or f"c10::{self.scalar_name}"
+
     def __reduce__(self) -> str:
         # A string tells pickle and copy to look the singleton up by name in this module.
         return self.name
@@ -74,18 +83,6 @@ class dtype:
             raise RuntimeError("Bits types are undefined")
         return self._signed
 
-    @property
-    def c_name(self) -> str:
-        """The C++ name that some of torch's messages use.
-
-        >>> int64.c_name, complex64.c_name
-        ('long int', 'c10::complex<float>')
-        """
-        if self.kind == COMPLEX:
-            return f"c10::complex<{self.to_real().c_name}>"
-        own = f"c10::{self.scalar_name}" if self.is_floating_point else self.name
-        return _C_NAMES.get(self.name, own)
-
     def to_real(self) -> dtype:
         """Return the type of the real part (itself unless complex)."""
         return _TO_REAL.get(self, self)
@@ -98,10 +95,13 @@ class dtype:
         return found
 
 
-_C_NAMES = {
-    "float32": "float", "float64": "double", "int64": "long int", "int32": "int",
-    "int16": "short int", "int8": "signed char", "uint8": "unsigned char",
-    "uint16": "short unsigned int", "uint32": "unsigned int", "uint64": "long unsigned int",
+# How torch's messages spell the element types that C++ names otherwise than "c10::" + scalar name.
+_CPP: Final = {
+    "bool": "bool", "uint8": "unsigned char", "int8": "signed char", "int16": "short int",
+    "int32": "int", "int64": "long int", "uint16": "short unsigned int", "uint32": "unsigned int",
+    "uint64": "long unsigned int", "float32": "float", "float64": "double",
+    "complex32": "c10::complex<c10::Half>", "complex64": "c10::complex<float>",
+    "complex128": "c10::complex<double>",
 }  # fmt: skip
 
 

@@ -12,8 +12,10 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from franken.core import node as _node
+from franken.core import state as _state
 from franken.core.linear import view_scatter
 from franken.core.node import Leaf, edge_of, make_node, step
+from franken.core.primitive import NO_BATCH_RULE, Primitive, bind
 from franken.core.state import INFERENCE, STATE
 from franken.core.tensor import Tensor, version_of
 from franken.core.where import here
@@ -64,7 +66,7 @@ def _check_creation(x: Tensor, base: Tensor, tracked: bool = False) -> None:
                 f"enabled. {_SEVERAL}"
             )
         raise RuntimeError(
-            f"Output {max(index, 0)} of {_node._torch_name(prim.name).removesuffix('Backward0')} "
+            f"Output {max(index, 0)} of {_node.backward_name(prim.name).removesuffix('Backward0')} "
             "is a "
             f"view and is being modified inplace. {_SEVERAL}"
         )
@@ -127,13 +129,34 @@ def commit(x: Tensor, result: Tensor) -> Tensor:
     if x._base is not None and STATE.grad and result._node is not None:
         _check_creation(x, x._base, True)
     if ra is not xa:
-        if type(result._node) is _node.Node:
+        if isinstance(result._node, _node.Node):
             _keep_overwritten(result._node, xa)
-        xa[...] = ra
+        store(x, result)
     bump(x)
     if STATE.grad and (result._node is not None or x._node is not None or x._base is not None):
         _rebase(x, result)
     return x
+
+
+def _assign_kernel(x: Any, src: Any) -> tuple[()]:
+    x[...] = src
+    return ()
+
+
+# The change of memory that every in-place form ends with, for whoever watches what is executed.
+assign = Primitive(
+    "assign", ("x", "src"), _assign_kernel, outputs=0, batch=NO_BATCH_RULE,
+    writes=lambda inputs: inputs[:1],
+).not_differentiable()  # fmt: skip
+assign.kernel("cuda", _assign_kernel)
+
+
+def store(x: Tensor, value: Tensor) -> None:
+    """Write the elements of `value` (of x's shape) into x's memory; the caller counts it."""
+    if _state.SPECIAL and STATE.recorder is not None:
+        bind(assign, (x, value), {})
+    else:
+        x._a[...] = value._a
 
 
 def writeable(a: Any) -> bool:
@@ -198,8 +221,7 @@ def _move_retained(x: Tensor, before: Any) -> None:
     key = ("r", index, id(x))
     if node.pre and key in node.pre and x._node is not None:
         new, at = _node.split_edge(x._node)
-        new.pre = new.pre or {}
-        new.pre["r", at, id(x)] = node.pre.pop(key)
+        new.hook_outputs("r", at, node.pre.pop(key), id(x))
 
 
 def _scatter_history(value: Tensor, new: Tensor, link: Any) -> Tensor:

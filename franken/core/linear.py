@@ -14,11 +14,12 @@ import numpy as np
 from franken.backends import registry
 from franken.backends.numpy import reduce as kernels
 from franken.backends.numpy.halves import halved
+from franken.core import state
 from franken.core.batching import shift_axes
 from franken.core.device import CPU
 from franken.core.node import step
 from franken.core.pointwise import pointwise_primitive
-from franken.core.primitive import Primitive, _wrap
+from franken.core.primitive import Primitive, _wrap, mark_constant
 from franken.core.tensor import Tensor
 
 add = pointwise_primitive("add", ("x", "y"), np.add, (lambda g: g, lambda g: g), expr="{0} + {1}")
@@ -27,7 +28,43 @@ add = pointwise_primitive("add", ("x", "y"), np.add, (lambda g: g, lambda g: g),
 def zeros(shape: tuple[int, ...], dtype: Any, dev: Any) -> Tensor:
     """Zeros of a NumPy dtype on a device."""
     array = np.zeros(shape, dtype)
-    return _wrap(array if dev is CPU else registry.from_host(array, dev), dev)
+    t = _wrap(array if dev is CPU else registry.from_host(array, dev), dev)
+    if state.SPECIAL:
+        mark_constant(t)
+    return t
+
+
+# --- ties ---------------------------------------------------------------------------------------
+
+# g, on the tape as a function of the others too: their cotangents are zeros, or none at all.
+tie = Primitive("tie", (), lambda g, *others, sizes: g, variadic=True)
+tie.holomorphic = False
+
+
+@tie.joint_vjp
+def _(g: Any, needs: Any, sizes: Any) -> Any:
+    others = zip(needs[1:], sizes, strict=True)
+    return [g, *[g.new_zeros(s) if need and s is not None else None for need, s in others]]
+
+
+@tie.jvp
+def _(tangents: Any, out: Any, *values: Any, sizes: Any) -> Any:
+    return tangents[0]
+
+
+@tie.batching
+def _(prim: Primitive, values: Any, dims: Any, params: Any) -> Any:
+    return prim(*values, **params), dims[0]
+
+
+def tied(g: Tensor, edges: list[tuple[Any, bool]]) -> Tensor:
+    """g as a function of what lies at the edges: of slope zero where so said, else without one."""
+    ends = []
+    for edge, _ in edges:
+        end = zeros((), g._a.dtype, g.device)
+        end._node = edge
+        ends.append(end)
+    return tie(g, *ends, sizes=tuple([e.shape if zero else None for e, zero in edges]))  # type: ignore[no-any-return]
 
 
 # --- sums ----------------------------------------------------------------------------------------
@@ -98,7 +135,9 @@ def _write_region(x: Any, src: Any, *, prim: Primitive, params: dict[str, Any], 
     return out
 
 
-view_scatter = Primitive("view_scatter", ("x", "src"), _write_region)
+view_scatter = Primitive(
+    "view_scatter", ("x", "src"), _write_region, title="torch::autograd::CopySlices"
+)
 
 
 @view_scatter.vjp("x")

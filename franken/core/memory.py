@@ -1,6 +1,6 @@
-"""The memory behind NumPy arrays: its owner, its row of elements, and arrays laid over it.
+"""Memory: the root array that owns it, and the places in it where an array lies.
 
-Knows arrays and element strides only; neither tensors nor devices.
+Knows backend arrays (NumPy's, and a GPU's by their common attributes); knows no Tensor.
 """
 
 from __future__ import annotations
@@ -15,9 +15,21 @@ from franken.core.strides import contiguous_strides
 
 def root_of(a: Any) -> Any:
     """The array that owns the memory an array looks into."""
-    while isinstance(a.base, np.ndarray):
+    kind = np.ndarray if isinstance(a, np.ndarray) else type(a)
+    while isinstance(a.base, kind):
         a = a.base
     return a
+
+
+def pointer(a: Any) -> int:
+    """The address of a backend array's first element."""
+    interface = getattr(a, "__array_interface__", None)
+    return int(a.data.ptr if interface is None else interface["data"][0])
+
+
+def first_place(a: Any) -> int:
+    """Where in its storage an array begins, in elements."""
+    return (pointer(a) - pointer(root_of(a))) // int(a.itemsize)
 
 
 def memory_of(a: Any) -> Any:
@@ -31,13 +43,6 @@ def memory_of(a: Any) -> Any:
     if row.dtype == a.dtype:
         return row
     return row.view(np.uint8)[: row.nbytes // a.itemsize * a.itemsize].view(a.dtype)
-
-
-def first_place(a: Any) -> int:
-    """Where in its storage an array begins, in elements."""
-    start = a.__array_interface__["data"][0] - root_of(a).__array_interface__["data"][0]
-    offset: int = start // a.itemsize
-    return offset
 
 
 def restrided(a: Any, shape: Any, steps: Any, place: int) -> Any:
@@ -66,17 +71,12 @@ def element_steps(a: Any) -> tuple[int, ...]:
     return tuple([s // n for s in a.strides])
 
 
-def resized(a: Any, shape: tuple[int, ...], steps: tuple[int, ...]) -> Any:
-    """The array laid anew over its own storage, or over a longer copy of it where that is short."""
+def relaid(a: Any, shape: tuple[int, ...], steps: tuple[int, ...]) -> Any:
+    """The array laid anew over its own storage from where it begins; None if that is too short."""
     row, place = memory_of(a), first_place(a)
     room = 0 if row is None else row.size - place
     count = math.prod(shape)
-    if count <= room or count == 0:
-        return restrided(a, shape, steps, place)
-    grown = np.zeros(count + place, a.dtype)
-    if row is not None:
-        grown[: row.size] = row[: grown.size]
-    return restrided(grown, shape, steps, place)
+    return restrided(a, shape, steps, place) if count <= room or count == 0 else None
 
 
 def overlap(a: Any, b: Any) -> str:
@@ -90,8 +90,8 @@ def overlap(a: Any, b: Any) -> str:
         return "none"
     if not np.may_share_memory(a, b) or not (dense(a) and dense(b)):
         return "none"
-    same = a.__array_interface__["data"][0] == b.__array_interface__["data"][0]
-    return "full" if same and a.nbytes == b.nbytes and a.strides == b.strides else "part"
+    same = pointer(a) == pointer(b) and a.nbytes == b.nbytes and a.strides == b.strides
+    return "full" if same else "part"
 
 
 def dense(a: Any) -> bool:
@@ -105,3 +105,65 @@ def dense(a: Any) -> bool:
                 return False
             at *= n
     return True
+
+
+def byte_row(root: Any) -> Any:
+    """All bytes of a root array in the order they lie in, or None if it has gaps."""
+    if not root.flags.c_contiguous:
+        root = root.transpose(sorted(range(root.ndim), key=lambda d: -root.strides[d]))
+        if not root.flags.c_contiguous:
+            return None
+    return root.reshape(-1).view(np.uint8)
+
+
+class Region:
+    """A part of a root array's memory: where it begins (in bytes) and how it is walked through."""
+
+    __slots__ = ("dtype", "made", "offset", "shape", "strides")
+
+    def __init__(self, a: Any, root: Any, made: bool = False) -> None:
+        self.offset = pointer(a) - pointer(root)
+        self.shape, self.strides, self.dtype = a.shape, a.strides, a.dtype
+        self.made = made  # by what is being watched, or only seen by it
+
+    def bounds(self) -> tuple[int, int]:
+        """The first byte, and the one behind the last."""
+        if 0 in self.shape:
+            return self.offset, self.offset
+        reach = [(n - 1) * s for n, s in zip(self.shape, self.strides, strict=True)]
+        low = sum(r for r in reach if r < 0)
+        high = sum(r for r in reach if r > 0)
+        return self.offset + low, self.offset + high + int(self.dtype.itemsize)
+
+    def holds(self, other: Region) -> bool:
+        """Whether all that the other shows is part of this one."""
+        (low, high), (a, b) = self.bounds(), other.bounds()
+        if not (low <= a and b <= high):
+            return False
+        if high - low == math.prod(self.shape) * int(self.dtype.itemsize):
+            return True
+        return self.dtype == other.dtype and bool(np.isin(other.places(), self.places()).all())
+
+    def places(self) -> Any:
+        """Where each element begins."""
+        at = np.full(self.shape, self.offset, np.int64)
+        for d, (n, s) in enumerate(zip(self.shape, self.strides, strict=True)):
+            at += (np.arange(n) * s).reshape(n, *(1,) * (len(self.shape) - d - 1))
+        return at
+
+    def same(self, other: Region) -> bool:
+        """Whether both show the same elements in the same way."""
+        return (self.offset, self.shape, self.strides, self.dtype) == (
+            other.offset, other.shape, other.strides, other.dtype
+        )  # fmt: skip
+
+    def window(self, root: Any) -> Any:
+        """The region as an array over its root."""
+        if (self.shape, self.strides, self.dtype) == (root.shape, root.strides, root.dtype):
+            return root
+        if not isinstance(root, np.ndarray):
+            memory = root.data + self.offset
+            return type(root)(self.shape, self.dtype, memory, strides=self.strides)
+        row = byte_row(root)
+        word = self.dtype if self.dtype.kind != "V" else np.dtype(f"u{self.dtype.itemsize}")
+        return np.ndarray(self.shape, word, row, self.offset, self.strides).view(self.dtype)

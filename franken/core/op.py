@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from franken.core import inplace as _inplace
+from franken.core.node import titled
 from franken.core.out import CAST, Into, call_into, refuse_cast, refuse_shared
 from franken.core.tensor import Tensor
 
@@ -21,6 +22,7 @@ _PREFIXES = ("fft", "linalg", "special")  # in errors torch calls linalg.det lin
 
 Out = bool | Into  # True: the result is cast to the target
 Samples = Callable[[Any], Iterable[Any]]
+Title = str | tuple[str, str, str] | Callable[..., str | None]
 
 
 class NoSamples:
@@ -74,8 +76,9 @@ def op(
     alias: tuple[str, ...] = (),
     also: dict[str, str] | None = None,
     samples: Samples | NoSamples | None = None,
+    title: Title | None = None,
 ) -> Callable[[Any], Any]:
-    """Declare a public op by its function; returns the function unchanged.
+    """Declare a public op by its function; returns the function (unchanged without `title`).
 
     Args:
         at: namespace(s) of the function, separated by spaces: "torch", "nn.functional",
@@ -89,9 +92,14 @@ def op(
         also: further names of arguments, {"A": "input"}; NumPy's names are understood anyway.
         samples: `samples(t)` gives calls `S(...)`, where `t` makes tensors; or NoSamples(why).
             See `ops.declaring.samples`.
+        title: torch's name of the backward function, where the last primitive would have another
+            one; (argument, name where that is a tensor, name where it is not); or a function of
+            the call's arguments that gives it (None: the primitive's own).
     """
 
     def declare(fn: Any) -> Any:
+        if title is not None:
+            fn = titled_form(fn, title)
         register(fn, name or fn.__name__, at, method, inplace, out, alias, samples, also=also)
         return fn
 
@@ -158,7 +166,13 @@ _NUMPY = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1"
 
 def parameters(fn: Any) -> tuple[str, ...]:
     """The names of the arguments that a function (or what it wraps) takes."""
-    code = getattr(getattr(fn, "__wrapped__", fn), "__code__", None)
+    inner = fn
+    while hasattr(inner, "__wrapped__") and not hasattr(inner, "parameters"):
+        inner = inner.__wrapped__
+    said: tuple[str, ...] | None = getattr(inner, "parameters", None)  # it passes others on
+    if said is not None:
+        return said
+    code = getattr(inner, "__code__", None)
     if code is None:
         return ()
     names: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
@@ -223,6 +237,39 @@ def _alias_form(made: Op, space: str, short: str, out: Out, also: dict[str, str]
 # --- forms ---------------------------------------------------------------------------------------
 
 
+def titled_form(fn: Any, title: Title) -> Any:
+    """`fn`, whose result's node is called `title`; see `op`."""
+    if isinstance(title, tuple):
+        title = _by_kind(fn, *title)
+
+    def form(*args: Any, **kwargs: Any) -> Any:
+        out = fn(*args, **kwargs)
+        if isinstance(out, tuple) or (out._node is not None and out is not args[0]):
+            found = title if isinstance(title, str) else title(*args, **kwargs)
+            if found is not None:
+                titled(out, found)
+        return out
+
+    form.__name__, form.__qualname__ = fn.__name__, fn.__qualname__
+    form.__doc__, form.__module__, form.__annotations__ = (
+        fn.__doc__,
+        fn.__module__,
+        fn.__annotations__,
+    )
+    form.__wrapped__ = fn  # type: ignore[attr-defined]
+    return form
+
+
+def _by_kind(fn: Any, argument: str, tensor: str, other: str) -> Callable[..., str]:
+    place = parameters(fn).index(argument)
+
+    def title(*args: Any, **kwargs: Any) -> str:
+        value = args[place] if len(args) > place else kwargs.get(argument)
+        return tensor if isinstance(value, Tensor) else other
+
+    return title
+
+
 def function_form(
     name: str, fn: Any, out: Out, also: dict[str, str], first: str | None = None
 ) -> Any:
@@ -256,10 +303,8 @@ def function_form(
 
 
 def _first_annotation(fn: Any) -> Any:
-    code = getattr(fn, "__code__", None)
-    if code is None or not code.co_argcount:
-        return None
-    return fn.__annotations__.get(code.co_varnames[0])
+    names = parameters(fn)
+    return fn.__annotations__.get(names[0]) if names else None
 
 
 def inplace_form(

@@ -10,6 +10,8 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numpy as np
+
 from franken.core import inplace as _inplace
 from franken.core import memory
 from franken.core.dtypes import dtype
@@ -85,7 +87,8 @@ class Into:
         if want is not got and not self._takes(want, got):
             words = self.words[min(which, len(self.words) - 1)]
             raise self.error(words.format(
-                want=want.scalar_name, got=got.scalar_name, want_c=want.c_name, got_c=got.c_name,
+                want=want.scalar_name, got=got.scalar_name, want_c=want.cpp_name,
+                got_c=got.cpp_name,
                 name=name.removeprefix("fft_"), which=self.named[min(which, len(self.named) - 1)],
             ))  # fmt: skip
 
@@ -202,7 +205,7 @@ def _write(out: Any, result: Any, into: Into) -> Any:
         _resize(out, result, into)
     elif _inplace._self_overlap(out._a):
         _inplace._refuse_overlap(out._a)
-    out._a[...] = result._a
+    _inplace.store(out, result)
     _inplace.bump(out)
     return out
 
@@ -215,4 +218,5 @@ def _resize(out: Tensor, result: Tensor, into: Into) -> None:
     if edge_of(out) is not None and STATE.grad:
         raise RuntimeError("cannot resize variables that require grad")
     steps = memory.element_steps(r) if memory.dense(r) else contiguous_strides(r.shape)
-    out._a = memory.resized(a, r.shape, steps)
+    found = memory.relaid(a, r.shape, steps) if isinstance(a, np.ndarray) else None
+    out._a = result.to(out.dtype, copy=True)._a if found is None else found

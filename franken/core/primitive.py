@@ -21,7 +21,16 @@ from franken.core import state
 from franken.core.device import CPU, DeviceMismatch
 from franken.core.errors import MissingKernel
 from franken.core.node import record
-from franken.core.rule import NO_BATCH_RULE, NOT_DIFFERENTIABLE, Plan, Rule, Said, joined
+from franken.core.rule import (
+    NO_BATCH_RULE,
+    NOT_DIFFERENTIABLE,
+    Plan,
+    Rule,
+    Said,
+    Tie,
+    as_rule,
+    joined,
+)
 from franken.core.tensor import Parameter, Tensor, version_of
 
 PRIMITIVES: dict[str, Primitive] = {}
@@ -64,12 +73,20 @@ class Primitive:
         kernel: NumPy kernel, arrays in and array (or tuple) out, parameters by keyword.
         outputs: number of outputs; 0 means a tuple of varying length.
         view: the output may share memory with the first input.
+        random: the result depends on the state of a random stream too.
+        expr: the scalar expression, from which kernels for both devices are to be generated; a
+            test holds it against the kernel.
+        title: the backward function's name in torch, or a function of the node that gives it, where
+            it does not follow from `name`.
+        words: torch's names of the inputs, where they are not `inputs`.
+        writes: for kernels that change inputs in place and give nothing back (outputs=0):
+            `writes(inputs, **params)` gives those that are changed.
     """
 
     __slots__ = (
         "batch", "cpu", "differentiable", "expr", "holomorphic", "inputs", "jvps", "kernels",
-        "by_memory", "level", "name", "nondiff", "outputs", "plans", "shape", "simple", "variadic",
-        "view", "vjp_joint", "vjps", "wide", "writer",
+        "by_memory", "name", "nondiff", "outputs", "plans", "random", "shape", "simple", "ties",
+        "title", "variadic", "view", "vjp_joint", "vjps", "wide", "words", "writer", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -83,18 +100,22 @@ class Primitive:
         view: bool = False,
         nondiff: tuple[int, ...] = (),
         batch: Any = None,
-        level: str = "run_to_run",
+        random: bool = False,
         expr: str | None = None,
+        title: Any = None,
+        words: tuple[str, ...] = (),
+        writes: Any = None,
     ) -> None:
         if name in PRIMITIVES:
             raise ValueError(f"primitive {name!r} is declared twice")
         self.name, self.inputs, self.cpu = name, inputs, kernel
         self.outputs, self.variadic, self.view, self.nondiff = outputs, variadic, view, nondiff
-        self.batch, self.level, self.expr = batch, level, expr
+        self.batch, self.random, self.expr, self.writes = batch, random, expr, writes
+        self.title, self.words = title, words or inputs
         self.kernels: dict[str, Any] = {}
         # The kernel for float32 and wider, without the detour of half precisions.
         self.wide = getattr(kernel, "wide", kernel)
-        self.simple = outputs == 1 and not view and level != "random"
+        self.simple = outputs == 1 and not view and not random
         self.vjps: list[Any] = [None] * len(inputs)
         self.vjp_joint: Rule | None = None
         self.jvps: Any = None
@@ -106,6 +127,7 @@ class Primitive:
         # Of views that show one place several times: by_memory(base, view) gives the link to a
         # view of any part of them.
         self.by_memory: Any = None
+        self.ties: list[Tie] = []
         self.plans: dict[Any, Plan | None] = {}
         PRIMITIVES[name] = self
 
@@ -136,15 +158,29 @@ class Primitive:
             for name in names:
                 i = self.inputs.index(name)
                 said = isinstance(fn, Said)
-                self.vjps[i] = fn if said else joined(Rule(fn), self.vjps[i], live)
+                self.vjps[i] = fn if said else joined(as_rule(fn), self.vjps[i], live)
             self.differentiable = any(isinstance(r, Rule) for r in self.vjps)
             return fn
 
         return declare
 
+    def depends(
+        self, *names: str, zero: bool = True, of: tuple[str, ...] = (), when: Any = None
+    ) -> Primitive:
+        """Say that the gradients are functions of these inputs, though no rule shows it.
+
+        With create_graph they (those `of` some inputs; where the parameters are such that
+        `when(params)`) require a gradient if such an input does. It is zero (the gradient is
+        piecewise constant in the input) or else absent, None, as torch's is.
+        """
+        of = of or self.inputs
+        places = tuple([self.inputs.index(n) for n in of])
+        self.ties += [Tie(self.inputs.index(n), zero, places, when) for n in names]
+        return self
+
     def joint_vjp(self, fn: Any) -> Any:
         """Declare one rule that gives all cotangents: `fn(g, needs, ...) -> tuple`."""
-        self.vjp_joint = Rule(fn)
+        self.vjp_joint = as_rule(fn)
         self.differentiable = True
         return fn
 
@@ -186,6 +222,12 @@ class Primitive:
         made = Plan(self, wanted) if wanted and self.differentiable else None
         self.plans[mask] = made
         return made
+
+    def plan_of_all(self) -> Plan | None:
+        """The plan for all inputs that have a rule: everything that a node may keep."""
+        rules = enumerate(self.vjps)
+        wanted = tuple([i for i, rule in rules if isinstance(rule, Rule)])
+        return Plan(self, wanted) if self.differentiable else None
 
     def kernel_for(self, dev: Any) -> Any:
         """The kernel for a device; a missing one raises and never falls back."""
@@ -320,6 +362,35 @@ def shares(a: Any, v: Any) -> bool:
     return b is not None and (b is a or b is a.base)
 
 
+class Observer:
+    """Watches what a thread executes, as `STATE.recorder`: called in place of `eager`.
+
+    What is not a primitive's call is only told: see the other methods.
+    """
+
+    def __call__(
+        self, prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: bool
+    ) -> Any:
+        """Execute the primitive."""
+        return eager(prim, args, params, grad)
+
+    def constant(self, t: Tensor) -> None:
+        """A factory made `t`."""
+
+    def rule(self, node: Any, values: list[Any], g: Any, needs: list[bool], got: Any) -> None:
+        """The engine applied a node's rules to its saved values and the cotangent `g`."""
+
+    def gradient(self, leaf: Tensor) -> None:
+        """The engine accumulated into a leaf's `.grad`."""
+
+
+def mark_constant(t: Tensor) -> None:
+    """Note on a new tensor what `mark_new` does, and show it to the observer."""
+    mark_new(t)
+    if STATE.recorder is not None:
+        STATE.recorder.constant(t)
+
+
 def _bind_special(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     st = STATE
     if st.traces:
@@ -330,7 +401,7 @@ def _bind_special(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]
                     _refuse_escaped(prim)
                 if top is None or a.level > top.level:
                     top = a.trace
-        if prim.level == "random":
+        if prim.random:
             return _random(prim, args, params, top)
         if top is not None:
             return _made(prim, top.process(prim, args, params))
@@ -410,6 +481,6 @@ def explain(prim: Primitive, args: Any, params: Any, error: Exception) -> None:
 
 
 __all__ = [
-    "NOT_DIFFERENTIABLE", "NO_BATCH_RULE", "PRIMITIVES", "STATE", "Plan", "Primitive", "Rule",
-    "alias", "bind", "eager", "mark_new", "quiet", "shares",
+    "NOT_DIFFERENTIABLE", "NO_BATCH_RULE", "PRIMITIVES", "STATE", "Observer", "Plan", "Primitive",
+    "Rule", "alias", "bind", "eager", "mark_constant", "mark_new", "quiet", "shares",
 ]  # fmt: skip

@@ -15,7 +15,7 @@ registration; exactly that is kept by the tape:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Said:
@@ -37,10 +37,12 @@ class Rule:
 
     __slots__ = ("fn", "names")
 
-    def __init__(self, fn: Callable[..., Any]) -> None:
+    def __init__(self, fn: Callable[..., Any], names: tuple[str, ...] | None = None) -> None:
         self.fn = fn
-        code = fn.__code__
-        self.names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        if names is None:  # not said, where the function takes any number of inputs
+            code = fn.__code__
+            names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        self.names = names
 
 
 class OutputRules(Rule):
@@ -72,6 +74,15 @@ class OutputRules(Rule):
         return total
 
 
+class Tie(NamedTuple):
+    """Gradients that are functions of an input though their rule does not show it."""
+
+    input: int
+    zero: bool  # its cotangent is zeros, else there is none
+    of: tuple[int, ...]  # whose gradients
+    when: Any  # a predicate of the parameters, or None
+
+
 def output_of(name: str) -> int | None:
     """Which output's cotangent a rule's argument is, None if it is something else."""
     return int(name[1:]) if name[:1] == "g" and name[1:].isdigit() else None
@@ -87,6 +98,11 @@ def joined(rule: Rule, before: Any, outputs: int) -> Rule:
     return rule
 
 
+def as_rule(fn: Any) -> Rule:
+    """A rule from a function, or the rule itself."""
+    return fn if isinstance(fn, Rule) else Rule(fn)
+
+
 class Plan:
     """For one set of differentiable inputs: what to save, and how to call each rule.
 
@@ -95,10 +111,11 @@ class Plan:
     for entry k-1, or a parameter's name; `input` is -1 for a joint rule.
     """
 
-    __slots__ = ("entries", "prim", "rules", "saves_data", "saves_out")
+    __slots__ = ("entries", "prim", "rules", "saves_data", "saves_out", "ties")
 
     def __init__(self, prim: Any, wanted: tuple[int, ...]) -> None:
         self.prim = prim
+        self.ties = [tie for tie in prim.ties if tie.input in wanted]
         self.entries: list[tuple[str, int]] = []
         self.rules: list[tuple[int, Any, tuple[Any, ...]]] = []
         if prim.vjp_joint is not None:

@@ -36,15 +36,16 @@ class SGD(Optimizer):
         """Update one group."""
         if group["differentiable"]:
             return self._differentiable(group, params, grads)
-        momenta: list[Any] = [None] * len(params)
+        momenta: list[Any] | None = None
         first = [False] * len(params)
         if group["momentum"]:
+            momenta = []
             for i, p in enumerate(params):
                 state = self.state[p]
                 if state.get("momentum_buffer") is None:
                     state["momentum_buffer"] = franken.empty_like(p)
                     first[i] = True
-                momenta[i] = state["momentum_buffer"]
+                momenta.append(state["momentum_buffer"])
         sgd_step(
             params, grads, momenta, lr=float(group["lr"]), momentum=group["momentum"],
             weight_decay=float(group["weight_decay"]), dampening=group["dampening"],

@@ -24,6 +24,17 @@ def bartlett(
 ) -> _Tensor:
     """The triangle from 0 up to 1 and back, of M points."""
 
+def blackman(
+    M: _int,
+    *,
+    sym: _bool = True,
+    dtype: _dtype | None = None,
+    layout: _layout = ...,
+    device: _str | _int | _device | None = None,
+    requires_grad: _bool = False,
+) -> _Tensor:
+    """The cosine sum of the coefficients 0.42, 0.5, 0.08."""
+
 def cosine(
     M: _int,
     *,
@@ -60,18 +71,6 @@ def gaussian(
 ) -> _Tensor:
     """exp(-x^2 / (2 std^2)), x the distance from the middle."""
 
-def kaiser(
-    M: _int,
-    *,
-    beta: _float = 12.0,
-    sym: _bool = True,
-    dtype: _dtype | None = None,
-    layout: _layout = ...,
-    device: _str | _int | _device | None = None,
-    requires_grad: _bool = False,
-) -> _Tensor:
-    """I0(beta sqrt(1 - x^2)) / I0(beta), x from -1 to 1."""
-
 def general_cosine(
     M: _int,
     *,
@@ -96,17 +95,6 @@ def general_hamming(
 ) -> _Tensor:
     """alpha - (1 - alpha) cos(2 pi n / (M - 1))."""
 
-def hann(
-    M: _int,
-    *,
-    sym: _bool = True,
-    dtype: _dtype | None = None,
-    layout: _layout = ...,
-    device: _str | _int | _device | None = None,
-    requires_grad: _bool = False,
-) -> _Tensor:
-    """The cosine sum of the coefficients 0.5, 0.5."""
-
 def hamming(
     M: _int,
     *,
@@ -118,7 +106,7 @@ def hamming(
 ) -> _Tensor:
     """The cosine sum of the coefficients 0.54, 0.46."""
 
-def blackman(
+def hann(
     M: _int,
     *,
     sym: _bool = True,
@@ -127,7 +115,19 @@ def blackman(
     device: _str | _int | _device | None = None,
     requires_grad: _bool = False,
 ) -> _Tensor:
-    """The cosine sum of the coefficients 0.42, 0.5, 0.08."""
+    """The cosine sum of the coefficients 0.5, 0.5."""
+
+def kaiser(
+    M: _int,
+    *,
+    beta: _float = 12.0,
+    sym: _bool = True,
+    dtype: _dtype | None = None,
+    layout: _layout = ...,
+    device: _str | _int | _device | None = None,
+    requires_grad: _bool = False,
+) -> _Tensor:
+    """I0(beta sqrt(1 - x^2)) / I0(beta), x from -1 to 1."""
 
 def nuttall(
     M: _int,

@@ -109,15 +109,18 @@ class _Pullback:
                     f"Mismatch in shape: grad_output[{i}] has a shape of {c.shape} and output[{i}] "
                     f"has a shape of {Size(shape)}."
                 )
-        roots = [(e, c) for e, c in zip(self.edges, flat, strict=True) if e is not None]
-        targets = [t._node for t in self.leaves]
-        got = (
-            engine.run(roots, targets, retain_graph=retain_graph)
-            if roots
-            else [None] * len(targets)
-        )
+        got = self.reached(flat, retain_graph)
         grads = [_or_zero(g, t) for g, t in zip(got, self.leaves, strict=True)]
         return tree_unflatten(grads, self.in_spec)
+
+    def reached(self, cotangents: list[Any], retain_graph: bool = True) -> list[Any]:
+        """The leaves' cotangents, None where the outputs with a cotangent do not depend on one."""
+        pairs = zip(self.edges, cotangents, strict=True)
+        roots = [(e, c) for e, c in pairs if e is not None and c is not None]
+        targets = [t._node for t in self.leaves]
+        if not roots:
+            return [None] * len(targets)
+        return engine.run(roots, targets, retain_graph=retain_graph)
 
 
 def _or_zero(g: Any, leaf: Any) -> Any:

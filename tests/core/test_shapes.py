@@ -10,8 +10,9 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from franken.core import layout, shapes, strides, views, windows
+from franken.core import layout, shapes, strides, views
 from franken.core.views import Geometry
+from franken.ops.nn import windows
 
 torch = pytest.importorskip("torch")
 

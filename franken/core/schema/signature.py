@@ -29,7 +29,7 @@ def public(fn: Callable[..., Any], out: bool, first: str | None = None) -> inspe
     >>> print(public(neg, out=True))
     (input: 'Tensor', *, out: 'Tensor | None' = None) -> 'Tensor'
     """
-    shape = inspect.signature(fn)
+    shape = signature_of(fn)
     arguments = [p for p in shape.parameters.values() if p.name != "old"]  # deprecated orders
     if first is not None:
         arguments[0] = arguments[0].replace(name=first)
@@ -39,6 +39,19 @@ def public(fn: Callable[..., Any], out: bool, first: str | None = None) -> inspe
                                    annotation="Tensor | None")  # fmt: skip
         arguments.insert(len(arguments) - bool(rest), target)
     return shape.replace(parameters=arguments)
+
+
+def signature_of(fn: Callable[..., Any]) -> inspect.Signature:
+    """Give a function's own signature, or that of the function it passes its arguments to."""
+    names = getattr(getattr(fn, "__wrapped__", fn), "parameters", None)
+    if names is None:
+        return inspect.signature(fn)
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    said = fn.__annotations__
+    return inspect.Signature(
+        [inspect.Parameter(n, kind, annotation=said.get(n, "Any")) for n in names],
+        return_annotation="Tensor",
+    )
 
 
 def schema_text(name: str, fn: Callable[..., Any]) -> str:

@@ -17,6 +17,7 @@ from franken.core.device import CPU
 from franken.core.op import NoSamples, op
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
+from franken.ops.surface.creation import finish
 
 _NUMBER = {dt.BOOL: bool, dt.INTEGER: int, dt.FLOATING: float, dt.COMPLEX: complex}
 _PYTHON = NoSamples("takes a Python function of numbers, which no transform can trace")
@@ -55,7 +56,7 @@ def _changed(name: str, x: Tensor, fn: Callable[..., Any], *others: Tensor) -> T
         if value is None or isinstance(value, (str, bytes)):
             raise TypeError(f"must be real number, not {type(value).__name__}")
         values.append(number(value))
-    x._a[...] = np.array(values).reshape(x._a.shape)
+    inplace.store(x, finish(np.array(values).reshape(x._a.shape)))
     inplace.bump(x)
     return x
 

@@ -18,6 +18,7 @@ from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import promoted, refuse_grad, refused
 from franken.ops.declaring.samples import S
 from franken.ops.elementwise.losses import binary_entropy, logit_entropy, weighted_entropy
+from franken.ops.indexing.gather_scatter import pick_class
 from franken.ops.nn.cross_entropy import _by_class, _weight_of, cross_entropy_
 from franken.ops.reduction.softmax import log_softmax
 
@@ -216,6 +217,7 @@ checked_classes.not_differentiable()
         S(t(3, 4), t.of([0, 1, 3]), ignore_index=1, reduction="sum"),
         S(t(4), t.index(high=4)),
     ],
+    title="NllLossBackward0",
 )
 def nll_loss(
     input: Tensor, target: Tensor, weight: Any = None, size_average: Any = None,
@@ -235,7 +237,7 @@ def nll_loss(
     if x.ndim == 1:
         x, t = x.unsqueeze(0), t.reshape((1,))
     safe = checked_classes(t, classes=x.shape[1], ignore=ignore_index)
-    picked = x.gather(1, safe.unsqueeze(1)).squeeze(1)
+    picked = pick_class(x, safe.unsqueeze(1), dim=1).squeeze(1)
     weights = _weight_of(t, weight, x.dtype, ignore_index)
     losses = -(picked * weights).masked_fill(t == ignore_index, 0)
     if reduction == "none":
@@ -302,6 +304,7 @@ def linear_cross_entropy(
         S(t(3, low=0.1, high=0.9), t(3, low=0, high=1), t.const(3, low=0.2), reduction="none"),
         S(t(3, low=0.1, high=0.9), t(3, low=0, high=1), reduction="sum"),
     ],
+    title="BinaryCrossEntropyBackward0",
 )
 def binary_cross_entropy(
     input: Tensor, target: Tensor, weight: Any = None, size_average: Any = None,
@@ -338,6 +341,7 @@ def binary_cross_entropy(
             reduction="none",
         ),
     ],
+    title="BinaryCrossEntropyWithLogitsBackward0",
 )
 def binary_cross_entropy_with_logits(
     input: Tensor, target: Tensor, weight: Any = None, size_average: Any = None,
@@ -370,6 +374,7 @@ def _with_logits(x: Any, y: Any, weight: Any, pos_weight: Any, reduction: str) -
         S(t(3, 4), t(3, 4, low=0, high=1)),
         S(t(3, 4), t(3, 4, low=0, high=1), t.const(4, low=0.2), t.const(4, low=0.2), 1),
     ],
+    title="BinaryCrossEntropyWithLogitsBackward0",
 )
 def _with_logits_plain(
     input: Tensor, target: Tensor, weight: Any = None, pos_weight: Any = None, reduction: int = 0

@@ -67,7 +67,11 @@ def _rrelu(x: Tensor, lower: float, upper: float, training: bool, generator: Any
     return prelu_(x, noise)  # type: ignore[no-any-return]
 
 
-@op(method=False, samples=lambda t: [S(t(3, 4)), S(t(3, 4), 0.1, 0.4), S(t(2, 3), training=True)])
+@op(
+    method=False,
+    samples=lambda t: [S(t(3, 4)), S(t(3, 4), 0.1, 0.4), S(t(2, 3), training=True)],
+    title="RreluWithNoiseBackward0",
+)
 def rrelu(
     input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False,
     generator: Any = None,
@@ -80,6 +84,7 @@ def rrelu(
     "nn.functional",
     name="rrelu",
     samples=lambda t: [S(t(3, 4)), S(t(3, 4), 0.1, 0.4), S(t(2, 3), training=True)],
+    title="RreluWithNoiseBackward0",
 )
 def _rrelu_in(
     input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False,

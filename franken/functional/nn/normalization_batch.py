@@ -8,7 +8,7 @@ from typing import Any
 from franken.core.convert import cast
 from franken.core.inplace import bump
 from franken.core.op import op
-from franken.core.state import set_grad
+from franken.core.state import STATE, set_grad
 from franken.core.tensor import Tensor
 from franken.functional.nn.normalization import check_params, grouped, reciprocal_deviation
 from franken.ops.declaring.declare import refuse_grad
@@ -35,7 +35,8 @@ def _check(x: Tensor, mean: Any, var: Any, w: Any, b: Any, training: bool) -> No
 def _follow(running: Tensor, value: Tensor, momentum: float) -> None:
     """running = (1 - momentum) * running + momentum * value, in place and off the tape."""
     value = _underneath(value, running.level)
-    if running.level == 0 and value.level == 0 and getattr(running._a.flags, "writeable", True):
+    plain = running.level == 0 and value.level == 0 and STATE.recorder is None
+    if plain and getattr(running._a.flags, "writeable", True):
         a = running._a
         a *= a.dtype.type(1 - momentum)
         a += (value._a * value._a.dtype.type(momentum)).astype(a.dtype)
@@ -155,6 +156,7 @@ def native_batch_norm(
         S(t(4, 3), t(3), t(3), True, 0.1, 1e-5),
         S(t(2, 3, 4), t(3), t(3), t.const(3), t.const(3, low=0.5), False, 0.1, 0.1),
     ],
+    title=lambda *args: f"NativeBatchNormLegitBackward{int(len(args) == 6)}",
 )
 def _native_batch_norm_legit(input: Tensor, weight: Any, bias: Any, *rest: Any) -> Any:
     """`native_batch_norm`; without running statistics it takes (training, momentum, eps) only."""
@@ -205,6 +207,7 @@ def _instance(
         S(t(2, 3, 4), t.const(3), t.const(3, low=0.5), t(3), t(3), use_input_stats=False),
         S(t(2, 3, 4, 2), weight=t(3), bias=t(3), eps=0.1),
     ],
+    title="ViewBackward0",
 )
 def instance_norm(
     input: Tensor, running_mean: Any = None, running_var: Any = None, weight: Any = None,
@@ -228,6 +231,7 @@ def _torch_instance_norm(
 
 op(
     name="instance_norm",
+    title="ViewBackward0",
     method=False,
     samples=lambda t: [S(t(2, 3, 4), t(3), t(3), None, None, True, 0.1, 1e-5, False)],
 )(_torch_instance_norm)

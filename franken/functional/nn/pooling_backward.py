@@ -7,10 +7,10 @@ from typing import Any
 from franken.core import dtypes as dt
 from franken.core.op import op
 from franken.core.tensor import Tensor
-from franken.core.windows import pool_output_shape
 from franken.functional.nn.pooling import batched, ints, unbatched
 from franken.ops.declaring.samples import S
 from franken.ops.nn.pool import max_pool_grad
+from franken.ops.nn.windows import pool_output_shape
 
 
 def _check_like_output(t: Tensor, want: tuple[int, ...]) -> None:

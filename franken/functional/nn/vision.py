@@ -366,6 +366,7 @@ def _check_factor(x: Tensor, name: str, which: str, factor: int) -> None:
     at="torch nn.functional",
     method=False,
     samples=lambda t: [S(t(1, 8, 2, 3), 2), S(t(9, 2, 1), 3)],
+    title="PixelShuffleBackward0",
 )
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     """Spread r*r channels over r x r pixels: (*, C r^2, H, W) to (*, C, H r, W r)."""
@@ -387,6 +388,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     at="torch nn.functional",
     method=False,
     samples=lambda t: [S(t(1, 2, 4, 6), 2), S(t(1, 3, 6), 3)],
+    title="PixelUnshuffleBackward0",
 )
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     """Gather r x r pixels into channels: (*, C, H r, W r) to (*, C r^2, H, W)."""
@@ -410,6 +412,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     method=False,
     alias=("native_channel_shuffle",),
     samples=lambda t: [S(t(1, 6, 2, 3), 2), S(t(2, 4, 3), 4)],
+    title="ChannelShuffleBackward0",
 )
 def channel_shuffle(input: Tensor, groups: int) -> Tensor:
     """Interleave the channels of `groups` groups."""

@@ -6,12 +6,16 @@ array and place in the graph.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
+
 from franken.core import inplace, strides
-from franken.core.memory import resized
+from franken.core.memory import first_place, memory_of, relaid, restrided
 from franken.core.node import edge_of
 from franken.core.op import NAMES, op, spelled
+from franken.core.primitive import NO_BATCH_RULE, Primitive, _wrap
 from franken.core.tensor import Tensor
 from franken.functional.views import named as views
 from franken.ops.declaring.samples import S
@@ -70,6 +74,28 @@ def _steps_for(shape: tuple[int, ...], memory_format: Any) -> tuple[int, ...]:
     return strides.memory_format_strides(shape, memory_format)
 
 
+def _grow_kernel(x: Any, *, size: int) -> Any:
+    out = np.zeros(size, x.dtype)
+    out[: x.size] = x[:size]
+    return out
+
+
+# A storage made larger: what it held, then zeros.
+grow_ = Primitive("grow", ("x",), _grow_kernel, batch=NO_BATCH_RULE).not_differentiable()
+
+
+def _resized(x: Tensor, shape: tuple[int, ...], memory_format: Any) -> Any:
+    """The array that x becomes: over its own storage if that is large enough."""
+    a, steps = x._a, _steps_for(shape, memory_format)
+    found = relaid(a, shape, steps)
+    if found is not None:
+        return found
+    row, place = memory_of(a), first_place(a)
+    size = math.prod(shape) + place
+    grown = grow_(_wrap(a.reshape(-1) if row is None else row, x.device), size=size)._a
+    return restrided(grown, shape, steps, place)
+
+
 @op(at="", method=True, samples=lambda t: [S(t.const(3, 4), (2, 6)), S(t.const(3, 4), 2, 3)])
 def resize_(input: Tensor, *size: Any, memory_format: Any = None, **spelled: Any) -> Tensor:
     """Change the sizes, over the same storage where it suffices; new elements are zero."""
@@ -80,7 +106,7 @@ def resize_(input: Tensor, *size: Any, memory_format: Any = None, **spelled: Any
         return input
     if edge_of(input) is not None:
         raise RuntimeError("cannot resize variables that require grad")
-    input._a = resized(input._a, shape, _steps_for(shape, memory_format))
+    input._a = _resized(input, shape, memory_format)
     inplace.bump(input)
     return input
 

@@ -9,7 +9,6 @@ from franken.nn.modules.attention import *  # noqa: F403
 from franken.nn.modules.batchnorm import *  # noqa: F403
 from franken.nn.modules.container import *  # noqa: F403
 from franken.nn.modules.conv import *  # noqa: F403
-from franken.nn.modules.conv_lazy import *  # noqa: F403
 from franken.nn.modules.distance import *  # noqa: F403
 from franken.nn.modules.dropout import *  # noqa: F403
 from franken.nn.modules.flatten import *  # noqa: F403

@@ -13,7 +13,7 @@ def skip_init(module_cls: Any, *args: Any, **kwargs: Any) -> Any:
     >>> torch.nn.utils.skip_init(torch.nn.Linear, 5, 1).weight.shape
     torch.Size([1, 5])
     """
-    from franken.nn import Module
+    from franken.nn.modules.module import Module
 
     if not issubclass(module_cls, Module):
         raise RuntimeError(f"Expected a Module; got {module_cls}")

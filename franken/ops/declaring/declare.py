@@ -16,9 +16,8 @@ from franken.core import dtypes as dt
 from franken.core import inplace, state
 from franken.core.convert import cast
 from franken.core.device import CPU
-from franken.core.lanes import binary_lane, unary_lane
 from franken.core.memory import overlap
-from franken.core.node import edge_of, record
+from franken.core.node import backward_name, edge_of, record, titled
 from franken.core.numbers import NUMBERS, python_number
 from franken.core.op import Out, commit_as, inplace_form, parameters, register
 from franken.core.out import refuse_cast
@@ -46,6 +45,7 @@ from franken.core.promotion import (
 )
 from franken.core.shapes import broadcast_two
 from franken.core.tensor import Tensor
+from franken.ops.declaring.lanes import binary_lane, unary_lane
 from franken.ops.declaring.samples import pointwise as pointwise_samples
 
 _SAMPLES = {n: pointwise_samples(n) for n in (1, 2, 3)}
@@ -75,6 +75,7 @@ def elementwise(
     expr: str | None = None,
     samples: Any = None,
     doc: str = "",
+    title: Any = None,
     prim: Primitive | None = None,
 ) -> Any:
     """Declare an elementwise op; returns its function (`.prim` is the primitive).
@@ -93,6 +94,7 @@ def elementwise(
         numbers: which argument of two may be a Python number: "second", "any", "both" or "none".
         expr: scalar expression for generated kernels, "{0} + {1}".
         samples: instead of the default ones, `on(low, high)` where the domain is limited.
+        title: torch's name of the backward function (see Primitive), where it does not follow.
         prim: the primitive, where core has it already.
     """
     name, inputs, words = _heads(schema)
@@ -102,12 +104,17 @@ def elementwise(
         prim = pointwise_primitive(
             name, inputs, kernel, d, holomorphic=holomorphic, expr=expr, jvp=jvp
         )
+    prim.words = tuple(words)
+    first = at.partition(" ")[0]
+    prim.title = (
+        title or prim.title or (backward_name(f"special_{name}") if first == "special" else None)
+    )
     fn = _face(prim, kernel, promote, refuse, tag or f"{name}_cpu", check, words, numbers)
     public = _scaled(fn, scale) if scale else fn
     fn.prim = public.prim = prim
     fn.kernel, fn.fast = kernel, "f" not in refuse
     if numbers in ("second", "none"):
-        fn.__annotations__[fn.__code__.co_varnames[0]] = "Tensor"  # checked by the function form
+        fn.__annotations__[parameters(fn)[0]] = "Tensor"  # checked by the function form
     public.lane = fn
     fn.__name__ = fn.__qualname__ = public.__name__ = public.__qualname__ = name
     public.__doc__ = doc or f"Elementwise {name}."
@@ -246,13 +253,18 @@ def _face(
 
 
 def with_names(fn: Any, words: Sequence[str]) -> Any:
-    """The function with its arguments called as in the schema; costs nothing when called."""
+    """The function with its arguments called as in the schema."""
     names = tuple("input" if w == "self" else w for w in words)
-    code = fn.__code__
-    count = code.co_argcount
-    if code.co_varnames[:count] != names[:count]:
-        fn.__code__ = code.replace(co_varnames=names[:count] + code.co_varnames[count:])
-    return fn
+    if parameters(fn)[: len(names)] == names:
+        return fn
+
+    def named(*args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            args += tuple([kwargs.pop(n) for n in names[len(args) :] if n in kwargs])
+        return fn(*args, **kwargs)
+
+    named.parameters = names  # type: ignore[attr-defined]
+    return named
 
 
 def refused(tag: str, d: dt.dtype, kinds: str) -> None:
@@ -296,19 +308,22 @@ def _cast_first(form: Any, name: str, promote: str) -> Any:
     if promote == ALWAYS_BOOL:
         return form
 
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def method(input: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: A002
         try:
-            return form(self, *args, **kwargs)
+            return form(input, *args, **kwargs)
         except NotImplementedError:
             other = args[0] if args else next(iter(kwargs.values()))
-            refuse_cast(promoted(name, promote, (self, other))[1], self.dtype)
+            refuse_cast(promoted(name, promote, (input, other))[1], input.dtype)
             if isinstance(other, Tensor):
-                broadcast = broadcast_two(tuple(self.shape), tuple(other.shape))
-                if broadcast != tuple(self.shape):
-                    inplace.refuse_growth(self.shape, broadcast)
+                broadcast = broadcast_two(tuple(input.shape), tuple(other.shape))
+                if broadcast != tuple(input.shape):
+                    inplace.refuse_growth(input.shape, broadcast)
             raise
 
-    return method
+    said = with_names(method, parameters(form)[:2])
+    said.__name__, said.__qualname__, said.__doc__ = form.__name__, form.__qualname__, form.__doc__
+    said.__module__, said.__wrapped__ = form.__module__, form.__wrapped__
+    return said
 
 
 def _require_tensor(a: Any, fn: Any) -> None:
@@ -319,29 +334,35 @@ def _require_tensor(a: Any, fn: Any) -> None:
         )
 
 
-def reflected(fn: Any) -> Any:
-    """`x.__rop__(y)`, that is fn(y, x) for a Python number y."""
+def reflected(fn: Any, title: str | None = None) -> Any:
+    """`x.__rop__(y)`, that is fn(y, x) for a Python number y; torch may call its node `title`."""
     prim, kernel, fast = fn.prim, fn.lane.kernel, fn.lane.fast
+
+    def general(other: Any, self: Any) -> Any:
+        out = fn(other, self)
+        return out if title is None else titled(out, title)
 
     def method(self: Any, other: Any) -> Any:
         kind = type(other)
         if state.SPECIAL or not fast or (kind is not float and kind is not int):
             if isinstance(other, OPERANDS):
                 _require_tensor(self, fn)
-                return fn(other, self)
+                return general(other, self)
             return NotImplemented
         a = self._a
         if (a.dtype is not F32 and a.dtype is not F64) or self.device is not CPU:
-            return fn(other, self)
+            return general(other, self)
         try:
             r = quiet(kernel, other, a)
         except OverflowError:
-            return fn(other, self)
+            return general(other, self)
         except RuntimeError as error:
             r = again(error, kernel, (other, a), NO_PARAMS)
         t = _wrap(r, CPU)
         if prim.differentiable and (self._node is not None or self._base is not None):
             record(prim, (other, self), NO_PARAMS, t)
+            if title is not None:
+                titled(t, title)
         return t
 
     return method
@@ -392,13 +413,13 @@ def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool, slow: Any) -> Any
     if not isinstance(kernel, np.ufunc) or not fast:
         return slow
 
-    def method(self: Any, other: Any, *args: Any, **kwargs: Any) -> Any:
+    def method(input: Any, other: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: A002
         st = state.STATE
-        if args or kwargs or self.level or st.traces or st.recorder is not None:
-            return slow(self, other, *args, **kwargs)
-        if self.device is not CPU:
-            return slow(self, other)
-        a = self._a
+        if args or kwargs or input.level or st.traces or st.recorder is not None:
+            return slow(input, other, *args, **kwargs)
+        if input.device is not CPU:
+            return slow(input, other)
+        a = input._a
         if isinstance(other, Tensor):
             b = other._a
             plain = (
@@ -407,29 +428,31 @@ def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool, slow: Any) -> Any
                 and not other.level
                 and b.shape == a.shape
                 and (not state.STATE.grad or edge_of(other) is None)
-                and ((self._base is None and other._base is None) or overlap(a, b) != "part")
+                and ((input._base is None and other._base is None) or overlap(a, b) != "part")
             )
         else:
             b, plain = other, type(other) is float or type(other) is int
         if not plain or (a.dtype is not F32 and a.dtype is not F64):
-            return slow(self, other)
+            return slow(input, other)
         if (
             not a.flags.writeable
             or 0 in a.strides
             or state.STATE.grad
             and (
-                edge_of(self) is not None or self._base is not None and self._base._node is not None
+                edge_of(input) is not None
+                or input._base is not None
+                and input._base._node is not None
             )
         ):
-            return slow(self, other)
+            return slow(input, other)
         try:
             quiet(kernel, a, b, out=a)
         except RuntimeError as error:
             again(error, kernel, (a, b), {"out": a})
-        inplace.bump(self)
-        return self
+        inplace.bump(input)
+        return input
 
-    with_names(method, parameters(fn))
+    method = with_names(method, parameters(fn)[:2])
     method.__name__ = method.__qualname__ = name + "_"
     method.__wrapped__ = fn  # type: ignore[attr-defined]
     return method

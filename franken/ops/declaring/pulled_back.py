@@ -28,21 +28,13 @@ def _closed(formula: Formula, inputs: Sequence[Any], live: list[int]) -> Formula
 
 
 def pulled_back(formula: Formula, inputs: Sequence[Any], g: Any) -> list[Any]:
-    """Cotangents of the tensors among `inputs` (None for others) for the formula's cotangents g;
-    an output whose cotangent is None is left out."""
+    """Cotangents of the tensors among `inputs` for the formula's cotangents g (None: it has none);
+    None for what is no tensor and for what no output with a cotangent depends on."""
     live = [i for i, a in enumerate(inputs) if isinstance(a, Tensor)]
-    closed = _closed(formula, inputs, live)
-    if type(g) is tuple:
-        seen = [k for k, c in enumerate(g) if c is not None]
-        g, every = tuple([g[k] for k in seen]), closed
-
-        def closed(*values: Any) -> Any:
-            outs = every(*values)
-            return tuple([outs[k] for k in seen])
-
-    _, back = vjp(closed, *[inputs[i] for i in live])
+    _, back = vjp(_closed(formula, inputs, live), *[inputs[i] for i in live])
+    got = back.reached(list(g) if type(g) is tuple else [g])
     found: list[Any] = [None] * len(inputs)
-    for i, cotangent in zip(live, back(g), strict=True):
+    for i, cotangent in zip(live, got, strict=True):
         found[i] = cotangent
     return found
 

@@ -121,6 +121,7 @@ relu = elementwise(
     d=lambda g, out: pass_between(g, out, low=0, high=None), check=_relu_check, out=False,
     expr="max({0}, 0)", doc="Each element, or 0 where that is larger.",
 )  # fmt: skip
+relu.prim.depends("x")
 
 
 @op("nn.functional", name="relu", samples=unary)
@@ -134,7 +135,7 @@ def _relu(input: Tensor, inplace: bool = False) -> Tensor:
 hardtanh_ = pointwise_primitive(
     "hardtanh", ("x",), lambda x, *, low, high: np.minimum(np.maximum(x, low), high),
     d=lambda g, x, low, high: pass_between(g, x, low=low, high=high),
-)  # fmt: skip
+).depends("x")  # fmt: skip
 hardsigmoid_ = pointwise_primitive(
     "hardsigmoid", ("x",), lambda x: np.minimum(np.maximum(x + 3, 0), 6) / 6,
     d=lambda g, x: pass_between(g, x, low=-3, high=3) * (1 / 6),
@@ -213,7 +214,7 @@ leaky_grad: Any = pointwise_primitive(
 )  # fmt: skip
 leaky_ = pointwise_primitive(
     "leaky_relu", ("x",), _leaky_kernel, d=lambda g, x, slope: leaky_grad(g, x, slope=slope)
-)
+).depends("x")
 
 
 @op("nn.functional", samples=lambda t: [S(t(3, 4)), S(t(), 0.2), S(t(2, 0), negative_slope=-0.5)])
@@ -232,7 +233,8 @@ prelu_grad: Any = pointwise_primitive(
 prelu_ = pointwise_primitive(
     "prelu", ("x", "w"), lambda x, w: np.where(x > 0, x, x * w),
     d=(lambda g, x, w: prelu_grad(g, x, w), lambda g, x: (g * x).masked_fill(x > 0, 0)),
-)  # fmt: skip
+    title="PreluKernelBackward0",
+).depends("x", "w")  # fmt: skip
 
 
 @op(
@@ -281,11 +283,11 @@ def _softshrink_kernel(x: Any, *, radius: float) -> Any:
 softshrink_ = pointwise_primitive(
     "softshrink", ("x",), _softshrink_kernel,
     d=lambda g, x, radius: pass_outside(g, x, radius=radius),
-)  # fmt: skip
+).depends("x")  # fmt: skip
 hardshrink_ = pointwise_primitive(
     "hardshrink", ("x",), lambda x, *, radius: _outside_kernel(x, x, radius=radius),
     d=lambda g, x, radius: pass_outside(g, x, radius=radius),
-)  # fmt: skip
+).depends("x")  # fmt: skip
 
 
 @op(
@@ -319,7 +321,7 @@ def _threshold_kernel(x: Any, *, at: Any, value: Any) -> Any:
 threshold_ = pointwise_primitive(
     "threshold", ("x",), _threshold_kernel,
     d=lambda g, x, at, value: pass_between(g, x, low=at, high=None),
-)  # fmt: skip
+).depends("x")  # fmt: skip
 
 
 def _threshold(x: Tensor, threshold: float, value: float) -> Tensor:

@@ -42,7 +42,7 @@ _SPECIAL: dict[str, Any] = {"at": "special", "inplace": False}
 erfcx = _unary("erfcx", kernels.erfcx, lambda g, x, out: g * (x * out * 2 - 2.0 / _SQRT_PI),
                "exp(x^2) erfc(x).", refuse="hc", **_SPECIAL)  # fmt: skip
 ndtr = _unary("ndtr", kernels.ndtr, lambda g, x: g * exp(x * x * -0.5) / _SQRT_2PI,
-              "The normal distribution function.", **_SPECIAL)  # fmt: skip
+              "The normal distribution function.", title="MulBackward1", **_SPECIAL)  # fmt: skip
 ndtri = _unary("ndtri", kernels.ndtri, lambda g, out: g * exp(out * out * 0.5) * _SQRT_2PI,
                "The quantile of the normal distribution.", refuse="hc",
                samples=on(0.1, 0.9), **_SPECIAL)  # fmt: skip

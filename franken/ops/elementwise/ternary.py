@@ -113,20 +113,22 @@ def _inside(g: Any, x: Any, low: Any, high: Any) -> Any:
     return where_(x >= low if high is None else (x >= low) & (x <= high), g, 0)
 
 
-clamp_ = pointwise_primitive("clamp", ("x",), _clamp_kernel, d=_inside)
+clamp_ = pointwise_primitive("clamp", ("x",), _clamp_kernel, d=_inside, title="ClampBackward1")
 clamp_min_ = pointwise_primitive(
     "clamp_min", ("x", "y"), np.maximum,
     d=(lambda g, x, y: where_(x >= y, g, 0), lambda g, x, y: where_(x < y, g, 0)),
+    title="ClampBackward0"
 )  # fmt: skip
 clamp_max_ = pointwise_primitive(
     "clamp_max", ("x", "y"), np.minimum,
     d=(lambda g, x, y: where_(x <= y, g, 0), lambda g, x, y: where_(x > y, g, 0)),
+    title="ClampBackward0"
 )  # fmt: skip
 clamp_both_ = pointwise_primitive(
     "clamp_both", ("x", "y", "z"), lambda x, y, z: np.minimum(np.maximum(x, y), z),
     d=(lambda g, x, y, z: where_((x >= y) & (x <= z), g, 0),
        lambda g, x, y, z: where_((x < y) & (y < z), g, 0),
-       lambda g, x, y, z: where_((x > z) | (y > z), g, 0)),
+       lambda g, x, y, z: where_((x > z) | (y > z), g, 0)), title="ClampBackward0"
 )  # fmt: skip
 
 
@@ -175,6 +177,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:  # noqa: A
     inplace=True,
     out=True,
     samples=lambda t: [S(t(3, 4), 0.2), S(t(3, 4), t(4)), S(t(), 0), S(t(2, 0), 0)],
+    title=("min", "ClampMinBackward1", "ClampMinBackward0"),
 )
 def clamp_min(input: Tensor, min: Any) -> Tensor:  # noqa: A002
     """Each element, or `min` where that is larger."""
@@ -185,6 +188,7 @@ def clamp_min(input: Tensor, min: Any) -> Tensor:  # noqa: A002
     inplace=True,
     out=True,
     samples=lambda t: [S(t(3, 4), 0.2), S(t(3, 4), t(4)), S(t(), 0), S(t(2, 0), 0)],
+    title=("max", "ClampMaxBackward1", "ClampMaxBackward0"),
 )
 def clamp_max(input: Tensor, max: Any) -> Tensor:  # noqa: A002
     """Each element, or `max` where that is smaller."""
@@ -220,13 +224,15 @@ lerp_ = pointwise_primitive(
         S(t(), t(), 0.7),
         S(t(2, 0), t(2, 1), 0.5),
     ],
+    title=("weight", "LerpBackward1", "LerpBackward0"),
 )
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     """input + weight (end - input)."""
     for name, t in (("end", end), ("weight", weight)):
         if isinstance(t, Tensor) and t.dtype is not input.dtype and (name == "end" or t.ndim):
             raise RuntimeError(
-                f"expected dtype {input.dtype.c_name} for `{name}` but got dtype {t.dtype.c_name}"
+                f"expected dtype {input.dtype.cpp_name} for `{name}` but got dtype "
+                f"{t.dtype.cpp_name}"
             )
     if isinstance(weight, Tensor) and weight.dtype is not input.dtype:
         weight = cast(weight, input.dtype)

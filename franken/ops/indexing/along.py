@@ -84,6 +84,7 @@ def _check_vector(name: str, input: Tensor, dim: int, index: Tensor, source: Ten
         S(t(3, 4), 0, t.of([2, 0]), t(2, 4), alpha=2),
         S(t(3), 0, t.index(0, high=3), t(0)),
     ],
+    title="IndexAddBackward0",
 )
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
     """A copy with alpha * source added to the entries that `index` names."""
@@ -104,6 +105,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
         S(t(3, 4), -2, t.of([2]), t(1, 4)),
         S(t(3), 0, t.index(0, high=3), t(0)),
     ],
+    title="IndexCopyBackward0",
 )
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """A copy with the entries that `index` names replaced by those of `source`."""
@@ -163,6 +165,7 @@ def _check_copy(input: Tensor, d: int, index: Tensor, source: Tensor) -> None:
         S(t(), 0, t.of([0]), 1),
         S(t(3), 0, t.index(0, high=3), 1),
     ],
+    title=("value", "IndexFillBackward1", "IndexFillBackward0"),
 )
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """A copy with the entries that `index` names filled with a number or 0-d tensor."""
@@ -226,6 +229,9 @@ def _(
 ) -> Any:  # fmt: skip
     at = _as_scatter(index, src, dim)
     return reduce_back(g, needs, x, at, src, out, dim, reduce, include_self)
+
+
+index_reduce_.depends("x", of=("x",), when=lambda p: p["reduce"] == "prod")
 
 
 @index_reduce_.batching

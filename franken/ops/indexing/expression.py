@@ -1,156 +1,21 @@
 """`x[...]`: reading an index expression, the views it makes, and the gather that the rest needs.
 
 An expression becomes basic items (ints, slices, None: one view) and index tensors aligned with
-axes of that view (one gather, `index_`). Index tensors are inputs of the primitive; negative
-places and bounds are NumPy's, which are torch's.
+axes of that view (one gather, `index_`).
 """
 
 from __future__ import annotations
 
 import operator
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from franken.core import shapes
-from franken.core.batching import to_front
-from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive, bind
 from franken.core.tensor import Tensor
-from franken.ops.shape.movement import basic_, bind_view, permute_, select_, shape_of
-
-# --- the gather primitive ------------------------------------------------------------------------
-
-
-def key_of(indices: Any, pattern: tuple[int, ...]) -> tuple[Any, ...]:
-    """The NumPy key of index arrays and whole axes."""
-    found = iter(indices)
-    return tuple([next(found) if p else slice(None) for p in pattern])
-
-
-def bounds_error(error: IndexError, pattern: tuple[int, ...]) -> IndexError:
-    """NumPy's message in torch's words, which count dimensions among the indexed ones."""
-    text = str(error)
-    if "empty axes" in text:
-        return IndexError("index is out of bounds for dimension with size 0")
-    found = _AXIS(text)
-    if found is None:
-        return error
-    return IndexError(
-        f"{text[: found.start()]}dimension {sum(pattern[: int(found[1])])}{text[found.end() :]}"
-    )
-
-
-_AXIS = re.compile(r"axis (\d+)").search
-
-
-def _index_kernel(x: Any, *indices: Any, pattern: tuple[int, ...]) -> Any:
-    try:
-        if len(indices) == 1:
-            return x.take(indices[0], axis=len(pattern) - 1)
-        return x[key_of(indices, pattern)]
-    except IndexError as error:
-        if x.ndim >= len(pattern) and "broadcast" not in str(error):
-            raise bounds_error(error, pattern) from None
-        raise
-
-
-def family(name: str, fixed: tuple[str, ...], kernel: Any, declare: Any) -> Any:
-    """`prim(n)`: the primitive for n index tensors, made at first need.
-
-    One for each number, since a rule names what the tape keeps: here the indices, not the data.
-    """
-    made: dict[int, Primitive] = {}
-
-    def prim(n: int) -> Primitive:
-        if n not in made:
-            indices = tuple(f"i{k}" for k in range(n))
-            made[n] = Primitive(name if n == 1 else f"{name}_{n}", (*fixed, *indices), kernel)
-            made[n].vjp(*indices)(NOT_DIFFERENTIABLE)
-            declare(made[n], ", ".join(indices), n)
-        return made[n]
-
-    return prim
-
-
-def _declare_index(prim: Primitive, indices: str, n: int) -> None:
-    rule = eval(  # the parameter names say what to keep, and their number differs
-        f"lambda g, x_shape, {indices}, pattern: back(g, x_shape, ({indices},), pattern)",
-        {"back": _index_back},
-    )
-    prim.vjp("x")(rule)
-    prim.jvp(_index_tangent)
-    prim.batching(_index_batched)
-
-
-def _index_back(g: Any, x_shape: Any, indices: Any, pattern: Any) -> Any:
-    from franken.ops.indexing.write import put_
-
-    return put_(g.new_zeros(x_shape), g, *indices, pattern=pattern, accumulate=True)
-
-
-def _index_tangent(tangents: Any, out: Any, x: Any, *indices: Any, pattern: Any) -> Any:
-    return index_(tangents[0], *indices, pattern=pattern)
-
-
-_index_prim = family("index", ("x",), _index_kernel, lambda *a: _declare_index(*a))
-
-
-def index_(x: Any, *indices: Any, pattern: tuple[int, ...]) -> Any:
-    """The gather primitive: `indices` at the ones of `pattern`, which covers x's leading axes."""
-    return bind(_index_prim(len(indices)), (x, *indices), {"pattern": pattern})
-
-
-def block_start(pattern: tuple[int, ...]) -> int:
-    """Where the index block stands in the result: in place if adjacent, else in front."""
-    first = pattern.index(1)
-    last = len(pattern) - 1 - pattern[::-1].index(1)
-    return first if all(pattern[first : last + 1]) else 0
-
-
-def aligned_indices(indices: Any, dims: Any) -> tuple[list[Any], int]:
-    """Indices with hidden dimensions in front and equal logical ranks; that rank."""
-    rank = max(v.ndim - (d is not None) for v, d in zip(indices, dims, strict=True))
-    out = []
-    for v, d in zip(indices, dims, strict=True):
-        if d is not None:
-            v = to_front(v, d)
-            v = v.reshape(v.shape[0], *(1,) * (rank - v.ndim + 1), *v.shape[1:])
-        out.append(v)
-    return out, rank
-
-
-def counting(size: int, rank: int, like: Any) -> Any:
-    """0, 1, ... along the hidden dimension, to pair each example with its own indices."""
-    from franken.ops.surface.creation import finish
-
-    return finish(np.arange(size).reshape(size, *(1,) * rank), like.device)
-
-
-def move_block(pattern: tuple[int, ...], rank: int, ndim: int) -> tuple[int, ...]:
-    """The order that takes (batch, index block, axes...) to (batch, result of the pattern...)."""
-    start = block_start(pattern)
-    block = list(range(1, rank + 1))
-    rest = list(range(rank + 1, ndim))
-    return (0, *rest[:start], *block, *rest[start:])
-
-
-def _index_batched(prim: Primitive, values: Any, dims: Any, params: Any) -> Any:
-    (x, *indices), (dx, *di) = values, dims
-    pattern = params["pattern"]
-    if all(d is None for d in di):
-        rank = max(i.ndim for i in indices)
-        out = index_(to_front(x, dx), *indices, pattern=(0, *pattern))
-        return out, 0 if block_start((0, *pattern)) else rank
-    indices, rank = aligned_indices(indices, di)
-    if dx is None:
-        return index_(x, *indices, pattern=pattern), block_start(pattern)
-    x = to_front(x, dx)
-    each = counting(x.shape[0], rank, x)
-    out = index_(x, each, *indices, pattern=(1, *pattern))
-    return permute_(out, dims=move_block(pattern, rank, out.ndim)), 0
-
+from franken.ops.indexing.index_put import index_
+from franken.ops.shape.movement import basic_, bind_view, select_, shape_of
 
 # --- reading an index expression ------------------------------------------------------------------
 

@@ -9,56 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from franken.core.batching import all_batched, pointwise
+from franken.core.batching import pointwise
 from franken.core.op import op
 from franken.core.out import APART, Into
-from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive, bind
+from franken.core.primitive import Primitive
 from franken.core.shapes import broadcast_two, wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
-
-
-def check_bounds(index: Any, dim: int, size: int) -> None:
-    """Raise torch's error for the first index outside of [0, size)."""
-    if index.size and (index.min() < 0 or index.max() >= size):
-        bad = index[(index < 0) | (index >= size)].flat[0]
-        raise RuntimeError(f"index {bad} is out of bounds for dimension {dim} with size {size}")
-
-
-def along(index: Any, dim: int) -> tuple[Any, ...]:
-    """The NumPy key that meets x[i0, ..., index[i0, i1, ...] at dim, ...]."""
-    key: list[Any] = []
-    for d, n in enumerate(index.shape):
-        place = [1] * index.ndim
-        place[d] = n
-        key.append(index if d == dim else np.arange(n).reshape(place))
-    return tuple(key)
-
-
-def _gather_kernel(x: Any, index: Any, *, dim: int) -> Any:
-    check_bounds(index, dim, x.shape[dim])
-    if index.shape[:dim] == x.shape[:dim] and dim == x.ndim - 1 and x.flags.c_contiguous:
-        # One flat take is twice as fast as a key of several arrays.
-        rows = np.arange(0, x.size, max(x.shape[dim], 1)).reshape(*x.shape[:dim], 1)
-        return x.reshape(-1).take(index + rows)
-    return x[along(index, dim)]
-
-
-gather_ = Primitive("gather", ("x", "index"), _gather_kernel, batch=all_batched("dim"))
-
-gather_.vjp("index")(NOT_DIFFERENTIABLE)
-
-
-@gather_.vjp("x")
-def _(g: Any, x_shape: Any, index: Any, dim: int) -> Any:
-    from franken.ops.indexing.scatter import scatter_add_
-
-    return scatter_add_(g.new_zeros(x_shape), index, g, dim=dim)
-
-
-@gather_.jvp
-def _(tangents: Any, out: Any, x: Any, index: Any, *, dim: int) -> Any:
-    return bind(gather_, (tangents[0], index), {"dim": dim})
+from franken.ops.indexing.gather_scatter import gather_
+from franken.ops.indexing.index_put import index_
 
 
 def check_index_dtype(index: Any, name: str) -> None:
@@ -96,6 +55,7 @@ def check_no_larger(index: Any, input: Any, dim: int) -> None:
         S(t(), 0, t.index(high=1)),
         S(t(3, 4), 1, t.index(0, 2, high=4)),
     ],
+    title="GatherBackward0",
 )
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """out[i][j] = input[index[i][j]][j] for dim 0, and so on; has the shape of `index`."""
@@ -154,11 +114,10 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: Any = None) -> Tensor:
         S(t(3, 4), 0, t.index(0, high=3)),
         S(t(), 0, t.of([0])),
     ],
+    title="IndexSelectBackward0",
 )
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """The entries of one dimension that a vector of places names."""
-    from franken.ops.indexing.expression import index_
-
     d = wrap_dim(dim, input.ndim)
     if index.ndim > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")
@@ -197,11 +156,10 @@ _TAKE_OUT = Into(
         S(t(3, 4), t.of([-1, 0])),
         S(t(3), t.index(0, high=3)),
     ],
+    title="TakeBackward0",
 )
 def take(input: Tensor, index: Tensor) -> Tensor:
     """Elements of the flattened tensor; has the shape of `index`."""
-    from franken.ops.indexing.expression import index_
-
     if index.dtype.name != "int64":
         raise RuntimeError(
             f"take(): Expected a long tensor for index, but got {index.dtype.scalar_name}"

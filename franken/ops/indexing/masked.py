@@ -43,9 +43,9 @@ def _(tangents: Any, out: Any, x: Any, mask: Any, value: Any) -> Any:
 
 def _check_fill(input: Tensor, mask: Tensor, value: Any) -> Any:
     if mask.dtype is not dt.bool:
-        kind = {"uint8": "unsigned char", "int64": "long int"}.get(mask.dtype.name, mask.dtype.name)
         raise RuntimeError(
-            f"masked_fill_ only supports boolean masks, but got mask with dtype {kind}"
+            "masked_fill_ only supports boolean masks, but got mask with dtype "
+            f"{mask.dtype.cpp_name}"
         )
     if not isinstance(value, Tensor):
         return number_for(input, value)
@@ -68,6 +68,7 @@ def _check_fill(input: Tensor, mask: Tensor, value: Any) -> Any:
         S(t(), t.mask(2), 1),
         S(t(2, 0), t.mask(2, 0), 1),
     ],
+    title=("value", "MaskedFillBackward1", "MaskedFillBackward0"),
 )
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """A copy with `value` (a number or 0-d tensor) where the bool `mask`, broadcast, is true."""

@@ -5,149 +5,20 @@ Accumulation runs in the order of the elements, so its bits are a function of th
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-from franken.backends.numpy import segment
+from franken.backends.numpy import places, segment
 from franken.core import dtypes as dt
 from franken.core.batching import all_batched
 from franken.core.op import op
 from franken.core.out import SAME
-from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive, bind
+from franken.core.primitive import Primitive, bind
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
-from franken.ops.indexing.gather import along, check_bounds
-
-# --- accumulation kernels -------------------------------------------------------------------------
-
-_WIDE = {dt.float16.np: np.dtype("float32"), dt.bfloat16.np: np.dtype("float32")}
-
-
-def widened(kernel: Any, out: Any, *values: Any) -> Any:
-    """kernel(out, *values), with half precision summed in float32 and rounded once."""
-    wide = _WIDE.get(out.dtype)
-    if wide is None:
-        return kernel(out, *values)
-    return kernel(out.astype(wide), *[np.asarray(v, wide) for v in values]).astype(out.dtype)
-
-
-def reduce_into(out: Any, key: tuple[Any, ...], values: Any, ufunc: Any) -> Any:
-    """out[key] = ufunc(out[key], value) for each value in turn."""
-    if out.dtype.kind == "b":
-        ufunc = {np.add: np.logical_or, np.multiply: np.logical_and}.get(ufunc, ufunc)
-
-    def run(out: Any, values: Any) -> Any:
-        ufunc.at(out, key, values)
-        return out
-
-    return widened(run, out, values)
-
-
-def add_at(out: Any, indices: Any, pattern: tuple[int, ...], values: Any) -> Any:
-    """Add `values` at index tensors on the axes that `pattern` names; out is C-contiguous."""
-    if out.dtype.kind == "b" or not values.size:
-        return reduce_into(out, _key(indices, pattern), values, np.add)
-    if all(pattern):
-        return widened(lambda o, v: _add_rows(o, indices, v), out, values)
-    if len(indices) == 1 and indices[0].ndim == 1:
-        axis = len(pattern) - 1
-        index = wrapped(indices[0], out.shape[axis], axis)
-        shape = (*out.shape[:axis], index.size, *out.shape[axis + 1 :])
-        full = np.broadcast_to(values, shape)
-        return widened(lambda o, v: segment.index_add(o, axis, index, v), out, full)
-    return reduce_into(out, _key(indices, pattern), values, np.add)
-
-
-def _key(indices: Any, pattern: tuple[int, ...]) -> tuple[Any, ...]:
-    found = iter(indices)
-    return tuple([next(found) if p else slice(None) for p in pattern])
-
-
-def wrapped(index: Any, size: int, axis: int) -> Any:
-    """Places counted from the front; IndexError in NumPy's words for the first outside."""
-    if index.size and (index.min() < -size or index.max() >= size):
-        bad = index[(index < -size) | (index >= size)].flat[0]
-        raise IndexError(f"index {bad} is out of bounds for axis {axis} with size {size}")
-    return np.where(index < 0, index + size, index)
-
-
-def _add_rows(out: Any, indices: Any, values: Any) -> Any:
-    """The indices name rows of `out` seen as a matrix (or a vector)."""
-    k = len(indices)
-    flat: Any = 0
-    for axis, index in enumerate(indices):
-        flat = flat * out.shape[axis] + wrapped(index, out.shape[axis], axis)
-    rows = np.broadcast_to(values, (*flat.shape, *out.shape[k:]))
-    width = out.shape[k:]
-    if not width:
-        segment.index_put_accumulate(out.reshape(-1), flat.reshape(-1), rows.reshape(-1))
-        return out
-    wide = math.prod(width)
-    segment.index_put_accumulate(
-        out.reshape(-1, wide), flat.reshape(-1), rows.reshape(flat.size, wide)
-    )
-    return out
-
-
-# --- primitives -----------------------------------------------------------------------------------
-
-
-def _scatter_kernel(x: Any, index: Any, src: Any, *, dim: int) -> Any:
-    check_bounds(index, dim, x.shape[dim])
-    out = x.copy()
-    out[along(index, dim)] = src
-    return out
-
-
-scatter_ = Primitive("scatter", ("x", "index", "src"), _scatter_kernel, batch=all_batched("dim"))
-
-scatter_.vjp("index")(NOT_DIFFERENTIABLE)
-
-
-@scatter_.vjp("x")
-def _(g: Any, index: Any, dim: int) -> Any:
-    return scatter_(g, index, 0, dim=dim)
-
-
-@scatter_.vjp("src")
-def _(g: Any, index: Any, dim: int) -> Any:
-    return g.gather(dim, index)
-
-
-def _filled(prim: Primitive) -> Any:
-    """The tangent rule of an op that is linear in `x` and `src` together."""
-
-    def jvp(tangents: Any, out: Any, x: Any, index: Any, src: Any, *, dim: int) -> Any:
-        tx, _, ts = tangents
-        tx = x.new_zeros(tuple(x.shape)) if tx is None else tx
-        if ts is None:
-            ts = src.new_zeros(tuple(src.shape)) if isinstance(src, Tensor) else 0  # type: ignore[attr-defined]
-        return bind(prim, (tx, index, ts), {"dim": dim})
-
-    return jvp
-
-
-scatter_.jvp(_filled(scatter_))
-
-
-def _scatter_add_kernel(x: Any, index: Any, src: Any, *, dim: int) -> Any:
-    check_bounds(index, dim, x.shape[dim])
-    out = x.copy()
-    if out.dtype.kind == "b" or not isinstance(src, np.ndarray):
-        return reduce_into(out, along(index, dim), src, np.add)
-    return widened(lambda o, v: segment.scatter_add(o, dim, index, v), out, src)
-
-
-scatter_add_ = Primitive(
-    "scatter_add", ("x", "index", "src"), _scatter_add_kernel, batch=all_batched("dim")
-)
-scatter_add_.vjp("x")(lambda g: g)
-scatter_add_.vjp("src")(lambda g, index, dim: g.gather(dim, index))
-scatter_add_.vjp("index")(NOT_DIFFERENTIABLE)
-scatter_add_.jvp(_filled(scatter_add_))
+from franken.ops.indexing.gather_scatter import scatter_, scatter_add_
 
 _REDUCES = ("sum", "prod", "mean", "amax", "amin")
 
@@ -156,8 +27,8 @@ def reduce_kernel(
     x: Any, index: Any, src: Any, *, dim: int, reduce: str, include_self: bool
 ) -> Any:
     """x with `src` reduced into the places of `index`; half precision rounds once."""
-    check_bounds(index, dim, x.shape[dim])
-    return widened(
+    places.check_bounds(index, dim, x.shape[dim])
+    return places.widened(
         lambda o, s: segment.scatter_reduce(o, dim, index, s, reduce, include_self), x.copy(), src
     )
 
@@ -178,6 +49,9 @@ def reduce_back(
     if gx is not None and not include_self:
         gx = at.put(gx, 0)
     return gx, None, gsrc
+
+
+scatter_reduce_.depends("x", of=("x",), when=lambda p: p["reduce"] == "prod")
 
 
 class _Dim:
@@ -295,6 +169,15 @@ def _scattered(
     return out if input.ndim else out.reshape(())
 
 
+def _scatter_title(
+    input: Tensor, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: Any = None
+) -> str:
+    if reduce is not None:
+        return "torch::autograd::NotImplemented"
+    src = value if src is None else src
+    return "ScatterBackward0" if isinstance(src, Tensor) else "ScatterBackward1"
+
+
 @op(
     out=SAME,
     inplace=True,
@@ -303,6 +186,7 @@ def _scattered(
         S(t(3, 4), 0, t.of([[0, 2, 1]]), 1.5),
         S(t(3, 4), 1, t.index(3, 2, high=4), t(3, 2), reduce="add"),
     ],
+    title=_scatter_title,
 )
 def scatter(
     input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None,
@@ -358,6 +242,7 @@ def _full(input: Any, index: Any, value: Any) -> Any:
         S(t(), 0, t.index(high=1), t()),
         S(t(3), 0, t.index(0, high=3), t(0)),
     ],
+    title="ScatterAddBackward0",
 )
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """A copy with src[i][j] added at [index[i][j]][j] for dim 0, and so on."""

@@ -5,123 +5,25 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-import numpy as np
-
+from franken.backends.numpy import places
 from franken.core import inplace, state
-from franken.core.batching import batch_size, spread, to_front
 from franken.core.node import edge_of
 from franken.core.op import op
 from franken.core.out import refuse_shared
-from franken.core.primitive import Primitive, bind
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
 from franken.ops.indexing.expression import (
     Parsed,
-    aligned_indices,
-    block_start,
-    bounds_error,
     check_broadcast,
-    counting,
-    family,
-    index_,
-    key_of,
-    move_block,
     parse,
     trimmed,
     viewed,
 )
 from franken.ops.indexing.gather import refuse_outside
-from franken.ops.indexing.scatter import add_at, number_for
+from franken.ops.indexing.index_put import block_start, put_
+from franken.ops.indexing.scatter import number_for
 from franken.ops.shape.join import tensor_list
-from franken.ops.shape.movement import basic_, bind_view, permute_, reshape_
-
-
-def write(out: Any, values: Any, indices: Any, pattern: Any, accumulate: bool) -> Any:
-    """Put values into an array that the caller owns; returns it (or its successor)."""
-    try:
-        if accumulate:
-            return add_at(out, indices, pattern, np.asarray(values))
-        out[key_of(indices, pattern)] = values
-    except IndexError as error:
-        raise bounds_error(error, pattern) from None
-    return out
-
-
-def _put_kernel(x: Any, values: Any, *indices: Any, pattern: Any, accumulate: bool) -> Any:
-    return write(x.copy(), values, indices, pattern, accumulate)
-
-
-def _declare_put(prim: Primitive, indices: str, n: int) -> None:
-    rule = eval(  # the parameter names say what to keep, and their number differs
-        f"lambda g, needs, {indices}, pattern, accumulate: "
-        f"back(g, needs, ({indices},), pattern, accumulate)",
-        {"back": _put_back},
-    )
-    prim.joint_vjp(rule)
-    prim.jvp(_put_tangent)
-    prim.batching(_put_batched)
-
-
-def _put_back(g: Any, needs: Any, indices: Any, pattern: Any, accumulate: bool) -> Any:
-    gx = gv = None
-    if needs[0]:
-        gx = g if accumulate else put_(g, 0, *indices, pattern=pattern, accumulate=False)
-    if needs[1]:
-        gv = index_(g, *indices, pattern=pattern)
-    return (gx, gv, *[None] * len(indices))
-
-
-def _put_tangent(tangents: Any, out: Any, x: Any, values: Any, *indices: Any, **params: Any) -> Any:
-    tx, tv = tangents[:2]
-    tx = x.new_zeros(tuple(x.shape)) if tx is None else tx
-    return put_(tx, 0 if tv is None else tv, *indices, **params)
-
-
-_put_prim = family("index_put", ("x", "values"), _put_kernel, lambda *a: _declare_put(*a))
-
-
-def put_(x: Any, values: Any, *indices: Any, pattern: tuple[int, ...], accumulate: bool) -> Any:
-    """The index_put primitive: `indices` at the ones of `pattern`, over x's leading axes."""
-    params = {"pattern": pattern, "accumulate": accumulate}
-    return bind(_put_prim(len(indices)), (x, values, *indices), params)
-
-
-def _put_batched(prim: Primitive, args: Any, dims: Any, params: Any) -> Any:
-    (x, values, *indices), (dx, dv, *di) = args, dims
-    size, pattern = batch_size(args, dims), params["pattern"]
-    x = spread(x, dx, size)
-    one_index = all(d is None for d in di)
-    if one_index:
-        rank = max(i.ndim for i in indices)
-        new = (0, *pattern)
-    else:
-        indices, rank = aligned_indices(indices, di)
-        indices = [counting(size, rank, x), *indices]
-        new = (1, *pattern)
-    if isinstance(values, Tensor):
-        values = _aligned_values(values, dv, x.ndim - 1 - sum(pattern) + rank)
-        if one_index and block_start(new) == 0:
-            values = _front_to(values, rank)
-        elif not one_index:
-            values = permute_(values, dims=_inverse(move_block(pattern, rank, values.ndim)))
-    return put_(x, values, *indices, pattern=new, accumulate=params["accumulate"]), 0
-
-
-def _aligned_values(values: Any, dim: int | None, rank: int) -> Any:
-    """The values with the hidden dimension (or a 1) in front and full logical rank."""
-    v = to_front(values, dim) if dim is not None else reshape_(values, shape=(1, *values.shape))
-    return reshape_(v, shape=(v.shape[0], *(1,) * (rank - v.ndim + 1), *v.shape[1:]))
-
-
-def _front_to(values: Any, place: int) -> Any:
-    order = list(range(1, values.ndim))
-    order.insert(place, 0)
-    return permute_(values, dims=tuple(order))
-
-
-def _inverse(order: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(sorted(range(len(order)), key=order.__getitem__))
-
+from franken.ops.shape.movement import basic_, bind_view
 
 # --- in place -------------------------------------------------------------------------------------
 
@@ -133,7 +35,7 @@ def put_inplace(x: Tensor, values: Any, indices: Any, pattern: Any, accumulated:
     if plain(x, values, *indices) and x._a.flags.writeable and not accumulated:
         warn_expanded(x, "index_put_")
         raw = values._a if isinstance(values, Tensor) else values
-        write(x._a, raw, [i._a for i in indices], pattern, False)
+        places.write(x._a, raw, [i._a for i in indices], pattern, False)
         inplace.bump(x)
         return
     inplace.commit(x, put_(x, values, *indices, pattern=pattern, accumulate=accumulated))
@@ -291,7 +193,8 @@ def _put_arguments(input: Tensor, indices: Any, values: Any) -> tuple[Any, Parse
         S(t(3, 4), (t.of([0, 2]), t.of([1, 3])), t(2)),
         S(t(3, 4), (t.index(5, high=3),), t(5, 4), accumulate=True),
         S(t(3, 4), (t.mask(3, 4),), t()),
-    ]
+    ],
+    title="IndexPutBackward0",
 )
 def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
     """A copy with `values` written (or added) at the places that the index tensors name."""
@@ -326,6 +229,7 @@ def index_put_(input: Tensor, indices: Any, values: Tensor, accumulate: bool = F
         S(t(3, 4), t.index(6, high=12), t(6), accumulate=True),
         S(t(3), t.index(0, high=3), t(0)),
     ],
+    title="PutBackward0",
 )
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
     """A copy with `source` written (or added) at places of the flattened tensor."""

@@ -45,9 +45,13 @@ def _weight_grad_kernel(
 
 
 conv_ = Primitive("convolution", ("x", "w"), halved(_forward_kernel))
-conv_biased = Primitive("convolution_biased", ("x", "w", "b"), halved(_biased_kernel))
+conv_biased = Primitive(
+    "convolution_biased", ("x", "w", "b"), halved(_biased_kernel), title="ConvolutionBackward0"
+)
 # y is like the convolution's output; `size` is the spatial shape of what is returned
-conv_input_grad = Primitive("convolution_input_grad", ("y", "w"), halved(_input_grad_kernel))
+conv_input_grad = Primitive(
+    "convolution_input_grad", ("y", "w"), halved(_input_grad_kernel), title="ConvolutionBackward0"
+)
 conv_weight_grad = Primitive("convolution_weight_grad", ("y", "x"), halved(_weight_grad_kernel))
 
 # --- derivatives ---------------------------------------------------------------------------------
@@ -72,11 +76,15 @@ def _of_w(
 for _prim in (conv_, conv_biased):
     _prim.vjp("x")(_of_x)
     _prim.vjp("w")(_of_w)
+    _prim.depends("x", "w", zero=False)
 
 
 @conv_biased.vjp("b")
 def _(g: Any) -> Any:
     return reduce_sum(g, axes=(0, *range(2, g.ndim)), keepdim=False)
+
+
+conv_input_grad.depends("y", "w", zero=False)  # a transposed convolution, to the user
 
 
 @conv_input_grad.vjp("y")

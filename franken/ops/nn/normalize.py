@@ -48,18 +48,52 @@ def _fixed_kernel(x: Any, w: Any, b: Any, mean: Any, var: Any, *, eps: float) ->
 
 
 normalize_rows = Primitive(
-    "normalize_rows", ("x", "w", "b"), _rows_kernel, outputs=3, nondiff=(1, 2)
+    "normalize_rows",
+    ("x", "w", "b"),
+    _rows_kernel,
+    outputs=3,
+    nondiff=(1, 2),
+    title="NativeLayerNormBackward0",
 )
 normalize_rows_grad = Primitive(
     "normalize_rows_grad", ("y", "x", "w", "mean", "var"), _rows_grad_kernel, outputs=0
 )
 normalize_channels = Primitive(
-    "normalize_channels", ("x", "w", "b"), _channels_kernel, outputs=3, nondiff=(1, 2)
+    "normalize_channels",
+    ("x", "w", "b"),
+    _channels_kernel,
+    outputs=3,
+    nondiff=(1, 2),
+    title="NativeBatchNormBackward0",
 )
 normalize_channels_grad = Primitive(
     "normalize_channels_grad", ("y", "x", "w", "mean", "var"), _channels_grad_kernel, outputs=3
 )
-normalize_fixed = Primitive("normalize_fixed", ("x", "w", "b", "mean", "var"), _fixed_kernel)
+normalize_fixed = Primitive(
+    "normalize_fixed",
+    ("x", "w", "b", "mean", "var"),
+    _fixed_kernel,
+    title="NativeBatchNormBackward0",
+)
+
+
+def _by_elements(p: Any) -> bool:
+    """Whether the parameters are those of layer normalisation."""
+    return p["center"] and p["dims"][::2] == (1, 1)
+
+
+# As torch's: of RMS normalisation nothing, of group normalisation (several channels a group) not
+# the gradient of the shift.
+normalize_rows.depends("x", "w", "b", zero=False, when=_by_elements)
+normalize_rows.depends(
+    "x", "w", zero=False, of=("x", "w"), when=lambda p: p["center"] and not _by_elements(p)
+)
+normalize_rows.depends(
+    "x", "w", zero=False, of=("b",),
+    when=lambda p: p["center"] and p["dims"][1] == 1 and not _by_elements(p),
+)  # fmt: skip
+normalize_channels.depends("x", "w", zero=False)
+normalize_fixed.depends("x", "w", zero=False)
 
 # --- formulas ------------------------------------------------------------------------------------
 

@@ -1,9 +1,9 @@
-"""Optimizer steps as in-place kernels over whole lists of tensors.
+"""Optimizer steps as primitives that change whole lists of tensors in place.
 
-Each works block by block, so that the temporaries stay in cache (Adam on 4M elements: 30 ms as
-whole-array NumPy, 9 ms so), with torch's order of operations. They run outside of the tape: the
-caller is in no_grad, and passes plain tensors of one device. float16 and bfloat16 are computed in
-float32 and rounded once a step; complex numbers count as pairs of real ones.
+Their kernels work block by block, so that the temporaries stay in cache (Adam on 4M elements: 30 ms
+as whole-array NumPy, 9 ms so), with torch's order of operations. float16 and bfloat16 are computed
+in float32 and rounded once a step; complex numbers count as pairs of real ones. They run outside of
+the tape: the caller is in no_grad, and passes plain tensors of one device.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 
 from franken.backends.numpy.parallel import parallel_for
 from franken.core import dtypes as dt
-from franken.core.primitive import NO_PARAMS, again, quiet
+from franken.core.primitive import NO_BATCH_RULE, Primitive, bind
 from franken.core.tensor import version_of
 from franken.core.where import here
 
@@ -44,46 +44,37 @@ def _temporary(like: Any) -> Any:
 def _blocks(arrays: list[Any]) -> Iterator[list[Any]]:
     """The same stretch of every array, flat where all are contiguous."""
     n = arrays[0].size
-    if n <= BLOCK or not all(a is None or a.flags.c_contiguous for a in arrays):
+    if n <= BLOCK or not all(a.flags.c_contiguous for a in arrays):
         yield arrays
         return
-    flat = [None if a is None else a.reshape(-1) for a in arrays]
+    flat = [a.reshape(-1) for a in arrays]
     for start in range(0, n, BLOCK):
-        yield [None if a is None else a[start : start + BLOCK] for a in flat]
+        yield [a[start : start + BLOCK] for a in flat]
 
 
 def _real(a: Any) -> Any:
-    if a is None or a.dtype not in _REAL:
-        return a
-    return a.reshape(*a.shape, 1).view(_REAL[a.dtype])
+    return a.reshape(*a.shape, 1).view(_REAL[a.dtype]) if a.dtype in _REAL else a
 
 
-def _each(params: list[Any], lists: list[Any], step: Callable[..., None]) -> None:
-    """Call `step(i, p, *others)` on the arrays of every parameter, block by block."""
-    try:
-        quiet(_all, params, lists, step)
-    except RuntimeError as error:
-        again(error, _all, (params, lists, step), NO_PARAMS)
-    at = here(3)
-    for p in params:
-        version = version_of(p)
-        version[0] += 1
-        version[1] = at
+def _each(arrays: tuple[Any, ...], count: int, step: Callable[..., None]) -> tuple[()]:
+    """Call `step(i, gradient, parameter, *state)` on every parameter's arrays, block by block.
 
-
-def _all(params: list[Any], lists: list[Any], step: Callable[..., None]) -> None:
-    for i, p in enumerate(params):
-        a = p._a
-        arrays = [a, *(None if c is None or c[i] is None else c[i]._a for c in lists)]
-        if a.dtype not in _WIDE:
-            _unusual(i, arrays, step)
-        elif a.size <= BLOCK:
-            step(i, *arrays)
-        elif a.size >= SPLIT and type(a) is np.ndarray:
-            _on_threads(i, list(_blocks(arrays)), step)
+    The arrays are lists of `count` one after the other: gradients, parameters, then what else is
+    kept for each parameter.
+    """
+    for i in range(count):
+        mine = arrays[i::count]
+        p = mine[1]
+        if p.dtype not in _WIDE:
+            _unusual(i, mine, step)
+        elif p.size <= BLOCK:
+            step(i, *mine)
+        elif p.size >= SPLIT and type(p) is np.ndarray:
+            _on_threads(i, list(_blocks(list(mine))), step)
         else:
-            for block in _blocks(arrays):
+            for block in _blocks(list(mine)):
                 step(i, *block)
+    return ()
 
 
 def _on_threads(i: int, blocks: list[Any], step: Callable[..., None]) -> None:
@@ -96,36 +87,30 @@ def _on_threads(i: int, blocks: list[Any], step: Callable[..., None]) -> None:
     parallel_for(len(blocks), SPLIT // 2 // BLOCK, some)
 
 
-def _unusual(i: int, arrays: list[Any], step: Callable[..., None]) -> None:
+def _unusual(i: int, arrays: tuple[Any, ...], step: Callable[..., None]) -> None:
     """Complex parameters by their parts; low precision through float32."""
-    arrays = [_real(a) for a in arrays]
-    if arrays[0].dtype in _WIDE:
-        for block in _blocks(arrays):
+    parts = [_real(a) for a in arrays]
+    if parts[1].dtype in _WIDE:
+        for block in _blocks(parts):
             step(i, *block)
         return
-    for block in _blocks(arrays):
-        wide = [None if a is None else a.astype(np.float32) for a in block]
+    for block in _blocks(parts):
+        wide = [a.astype(np.float32) for a in block]
         step(i, *wide)
-        for k, (a, w) in enumerate(zip(block, wide, strict=True)):
-            if a is not None and k != 1:  # all but the gradient
-                a[...] = w
+        for a, w in zip(block[1:], wide[1:], strict=True):  # all but the gradient
+            a[...] = w
 
 
-def sgd_step(
-    params: list[Any], grads: list[Any], momenta: list[Any], *, lr: float, weight_decay: float,
-    momentum: float, dampening: float, nesterov: bool, maximize: bool, first: list[bool],
-) -> None:  # fmt: skip
-    """p -= lr * d, with d the (decayed, averaged) gradient; momenta are updated in place.
-
-    `first[i]` says that momenta[i] is new and takes the gradient itself.
-    """
-
-    def plain(i: int, p: Any, g: Any, m: Any) -> None:
+def _sgd_kernel(
+    *arrays: Any, count: int, lr: float, weight_decay: float, momentum: float, dampening: float,
+    nesterov: bool, maximize: bool, first: tuple[bool, ...],
+) -> tuple[()]:  # fmt: skip
+    def plain(i: int, g: Any, p: Any) -> None:
         t = _temporary(p)
         np.multiply(g, -lr, t)
         np.add(p, t, p)
 
-    def step(i: int, p: Any, g: Any, m: Any) -> None:
+    def step(i: int, g: Any, p: Any, m: Any = None) -> None:
         t = _temporary(p)
         if maximize:
             g = np.negative(g)
@@ -146,28 +131,17 @@ def sgd_step(
         np.multiply(g, -lr, t)
         np.add(p, t, p)
 
-    simple = not (maximize or weight_decay or momentum)
-    _each(params, [grads, momenta], plain if simple else step)
+    return _each(arrays, count, step if maximize or weight_decay or momentum else plain)
 
 
-def adam_step(
-    params: list[Any], grads: list[Any], exp_avgs: list[Any], exp_avg_sqs: list[Any],
-    max_exp_avg_sqs: list[Any] | None, steps: list[Any], *, lr: float, beta1: float,
+def _adam_kernel(
+    *arrays: Any, count: int, factors: tuple[tuple[float, float], ...], lr: float, beta1: float,
     beta2: float, weight_decay: float, eps: float, decoupled: bool, maximize: bool,
-) -> None:  # fmt: skip
-    """One Adam (decoupled: AdamW) step; moments and step counts are updated in place."""
-    factors = []
-    known: dict[float, tuple[float, float]] = {}
-    for s in steps:
-        s._a += 1
-        t = s._a.item()
-        if t not in known:
-            known[t] = (1 - beta2**t) ** 0.5, -lr / (1 - beta1**t)
-        factors.append(known[t])
+) -> tuple[()]:  # fmt: skip
     new1, new2, keep = 1 - beta1, 1 - beta2, 1 - lr * weight_decay
     multiply, add = np.multiply, np.add
 
-    def step(i: int, p: Any, g: Any, m: Any, v: Any, vmax: Any) -> None:
+    def step(i: int, g: Any, p: Any, m: Any, v: Any, vmax: Any = None) -> None:
         t = _temporary(p)
         if maximize:
             g = np.negative(g)
@@ -195,4 +169,69 @@ def adam_step(
         multiply(t, size, t)
         add(p, t, p)
 
-    _each(params, [grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs], step)
+    return _each(arrays, count, step)
+
+
+def _advance_kernel(*steps: Any) -> tuple[()]:
+    for s in steps:
+        s += 1
+    return ()
+
+
+def _changer(name: str, kernel: Any, writes: Any) -> Primitive:
+    prim = Primitive(
+        name, (), kernel, outputs=0, variadic=True, batch=NO_BATCH_RULE, writes=writes
+    ).not_differentiable()
+    prim.kernel("cuda", kernel)  # made of ufuncs, which GPU arrays answer themselves
+    return prim
+
+
+# The gradients come first; everything behind them is changed.
+_sgd = _changer("sgd_step", _sgd_kernel, lambda inputs, count, **_: inputs[count:])
+_adam = _changer("adam_step", _adam_kernel, lambda inputs, count, **_: inputs[count:])
+_advance = _changer("advance_steps", _advance_kernel, lambda inputs: inputs)
+
+
+def _changed(tensors: list[Any]) -> None:
+    at = here(3)
+    for p in tensors:
+        version = version_of(p)
+        version[0] += 1
+        version[1] = at
+
+
+def sgd_step(
+    params: list[Any], grads: list[Any], momenta: list[Any] | None, *, lr: float,
+    weight_decay: float, momentum: float, dampening: float, nesterov: bool, maximize: bool,
+    first: list[bool],
+) -> None:  # fmt: skip
+    """p -= lr * d, with d the (decayed, averaged) gradient; momenta are updated in place.
+
+    `first[i]` says that momenta[i] is new and takes the gradient itself.
+    """
+    bind(_sgd, (*grads, *params, *(momenta or ())), {
+        "count": len(params), "lr": lr, "weight_decay": weight_decay, "momentum": momentum,
+        "dampening": dampening, "nesterov": nesterov, "maximize": maximize, "first": tuple(first),
+    })  # fmt: skip
+    _changed(params)
+
+
+def adam_step(
+    params: list[Any], grads: list[Any], exp_avgs: list[Any], exp_avg_sqs: list[Any],
+    max_exp_avg_sqs: list[Any] | None, steps: list[Any], *, lr: float, beta1: float,
+    beta2: float, weight_decay: float, eps: float, decoupled: bool, maximize: bool,
+) -> None:  # fmt: skip
+    """One Adam (decoupled: AdamW) step; moments and step counts are updated in place."""
+    bind(_advance, tuple(steps), {})
+    factors = []
+    known: dict[float, tuple[float, float]] = {}
+    for s in steps:
+        t = s._a.item()
+        if t not in known:
+            known[t] = (1 - beta2**t) ** 0.5, -lr / (1 - beta1**t)
+        factors.append(known[t])
+    bind(_adam, (*grads, *params, *exp_avgs, *exp_avg_sqs, *(max_exp_avg_sqs or ())), {
+        "count": len(params), "factors": tuple(factors), "lr": lr, "beta1": beta1, "beta2": beta2,
+        "weight_decay": weight_decay, "eps": eps, "decoupled": decoupled, "maximize": maximize,
+    })  # fmt: skip
+    _changed(params)

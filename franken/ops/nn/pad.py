@@ -40,7 +40,7 @@ def _pad_kernel(x: Any, *, widths: Pairs, value: Any) -> Any:
     return out
 
 
-pad_ = Primitive("constant_pad", ("x",), _pad_kernel, batch=_ahead)
+pad_ = Primitive("constant_pad", ("x",), _pad_kernel, batch=_ahead, title="ConstantPadNdBackward0")
 
 
 @pad_.vjp("x")
@@ -101,8 +101,17 @@ def _edges_grad_kernel(g: Any, *, widths: Pairs, mode: str) -> Any:
     return out[tuple(slice(a, a + n) for n, (a, _) in zip(shape, widths, strict=True))].copy()
 
 
-pad_edges = linear(Primitive("edge_pad", ("x",), _edges_kernel, batch=_ahead))
+def _edges_title(node: Any) -> str:
+    """ReflectionPad2DBackward0, or, as a circular pad is made of copies, CopySlices."""
+    mode, widths = node.params["mode"], node.params["widths"]
+    if mode == "circular":
+        return "torch::autograd::CopySlices"
+    return f"{ {'reflect': 'Reflection'}.get(mode, 'Replication') }Pad{len(widths) - 2}DBackward0"
+
+
+pad_edges = linear(Primitive("edge_pad", ("x",), _edges_kernel, batch=_ahead, title=_edges_title))
 pad_edges_grad = linear(Primitive("edge_pad_grad", ("x",), _edges_grad_kernel, batch=_ahead))
+pad_edges.depends("x", when=lambda p: p["mode"] != "circular")
 
 
 @pad_edges.vjp("x")

@@ -103,6 +103,7 @@ for _prim in (adaptive_max, fractional_max):
 
 
 for _prim in (max_pool, adaptive_max, fractional_max):
+    _prim.depends("x")
     _prim.jvp(
         lambda tangents, out, *inputs, **params: (
             None if tangents[0] is None else take_planes(tangents[0], out[1]), None
@@ -183,10 +184,12 @@ def _adaptive_avg_grad_kernel(y: Any, *, size: Any) -> Any:
     return out
 
 
-avg_pool = linear(Primitive("avg_pool", ("x",), halved(_avg_kernel), batch=in_batch))
+avg_pool = linear(Primitive("avg_pool", ("x",), halved(_avg_kernel), batch=in_batch).depends("x"))
 avg_pool_grad = linear(Primitive("avg_pool_grad", ("y",), halved(_avg_grad_kernel), batch=in_batch))
 adaptive_avg = linear(
-    Primitive("adaptive_avg_pool", ("x",), halved(_adaptive_avg_kernel), batch=in_batch)
+    Primitive("adaptive_avg_pool", ("x",), halved(_adaptive_avg_kernel), batch=in_batch).depends(
+        "x"
+    )
 )
 adaptive_avg_grad = linear(
     Primitive("adaptive_avg_pool_grad", ("y",), halved(_adaptive_avg_grad_kernel), batch=in_batch)

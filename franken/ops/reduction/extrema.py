@@ -12,6 +12,7 @@ from franken.core import dtypes as dt
 from franken.core.batching import all_batched, pointwise, shift_axes
 from franken.core.convert import cast
 from franken.core.linear import SMALL, kept, reduce_sum, small_first
+from franken.core.node import titled
 from franken.core.op import op
 from franken.core.out import INFER, SAME, Into
 from franken.core.primitive import Primitive
@@ -132,7 +133,8 @@ def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
             f"({type(dim).__name__}), but dim must be one int"
         )
     out = reduce_prod(x, axes=canonical_axes(dim, x.ndim), keepdim=keepdim)
-    return out if dtype is None else cast(out, dtype)
+    out = out if dim is None else titled(out, "ProdBackward1")
+    return out if dtype is None else cast(out, dtype)  # what bools come to is counted in int64
 
 
 # --- extrema -------------------------------------------------------------------------------------
@@ -251,6 +253,7 @@ def _extreme(name: str, prim: Primitive, label: str, x: Tensor, dim: Any, keepdi
         S(t(), dim=0),
         S(t(2, 0), dim=0),
     ],
+    title="AminmaxBackward0",
 )
 def aminmax(input: Tensor, *, dim: Any = None, keepdim: bool = False) -> tuple[Tensor, Tensor]:
     """Minimum and maximum over one dimension, or over all."""

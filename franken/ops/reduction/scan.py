@@ -12,6 +12,7 @@ from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
 from franken.core.batching import shift_axes
 from franken.core.linear import SMALL
+from franken.core.node import backward_name, titled
 from franken.core.op import op
 from franken.core.out import INFER, Into
 from franken.core.primitive import Primitive
@@ -34,9 +35,9 @@ def on_vector(fn: Any) -> Any:
         if input.ndim:
             return fn(input, *args, **kwargs)
         out = fn(input.reshape(1), *args, **kwargs)
-        if isinstance(out, tuple):
-            return type(out)([o.reshape(()) for o in out])
-        return out.reshape(())
+        several = isinstance(out, tuple)
+        point = type(out)([o.reshape(()) for o in out]) if several else out.reshape(())
+        return titled(point, backward_name(fn.__name__))
 
     either.__name__ = either.__qualname__ = fn.__name__
     either.__doc__, either.__module__ = fn.__doc__, fn.__module__

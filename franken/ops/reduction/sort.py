@@ -9,6 +9,7 @@ import numpy as np
 from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
 from franken.core.batching import shift_axes
+from franken.core.node import titled
 from franken.core.op import op
 from franken.core.out import SAME
 from franken.core.primitive import Primitive
@@ -161,7 +162,8 @@ def sort(
             f"(Tensor, {type(dim).__name__}), but dim must be an int"
         )
     _comparable(input)
-    return _SORT(sort_(input, dim=wrap_dim(dim, input.ndim), descending=bool(descending)))
+    out = _SORT(sort_(input, dim=wrap_dim(dim, input.ndim), descending=bool(descending)))
+    return titled(out, "SortBackward1") if stable else out
 
 
 @op(
@@ -212,5 +214,5 @@ def topk(
         raise RuntimeError(f" topk does not support {what} dtypes on CPU")
     if input.ndim == 0:
         values, indices = topk_(input.reshape(1), dim=0, k=1, largest=largest)
-        return _TOPK((values.reshape(()), indices.reshape(())))
+        return titled(_TOPK((values.reshape(()), indices.reshape(()))), "TopkBackward0")
     return _TOPK(topk_(input, dim=d, k=k, largest=bool(largest)))

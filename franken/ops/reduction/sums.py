@@ -15,6 +15,7 @@ from franken.core import dtypes as dt
 from franken.core.batching import pointwise, shift_axes
 from franken.core.convert import cast
 from franken.core.linear import SMALL, reduce_sum, sum_to, unreduce
+from franken.core.node import titled
 from franken.core.op import op
 from franken.core.out import INFER
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
@@ -66,7 +67,8 @@ def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = N
     """Sum over dimensions; integers and bools sum to int64."""
     x = long_if_int(input, dtype)
     out = reduce_sum(x, axes=canonical_axes(dim, x.ndim), keepdim=keepdim)
-    return out if dtype is None else cast(out, dtype)  # sums of bools are counted in int64
+    out = out if dim is None else titled(out, "SumBackward1")
+    return out if dtype is None else cast(out, dtype)  # what bools come to is counted in int64
 
 
 @op(
@@ -117,7 +119,8 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
             f"mean(): could not infer output dtype. {what} must be either a floating point or "
             f"complex dtype. Got: {x.dtype.scalar_name}"
         )
-    return reduce_mean(x, axes=canonical_axes(dim, x.ndim), keepdim=keepdim)
+    out = reduce_mean(x, axes=canonical_axes(dim, x.ndim), keepdim=keepdim)
+    return out if dim is None else titled(out, "MeanBackward1")
 
 
 # --- with NaN left out ---------------------------------------------------------------------------

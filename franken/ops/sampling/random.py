@@ -73,7 +73,7 @@ def _on_gpu(name: str) -> Any:
 
 
 def _random(name: str, inputs: tuple[str, ...], kernel: Any, rule: Any) -> Primitive:
-    prim = Primitive(name, inputs, kernel, batch=rule, level="random")
+    prim = Primitive(name, inputs, kernel, batch=rule, random=True)
     prim.kernel("cuda", _on_gpu(name))
     for each in inputs:
         prim.vjp(each)(lambda g: g.new_zeros(g.shape))

@@ -19,7 +19,7 @@ from franken.core.device import CPU, resolve
 from franken.core.memory import element_steps
 from franken.core.op import op
 from franken.core.out import MADE, Into, write_made
-from franken.core.primitive import Primitive, _wrap, mark_new
+from franken.core.primitive import Primitive, _wrap, mark_constant
 from franken.core.strides import contiguous_strides, memory_format_strides, preserved_strides
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S, created, created_like, created_new
@@ -47,7 +47,7 @@ def finish(array: Any, device: Any = None, requires_grad: bool = False) -> Tenso
     else:
         t = _wrap(array, CPU)
     if state.SPECIAL:
-        mark_new(t)
+        mark_constant(t)
     if requires_grad:
         require_grad(t)
     return t
@@ -102,7 +102,7 @@ def filled(
             order = tuple(sorted(order, key=lambda axis: (-strides[axis], axis)))
         t = _wrap(registry.filled(shape, value, d.np, dev, order), dev)
     if state.SPECIAL:
-        mark_new(t)
+        mark_constant(t)
     if requires_grad:
         require_grad(t)
     return t

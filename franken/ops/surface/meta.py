@@ -14,7 +14,7 @@ from franken.core import dtypes as dt
 from franken.core import layout as layouts
 from franken.core import promotion
 from franken.core.device import CPU
-from franken.core.memory import element_steps, root_of
+from franken.core.memory import element_steps, first_place, pointer
 from franken.core.op import op
 from franken.core.shapes import wrap_dim
 from franken.core.size import Size
@@ -93,13 +93,6 @@ def get_device(input: Tensor) -> int:
     return -1 if input.device.index is None else input.device.index
 
 
-def pointer(a: Any) -> int:
-    """The address of a backend array's first element."""
-    if isinstance(a, np.ndarray):
-        return a.__array_interface__["data"][0] if a.size else 0  # type: ignore[no-any-return]
-    return int(a.data.ptr)
-
-
 def _backed(input: Tensor) -> Any:
     if input.level:
         raise RuntimeError("Cannot access data pointer of Tensor that doesn't have storage")
@@ -109,7 +102,8 @@ def _backed(input: Tensor) -> Any:
 @op(at="", method=True, samples=NoSamples("memory: an address, or an object of the library itself"))
 def data_ptr(input: Tensor) -> int:
     """The address of the first element."""
-    return pointer(_backed(input))
+    a = _backed(input)
+    return pointer(a) if a.size else 0
 
 
 @op(at="", method=True, samples=read)
@@ -118,11 +112,7 @@ def storage_offset(input: Tensor) -> int:
     a = fresh(input)._a if input.level else input._a
     while isinstance(a, Tensor):
         a = a._a
-    if not isinstance(a, np.ndarray):
-        owner = a.base if a.base is not None else a
-        return (pointer(a) - pointer(owner)) // a.itemsize
-    start = a.__array_interface__["data"][0] - root_of(a).__array_interface__["data"][0]
-    return int(start // a.itemsize)
+    return first_place(a)
 
 
 # --- kinds ---------------------------------------------------------------------------------------

@@ -12,11 +12,10 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core.device import device
-from franken.core.memory import root_of
+from franken.core.memory import pointer, root_of
 from franken.core.op import op
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import NoSamples, S
-from franken.ops.surface.meta import pointer
 
 
 class UntypedStorage:
@@ -35,7 +34,7 @@ class UntypedStorage:
 
     def data_ptr(self) -> int:
         """The address of the first byte."""
-        return pointer(self._owner)
+        return pointer(self._owner) if self._owner.size else 0
 
     def nbytes(self) -> int:
         """The number of bytes."""
@@ -160,9 +159,7 @@ def untyped_storage(input: Tensor) -> UntypedStorage:
     """The bytes that this tensor and its views look into."""
     if input.level:
         raise RuntimeError("Cannot access data pointer of Tensor that doesn't have storage")
-    a = input._a
-    owner = root_of(a) if isinstance(a, np.ndarray) else a if a.base is None else a.base
-    return UntypedStorage(owner, input.device)
+    return UntypedStorage(root_of(input._a), input.device)
 
 
 @op(
