@@ -15,9 +15,9 @@ from numpy import ndarray as _ndarray
 from numpy import number as _number
 
 from franken import return_types
-from franken.autograd.handles import RemovableHandle as _RemovableHandle
 from franken.core.device import device as _device
 from franken.core.dtypes import dtype as _dtype
+from franken.core.handles import RemovableHandle as _RemovableHandle
 from franken.core.layout import layout as _layout
 from franken.core.layout import memory_format as _memory_format
 from franken.core.size import Size as _Size
