@@ -126,7 +126,7 @@ WRITES = {
     "index_put_": lambda x: x.index_put_((torch.tensor([1]),), torch.tensor(2.0)),
     "accumulate": lambda x: x.index_put_((torch.tensor([1, 1]),), x[:2].clone(), accumulate=True),
     "operators": lambda x: x.t().__iadd__(1).__imul__(2).__isub__(3).__itruediv__(4),
-    "copy_": lambda x: x[2:].copy_(x[:2]),
+    "copy_": lambda x: x[2:].copy_(x[:1]),
     "copy_ cast": lambda x: x.copy_(torch.ones(4, dtype=torch.int64)),
     "fill_": lambda x: x.diagonal().fill_(2),
     "zero_": lambda x: x[:, ::2].zero_(),
