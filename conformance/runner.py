@@ -50,6 +50,9 @@ class Options(NamedTuple):
     deadline: float = 300.0
 
 
+Task = Callable[[Case, Options, Side, "Side | None"], list[Result]]
+
+
 class _Late(BaseException):
     """The sample's time is over; not an Exception, so that no library swallows it."""
 
@@ -140,7 +143,9 @@ def _verdict(run: Callable[[Any], None], pair: Any, options: Options) -> tuple[s
 # --- processes ------------------------------------------------------------------------------------
 
 
-def _serve(pipe: Any, cases: list[Case], options: Options, ours: Side, theirs: Side) -> None:
+def _serve(
+    pipe: Any, cases: list[Case], options: Options, ours: Side, theirs: Side, task: Task
+) -> None:
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGALRM, _ring)
     null = os.open(os.devnull, os.O_WRONLY)
@@ -149,7 +154,7 @@ def _serve(pipe: Any, cases: list[Case], options: Options, ours: Side, theirs: S
     while (index := pipe.recv()) is not None:
         case = cases[index]
         try:
-            pipe.send(run_case(case, options, ours, theirs))
+            pipe.send(task(case, options, ours, theirs))
         except Exception as error:  # one op's trouble is reported as that op's
             reason = f"no samples: {checks.brief(error)}"
             pipe.send([Result(case.name, case.source, "value", "", FAIL, reason)])
@@ -178,13 +183,14 @@ class _Worker:
 
 
 def run(
-    cases: list[Case], options: Options, ours: Side, theirs: Side | None, done: Callable[[], None]
-) -> list[Result]:
+    cases: list[Case], options: Options, ours: Side, theirs: Side | None, done: Callable[[], None],
+    task: Task = run_case,
+) -> list[Result]:  # fmt: skip
     """Run all cases; those that the deadline cuts off are NOT PROVEN."""
     start = time.monotonic()
     waiting = list(range(len(cases)))[::-1]
     found: dict[int, list[Result]] = {}
-    args = (cases, options, ours, theirs)
+    args = (cases, options, ours, theirs, task)
     workers = [_Worker(*args) for _ in range(min(options.workers, len(cases)))]
     try:
         while len(found) < len(cases) and time.monotonic() - start < options.deadline:

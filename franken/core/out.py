@@ -217,6 +217,6 @@ def _resize(out: Tensor, result: Tensor, into: Into) -> None:
         warnings.warn(into.resized.format(**shapes), stacklevel=5)
     if edge_of(out) is not None and STATE.grad:
         raise RuntimeError("cannot resize variables that require grad")
-    steps = memory.element_steps(r) if memory.dense(r) else contiguous_strides(r.shape)
+    steps = memory.element_strides(r) if memory.dense(r) else contiguous_strides(r.shape)
     found = memory.relaid(a, r.shape, steps) if isinstance(a, np.ndarray) else None
     out._a = result.to(out.dtype, copy=True)._a if found is None else found

@@ -61,10 +61,10 @@ def _rrelu(x: Tensor, lower: float, upper: float, training: bool, generator: Any
     _check_bounds(lower, upper)
     if not training:
         refused("leaky_relu_cpu", x.dtype, "bic")
-        return leaky_(x, slope=(lower + upper) / 2)  # type: ignore[no-any-return]
+        return leaky_(x, slope=(lower + upper) / 2).contiguous()  # type: ignore[no-any-return]
     core = core_of("rrelu", generator, x.device)
     noise = rrelu_noise(x.detach(), lower=lower, upper=upper, generator=core)  # type: ignore[attr-defined]
-    return prelu_(x, noise)  # type: ignore[no-any-return]
+    return prelu_(x, noise).contiguous()  # type: ignore[no-any-return]
 
 
 @op(

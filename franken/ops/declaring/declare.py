@@ -14,6 +14,7 @@ import numpy as np
 from franken.backends.numpy.halves import HALF
 from franken.core import dtypes as dt
 from franken.core import inplace, state
+from franken.core.arrange import followed
 from franken.core.convert import cast
 from franken.core.device import CPU
 from franken.core.memory import overlap
@@ -358,6 +359,8 @@ def reflected(fn: Any, title: str | None = None) -> Any:
             return general(other, self)
         except RuntimeError as error:
             r = again(error, kernel, (other, a), NO_PARAMS)
+        if not a.flags.c_contiguous:
+            r = followed(r, a)
         t = _wrap(r, CPU)
         if prim.differentiable and (self._node is not None or self._base is not None):
             record(prim, (other, self), NO_PARAMS, t)

@@ -24,7 +24,7 @@ from franken.ops.elementwise.arithmetic import zero
 
 # --- conjugate -----------------------------------------------------------------------------------
 
-_conj = Primitive("conj", ("x",), np.conjugate, batch=pointwise)
+_conj = Primitive("conj", ("x",), np.conjugate, batch=pointwise, layout="iterator")
 _conj.holomorphic = False
 _conj.vjp("x")(lambda g: _conj(g))
 _conj.jvp(lambda tangents, out, x: _conj(tangents[0]))

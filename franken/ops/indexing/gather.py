@@ -33,7 +33,9 @@ def _wrap_kernel(index: Any, *, size: int) -> Any:
 
 
 # Places modulo the size, which is how take_along_dim counts.
-wrap_ = Primitive("wrap_index", ("index",), _wrap_kernel, batch=pointwise).not_differentiable()
+wrap_ = Primitive(
+    "wrap_index", ("index",), _wrap_kernel, batch=pointwise, layout="iterator"
+).not_differentiable()
 
 
 def check_no_larger(index: Any, input: Any, dim: int) -> None:

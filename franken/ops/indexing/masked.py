@@ -237,7 +237,9 @@ def _nonzero_kernel(x: Any) -> Any:
     return np.stack(np.nonzero(x), axis=-1).astype(np.int64, copy=False)
 
 
-nonzero_ = Primitive("nonzero", ("x",), _nonzero_kernel, batch=NO_BATCH_RULE).not_differentiable()
+nonzero_ = Primitive(
+    "nonzero", ("x",), _nonzero_kernel, batch=NO_BATCH_RULE, layout="column_major"
+).not_differentiable()
 
 
 @op(

@@ -73,7 +73,14 @@ def _geqrf_kernel(x: Any) -> Any:
     return h.swapaxes(-1, -2), tau
 
 
-geqrf_ = Primitive("linalg_geqrf", ("x",), _geqrf_kernel, outputs=2, batch=leading())
+geqrf_ = Primitive(
+    "linalg_geqrf",
+    ("x",),
+    _geqrf_kernel,
+    outputs=2,
+    batch=leading(),
+    layout=("column_major", "contiguous"),
+)
 
 
 @geqrf_.vjp("x")

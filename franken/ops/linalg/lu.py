@@ -35,7 +35,13 @@ _LDL_FACTOR_EX = make("linalg_ldl_factor_ex", "LD", "pivots", "info")
 _LDL_FACTOR = make("linalg_ldl_factor", "LD", "pivots")
 
 lu_ = Primitive(
-    "linalg_lu_factor", ("x",), kernels.lu_factor, outputs=3, nondiff=(1, 2), batch=leading()
+    "linalg_lu_factor",
+    ("x",),
+    kernels.lu_factor,
+    outputs=3,
+    nondiff=(1, 2),
+    batch=leading(),
+    layout=("column_major", "contiguous"),
 )
 lu_.holomorphic = False
 
@@ -250,6 +256,7 @@ ldl_ = Primitive(
     outputs=3,
     nondiff=(1, 2),
     batch=leading(),
+    layout=("column_major", "contiguous"),
     title="torch::autograd::NotImplemented",
 )
 ldl_solve_ = Primitive(
@@ -257,6 +264,7 @@ ldl_solve_ = Primitive(
     ("ld", "pivots", "b"),
     kernels.ldl_solve,
     batch=leading({1: 1}),
+    layout="column_major",
     title="torch::autograd::NotImplemented",
 )
 ldl_solve_.holomorphic = False

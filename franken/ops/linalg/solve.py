@@ -42,7 +42,13 @@ _CHOLESKY_EX = make("linalg_cholesky_ex", "L", "info")
 # --- inverse -------------------------------------------------------------------------------------
 
 inverse_ = Primitive(
-    "linalg_inverse", ("x",), kernels.inverse, outputs=2, nondiff=(1,), batch=leading()
+    "linalg_inverse",
+    ("x",),
+    kernels.inverse,
+    outputs=2,
+    nondiff=(1,),
+    batch=leading(),
+    layout=("column_major", "contiguous"),
 )
 inverse_.holomorphic = False
 
@@ -95,7 +101,13 @@ def inv_ex(A: Tensor, *, check_errors: bool = False) -> Any:
 # --- solve ---------------------------------------------------------------------------------------
 
 solve_ = Primitive(
-    "linalg_solve", ("a", "b"), kernels.solve, outputs=2, nondiff=(1,), batch=leading()
+    "linalg_solve",
+    ("a", "b"),
+    kernels.solve,
+    outputs=2,
+    nondiff=(1,),
+    batch=leading(),
+    layout=("column_major", "contiguous"),
 )
 solve_.holomorphic = False
 
@@ -221,7 +233,11 @@ def _(tangents: Any, out: Any, x: Any, atol: Any, rtol: Any, *, hermitian: bool)
 # --- triangular systems --------------------------------------------------------------------------
 
 triangular_ = Primitive(
-    "linalg_solve_triangular", ("a", "b"), kernels.solve_triangular, batch=leading()
+    "linalg_solve_triangular",
+    ("a", "b"),
+    kernels.solve_triangular,
+    batch=leading(),
+    layout="column_major",
 )
 
 
@@ -379,7 +395,13 @@ def _cholesky_kernel(x: Any, *, upper: bool) -> Any:
 
 
 cholesky_ = Primitive(
-    "linalg_cholesky", ("x",), _cholesky_kernel, outputs=2, nondiff=(1,), batch=leading()
+    "linalg_cholesky",
+    ("x",),
+    _cholesky_kernel,
+    outputs=2,
+    nondiff=(1,),
+    batch=leading(),
+    layout=("column_major", "contiguous"),
 )
 cholesky_.holomorphic = False
 
@@ -436,7 +458,9 @@ def _cholesky_solve_kernel(b: Any, x: Any, *, upper: bool) -> Any:
     return kernels.solve_triangular(kernels.hermitian_transpose(low), half, upper=True, unit=False)
 
 
-cholesky_solve_ = Primitive("cholesky_solve", ("b", "x"), _cholesky_solve_kernel, batch=leading())
+cholesky_solve_ = Primitive(
+    "cholesky_solve", ("b", "x"), _cholesky_solve_kernel, batch=leading(), layout="column_major"
+)
 cholesky_solve_.holomorphic = False
 
 

@@ -362,7 +362,9 @@ def _portion_kernel(x: Any, total: Any) -> Any:
         return np.exp(x - total)
 
 
-_portion = Primitive("logsumexp_portion", ("x", "total"), halved(_portion_kernel), batch=pointwise)
+_portion = Primitive(
+    "logsumexp_portion", ("x", "total"), halved(_portion_kernel), batch=pointwise, layout="iterator"
+)
 _portion.vjp("x")(lambda g, out: g * out)
 _portion.vjp("total")(lambda g, out: -(g * out))
 

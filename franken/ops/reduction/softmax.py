@@ -108,7 +108,10 @@ def _large(block: Any, arrays: Any, dim: int) -> Any:
 
 softmax_ = Primitive("softmax", ("x",), _in_blocks(_softmax_block), batch=shift_axes("dim"))
 log_softmax_ = Primitive(
-    "log_softmax", ("x",), _in_blocks(_log_softmax_block), batch=shift_axes("dim")
+    "log_softmax",
+    ("x",),
+    _in_blocks(_log_softmax_block),
+    batch=shift_axes("dim"),
 )
 softmax_grad = Primitive(
     "softmax_grad",

@@ -122,16 +122,19 @@ def _argsort_kernel(x: Any, *, dim: int, descending: bool) -> Any:
     return np.ascontiguousarray(np.moveaxis(index, -1, dim))
 
 
-def _pair(name: str, kernel: Any) -> Primitive:
+def _pair(name: str, kernel: Any, layout: str) -> Primitive:
     return by_index(
-        Primitive(name, ("x",), halved(kernel), outputs=2, nondiff=(1,), batch=shift_axes("dim"))
-    )
+        Primitive(
+            name, ("x",), halved(kernel), outputs=2, nondiff=(1,), batch=shift_axes("dim"),
+            layout=layout,
+        )
+    )  # fmt: skip
 
 
-sort_ = _pair("sort", _sort_kernel)
-topk_ = _pair("topk", _topk_kernel)
+sort_ = _pair("sort", _sort_kernel, "as_input")
+topk_ = _pair("topk", _topk_kernel, "contiguous")
 argsort_ = Primitive(
-    "argsort", ("x",), halved(_argsort_kernel), batch=shift_axes("dim")
+    "argsort", ("x",), halved(_argsort_kernel), batch=shift_axes("dim"), layout="as_input"
 ).not_differentiable()
 _SORT, _TOPK = make("sort", "values", "indices"), make("topk", "values", "indices")
 

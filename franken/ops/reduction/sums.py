@@ -131,7 +131,9 @@ def _zero_nan_kernel(x: Any, like: Any) -> Any:
 
 
 # x with zeros where `like` is NaN: linear in x.
-zero_nan = Primitive("zero_nan", ("x", "like"), _zero_nan_kernel, batch=pointwise)
+zero_nan = Primitive(
+    "zero_nan", ("x", "like"), _zero_nan_kernel, batch=pointwise, layout="iterator"
+)
 
 zero_nan.vjp("like")(NOT_DIFFERENTIABLE)
 
@@ -190,5 +192,5 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any
 
 
 _not_nan = Primitive(
-    "not_nan", ("x",), lambda x: ~np.isnan(x), batch=pointwise
+    "not_nan", ("x",), lambda x: ~np.isnan(x), batch=pointwise, layout="iterator"
 ).not_differentiable()  # fmt: skip

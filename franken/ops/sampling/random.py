@@ -18,7 +18,7 @@ from franken.core import inplace
 from franken.core.batching import spread
 from franken.core.device import CPU
 from franken.core.errors import MissingKernel
-from franken.core.memory import element_steps
+from franken.core.memory import element_strides
 from franken.core.op import op
 from franken.core.out import Into, write_made
 from franken.core.primitive import Primitive, bind
@@ -139,7 +139,7 @@ def in_memory_order(x: Any, fill: Any) -> Any:
     """`fill(shape)`'s values put where torch would: in the order in which x lies in memory."""
     if x.flags.c_contiguous:
         return fill(x.shape)
-    order = axes_by_stride(x.shape, element_steps(x))[::-1]
+    order = axes_by_stride(x.shape, element_strides(x))[::-1]
     values = fill(tuple(x.shape[d] for d in order))
     return values.transpose(np.argsort(order))
 
@@ -346,7 +346,7 @@ def _like(
     dev = x.device if device is None else as_device(name, device)
     shape = tuple(x.shape)
     plain = x.level or memory_format is not None or dev is not CPU or x._a.flags.c_contiguous
-    order = None if plain else axes_by_stride(shape, element_steps(x._a))[::-1]
+    order = None if plain else axes_by_stride(shape, element_strides(x._a))[::-1]
     drawn = shape if order is None else tuple(shape[i] for i in order)
     if order is not None and prim is randn_:
         args = (0.0, 1.0, False)  # a tensor out of order takes the scalar sampler

@@ -232,7 +232,7 @@ def _flip_kernel(x: Any, *, dims: tuple[int, ...]) -> Any:
 
 
 flip_ = linear(Primitive(
-    "flip", ("x",), _flip_kernel,
+    "flip", ("x",), _flip_kernel, layout="as_input",
     batch=view_rule(lambda p, s: {"dims": tuple(d + 1 for d in p["dims"])}),
 ))  # fmt: skip
 

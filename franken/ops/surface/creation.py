@@ -16,7 +16,7 @@ from franken.core import layout as layouts
 from franken.core import state
 from franken.core.batching import batch_size, to_front
 from franken.core.device import CPU, resolve
-from franken.core.memory import element_steps
+from franken.core.memory import element_strides
 from franken.core.op import op
 from franken.core.out import MADE, Into, write_made
 from franken.core.primitive import Primitive, _wrap, mark_constant
@@ -76,7 +76,7 @@ def like_strides(t: Tensor, memory_format: Any) -> tuple[int, ...] | None:
     if memory_format is None or memory_format is layouts.preserve_format:
         if t.level or t._a.flags.c_contiguous:
             return None
-        return preserved_strides(shape, element_steps(t._a))
+        return preserved_strides(shape, element_strides(t._a))
     return memory_format_strides(shape, memory_format)
 
 

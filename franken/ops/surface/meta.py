@@ -14,7 +14,7 @@ from franken.core import dtypes as dt
 from franken.core import layout as layouts
 from franken.core import promotion
 from franken.core.device import CPU
-from franken.core.memory import element_steps, first_place, pointer
+from franken.core.memory import element_strides, first_place, pointer
 from franken.core.op import op
 from franken.core.shapes import wrap_dim
 from franken.core.size import Size
@@ -28,7 +28,7 @@ from franken.ops.surface.args import as_dtype, dtype_of_number, kind_name
 def strides_of(t: Tensor) -> tuple[int, ...]:
     """Strides in elements; a traced tensor's are those of its value without hidden dimensions."""
     if not t.level:
-        return element_steps(t._a)
+        return element_strides(t._a)
     low = strides_of(fresh(t)._a)
     hidden = getattr(t, "bdim", None)
     return low if hidden is None else low[:hidden] + low[hidden + 1 :]
