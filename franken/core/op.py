@@ -13,6 +13,8 @@ from typing import Any
 from franken.core import inplace as _inplace
 from franken.core.node import titled
 from franken.core.out import CAST, Into, call_into, refuse_cast, refuse_shared
+from franken.core.overloads import Order, reordered
+from franken.core.reread import REFUSALS, reread
 from franken.core.tensor import Tensor
 
 OPS: dict[str, Op] = {}
@@ -76,6 +78,7 @@ def op(
     alias: tuple[str, ...] = (),
     also: dict[str, str] | None = None,
     samples: Samples | NoSamples | None = None,
+    old: tuple[Order, ...] = (),
     title: Title | None = None,
 ) -> Callable[[Any], Any]:
     """Declare a public op by its function; returns the function (unchanged without `title`).
@@ -89,6 +92,7 @@ def op(
         out: the function takes `out=`: True, or how it is written where that is not a plain cast
             (see `core.out`).
         alias: further names, "name" (same forms) or "space.name" (function only).
+        old: deprecated orders of the arguments; see `core.overloads`.
         also: further names of arguments, {"A": "input"}; NumPy's names are understood anyway.
         samples: `samples(t)` gives calls `S(...)`, where `t` makes tensors; or NoSamples(why).
             See `ops.declaring.samples`.
@@ -100,7 +104,8 @@ def op(
     def declare(fn: Any) -> Any:
         if title is not None:
             fn = titled_form(fn, title)
-        register(fn, name or fn.__name__, at, method, inplace, out, alias, samples, also=also)
+        taking = reordered(fn, old) if old else fn
+        register(taking, name or fn.__name__, at, method, inplace, out, alias, samples, also=also)
         return fn
 
     return declare
@@ -200,8 +205,12 @@ def spelled(fn: Any, also: dict[str, str]) -> Any:
     def spelling(*args: Any, **kwargs: Any) -> Any:
         for key in kwargs:
             if key not in names:
-                return fn(*args, **renamed(kwargs, names, also))
-        return fn(*args, **kwargs)
+                kwargs = renamed(kwargs, names, also)
+                break
+        try:
+            return fn(*args, **kwargs)
+        except REFUSALS:
+            return reread(fn, args, kwargs)
 
     spelling.__name__ = spelling.__qualname__ = fn.__name__
     spelling.__doc__, spelling.__module__ = fn.__doc__, fn.__module__
@@ -276,7 +285,7 @@ def function_form(
     """`franken.name`: the op with a checked first argument and, if it has one, `out=`."""
     names = parameters(fn)
     shown = first or (names[0] if names else "input")
-    wants_tensor = _first_annotation(fn) == "Tensor"
+    wants_tensor = _first_annotation(fn) == "Tensor" and not hasattr(fn, "orders")
     into = out if isinstance(out, Into) else CAST
 
     def function(*args: Any, **kwargs: Any) -> Any:
@@ -293,7 +302,10 @@ def function_form(
                     break
             if target is not None:
                 return call_into(name, fn, into, args, kwargs, target)
-        return fn(*args, **kwargs)
+        try:
+            return fn(*args, **kwargs)
+        except REFUSALS:
+            return reread(fn, args, kwargs)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = fn.__doc__
@@ -321,7 +333,11 @@ def inplace_form(
                 break
         if args or kwargs:
             refuse_shared(input, (*args, *kwargs.values()), shared)
-        return commit_as(input, fn(input, *args, **kwargs))
+        try:
+            result = fn(input, *args, **kwargs)
+        except REFUSALS:
+            result = reread(fn, (input, *args), kwargs)
+        return commit_as(input, result)
 
     method.__name__ = method.__qualname__ = name + "_"
     method.__doc__ = f"In-place form of `{name}`."

@@ -34,8 +34,9 @@ OVERLOADED = {"clamp_min", "clamp_max", "lerp", "matmul", "linalg.matmul", "medi
 OWN_WORDS = {"chain_matmul", "diag", "fft.fftfreq", "fft.rfftfreq", "heaviside", "nanquantile",
              "linalg.matrix_power"}  # fmt: skip
 # Resized, torch lays these out as its library of linear algebra left them.
-BY_COLUMN = {"cholesky", "cholesky_inverse", "cholesky_solve", "geqrf", "lu", "lu_solve", "ormqr", "qr",
-             "kron", "triangular_solve", "quantile", "nanquantile", "nonzero", "chain_matmul"}  # fmt: skip
+BY_COLUMN = {"cholesky", "cholesky_inverse", "cholesky_solve", "geqrf", "lu", "lu_solve", "ormqr",
+             "qr", "kron", "triangular_solve", "quantile", "nanquantile", "nonzero",
+             "chain_matmul"}  # fmt: skip
 # torch reads what it has already written.
 READ_LATE = {"linalg.lu", "linalg.matrix_power", "lu_unpack", "tril", "triu", "softmax",
              "log_softmax"}  # fmt: skip
