@@ -166,7 +166,7 @@ def same_layout(got: Any, want: Any, ours: Side, theirs: Side, loose: bool = Fal
     """
     a, b = compare.flatten(got, ours), compare.flatten(want, theirs)
     for (where, g), (_, w) in zip(a, b, strict=True):
-        if not theirs.is_tensor(w) or "strided" not in str(w.layout):
+        if not theirs.is_tensor(w) or not ours.is_tensor(g) or "strided" not in str(w.layout):
             continue
         mine, wanted = tuple(g.stride()), tuple(w.stride())
         if loose:
