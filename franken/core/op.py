@@ -15,7 +15,9 @@ from typing import Any
 from franken.core import inplace as _inplace
 from franken.core.arrange import arranger
 from franken.core.node import titled
+from franken.core.overloads import Order, reordered
 from franken.core.promotion import can_cast
+from franken.core.reread import REFUSALS, reread
 from franken.core.state import STATE
 from franken.core.tensor import Tensor, version_of
 
@@ -81,6 +83,7 @@ def op(
     alias: tuple[str, ...] = (),
     also: dict[str, str] | None = None,
     samples: Samples | NoSamples | None = None,
+    old: tuple[Order, ...] = (),
     title: Title | None = None,
     layout: str | None = None,
 ) -> Callable[[Any], Any]:
@@ -95,6 +98,7 @@ def op(
             "typed" if it must have the result's dtype, "exact" if both; or a function
             (target, result) that raises what it refuses.
         alias: further names, "name" (same forms) or "space.name" (function only).
+        old: deprecated orders of the arguments; see `core.overloads`.
         also: further names of arguments, {"A": "input"}; NumPy's names are understood anyway.
         samples: `samples(t)` gives calls `S(...)`, where `t` makes tensors; or NoSamples(why).
             See `ops.declaring.samples`.
@@ -110,7 +114,8 @@ def op(
             fn = titled_form(fn, title)
         if layout is not None:
             fn = laid_out_form(fn, layout)
-        register(fn, name or fn.__name__, at, method, inplace, out, alias, samples, also=also)
+        taking = reordered(fn, old) if old else fn
+        register(taking, name or fn.__name__, at, method, inplace, out, alias, samples, also=also)
         return fn
 
     return declare
@@ -208,8 +213,12 @@ def spelled(fn: Any, also: dict[str, str]) -> Any:
     def spelling(*args: Any, **kwargs: Any) -> Any:
         for key in kwargs:
             if key not in names:
-                return fn(*args, **renamed(kwargs, names, also))
-        return fn(*args, **kwargs)
+                kwargs = renamed(kwargs, names, also)
+                break
+        try:
+            return fn(*args, **kwargs)
+        except REFUSALS:
+            return reread(fn, args, kwargs)
 
     spelling.__name__ = spelling.__qualname__ = fn.__name__
     spelling.__doc__, spelling.__module__ = fn.__doc__, fn.__module__
@@ -291,7 +300,7 @@ def function_form(
     """`franken.name`: the op with a checked first argument and, if it has one, `out=`."""
     names = parameters(fn)
     shown = first or (names[0] if names else "input")
-    wants_tensor = _first_annotation(fn) == "Tensor"
+    wants_tensor = _first_annotation(fn) == "Tensor" and not hasattr(fn, "orders")
 
     def function(*args: Any, **kwargs: Any) -> Any:
         if wants_tensor and args and not isinstance(args[0], Tensor):
@@ -307,7 +316,10 @@ def function_form(
                     break
             if target is not None:
                 return _into(name, fn, out, args, kwargs, target)
-        return fn(*args, **kwargs)
+        try:
+            return fn(*args, **kwargs)
+        except REFUSALS:
+            return reread(fn, args, kwargs)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = fn.__doc__
@@ -436,7 +448,11 @@ def inplace_form(name: str, fn: Any, also: dict[str, str] = NO_NAMES) -> Any:
             if key not in names:
                 kwargs = renamed(kwargs, names, also)
                 break
-        return commit_as(input, fn(input, *args, **kwargs))
+        try:
+            result = fn(input, *args, **kwargs)
+        except REFUSALS:
+            result = reread(fn, (input, *args), kwargs)
+        return commit_as(input, result)
 
     method.__name__ = method.__qualname__ = name + "_"
     method.__doc__ = f"In-place form of `{name}`."

@@ -361,10 +361,11 @@ def alias(base: Tensor, view: Tensor, step: tuple[Primitive, dict[str, Any], int
     else:
         view._base, view._chain = base._base, (*base._chain, step)
     meta = getattr(base, "_vmeta", None)
-    if meta is None and not STATE.grad:
-        meta = "no_grad"
-    if step[2] >= 0:
-        meta = "multi"
+    if meta is None:
+        if not STATE.grad:
+            meta = "inference" if STATE.inference else "no_grad"
+        elif step[2] >= 0:
+            meta = "multi"
     if meta is not None:
         view._vmeta = meta
 

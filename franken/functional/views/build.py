@@ -35,8 +35,7 @@ from franken.ops.surface.creation import finish
 )
 def roll(input: Tensor, shifts: Any, dims: Any = ()) -> Tensor:
     """The elements moved cyclically along dimensions (none named: along the flattened tensor)."""
-    shifts = (shifts,) if isinstance(shifts, int) else tuple(shifts)
-    dims = (dims,) if isinstance(dims, int) else tuple(dims or ())
+    shifts, dims = shapes.integers(shifts), shapes.integers(() if dims is None else dims)
     if not shifts:
         raise RuntimeError("`shifts` required")
     if len(shifts) == 1 and not dims:

@@ -438,9 +438,10 @@ def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool, slow: Any) -> Any
             or 0 in a.strides
             or state.STATE.grad
             and (
-                edge_of(input) is not None
-                or input._base is not None
+                input._base
+                is not None  # first: a view whose base was changed has no edge to ask for
                 and input._base._node is not None
+                or edge_of(input) is not None
             )
         ):
             return slow(input, other)

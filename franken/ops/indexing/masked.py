@@ -16,8 +16,8 @@ from franken.core.shapes import broadcast_two
 from franken.core.tensor import Tensor
 from franken.ops.declaring.loop import loop
 from franken.ops.declaring.samples import S
-from franken.ops.indexing.scatter import number_for
 from franken.ops.indexing.write import plain, warn_expanded
+from franken.ops.surface.args import checked_number
 
 # --- masked_fill ----------------------------------------------------------------------------------
 
@@ -47,7 +47,7 @@ def _check_fill(input: Tensor, mask: Tensor, value: Any) -> Any:
             f"{mask.dtype.cpp_name}"
         )
     if not isinstance(value, Tensor):
-        return number_for(input, value)
+        return checked_number(value, input.dtype, by_kernel=True)
     if value.ndim:
         raise RuntimeError(
             "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
@@ -56,7 +56,7 @@ def _check_fill(input: Tensor, mask: Tensor, value: Any) -> Any:
     if value.dtype is input.dtype:
         return value
     if not can_cast(value.dtype, input.dtype) and value.dtype.is_complex:
-        return number_for(input, value.item())  # type: ignore[attr-defined]
+        return checked_number(value.item(), input.dtype)  # type: ignore[attr-defined]
     return value.to(input.dtype)  # type: ignore[attr-defined]
 
 

@@ -13,11 +13,14 @@ from franken.core import dtypes as dt
 from franken.core.batching import to_front
 from franken.core.convert import cast
 from franken.core.node import titled
+from franken.core.numbers import unboxed
 from franken.core.op import op
+from franken.core.overloads import Order, orders
 from franken.core.primitive import F32, F64, Primitive
 from franken.core.shapes import broadcast_two, wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
+from franken.ops.surface.args import checked_number
 
 HALF = (dt.float16, dt.bfloat16)
 
@@ -294,10 +297,19 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     return input.reshape(-1, 1) * vec2
 
 
+def _blended(factors: str) -> tuple[Order, ...]:
+    """The deprecated orders of beta * input + alpha * product, of functions and of methods."""
+    return orders(
+        "beta alpha", f"beta input {factors}", f"beta input alpha {factors}",
+        f"input beta {factors}", f"input beta alpha {factors}",
+    )  # fmt: skip
+
+
 def _blend(base: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
     """beta * base + alpha * product; beta 0 ignores base, NaN and all."""
+    beta, alpha = unboxed(beta), unboxed(alpha)
     if product.dtype.kind <= dt.INTEGER:  # factors are cut to integers
-        beta, alpha = int(beta), int(alpha)
+        beta, alpha = (checked_number(v, product.dtype) for v in (beta, alpha))
     scaled = product if alpha == 1 else product * alpha
     if beta == 0:
         return (
@@ -345,6 +357,7 @@ def _check_base(base: Tensor, shape: tuple[int, ...]) -> None:
 @op(
     out=True,
     inplace=True,
+    old=_blended("mat1 mat2"),
     samples=lambda t: [
         S(t(3, 2), t(3, 4), t(4, 2)),
         S(t(2), t(3, 4), t(4, 2), beta=2, alpha=3),
@@ -369,6 +382,7 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: An
 @op(
     out=True,
     inplace=True,
+    old=_blended("mat vec"),
     samples=lambda t: [
         S(t(3), t(3, 4), t(4)),
         S(t(), t(3, 4), t(4), beta=2, alpha=3),
@@ -396,6 +410,7 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any 
 @op(
     out=True,
     inplace=True,
+    old=_blended("vec1 vec2"),
     samples=lambda t: [
         S(t(3, 2), t(3), t(2)),
         S(t(2), t(3), t(2), beta=2, alpha=3),
@@ -424,6 +439,7 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
 @op(
     out=True,
     inplace=True,
+    old=_blended("batch1 batch2"),
     samples=lambda t: [
         S(t(2, 3, 2), t(2, 3, 4), t(2, 4, 2)),
         S(t(2), t(2, 3, 4), t(2, 4, 2), beta=2, alpha=3),
@@ -446,6 +462,7 @@ def baddbmm(
 @op(
     out=True,
     inplace=True,
+    old=_blended("batch1 batch2"),
     samples=lambda t: [
         S(t(3, 2), t(2, 3, 4), t(2, 4, 2)),
         S(t(2), t(2, 3, 4), t(2, 4, 2), beta=2, alpha=3),
