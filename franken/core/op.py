@@ -281,7 +281,9 @@ def laid_out_form(fn: Any, layout: str) -> Any:
             out._a = arrange([a._a for a in given], out._a, {})
         return out
 
-    return update_wrapper(form, fn)
+    update_wrapper(form, fn)
+    form.__wrapped__ = getattr(fn, "__wrapped__", fn)  # type: ignore[attr-defined]
+    return form
 
 
 def _by_kind(fn: Any, argument: str, tensor: str, other: str) -> Callable[..., str]:
