@@ -16,6 +16,7 @@ from conformance import compare
 from conformance.cases import Sample
 from conformance.oracle import Side, rebind
 from conformance.values import build, dtype_name, to_numpy
+from franken.core.errors import NotProven
 
 WIDER = {
     "float32": "float64", "float16": "float64", "bfloat16": "float64", "complex64": "complex128",
@@ -25,10 +26,6 @@ STEP = 1e-6  # of finite differences, in double precision
 
 class Failed(Exception):
     """Franken is wrong, or refuses what the oracle does."""
-
-
-class NotProven(Exception):
-    """Nothing to compare with."""
 
 
 class Pair:

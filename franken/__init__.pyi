@@ -80,14 +80,13 @@ LongTensor: _type[_Tensor]
 ShortTensor: _type[_Tensor]
 __version__: _str
 
-def _chunk_cat(
-    tensors: Sequence[_Tensor], dim: _int, num_chunks: _int, *, out: _Tensor | None = None
-) -> _Tensor:
+def _chunk_cat(tensors: Any, dim: _int, num_chunks: _int, *, out: _Tensor | None = None) -> _Tensor:
     """Chunk each tensor (padded with zeros) along `dim`, then join the chunks' flat remainders."""
 
+_collects: _bool
 _mkldnn: _layout
 
-def _native_batch_norm_legit(input: _Tensor, weight: Any, bias: _Tensor | None, *rest: Any) -> Any:
+def _native_batch_norm_legit(input: _Tensor, weight: Any, bias: Any, *rest: Any) -> Any:
     """`native_batch_norm`; without running statistics it takes (training, momentum, eps) only."""
 
 def _reshape_alias_copy(
@@ -171,14 +170,14 @@ def addbmm(
     batch1: _Tensor,
     batch2: _Tensor,
     *,
-    beta: _complex = 1,
-    alpha: _complex = 1,
+    beta: Any = 1,
+    alpha: Any = 1,
     out: _Tensor | None = None,
 ) -> _Tensor:
     """beta * input + alpha * sum over the batch of (batch1 @ batch2)."""
 
 def addbmm_(
-    input: _Tensor, batch1: _Tensor, batch2: _Tensor, *, beta: _complex = 1, alpha: _complex = 1
+    input: _Tensor, batch1: _Tensor, batch2: _Tensor, *, beta: Any = 1, alpha: Any = 1
 ) -> _Tensor:
     """In-place form of `addbmm`."""
 
@@ -213,14 +212,14 @@ def addmm(
     mat1: _Tensor,
     mat2: _Tensor,
     *,
-    beta: _complex = 1,
-    alpha: _complex = 1,
+    beta: Any = 1,
+    alpha: Any = 1,
     out: _Tensor | None = None,
 ) -> _Tensor:
     """beta * input + alpha * (mat1 @ mat2)."""
 
 def addmm_(
-    input: _Tensor, mat1: _Tensor, mat2: _Tensor, *, beta: _complex = 1, alpha: _complex = 1
+    input: _Tensor, mat1: _Tensor, mat2: _Tensor, *, beta: Any = 1, alpha: Any = 1
 ) -> _Tensor:
     """In-place form of `addmm`."""
 
@@ -229,15 +228,13 @@ def addmv(
     mat: _Tensor,
     vec: _Tensor,
     *,
-    beta: _complex = 1,
-    alpha: _complex = 1,
+    beta: Any = 1,
+    alpha: Any = 1,
     out: _Tensor | None = None,
 ) -> _Tensor:
     """beta * input + alpha * (mat @ vec)."""
 
-def addmv_(
-    input: _Tensor, mat: _Tensor, vec: _Tensor, *, beta: _complex = 1, alpha: _complex = 1
-) -> _Tensor:
+def addmv_(input: _Tensor, mat: _Tensor, vec: _Tensor, *, beta: Any = 1, alpha: Any = 1) -> _Tensor:
     """In-place form of `addmv`."""
 
 def addr(
@@ -245,14 +242,14 @@ def addr(
     vec1: _Tensor,
     vec2: _Tensor,
     *,
-    beta: _complex = 1,
-    alpha: _complex = 1,
+    beta: Any = 1,
+    alpha: Any = 1,
     out: _Tensor | None = None,
 ) -> _Tensor:
     """beta * input + alpha * outer(vec1, vec2)."""
 
 def addr_(
-    input: _Tensor, vec1: _Tensor, vec2: _Tensor, *, beta: _complex = 1, alpha: _complex = 1
+    input: _Tensor, vec1: _Tensor, vec2: _Tensor, *, beta: Any = 1, alpha: Any = 1
 ) -> _Tensor:
     """In-place form of `addr`."""
 
@@ -308,11 +305,7 @@ def amin(
     """Minimum over dimensions; ties share the gradient."""
 
 def aminmax(
-    input: _Tensor,
-    *,
-    dim: _int | Sequence[_int] | None = None,
-    keepdim: _bool = False,
-    out: Sequence[_Tensor] | None = None,
+    input: _Tensor, *, dim: Any = None, keepdim: _bool = False, out: Sequence[_Tensor] | None = None
 ) -> return_types.aminmax:
     """Minimum and maximum over one dimension, or over all."""
 
@@ -435,7 +428,7 @@ def as_strided_scatter(
     input: _Tensor,
     src: _Tensor,
     size: Any,
-    stride: _int | Sequence[_int] | None,
+    stride: Any,
     storage_offset: _int | None = None,
     *,
     out: _Tensor | None = None,
@@ -511,14 +504,14 @@ def baddbmm(
     batch1: _Tensor,
     batch2: _Tensor,
     *,
-    beta: _complex = 1,
-    alpha: _complex = 1,
+    beta: Any = 1,
+    alpha: Any = 1,
     out: _Tensor | None = None,
 ) -> _Tensor:
     """beta * input + alpha * (batch1 @ batch2)."""
 
 def baddbmm_(
-    input: _Tensor, batch1: _Tensor, batch2: _Tensor, *, beta: _complex = 1, alpha: _complex = 1
+    input: _Tensor, batch1: _Tensor, batch2: _Tensor, *, beta: Any = 1, alpha: Any = 1
 ) -> _Tensor:
     """In-place form of `baddbmm`."""
 
@@ -950,11 +943,7 @@ def cov(
     """Covariance of variables in rows, observations in columns."""
 
 def cross(
-    input: _Tensor,
-    other: _Tensor,
-    dim: _int | Sequence[_int] | None = None,
-    *,
-    out: _Tensor | None = None,
+    input: _Tensor, other: _Tensor, dim: Any = None, *, out: _Tensor | None = None
 ) -> _Tensor:
     """Cross products of 3-vectors along `dim`, by default the first of size 3."""
 
@@ -1350,11 +1339,7 @@ def frexp(input: _Tensor, *, out: Sequence[_Tensor] | None = None) -> return_typ
     """Mantissa in [0.5, 1) and integer exponent of each element."""
 
 def frobenius_norm(
-    input: _Tensor,
-    dim: _int | Sequence[_int] | None,
-    keepdim: _bool = False,
-    *,
-    out: _Tensor | None = None,
+    input: _Tensor, dim: Any, keepdim: _bool = False, *, out: _Tensor | None = None
 ) -> _Tensor:
     """The root of the sum of squares over one or two dimensions."""
 
@@ -1502,7 +1487,7 @@ def group_norm(
     input: _Tensor,
     num_groups: _int,
     weight: Any = None,
-    bias: _Tensor | None = None,
+    bias: Any = None,
     eps: _float = 1e-05,
     cudnn_enabled: _bool = True,
 ) -> _Tensor:
@@ -1649,13 +1634,13 @@ def index_add(
     index: _Tensor,
     source: _Tensor,
     *,
-    alpha: _complex = 1,
+    alpha: Any = 1,
     out: _Tensor | None = None,
 ) -> _Tensor:
     """A copy with alpha * source added to the entries that `index` names."""
 
 def index_add_(
-    input: _Tensor, dim: _int, index: _Tensor, source: _Tensor, *, alpha: _complex = 1
+    input: _Tensor, dim: _int, index: _Tensor, source: _Tensor, *, alpha: Any = 1
 ) -> _Tensor:
     """In-place form of `index_add`."""
 
@@ -1718,9 +1703,9 @@ def inner(input: _Tensor, other: _Tensor, *, out: _Tensor | None = None) -> _Ten
 def instance_norm(
     input: _Tensor,
     weight: Any,
-    bias: _Tensor | None,
-    running_mean: _Tensor | None,
-    running_var: _Tensor | None,
+    bias: Any,
+    running_mean: Any,
+    running_var: Any,
     use_input_stats: _bool,
     momentum: _float,
     eps: _float,
@@ -2311,7 +2296,7 @@ def nanmedian(
 def nanquantile(
     input: _Tensor,
     q: Any,
-    dim: _int | Sequence[_int] | None = None,
+    dim: Any = None,
     keepdim: _bool = False,
     *,
     interpolation: _str = "linear",
@@ -2356,23 +2341,12 @@ def native_dropout(input: _Tensor, p: _float, train: Any) -> tuple[_Tensor, _Ten
     """(dropout's result, the mask of what it kept)."""
 
 def native_group_norm(
-    input: _Tensor,
-    weight: Any,
-    bias: _Tensor | None,
-    N: _int,
-    C: _int,
-    HxW: _int,
-    group: _int,
-    eps: _float,
+    input: _Tensor, weight: Any, bias: Any, N: _int, C: _int, HxW: _int, group: _int, eps: _float
 ) -> tuple[_Tensor, _Tensor, _Tensor]:
     """(group_norm, mean, reciprocal deviation), statistics of shape (N, groups)."""
 
 def native_layer_norm(
-    input: _Tensor,
-    normalized_shape: _int | Sequence[_int],
-    weight: Any,
-    bias: _Tensor | None,
-    eps: _float,
+    input: _Tensor, normalized_shape: Any, weight: Any, bias: Any, eps: _float
 ) -> tuple[_Tensor, _Tensor, _Tensor]:
     """(layer_norm, mean, reciprocal deviation)."""
 
@@ -2621,7 +2595,7 @@ def qr(
 def quantile(
     input: _Tensor,
     q: Any,
-    dim: _int | Sequence[_int] | None = None,
+    dim: Any = None,
     keepdim: _bool = False,
     *,
     interpolation: _str = "linear",
@@ -2819,9 +2793,7 @@ def resolve_neg(input: _Tensor) -> _Tensor:
 def result_type(tensor1: Any, tensor2: Any) -> _dtype:
     """The dtype that an op on both (tensors or numbers) gives."""
 
-def rms_norm(
-    input: _Tensor, normalized_shape: _int | Sequence[_int], weight: Any = None, eps: Any = None
-) -> _Tensor:
+def rms_norm(input: _Tensor, normalized_shape: Any, weight: Any = None, eps: Any = None) -> _Tensor:
     """Divide by the root mean square over the last dimensions, then scale."""
 
 def rnn_relu(input: _Tensor, *args: Any) -> Any:
@@ -2850,10 +2822,10 @@ def rnn_tanh_cell(
 ) -> _Tensor:
     """One tanh RNN step: (N, H_in), (N, H) -> (N, H)."""
 
-def roll(input: _Tensor, shifts: Any, dims: Sequence[_int] = ()) -> _Tensor:
+def roll(input: _Tensor, shifts: Any, dims: Any = ()) -> _Tensor:
     """The elements moved cyclically along dimensions (none named: along the flattened tensor)."""
 
-def rot90(input: _Tensor, k: _int = 1, dims: Sequence[_int] = (0, 1)) -> _Tensor:
+def rot90(input: _Tensor, k: _int = 1, dims: Any = (0, 1)) -> _Tensor:
     """The tensor turned by k * 90 degrees in the plane of two dimensions."""
 
 def round(input: _Tensor, *, decimals: _int = 0, out: _Tensor | None = None) -> _Tensor:
@@ -2870,7 +2842,7 @@ def rrelu(
     lower: _float = 0.125,
     upper: _float = 0.3333333333333333,
     training: _bool = False,
-    generator: _Generator | None = None,
+    generator: Any = None,
 ) -> _Tensor:
     """leaky_relu with slopes drawn from [lower, upper) in training, else their mean."""
 
@@ -2889,7 +2861,7 @@ def rsqrt(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
 def rsqrt_(input: _Tensor) -> _Tensor:
     """In-place form of `rsqrt`."""
 
-def rsub(input: _Tensor, other: Any, *, alpha: _complex = 1) -> _Tensor:
+def rsub(input: _Tensor, other: Any, *, alpha: Any = 1) -> _Tensor:
     """`other` minus `alpha` times the tensor."""
 
 def scalar_tensor(
@@ -3181,7 +3153,7 @@ def std(
 
 def std_mean(
     input: _Tensor,
-    dim: _int | Sequence[_int] | None = None,
+    dim: Any = None,
     unbiased: Any = None,
     keepdim: _bool = False,
     *,

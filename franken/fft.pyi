@@ -52,7 +52,7 @@ def fftn(
 ) -> _Tensor:
     """The discrete Fourier transform over several dimensions."""
 
-def fftshift(input: _Tensor, dim: _int | Sequence[_int] | None = None) -> _Tensor:
+def fftshift(input: _Tensor, dim: Any = None) -> _Tensor:
     """Move the zero frequency to the middle."""
 
 def hfft(
@@ -105,7 +105,7 @@ def ifftn(
 ) -> _Tensor:
     """The inverse discrete Fourier transform over several dimensions."""
 
-def ifftshift(input: _Tensor, dim: _int | Sequence[_int] | None = None) -> _Tensor:
+def ifftshift(input: _Tensor, dim: Any = None) -> _Tensor:
     """Undo `fftshift`."""
 
 def ihfft(

@@ -18,7 +18,7 @@ HOMES = {
     "device": "franken.core.device", "dtype": "franken.core.dtypes",
     "layout": "franken.core.layout", "memory_format": "franken.core.layout",
     "Size": "franken.core.size", "Tensor": "franken.core.tensor",
-    "Node": "franken.core.node", "RemovableHandle": "franken.autograd.handles",
+    "Node": "franken.core.node", "RemovableHandle": "franken.core.handles",
     "Generator": "franken.ops.sampling.generator",
     "UntypedStorage": "franken.ops.surface.storage", "TypedStorage": "franken.ops.surface.storage",
 }  # fmt: skip

@@ -18,6 +18,7 @@ _HOMES = {
         ("no_grad", "enable_grad", "set_grad_enabled", "inference_mode",
          "set_multithreading_enabled"), "grad_mode",
     ),
+    "SavedTensor": "nodes",
     **dict.fromkeys(("detect_anomaly", "set_detect_anomaly"), "anomaly"),
     **dict.fromkeys(("gradcheck", "gradgradcheck", "GradcheckError"), "gradcheck"),
     "Variable": "variable",

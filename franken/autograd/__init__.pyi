@@ -30,4 +30,5 @@ from franken.autograd.grad_mode import set_multithreading_enabled as set_multith
 from franken.autograd.gradcheck import GradcheckError as GradcheckError
 from franken.autograd.gradcheck import gradcheck as gradcheck
 from franken.autograd.gradcheck import gradgradcheck as gradgradcheck
+from franken.autograd.nodes import SavedTensor as SavedTensor
 from franken.autograd.variable import Variable as Variable

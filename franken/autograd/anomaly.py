@@ -34,7 +34,7 @@ class _Watch:
         from franken.autograd import engine
 
         try:
-            grads = node.apply_vjp(r, g) if type(node) is not Node else engine.apply_vjp(r, node, g)
+            grads = engine.apply_vjp(r, node, g) if isinstance(node, Node) else node.apply_vjp(r, g)
         except RuntimeError:
             _tell(node)
             raise

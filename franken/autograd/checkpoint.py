@@ -17,7 +17,7 @@ from franken.autograd.function import Function
 from franken.autograd.hooks import saved_tensors_hooks
 from franken.backends.numpy.random import twister as rng
 from franken.core.pytree import tree_map
-from franken.core.state import STATE, set_attribute, set_grad
+from franken.core.state import STATE, set_grad
 from franken.core.tensor import Tensor
 
 _early_stop = True
@@ -64,12 +64,11 @@ class _Surroundings:
 
     def __init__(self, preserve_rng_state: bool) -> None:
         self.state = rng.default_generator.get_state() if preserve_rng_state else None
-        self.autocast = STATE.autocast
 
     @contextmanager
     def again(self) -> Iterator[None]:
         """Within the block, things are as they were at the call, with gradients on."""
-        before, autocast = set_grad(True), set_attribute("autocast", self.autocast)
+        before = set_grad(True)
         try:
             if self.state is None:
                 yield
@@ -78,7 +77,6 @@ class _Surroundings:
                     rng.default_generator.set_state(self.state)
                     yield
         finally:
-            set_attribute("autocast", autocast)
             set_grad(before)
 
 

@@ -14,11 +14,14 @@ from typing import Any
 import numpy as np
 
 from franken.core import primitive as _bind
+from franken.core.arrange import placed
 from franken.core.convert import cast
 from franken.core.dtypes import COMPLEX_KINDS, from_numpy
 from franken.core.inplace import store
 from franken.core.linear import add, sum_to, tied
+from franken.core.memory import element_strides
 from franken.core.node import Leaf, Node, OutEdge, Packed, SavedAll, _light, split_edge
+from franken.core.planning import gradient_strides
 from franken.core.primitive import F32, F64
 from franken.core.state import STATE, set_grad
 from franken.core.tensor import Tensor
@@ -100,9 +103,11 @@ def _propagate(r: Run, roots: list[tuple[Any, Any]], targets: list[Any] | None) 
     plain = r.needed is None and STATE.anomaly is None and STATE.recorder is None
     while nodes:
         node = nodes.pop()  # highest seq first; the list lets go of what has run
-        if plain and type(node) is Node and node.shape is not None:
+        if type(node) is Leaf:
+            continue
+        if plain and node.shape is not None:  # a custom function has outputs, and no shape
             _execute_plain(r, node)
-        elif type(node) is not Leaf:
+        else:
             _execute(r, node)
 
 
@@ -200,7 +205,7 @@ def _execute(r: Run, node: Any) -> None:
         g = _node_prehooks(r, node, g)
     r.order.append(node)
     if STATE.anomaly is None:
-        grads = node.apply_vjp(r, g) if type(node) is not Node else apply_vjp(r, node, g)
+        grads = apply_vjp(r, node, g) if isinstance(node, Node) else node.apply_vjp(r, g)
     else:
         grads = STATE.anomaly.watch(r, node, g)
     if node.hooks:
@@ -499,9 +504,7 @@ def _stale(node: Node, kind: str, i: int, value: Any, ver: list[Any], was: int) 
 
 def _scalar_name(dtype: Any) -> str:
     d = from_numpy(dtype) if isinstance(dtype, np.dtype) else dtype
-    return "torch." + {"float32": "FloatTensor", "float64": "DoubleTensor"}.get(
-        getattr(d, "name", ""), getattr(d, "scalar_name", "Float") + "Tensor"
-    )
+    return f"torch.{d.scalar_name}Tensor"
 
 
 # --- leaves and hooks ----------------------------------------------------------------------------
@@ -549,7 +552,11 @@ def _deposit(r: Run, t: Tensor, g: Any) -> None:
 def _accumulate(r: Run, variable: Tensor, g: Any) -> None:
     have = getattr(variable, "_grad", None)
     if have is None:
-        variable._grad = g if r.create_graph or g.level else _own(g)
+        want = _wanted_strides(variable, g)
+        if r.create_graph or g.level:
+            variable._grad = g if want is None else _laid_out(g, want)
+        else:
+            variable._grad = _own(g) if want is None else _bind._wrap(placed(g._a, want), g.device)
     elif r.create_graph or g.level or have.level:
         variable._grad = add(have, g)
     else:
@@ -559,12 +566,31 @@ def _accumulate(r: Run, variable: Tensor, g: Any) -> None:
     _provenance(r, variable)
 
 
+def _wanted_strides(variable: Tensor, g: Tensor) -> Any:
+    """The strides that a leaf's gradient must take in place of its own, or None."""
+    if g.level or variable.level:
+        return None
+    a, own = g._a, variable._a
+    if a.flags.c_contiguous and own.flags.c_contiguous:
+        return None
+    want = gradient_strides(own.shape, element_strides(own))
+    axes = zip(a.shape, element_strides(a), want, strict=True)
+    return None if all(n == 1 or s == w for n, s, w in axes) else want
+
+
+def _laid_out(g: Tensor, strides: Any) -> Tensor:
+    """The cotangent under other strides, still on the tape."""
+    order = sorted(range(g.ndim), key=lambda d: (-strides[d], d))
+    back = sorted(range(g.ndim), key=order.__getitem__)
+    return g.permute(order).contiguous().permute(back)
+
+
 def _own(g: Tensor) -> Tensor:
     """The cotangent as a tensor of its own: the same memory only if no other Tensor holds it."""
     a = g._a
     # 2 references: the Tensor's slot and `a`, plus getrefcount's argument.
     if sys.getrefcount(a) > 3 or a.base is not None or not getattr(a.flags, "writeable", True):
-        a = a.copy()
+        a = a.copy(order="K")
     return _bind._wrap(a, g.device)
 
 

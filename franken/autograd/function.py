@@ -10,10 +10,12 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
+from franken.autograd.nodes import edges
 from franken.core import node as _node
+from franken.core.handles import GraphNode, InputMetadata
 from franken.core.inplace import _rebase, bump
 from franken.core.linear import zeros
-from franken.core.node import OutEdge, edge_of, meta_of, next_seq
+from franken.core.node import OutEdge, edge_of, face_of, meta_of, next_seq
 from franken.core.state import STATE, set_grad
 from franken.core.tensor import Tensor, version_of
 from franken.core.where import describe, here
@@ -138,7 +140,7 @@ def _refuse_stale(node: Any, value: Any, ver: Any, was: int) -> None:
 # --- the node ------------------------------------------------------------------------------------
 
 
-class FunctionNode:
+class FunctionNode(GraphNode):
     """A custom function's place on the tape; reads through to its ctx for user attributes."""
 
     __slots__ = (
@@ -154,8 +156,6 @@ class FunctionNode:
         "seq",
     )
 
-    hooks: Any = None
-    pre: Any = None
     shape: Any = None
     dtype: Any = None
     params: dict[str, Any] = {}
@@ -179,12 +179,12 @@ class FunctionNode:
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """Outgoing edges."""
-        return tuple(_node.split_edge(p) for p in self.parents)
+        return edges(self)
 
     @property
-    def metadata(self) -> dict[str, Any]:
-        """A dictionary that users may write notes into."""
-        return self.__dict__.setdefault("_metadata", {})  # type: ignore[no-any-return]
+    def _input_metadata(self) -> tuple[InputMetadata, ...]:
+        metas = [m for m in self.metas if m is not None]
+        return tuple([InputMetadata(*face_of(*m[:2]), m[2]) for m in metas])
 
     @property
     def saved(self) -> Any:
@@ -193,18 +193,6 @@ class FunctionNode:
 
     def __repr__(self) -> str:
         return f"<torch.autograd.function.{self.name()} object at {id(self):#x}>"
-
-    def register_hook(self, hook: Any) -> Any:
-        """Call hook(grad_inputs, grad_outputs) after this node ran."""
-        from franken.autograd.hooks import add_node_hook
-
-        return add_node_hook(self, hook)
-
-    def register_prehook(self, hook: Any) -> Any:
-        """Call hook(grad_outputs) before this node runs."""
-        from franken.autograd.hooks import add_node_prehook
-
-        return add_node_prehook(self, hook)
 
     def apply_vjp(self, r: Any, g: Any) -> list[Any]:
         """Run the user's backward and check what it returns."""
@@ -245,7 +233,17 @@ class FunctionNode:
 # --- what users subclass -------------------------------------------------------------------------
 
 
-class Function(FunctionCtx):
+class _FunctionMeta(type):
+    """Gives each Function the class of its nodes, whose name is the backward function's."""
+
+    def __init__(cls, name: str, bases: Any, namespace: Any) -> None:
+        super().__init__(name, bases, namespace)
+        made = type(f"{name}Backward", (FunctionNode,), {"__slots__": (), "_forward_cls": cls})
+        made.__module__ = "torch.autograd.function"
+        cls._backward_cls = made
+
+
+class Function(FunctionCtx, metaclass=_FunctionMeta):
     """Base of user-defined ops: override `forward` and `backward` (and `jvp`, `vmap`).
 
     >>> import franken as torch
@@ -333,9 +331,10 @@ def record_function(cls: Any, args: tuple[Any, ...], kwargs: Any, ctx: Any = Non
     outs = out if isinstance(out, tuple) else (out,)
     _check_dirty(ctx, args, outs, tracked)
     if not tracked:
-        return out
+        plain = tuple([_untracked_output(o, ctx, args) for o in outs])
+        return plain if isinstance(out, tuple) else plain[0]
     dev = next(a.device for a in args if isinstance(a, Tensor))
-    fresh = attach_function(FunctionNode(ctx, cls, edges, dev), args, outs)
+    fresh = attach_function(cls._backward_cls(ctx, cls, edges, dev), args, outs)
     return fresh if isinstance(out, tuple) else fresh[0]
 
 
@@ -364,7 +363,8 @@ def _check_dirty(ctx: Any, args: Any, outs: Any, tracked: bool) -> None:
 def attach_function(node: FunctionNode, args: Any, outs: Any) -> tuple[Any, ...]:
     """Make the node that of the outputs; returns the tensors to hand to the user."""
     ctx = node.ctx
-    fresh = tuple([_own_output(o, k, node, args) for k, o in enumerate(outs)])
+    several = sum(isinstance(o, Tensor) for o in outs) > 1
+    fresh = tuple([_own_output(o, ctx, args, "multi" if several else "custom") for o in outs])
     node.fills = [meta_of(o) if isinstance(o, Tensor) else None for o in fresh]
     for k, o in enumerate(fresh):
         if not isinstance(o, Tensor) or _among(outs[k], ctx._nondiff) or not _inexact(o):
@@ -384,15 +384,22 @@ def attach_function(node: FunctionNode, args: Any, outs: Any) -> tuple[Any, ...]
     return fresh
 
 
-def _own_output(o: Any, k: int, node: FunctionNode, args: Any) -> Any:
+def _own_output(o: Any, ctx: Any, args: Any, kind: str) -> Any:
     """An output as a tensor that may point to the node: an input returned as it is gets a view."""
-    if not isinstance(o, Tensor) or _among(o, node.ctx._dirty):
+    if not isinstance(o, Tensor) or _among(o, ctx._dirty):
         return o
     if _among(o, args):
         o = o.view_as(o)
     if o._base is not None and o.level == 0:
-        o._vmeta = f"custom {k} {node.fn.__name__}"
+        o._vmeta = kind
     return o
+
+
+def _untracked_output(o: Any, ctx: Any, args: Any) -> Any:
+    """An output of a call that is not recorded."""
+    if isinstance(o, Tensor) and o.level == 0 and o.requires_grad and _among(o, args):
+        return o if _among(o, ctx._dirty) else o.detach()  # type: ignore[attr-defined]
+    return _own_output(o, ctx, args, "custom")
 
 
 def _among(t: Any, tensors: Any) -> bool:

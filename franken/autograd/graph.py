@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from franken.autograd.function import FunctionNode
-from franken.autograd.handles import RemovableHandle
 from franken.autograd.hooks import (
     GradientEdge,
     allow_mutation_on_saved_tensors,
@@ -20,16 +18,22 @@ from franken.autograd.hooks import (
     save_on_cpu,
     saved_tensors_hooks,
 )
-from franken.core import node as _node
+from franken.core.handles import GraphNode, RemovableHandle
 
 
 class _AnyNode(type):
     def __instancecheck__(cls, instance: Any) -> bool:
-        return isinstance(instance, (_node.Node, _node.Leaf, FunctionNode))
+        return isinstance(instance, GraphNode)
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return issubclass(subclass, GraphNode)
 
 
 class Node(metaclass=_AnyNode):
     """The type that every node of the graph is an instance of (`isinstance(t.grad_fn, Node)`)."""
+
+    def __new__(cls) -> Any:
+        raise TypeError("Can't instantiate abstract class Node: only recording an op makes nodes")
 
 
 __all__ = [

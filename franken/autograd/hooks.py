@@ -1,4 +1,4 @@
-"""Node hooks, saved-tensor hooks, and the other things that look into the graph.
+"""Saved-tensor hooks, edges, and hooks of several tensors.
 
 Knows nodes; knows no op. `franken.autograd.graph` is the public namespace of most of this.
 Source: https://docs.pytorch.org/docs/stable/autograd.html#autograd-graph
@@ -7,77 +7,17 @@ Source: https://docs.pytorch.org/docs/stable/autograd.html#autograd-graph
 from __future__ import annotations
 
 import weakref
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from franken.autograd import engine
-from franken.autograd.handles import RemovableHandle
-from franken.core.node import Leaf, Node, edge_of, split_edge
+from franken.autograd.nodes import shown
+from franken.core.handles import RemovableHandle
+from franken.core.node import edge_of, split_edge
 from franken.core.state import STATE, special
 from franken.core.tensor import Tensor, version_of
-
-# --- hooks of nodes ------------------------------------------------------------------------------
-
-
-def add_node_hook(node: Any, hook: Any) -> RemovableHandle:
-    """Call hook(grad_inputs, grad_outputs) after a node ran; it may return other grad_inputs."""
-    if node.hooks is None:
-        node.hooks = {}
-    handle = RemovableHandle(node.hooks)
-    node.hooks[handle.key] = hook
-    return handle
-
-
-def add_node_prehook(node: Any, hook: Any) -> RemovableHandle:
-    """Call hook(grad_outputs) before a node runs; it may return other grad_outputs."""
-    if node.pre is None:
-        node.pre = {}
-    handle = RemovableHandle(node.pre)
-    handle.key = ("n", 0, handle.id)
-    node.pre[handle.key] = hook
-    return handle
-
-
-def _metadata(node: Any) -> dict[str, Any]:
-    """A dictionary that users may write notes on a node into."""
-    return node.__dict__.setdefault("_metadata", {})  # type: ignore[no-any-return]
-
-
-def _call_node(node: Any, *grads: Any) -> Any:
-    """Run one node on cotangents of its outputs; the cotangents of its inputs."""
-    r = engine.Run(STATE.grad, True)
-    g = dict(enumerate(grads)) if node.shape is None else grads[0]
-    got = node.apply_vjp(r, g) if type(node) is not Node else engine.apply_vjp(r, node, g)
-    return tuple(got) if len(got) > 1 else got[0]
-
-
-def _saved_attribute(name: str) -> property:
-    """A property such as `_saved_self`: an input, the result or a parameter that a node keeps."""
-
-    def read(node: Node) -> Any:
-        what = name[len("_saved_") :]
-        if what in node.params:
-            return node.params[what]
-        names = {n: i for i, n in enumerate(node.prim.inputs)}
-        place = {"self": 0, "other": 1, **names}.get(what, -1)
-        wanted = ("o", 0) if what == "result" else ("x", place)
-        for entry, value in zip(node.plan.entries, engine.unpack(node, True), strict=True):
-            if entry == wanted:
-                return value
-        raise AttributeError(f"'{node.name()}' object has no attribute '{name}'")
-
-    return property(read)
-
-
-Node.register_hook = Leaf.register_hook = add_node_hook  # type: ignore[attr-defined]
-Node.register_prehook = Leaf.register_prehook = add_node_prehook  # type: ignore[attr-defined]
-Node.metadata = Leaf.metadata = property(_metadata)  # type: ignore[attr-defined]
-Node.__call__ = _call_node  # type: ignore[method-assign]
-# Not __getattr__: a class that has one loses the interpreter's quick slot access.
-for _name in ("self", "other", "result", "input", "weight", "dim", "mask", "index"):
-    setattr(Node, f"_saved_{_name}", _saved_attribute(f"_saved_{_name}"))
-
 
 # --- saved tensors -------------------------------------------------------------------------------
 
@@ -177,7 +117,8 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
             "It is not possible to get the gradient edge for a Tensor that does not require "
             "gradients"
         )
-    return GradientEdge(*split_edge(edge), edge)
+    node, index = split_edge(edge)
+    return GradientEdge(shown(node), index, edge)
 
 
 # --- several tensors at once ---------------------------------------------------------------------
@@ -229,17 +170,26 @@ def register_multi_grad_hook(tensors: Any, fn: Any, *, mode: str = "all") -> Rem
     tensors = list(tensors)
     edges = [get_gradient_edge(t).edge for t in tensors]
     shared = _MultiHook(edges, fn, mode)
-    hooks = {i: t.register_hook(shared.at(i)) for i, t in enumerate(tensors)}
-    return _Several(hooks)
+    return _Several([t.register_hook(shared.at(i)) for i, t in enumerate(tensors)])
 
 
 class _Several(RemovableHandle):
     """One handle for many."""
 
-    __slots__ = ()
+    __slots__ = ("handles", "table")
+
+    def __init__(self, handles: list[RemovableHandle]) -> None:
+        self.table: Any = OrderedDict()
+        super().__init__(self.table)
+        self.handles = handles
 
     def remove(self) -> None:
         """Remove them all."""
-        for handle in self.hooks.values():
+        for handle in self.handles:
             handle.remove()
-        self.hooks.clear()
+
+    def __getstate__(self) -> Any:
+        return self.handles
+
+    def __setstate__(self, state: Any) -> None:
+        self.__init__(state)  # type: ignore[misc]

@@ -87,7 +87,7 @@ class Contribution:
     @property
     def op(self) -> str:
         """The primitive's name (or the custom function's)."""
-        return self.node.prim.name if type(self.node) is Node else str(self.node.fn.__name__)
+        return self.node.prim.name if isinstance(self.node, Node) else str(self.node.fn.__name__)
 
     @property
     def position(self) -> str:
@@ -107,7 +107,7 @@ class Contribution:
     @property
     def kernel(self) -> dict[str, str]:
         """The kernel of the forward op (backward rules run through other ops' kernels)."""
-        if type(self.node) is Node:
+        if isinstance(self.node, Node):
             return dict(
                 kernel_id(self.node.prim.kernel_for(self.node.device), self.node.device.type)
             )

@@ -82,7 +82,7 @@ class record(_bind.Observer):  # noqa: N801 - used as `with record(...)`
         changes = self._changes(args, written)
         inputs = [self._input(a) for a in args]
         stored = [[k, encode(v)] for k, v in params.items()]
-        state = rng.default_generator.get_state() if prim.level == "random" else None
+        state = rng.default_generator.get_state() if prim.random else None
         out = _bind.eager(prim, args, params, grad)
         several = type(out) is tuple
         outs = written if written else out if several else (out,)
@@ -289,7 +289,7 @@ def _place() -> dict[str, Any]:
     node = order[-1] if order else None
     if node is None:
         return {"direction": "backward", "position": describe(here(3)), "of": None}
-    name = node.prim.name if type(node) is Node else node.name()
+    name = node.prim.name if isinstance(node, Node) else node.name()
     return {"direction": "backward", "position": describe(node.pos), "of": name}
 
 

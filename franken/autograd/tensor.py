@@ -8,11 +8,13 @@ from __future__ import annotations
 import importlib
 import warnings
 import weakref
+from collections import OrderedDict
 from typing import Any
 
 from franken.autograd import grad_mode, hooks
-from franken.autograd.handles import RemovableHandle
+from franken.autograd.nodes import shown
 from franken.core import node as _node
+from franken.core.handles import RemovableHandle
 from franken.core.linear import add
 from franken.core.node import Leaf, OutEdge, edge_of, split_edge
 from franken.core.op import NAMES
@@ -64,7 +66,7 @@ def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
 def grad_fn(self: Tensor) -> Any:
     """The node that computed this tensor, or None for a leaf."""
     edge = edge_of(self)
-    return None if edge is None or type(edge) is Leaf else split_edge(edge)[0]
+    return None if edge is None or type(edge) is Leaf else shown(split_edge(edge)[0])
 
 
 def is_leaf(self: Tensor) -> bool:
@@ -139,12 +141,7 @@ def register_hook(self: Tensor, hook: Any) -> RemovableHandle:
     if edge is None:
         raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
     node, index = split_edge(edge)
-    if node.pre is None:
-        node.pre = {}
-    handle = RemovableHandle(node.pre)
-    node.pre["t", index, handle.id] = hook
-    handle.key = ("t", index, handle.id)
-    return handle
+    return node.hook_outputs("t", index, hook)  # type: ignore[no-any-return]
 
 
 def register_post_accumulate_grad_hook(self: Tensor, hook: Any) -> RemovableHandle:
@@ -155,7 +152,7 @@ def register_post_accumulate_grad_hook(self: Tensor, hook: Any) -> RemovableHand
     if type(edge) is not Leaf:
         raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
     if edge.post_accumulate is None:
-        edge.post_accumulate = {}
+        edge.post_accumulate = OrderedDict()
     handle = RemovableHandle(edge.post_accumulate)
     edge.post_accumulate[handle.id] = hook
     return handle
@@ -178,9 +175,7 @@ def retain_grad(self: Tensor) -> None:
             have = getattr(t, "_grad", None)
             t._grad = g if have is None else add(have, g)
 
-    if node.pre is None:
-        node.pre = {}
-    node.pre["r", index, id(self)] = keep
+    node.hook_outputs("r", index, keep, id(self))
 
 
 def retains_grad(self: Tensor) -> bool:

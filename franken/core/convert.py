@@ -13,6 +13,7 @@ import numpy as np
 from franken.core import dtypes as dt
 from franken.core.batching import pointwise
 from franken.core.dtypes import dtype
+from franken.core.node import _light
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
 
@@ -55,7 +56,9 @@ def _float_to_int(x: Any, to: dtype) -> Any:
     return x.astype(to.np)
 
 
-convert = Primitive("to_copy", ("x",), _convert_kernel, batch=pointwise)
+convert = Primitive(
+    "to_copy", ("x",), _convert_kernel, batch=pointwise, layout="iterator", title="ToCopyBackward0"
+)
 
 
 @convert.vjp("x")
@@ -75,4 +78,6 @@ def cast(x: Tensor, to: dtype) -> Tensor:
         return x
     if to.np is None:
         raise TypeError(f"\"copy_\" not implemented for '{to.scalar_name}'")
+    if to.kind <= dt.INTEGER and x.level == 0 and (x._node is not None or x._base is not None):
+        x = _light(x._a, x.device, None)  # a whole number has no derivative
     return convert(x, to=to)  # type: ignore[no-any-return]

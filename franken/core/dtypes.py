@@ -61,6 +61,15 @@ class dtype:
     def __repr__(self) -> str:
         return "torch." + self.name
 
+    @property
+    def cpp_name(self) -> str:
+        """The element type as C++ names it, as in torch's messages.
+
+        >>> int64.cpp_name, float16.cpp_name
+        ('long int', 'c10::Half')
+        """
+        return _CPP.get(self.name) or f"c10::{self.scalar_name}"
+
     def __reduce__(self) -> str:
         # A string tells pickle and copy to look the singleton up by name in this module.
         return self.name
@@ -84,6 +93,16 @@ class dtype:
         if found is None:
             raise RuntimeError(f"Unknown Complex ScalarType for {self.scalar_name}")
         return found
+
+
+# How torch's messages spell the element types that C++ names otherwise than "c10::" + scalar name.
+_CPP: Final = {
+    "bool": "bool", "uint8": "unsigned char", "int8": "signed char", "int16": "short int",
+    "int32": "int", "int64": "long int", "uint16": "short unsigned int", "uint32": "unsigned int",
+    "uint64": "long unsigned int", "float32": "float", "float64": "double",
+    "complex32": "c10::complex<c10::Half>", "complex64": "c10::complex<float>",
+    "complex128": "c10::complex<double>",
+}  # fmt: skip
 
 
 def _make(

@@ -135,7 +135,13 @@ def _write_region(x: Any, src: Any, *, prim: Primitive, params: dict[str, Any], 
     return out
 
 
-view_scatter = Primitive("view_scatter", ("x", "src"), _write_region)
+view_scatter = Primitive(
+    "view_scatter",
+    ("x", "src"),
+    _write_region,
+    layout="as_input",
+    title="torch::autograd::CopySlices",
+)
 
 
 @view_scatter.vjp("x")

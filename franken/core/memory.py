@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from franken.core.strides import contiguous_strides
+
 
 def root_of(a: Any) -> Any:
     """The array that owns the memory an array looks into."""
@@ -48,23 +50,26 @@ def restrided(a: Any, shape: Any, steps: Any, place: int) -> Any:
     row = memory_of(a)
     if row is None or 0 in shape or not row.size:
         if 0 in shape:
-            return a.reshape(-1)[:0].reshape(shape)
+            return np.ndarray(shape, a.dtype, a, 0, [n * a.itemsize for n in steps])
         raise RuntimeError("as_strided: the memory of this tensor has gaps; clone() it before")
     n = row.itemsize
-    return _over(row, shape, [s * n for s in steps], place * n)
+    return over(row, shape, [s * n for s in steps], place * n)
 
 
-def _over(row: Any, shape: Any, byte_steps: Any, offset: int) -> Any:
+def over(row: Any, shape: Any, byte_steps: Any, offset: int) -> Any:
+    """A NumPy view of a row of elements (or an empty array): strides and offset in bytes."""
     if row.dtype.kind == "V":  # NumPy has no buffers of extension dtypes: go through plain words
         word = row.view(np.dtype(f"u{row.itemsize}"))
         return np.ndarray(shape, word.dtype, word, offset, byte_steps).view(row.dtype)
     return np.ndarray(shape, row.dtype, row, offset, byte_steps)
 
 
-def element_steps(a: Any) -> tuple[int, ...]:
-    """Strides in elements."""
+def element_strides(a: Any) -> tuple[int, ...]:
+    """An array's strides in elements; an empty one of NumPy's making has none of its own."""
+    if not a.size and not any(a.strides):
+        return contiguous_strides(a.shape)
     n = a.itemsize
-    return tuple([s // n for s in a.strides])
+    return tuple([s // n for s in a.strides]) if n else a.strides
 
 
 def byte_row(root: Any) -> Any:

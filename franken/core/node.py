@@ -10,7 +10,11 @@ import itertools
 import weakref
 from typing import Any
 
+from franken.core.creation import refuse_change
+from franken.core.dtypes import from_numpy
+from franken.core.handles import GraphNode, InputMetadata
 from franken.core.rule import Plan
+from franken.core.size import Size
 from franken.core.state import STATE, set_grad
 from franken.core.tensor import Tensor, version_of
 from franken.core.where import _getframe, here
@@ -21,12 +25,15 @@ next_seq = itertools.count(1).__next__
 _new = object.__new__
 
 
-class Node:
-    """One recorded op. Slots are set by `record`; `parents` are edges or None, one per input."""
+class Node(GraphNode):
+    """One recorded op. Slots are set by `record`; `parents` are edges or None, one per input.
+
+    `title` is set where torch's name of the node does not follow from the primitive (see `titled`).
+    """
 
     __slots__ = (
         "__dict__", "__weakref__", "device", "dtype", "params", "parents", "plan", "pos", "saved",
-        "seq", "shape",
+        "seq", "shape", "title",
     )  # fmt: skip
 
     plan: Plan
@@ -39,8 +46,7 @@ class Node:
     device: Any
     pos: Any
     metas: list[Any]
-    hooks: Any = None  # node hooks; absent on almost every node, hence class-level
-    pre: Any = None  # hooks of the outputs, {(output index, id): hook}
+    title: str
 
     @property
     def prim(self) -> Any:
@@ -49,15 +55,21 @@ class Node:
 
     def name(self) -> str:
         """The backward function's name in torch's spelling."""
-        return _torch_name(self.plan.prim.name)
+        try:
+            return self.title
+        except AttributeError:  # the slot is empty on almost every node
+            title = self.plan.prim.title
+        return title(self) if callable(title) else title or backward_name(self.plan.prim.name)
 
     @property
-    def next_functions(self) -> tuple[tuple[Any, int], ...]:
-        """The graph's outgoing edges as torch shows them."""
-        return tuple(split_edge(p) for p in self.parents)
+    def _input_metadata(self) -> tuple[InputMetadata, ...]:
+        if self.shape is not None:
+            return (InputMetadata(*face_of(self.shape, self.dtype), self.device),)
+        metas = self.metas
+        return tuple([InputMetadata(*face_of(*m[:2]), m[2]) for m in metas if m is not None])
 
     def __repr__(self) -> str:
-        return f"<{self.name()} object at {id(self):#x}>"
+        return f"<{self.name().rpartition(':')[2]} object at {id(self):#x}>"
 
 
 class OutEdge:
@@ -70,7 +82,7 @@ class OutEdge:
         self.device = dev
 
 
-class Leaf:
+class Leaf(GraphNode):
     """The end of a path: accumulates into a tensor's `.grad`.
 
     It holds its tensor weakly (the tensor holds it strongly), so that no cycle arises.
@@ -80,8 +92,6 @@ class Leaf:
 
     parents: tuple[Any, ...] = ()
     saved: Any = ()
-    hooks: Any = None
-    pre: Any = None
     post_accumulate: Any = None
 
     def __init__(self, tensor: Tensor) -> None:
@@ -100,8 +110,22 @@ class Leaf:
         """torch's name."""
         return "torch::autograd::AccumulateGrad"
 
+    def _sequence_nr(self) -> int:
+        return (1 << 64) - 1  # as torch says: before everything else
+
+    @property
+    def _input_metadata(self) -> tuple[InputMetadata, ...]:
+        return (InputMetadata(*face_of(self.shape, self.dtype), self.device),)
+
     def __repr__(self) -> str:
         return f"<AccumulateGrad object at {id(self):#x}>"
+
+
+Leaf.__name__ = Leaf.__qualname__ = "AccumulateGrad"  # what `type(node).__name__` is in torch
+
+
+def nobody() -> None:
+    """In place of the reference to a tensor: that of a leaf whose gradient is dropped."""
 
 
 def meta_of(t: Tensor) -> tuple[Any, Any, Any]:
@@ -116,18 +140,33 @@ def split_edge(edge: Any) -> tuple[Any, int]:
     return (edge.node, edge.index) if type(edge) is OutEdge else (edge, 0)
 
 
-# Where torch's name of the backward function is not that of the primitive.
-_TORCH_NAMES = {
-    "true_divide": "DivBackward0", "to_copy": "ToCopyBackward0", "matmul": "MmBackward0",
-    "reshape": "ViewBackward0", "embed": "EmbedBackward0", "conj": "ConjBackward0",
-}  # fmt: skip
+def face_of(shape: Any, dtype: Any) -> tuple[Size, Any]:
+    """(Size, dtype) of a shape and NumPy's dtype."""
+    return Size(shape), from_numpy(dtype)
 
 
-def _torch_name(prim: str) -> str:
-    known = _TORCH_NAMES.get(prim)
-    if known is not None:
-        return known
-    return "".join(w[:1].upper() + w[1:] for w in prim.split("_") if w) + "Backward0"
+def backward_name(name: str) -> str:
+    """torch's spelling of a backward function's name.
+
+    >>> backward_name("fft_c2r"), backward_name("log1p")
+    ('FftC2RBackward0', 'Log1PBackward0')
+    """
+    words = "".join([w[:1].upper() + w[1:] for w in name.split("_")])
+    pairs = zip(words, " " + words, strict=False)
+    return "".join([c.upper() if before.isdigit() else c for c, before in pairs]) + "Backward0"
+
+
+def titled(out: Any, name: str) -> Any:
+    """Give the node that has just made `out` (a tensor or a tuple) torch's name; returns `out`.
+
+    For a composite whose last primitive would name it otherwise.
+    """
+    for t in out if isinstance(out, tuple) else (out,):
+        edge = getattr(t, "_node", None)
+        node = edge.node if type(edge) is OutEdge else edge
+        if type(node) is Node:
+            node.title = name
+    return out
 
 
 def edge_of(t: Tensor) -> Any:
@@ -140,14 +179,19 @@ def edge_of(t: Tensor) -> Any:
 def refresh_view(v: Tensor) -> Any:
     """The edge of a view, regenerated from its base if that was changed since."""
     ver: Any = v._ver
+    base = v._base
     if v._view_ver != ver[0]:
-        meta = getattr(v, "_vmeta", "")
-        if meta != "no_grad" and not meta.startswith("custom") and v._base._node is not None:
-            t: Any = _light(v._base._a, v._base.device, v._base._node)
+        if base._node is not None:
+            if hasattr(v, "_vmeta"):
+                refuse_change(v, of_base=True)
+            t: Any = _light(base._a, base.device, base._node)
             for link in v._chain:
                 t = step(t, link)
-            v._node = t._node
+            v._node = titled(t, "AsStridedBackward0")._node
         v._view_ver = ver[0]
+    elif v._node is None and base._node is not None:
+        v._node = Leaf(v)  # made without grad mode: it requires grad as its base does,
+        v._node.ref = nobody  # but no gradient reaches either of them
     return v._node
 
 
@@ -236,6 +280,8 @@ def make_node(
         node.device = outs[0].device if outs else None
     else:
         node.shape, node.dtype, node.device = meta_of(outs)
+        if node.dtype is not None and node.dtype.kind in "iub":
+            return None
     saved: list[Any] = []
     for kind, i in plan.entries:
         if kind == "x":
@@ -311,15 +357,15 @@ def _pack(node: Node, edges: tuple[Any, ...], outs: Any) -> None:
         if kind == "A":
             for entry, edge in zip(saved[3 * k].entries, edges, strict=True):
                 if entry[1] is not None:
-                    entry[0] = _packed(pack, unpack, _light(entry[0], node.device, edge))
+                    entry[0] = packed(pack, unpack, _light(entry[0], node.device, edge))
                     entry[1] = None
         elif kind in ("x", "o") and saved[3 * k + 1] is not None:
             t = _light(saved[3 * k], node.device, edges[i] if kind == "x" else None)
-            saved[3 * k] = _packed(pack, unpack, t)
+            saved[3 * k] = packed(pack, unpack, t)
             saved[3 * k + 1] = None
 
 
-def _packed(pack: Any, unpack: Any, t: Tensor) -> Packed:
+def packed(pack: Any, unpack: Any, t: Tensor) -> Packed:
     before = set_grad(False)
     try:
         value = pack(t)
@@ -368,7 +414,7 @@ def attach(node: Node, prim: Any, outs: Any) -> None:
 
 
 __all__ = [
-    "Leaf", "Node", "OutEdge", "Packed", "SavedAll", "attach", "edge_of", "make_node", "meta_of",
-    "next_seq",
-    "record", "split_edge", "version_of",
+    "Leaf", "Node", "OutEdge", "Packed", "SavedAll", "attach", "backward_name", "edge_of",
+    "face_of", "make_node", "meta_of", "next_seq", "nobody", "packed", "record",
+    "split_edge", "titled", "version_of",
 ]  # fmt: skip

@@ -12,7 +12,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from franken.core import inplace as _inplace
+from franken.core.node import titled
+from franken.core.overloads import Order, reordered
 from franken.core.promotion import can_cast
+from franken.core.reread import REFUSALS, reread
 from franken.core.state import STATE
 from franken.core.tensor import Tensor, version_of
 
@@ -24,6 +27,7 @@ _PREFIXES = ("fft", "linalg", "special")  # in errors torch calls linalg.det lin
 # What `out=` may be: see `op`. A function (target, result) raises what it refuses.
 Out = bool | str | Callable[[Any, Any], None]
 Samples = Callable[[Any], Iterable[Any]]
+Title = str | tuple[str, str, str] | Callable[..., str | None]
 
 
 class NoSamples:
@@ -77,8 +81,10 @@ def op(
     alias: tuple[str, ...] = (),
     also: dict[str, str] | None = None,
     samples: Samples | NoSamples | None = None,
+    old: tuple[Order, ...] = (),
+    title: Title | None = None,
 ) -> Callable[[Any], Any]:
-    """Declare a public op by its function; returns the function unchanged.
+    """Declare a public op by its function; returns the function (unchanged without `title`).
 
     Args:
         at: namespace(s) of the function, separated by spaces: "torch", "nn.functional",
@@ -89,13 +95,20 @@ def op(
             "typed" if it must have the result's dtype, "exact" if both; or a function
             (target, result) that raises what it refuses.
         alias: further names, "name" (same forms) or "space.name" (function only).
+        old: deprecated orders of the arguments; see `core.overloads`.
         also: further names of arguments, {"A": "input"}; NumPy's names are understood anyway.
         samples: `samples(t)` gives calls `S(...)`, where `t` makes tensors; or NoSamples(why).
             See `ops.declaring.samples`.
+        title: torch's name of the backward function, where the last primitive would have another
+            one; (argument, name where that is a tensor, name where it is not); or a function of
+            the call's arguments that gives it (None: the primitive's own).
     """
 
     def declare(fn: Any) -> Any:
-        register(fn, name or fn.__name__, at, method, inplace, out, alias, samples, also=also)
+        if title is not None:
+            fn = titled_form(fn, title)
+        taking = reordered(fn, old) if old else fn
+        register(taking, name or fn.__name__, at, method, inplace, out, alias, samples, also=also)
         return fn
 
     return declare
@@ -159,7 +172,9 @@ _NUMPY = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1"
 
 def parameters(fn: Any) -> tuple[str, ...]:
     """The names of the arguments that a function (or what it wraps) takes."""
-    inner = getattr(fn, "__wrapped__", fn)
+    inner = fn
+    while hasattr(inner, "__wrapped__") and not hasattr(inner, "parameters"):
+        inner = inner.__wrapped__
     said: tuple[str, ...] | None = getattr(inner, "parameters", None)  # it passes others on
     if said is not None:
         return said
@@ -191,8 +206,12 @@ def spelled(fn: Any, also: dict[str, str]) -> Any:
     def spelling(*args: Any, **kwargs: Any) -> Any:
         for key in kwargs:
             if key not in names:
-                return fn(*args, **renamed(kwargs, names, also))
-        return fn(*args, **kwargs)
+                kwargs = renamed(kwargs, names, also)
+                break
+        try:
+            return fn(*args, **kwargs)
+        except REFUSALS:
+            return reread(fn, args, kwargs)
 
     spelling.__name__ = spelling.__qualname__ = fn.__name__
     spelling.__doc__, spelling.__module__ = fn.__doc__, fn.__module__
@@ -228,13 +247,46 @@ def _alias_form(made: Op, space: str, short: str, out: Out, also: dict[str, str]
 # --- forms ---------------------------------------------------------------------------------------
 
 
+def titled_form(fn: Any, title: Title) -> Any:
+    """`fn`, whose result's node is called `title`; see `op`."""
+    if isinstance(title, tuple):
+        title = _by_kind(fn, *title)
+
+    def form(*args: Any, **kwargs: Any) -> Any:
+        out = fn(*args, **kwargs)
+        if isinstance(out, tuple) or (out._node is not None and out is not args[0]):
+            found = title if isinstance(title, str) else title(*args, **kwargs)
+            if found is not None:
+                titled(out, found)
+        return out
+
+    form.__name__, form.__qualname__ = fn.__name__, fn.__qualname__
+    form.__doc__, form.__module__, form.__annotations__ = (
+        fn.__doc__,
+        fn.__module__,
+        fn.__annotations__,
+    )
+    form.__wrapped__ = fn  # type: ignore[attr-defined]
+    return form
+
+
+def _by_kind(fn: Any, argument: str, tensor: str, other: str) -> Callable[..., str]:
+    place = parameters(fn).index(argument)
+
+    def title(*args: Any, **kwargs: Any) -> str:
+        value = args[place] if len(args) > place else kwargs.get(argument)
+        return tensor if isinstance(value, Tensor) else other
+
+    return title
+
+
 def function_form(
     name: str, fn: Any, out: Out, also: dict[str, str], first: str | None = None
 ) -> Any:
     """`franken.name`: the op with a checked first argument and, if it has one, `out=`."""
     names = parameters(fn)
     shown = first or (names[0] if names else "input")
-    wants_tensor = _first_annotation(fn) == "Tensor"
+    wants_tensor = _first_annotation(fn) == "Tensor" and not hasattr(fn, "orders")
 
     def function(*args: Any, **kwargs: Any) -> Any:
         if wants_tensor and args and not isinstance(args[0], Tensor):
@@ -250,7 +302,10 @@ def function_form(
                     break
             if target is not None:
                 return _into(name, fn, out, args, kwargs, target)
-        return fn(*args, **kwargs)
+        try:
+            return fn(*args, **kwargs)
+        except REFUSALS:
+            return reread(fn, args, kwargs)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = fn.__doc__
@@ -301,16 +356,10 @@ def _write_exact(name: str, out: Any, result: Any) -> Any:
     for o, r in zip(out, result, strict=False) if several else ((out, result),):
         if isinstance(o, Tensor) and isinstance(r, Tensor) and o.dtype is not r.dtype:
             raise RuntimeError(
-                f"Expected out tensor to have dtype {_c_name(r.dtype)}, but got "
-                f"{_c_name(o.dtype)} instead"
+                f"Expected out tensor to have dtype {r.dtype.cpp_name}, but got "
+                f"{o.dtype.cpp_name} instead"
             )
     return write_out(name, out, result)
-
-
-def _c_name(d: Any) -> str:
-    names = {"float32": "float", "float64": "double", "int64": "long int", "int32": "int",
-             "float16": "c10::Half", "bfloat16": "c10::BFloat16"}  # fmt: skip
-    return str(names.get(d.name, d.name))
 
 
 def _untracked(name: str, fn: Any, args: Any, kwargs: Any, target: Any) -> Any:
@@ -385,7 +434,11 @@ def inplace_form(name: str, fn: Any, also: dict[str, str] = NO_NAMES) -> Any:
             if key not in names:
                 kwargs = renamed(kwargs, names, also)
                 break
-        return commit_as(input, fn(input, *args, **kwargs))
+        try:
+            result = fn(input, *args, **kwargs)
+        except REFUSALS:
+            result = reread(fn, (input, *args), kwargs)
+        return commit_as(input, result)
 
     method.__name__ = method.__qualname__ = name + "_"
     method.__doc__ = f"In-place form of `{name}`."

@@ -26,11 +26,13 @@ def pointwise_primitive(
     holomorphic: bool = True,
     expr: str | None = None,
     jvp: Any = None,
+    title: Any = None,
 ) -> Primitive:
     """The primitive of an elementwise op with its rules; parameters go to the kernel by keyword."""
     prim = Primitive(
-        name, inputs, halved(kernel), outputs=outputs, nondiff=nondiff, batch=pointwise, expr=expr
-    )
+        name, inputs, halved(kernel), outputs=outputs, nondiff=nondiff, batch=pointwise, expr=expr,
+        title=title, layout="iterator",
+    )  # fmt: skip
     prim.holomorphic = holomorphic
     prim.shape = _broadcast_error
     derivatives = d if isinstance(d, tuple) else (d,) * len(inputs)

@@ -41,7 +41,6 @@ class State(threading.local):
         self.anomaly: Any = None
         self.saved_hooks: list[tuple[Any, Any]] = []
         self.saved_hooks_error: str | None = None
-        self.autocast: Any = None
         self.device: list[Any] = []
         self.runs: list[Any] = []
         self.below = 1 << 30  # level of the trace that is at work on a random op
@@ -67,7 +66,7 @@ def set_grad(enabled: bool) -> bool:
 
 
 def set_attribute(name: str, value: Any) -> Any:
-    """Set one observer (recorder, anomaly, autocast); returns the former value."""
+    """Set one observer (recorder, anomaly); returns the former value."""
     before = getattr(STATE, name)
     setattr(STATE, name, value)
     special((value is not None) - (before is not None))

@@ -15,9 +15,9 @@ from numpy import ndarray as _ndarray
 from numpy import number as _number
 
 from franken import return_types
-from franken.autograd.handles import RemovableHandle as _RemovableHandle
 from franken.core.device import device as _device
 from franken.core.dtypes import dtype as _dtype
+from franken.core.handles import RemovableHandle as _RemovableHandle
 from franken.core.layout import layout as _layout
 from franken.core.layout import memory_format as _memory_format
 from franken.core.size import Size as _Size
@@ -40,7 +40,8 @@ class TensorMethods:
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any: ...
     def __array_wrap__(
         self, array: Any, context: Any = None, return_scalar: _bool = False
-    ) -> _Tensor: ...
+    ) -> _Tensor:
+        """What a NumPy function of a tensor gives: a tensor; truth values as uint8, as in torch."""
     def __bool__(self) -> _bool: ...
     def __complex__(self) -> _complex: ...
     def __contains__(self, element: Any) -> _bool: ...
@@ -64,26 +65,19 @@ class TensorMethods:
         *old: _Tensor | _complex | _number[Any] | _bool_,
         alpha: _Tensor | _complex | _number[Any] | _bool_ = 1,
     ) -> Self: ...
-    def __iand__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> Self:
-        """In-place form of `bitwise_and`."""
+    def __iand__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> Self: ...
     def __idiv__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> Self: ...
-    def __ifloordiv__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> Self:
-        """In-place form of `floor_divide`."""
-    def __ilshift__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> Self:
-        """In-place form of `bitwise_left_shift`."""
-    def __imod__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> Self:
-        """In-place form of `remainder`."""
+    def __ifloordiv__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> Self: ...
+    def __ilshift__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> Self: ...
+    def __imod__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> Self: ...
     def __imul__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> Self: ...
     def __index__(self) -> _int: ...
     def __int__(self) -> _int: ...
     def __invert__(self) -> _Tensor:
         """All bits flipped, for the operator `~`."""
-    def __ior__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> Self:
-        """In-place form of `bitwise_or`."""
-    def __ipow__(self, exponent: _Tensor | _complex | _number[Any] | _bool_) -> Self:
-        """In-place form of `pow`."""
-    def __irshift__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> Self:
-        """In-place form of `bitwise_right_shift`."""
+    def __ior__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> Self: ...
+    def __ipow__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> Self: ...
+    def __irshift__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> Self: ...
     def __isub__(
         self,
         other: _Tensor | _complex | _number[Any] | _bool_,
@@ -92,8 +86,7 @@ class TensorMethods:
     ) -> Self: ...
     def __iter__(self) -> Iterator[_Tensor]: ...
     def __itruediv__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> Self: ...
-    def __ixor__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> Self:
-        """In-place form of `bitwise_xor`."""
+    def __ixor__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> Self: ...
     def __le__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> _Tensor: ...
     def __len__(self) -> _int: ...
     def __lshift__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> _Tensor: ...
@@ -110,7 +103,8 @@ class TensorMethods:
     def __pow__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> _Tensor: ...
     def __radd__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> _Tensor: ...
     def __rand__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> _Tensor: ...
-    def __rdiv__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> _Tensor: ...
+    def __rdiv__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> _Tensor:
+        """other / self, which torch computes as a product with the reciprocal: two roundings."""
     def __reversed__(self) -> _Tensor: ...
     def __rfloordiv__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> _Tensor: ...
     def __rlshift__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> _Tensor: ...
@@ -122,7 +116,8 @@ class TensorMethods:
     def __rrshift__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> _Tensor: ...
     def __rshift__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> _Tensor: ...
     def __rsub__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> _Tensor: ...
-    def __rtruediv__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> _Tensor: ...
+    def __rtruediv__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> _Tensor:
+        """other / self, which torch computes as a product with the reciprocal: two roundings."""
     def __rxor__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> _Tensor: ...
     def __setitem__(self, index: Any, value: Any) -> None:
         """`x[index] = value`."""
@@ -159,13 +154,9 @@ class TensorMethods:
     def add_(
         self, other: _Tensor | _complex | _number[Any] | _bool_, *, alpha: _complex = 1
     ) -> Self: ...
-    def addbmm(
-        self, batch1: _Tensor, batch2: _Tensor, *, beta: _complex = 1, alpha: _complex = 1
-    ) -> _Tensor:
+    def addbmm(self, batch1: _Tensor, batch2: _Tensor, *, beta: Any = 1, alpha: Any = 1) -> _Tensor:
         """beta * input + alpha * sum over the batch of (batch1 @ batch2)."""
-    def addbmm_(
-        self, batch1: _Tensor, batch2: _Tensor, *, beta: _complex = 1, alpha: _complex = 1
-    ) -> Self:
+    def addbmm_(self, batch1: _Tensor, batch2: _Tensor, *, beta: Any = 1, alpha: Any = 1) -> Self:
         """In-place form of `addbmm`."""
     def addcdiv(self, tensor1: _Tensor, tensor2: _Tensor, *, value: Any = 1) -> _Tensor:
         """input + value tensor1 / tensor2."""
@@ -175,29 +166,17 @@ class TensorMethods:
         """input + value tensor1 tensor2."""
     def addcmul_(self, tensor1: _Tensor, tensor2: _Tensor, *, value: Any = 1) -> Self:
         """In-place form of `addcmul`."""
-    def addmm(
-        self, mat1: _Tensor, mat2: _Tensor, *, beta: _complex = 1, alpha: _complex = 1
-    ) -> _Tensor:
+    def addmm(self, mat1: _Tensor, mat2: _Tensor, *, beta: Any = 1, alpha: Any = 1) -> _Tensor:
         """beta * input + alpha * (mat1 @ mat2)."""
-    def addmm_(
-        self, mat1: _Tensor, mat2: _Tensor, *, beta: _complex = 1, alpha: _complex = 1
-    ) -> Self:
+    def addmm_(self, mat1: _Tensor, mat2: _Tensor, *, beta: Any = 1, alpha: Any = 1) -> Self:
         """In-place form of `addmm`."""
-    def addmv(
-        self, mat: _Tensor, vec: _Tensor, *, beta: _complex = 1, alpha: _complex = 1
-    ) -> _Tensor:
+    def addmv(self, mat: _Tensor, vec: _Tensor, *, beta: Any = 1, alpha: Any = 1) -> _Tensor:
         """beta * input + alpha * (mat @ vec)."""
-    def addmv_(
-        self, mat: _Tensor, vec: _Tensor, *, beta: _complex = 1, alpha: _complex = 1
-    ) -> Self:
+    def addmv_(self, mat: _Tensor, vec: _Tensor, *, beta: Any = 1, alpha: Any = 1) -> Self:
         """In-place form of `addmv`."""
-    def addr(
-        self, vec1: _Tensor, vec2: _Tensor, *, beta: _complex = 1, alpha: _complex = 1
-    ) -> _Tensor:
+    def addr(self, vec1: _Tensor, vec2: _Tensor, *, beta: Any = 1, alpha: Any = 1) -> _Tensor:
         """beta * input + alpha * outer(vec1, vec2)."""
-    def addr_(
-        self, vec1: _Tensor, vec2: _Tensor, *, beta: _complex = 1, alpha: _complex = 1
-    ) -> Self:
+    def addr_(self, vec1: _Tensor, vec2: _Tensor, *, beta: Any = 1, alpha: Any = 1) -> Self:
         """In-place form of `addr`."""
     def adjoint(self) -> _Tensor:
         """The conjugate transpose of the last two dimensions."""
@@ -211,9 +190,7 @@ class TensorMethods:
         """Maximum over dimensions; ties share the gradient."""
     def amin(self, dim: _int | Sequence[_int] | None = (), keepdim: _bool = False) -> _Tensor:
         """Minimum over dimensions; ties share the gradient."""
-    def aminmax(
-        self, *, dim: _int | Sequence[_int] | None = None, keepdim: _bool = False
-    ) -> return_types.aminmax:
+    def aminmax(self, *, dim: Any = None, keepdim: _bool = False) -> return_types.aminmax:
         """Minimum and maximum over one dimension, or over all."""
     def angle(self) -> _Tensor:
         """The angle of each complex number; of reals, 0 or pi."""
@@ -263,11 +240,7 @@ class TensorMethods:
     def as_strided_(self, *args: Any, **kwargs: Any) -> Self:
         """In-place form of `as_strided`: changes how the tensor looks at its memory."""
     def as_strided_scatter(
-        self,
-        src: _Tensor,
-        size: Any,
-        stride: _int | Sequence[_int] | None,
-        storage_offset: _int | None = None,
+        self, src: _Tensor, size: Any, stride: Any, storage_offset: _int | None = None
     ) -> _Tensor:
         """A copy with the elements that `as_strided` would show replaced by `src`."""
     def as_subclass(self, cls: Any) -> Any: ...
@@ -299,12 +272,10 @@ class TensorMethods:
     ) -> None:
         """Accumulate the gradients of this tensor into the leaves it was computed from."""
     def baddbmm(
-        self, batch1: _Tensor, batch2: _Tensor, *, beta: _complex = 1, alpha: _complex = 1
+        self, batch1: _Tensor, batch2: _Tensor, *, beta: Any = 1, alpha: Any = 1
     ) -> _Tensor:
         """beta * input + alpha * (batch1 @ batch2)."""
-    def baddbmm_(
-        self, batch1: _Tensor, batch2: _Tensor, *, beta: _complex = 1, alpha: _complex = 1
-    ) -> Self:
+    def baddbmm_(self, batch1: _Tensor, batch2: _Tensor, *, beta: Any = 1, alpha: Any = 1) -> Self:
         """In-place form of `baddbmm`."""
     def bernoulli(self, p: Any = None, *, generator: _Generator | None = None) -> _Tensor:
         """Ones with the probabilities in `input` (or with probability p), else zeros."""
@@ -423,7 +394,7 @@ class TensorMethods:
         """Covariance of variables in rows, observations in columns."""
     def cpu(self, memory_format: _memory_format | None = None) -> _Tensor:
         """The tensor in host memory; itself if it is there."""
-    def cross(self, other: _Tensor, dim: _int | Sequence[_int] | None = None) -> _Tensor:
+    def cross(self, other: _Tensor, dim: Any = None) -> _Tensor:
         """Cross products of 3-vectors along `dim`, by default the first of size 3."""
     def cuda(
         self,
@@ -662,13 +633,9 @@ class TensorMethods:
         """A view of the imaginary part."""
     @imag.setter
     def imag(self, value: _Tensor) -> None: ...
-    def index_add(
-        self, dim: _int, index: _Tensor, source: _Tensor, *, alpha: _complex = 1
-    ) -> _Tensor:
+    def index_add(self, dim: _int, index: _Tensor, source: _Tensor, *, alpha: Any = 1) -> _Tensor:
         """A copy with alpha * source added to the entries that `index` names."""
-    def index_add_(
-        self, dim: _int, index: _Tensor, source: _Tensor, *, alpha: _complex = 1
-    ) -> Self:
+    def index_add_(self, dim: _int, index: _Tensor, source: _Tensor, *, alpha: Any = 1) -> Self:
         """In-place form of `index_add`."""
     def index_copy(self, dim: _int, index: _Tensor, source: _Tensor) -> _Tensor:
         """A copy with the entries that `index` names replaced by those of `source`."""
@@ -1000,12 +967,7 @@ class TensorMethods:
     def nanmedian(self, dim: _int, keepdim: _bool = False) -> return_types.nanmedian:
         """The lower median of all, or (values, indices) along a dimension."""
     def nanquantile(
-        self,
-        q: Any,
-        dim: _int | Sequence[_int] | None = None,
-        keepdim: _bool = False,
-        *,
-        interpolation: _str = "linear",
+        self, q: Any, dim: Any = None, keepdim: _bool = False, *, interpolation: _str = "linear"
     ) -> _Tensor:
         """The q-quantiles of what is not NaN."""
     def nansum(
@@ -1187,12 +1149,7 @@ class TensorMethods:
     def qr(self, some: _bool = True) -> return_types.qr:
         """Q with orthonormal columns and upper triangular R."""
     def quantile(
-        self,
-        q: Any,
-        dim: _int | Sequence[_int] | None = None,
-        keepdim: _bool = False,
-        *,
-        interpolation: _str = "linear",
+        self, q: Any, dim: Any = None, keepdim: _bool = False, *, interpolation: _str = "linear"
     ) -> _Tensor:
         """The q-quantiles of all elements or along a dimension; several q give a first dimension."""
     def rad2deg(self) -> _Tensor:
@@ -1272,9 +1229,9 @@ class TensorMethods:
     @property
     def retains_grad(self) -> _bool:
         """Whether this non-leaf tensor keeps its gradient."""
-    def roll(self, shifts: Any, dims: Sequence[_int] = ()) -> _Tensor:
+    def roll(self, shifts: Any, dims: Any = ()) -> _Tensor:
         """The elements moved cyclically along dimensions (none named: along the flattened tensor)."""
-    def rot90(self, k: _int = 1, dims: Sequence[_int] = (0, 1)) -> _Tensor:
+    def rot90(self, k: _int = 1, dims: Any = (0, 1)) -> _Tensor:
         """The tensor turned by k * 90 degrees in the plane of two dimensions."""
     def round(self, *, decimals: _int = 0) -> _Tensor:
         """Each element rounded to `decimals` digits, halves to the even neighbour."""
@@ -1284,7 +1241,7 @@ class TensorMethods:
         """One over the square root."""
     def rsqrt_(self) -> Self:
         """In-place form of `rsqrt`."""
-    def rsub(self, other: Any, *, alpha: _complex = 1) -> _Tensor:
+    def rsub(self, other: Any, *, alpha: Any = 1) -> _Tensor:
         """`other` minus `alpha` times the tensor."""
     def scatter(
         self,

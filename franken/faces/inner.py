@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from franken.autograd.function import Function
-from franken.autograd.handles import RemovableHandle
+from franken.core.handles import RemovableHandle
 from franken.core.op import namespace
 from franken.core.tensor import Parameter
 from franken.transforms.modules import functional_call

@@ -332,10 +332,10 @@ def feature_alpha_dropout(
 def fold(
     input: _Tensor,
     output_size: Any,
-    kernel_size: _int | Sequence[_int],
-    dilation: _int | Sequence[_int] = 1,
+    kernel_size: Any,
+    dilation: Any = 1,
     padding: Any = 0,
-    stride: _int | Sequence[_int] | None = 1,
+    stride: Any = 1,
 ) -> _Tensor:
     """Add columns (N, C * taps, windows) into an image (N, C, *output_size)."""
 
@@ -431,11 +431,7 @@ def grid_sample(
     """Read (N, C, *S) at the places of a grid (N, *O, axes) in -1..1, last axis first."""
 
 def group_norm(
-    input: _Tensor,
-    num_groups: _int,
-    weight: Any = None,
-    bias: _Tensor | None = None,
-    eps: _float = 1e-05,
+    input: _Tensor, num_groups: _int, weight: Any = None, bias: Any = None, eps: _float = 1e-05
 ) -> _Tensor:
     """Standardise each of `num_groups` groups of channels, then scale and shift by channel."""
 
@@ -484,10 +480,10 @@ def huber_loss(
 
 def instance_norm(
     input: _Tensor,
-    running_mean: _Tensor | None = None,
-    running_var: _Tensor | None = None,
+    running_mean: Any = None,
+    running_var: Any = None,
     weight: Any = None,
-    bias: _Tensor | None = None,
+    bias: Any = None,
     use_input_stats: _bool = True,
     momentum: _float = 0.1,
     eps: _float = 1e-05,
@@ -526,11 +522,7 @@ def l1_loss(
     """|x - y|."""
 
 def layer_norm(
-    input: _Tensor,
-    normalized_shape: _int | Sequence[_int],
-    weight: Any = None,
-    bias: _Tensor | None = None,
-    eps: _float = 1e-05,
+    input: _Tensor, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: _float = 1e-05
 ) -> _Tensor:
     """Standardise over the last dimensions (`normalized_shape`), then scale and shift."""
 
@@ -892,9 +884,7 @@ def relu6(input: _Tensor, inplace: _bool = False) -> _Tensor:
 def relu_(input: _Tensor) -> Any:
     """In-place form of `relu`."""
 
-def rms_norm(
-    input: _Tensor, normalized_shape: _int | Sequence[_int], weight: Any = None, eps: Any = None
-) -> _Tensor:
+def rms_norm(input: _Tensor, normalized_shape: Any, weight: Any = None, eps: Any = None) -> _Tensor:
     """Divide by the root mean square over the last dimensions, then scale."""
 
 def rrelu(
@@ -1024,11 +1014,7 @@ def triplet_margin_with_distance_loss(
     """triplet_margin_loss with any distance."""
 
 def unfold(
-    input: _Tensor,
-    kernel_size: _int | Sequence[_int],
-    dilation: _int | Sequence[_int] = 1,
-    padding: Any = 0,
-    stride: _int | Sequence[_int] | None = 1,
+    input: _Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
 ) -> _Tensor:
     """The windows of (N, C, H, W) as columns (N, C * taps, windows)."""
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from franken.optim.optimizer import check_hyper, rate
+from franken.optim.optimizer import check_hyper, nonnegative, rate
 from franken.optim.stepwise import Stepwise, new_step, value_of, zeros_like
 
 
 class Adadelta(Stepwise):
     """Scale gradients by the ratio of moving averages of updates and of gradients."""
+
+    capturing = (Stepwise.capturing[1],) * 2
 
     def __init__(
         self, params: Any, lr: Any = 1.0, rho: float = 0.9, eps: float = 1e-6,
@@ -21,8 +23,8 @@ class Adadelta(Stepwise):
     ) -> None:  # fmt: skip
         check_hyper(
             rate(lr), ("rho value", rho, 0 <= rho <= 1),
-            ("epsilon value", eps, eps >= 0),
-            ("weight_decay value", weight_decay, weight_decay >= 0),
+            ("epsilon value", eps, nonnegative(eps)),
+            ("weight_decay value", weight_decay, nonnegative(weight_decay)),
         )  # fmt: skip
         super().__init__(params, {
             "lr": lr, "rho": rho, "eps": eps, "weight_decay": weight_decay, "maximize": maximize,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import franken
+from franken.optim.optimizer import rate
 from franken.optim.stepwise import Stepwise, new_step, value_of
 
 
@@ -15,13 +16,14 @@ class Adafactor(Stepwise):
     """Second moments kept by rows and columns; the rate is relative to the parameter's size."""
 
     decays_gradient = False
+    added = {"foreach": None}
 
     def __init__(
         self, params: Any, lr: Any = 1e-2, beta2_decay: float = -0.8,
         eps: tuple[float | None, float] = (None, 1e-3), d: float = 1.0, weight_decay: float = 0.0,
         *, foreach: bool | None = None, maximize: bool = False,
     ) -> None:  # fmt: skip
-        if lr < 0:
+        if not rate(lr)[2]:
             raise ValueError(f"Learning rate should be >= 0 but is: {lr}")
         if weight_decay < 0:
             raise ValueError(f"weight_decay should be >= 0 but is: {weight_decay}")
@@ -39,6 +41,8 @@ class Adafactor(Stepwise):
         })  # fmt: skip
 
     def _init_state(self, group: dict[str, Any], p: Any) -> dict[str, Any]:
+        if p.is_complex():
+            raise RuntimeError("Adafactor does not support complex parameters")
         state = {"step": new_step()}
         if p.dim() > 1:
             row, column = list(p.shape), list(p.shape)

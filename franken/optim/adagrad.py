@@ -8,12 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 import franken
-from franken.optim.optimizer import check_hyper, rate
+from franken.optim.optimizer import Optimizer, check_hyper, nonnegative, rate
 from franken.optim.stepwise import Stepwise, new_step, value_of
 
 
 class Adagrad(Stepwise):
     """Divide by the root of the sum of all squared gradients."""
+
+    added = {**Optimizer.added, "fused": None}
 
     def __init__(
         self, params: Any, lr: Any = 1e-2, lr_decay: float = 0, weight_decay: float = 0,
@@ -21,10 +23,10 @@ class Adagrad(Stepwise):
         maximize: bool = False, differentiable: bool = False, fused: bool | None = None,
     ) -> None:  # fmt: skip
         check_hyper(
-            rate(lr), ("lr_decay value", lr_decay, lr_decay >= 0),
-            ("weight_decay value", weight_decay, weight_decay >= 0),
-            ("initial_accumulator_value value", initial_accumulator_value, initial_accumulator_value >= 0),  # noqa: E501
-            ("epsilon value", eps, eps >= 0),
+            rate(lr), ("lr_decay value", lr_decay, nonnegative(lr_decay)),
+            ("weight_decay value", weight_decay, nonnegative(weight_decay)),
+            ("initial_accumulator_value value", initial_accumulator_value, nonnegative(initial_accumulator_value)),  # noqa: E501
+            ("epsilon value", eps, nonnegative(eps)),
         )  # fmt: skip
         super().__init__(params, {
             "lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay,
@@ -43,4 +45,4 @@ class Adagrad(Stepwise):
     def _update(self, group: dict[str, Any], p: Any, g: Any, state: dict[str, Any]) -> None:
         rate = value_of(group["lr"]) / (1 + (value_of(state["step"]) - 1) * group["lr_decay"])
         state["sum"].addcmul_(g, g, value=1)
-        p.addcdiv_(g, state["sum"].sqrt().add_(group["eps"]), value=-rate)
+        p.addcdiv_(g, state["sum"].sqrt() + group["eps"], value=-rate)

@@ -10,12 +10,17 @@ from typing import Any
 
 import franken
 from franken.faces.fused import adam_step
-from franken.optim.optimizer import Optimizer, check_hyper, rate
+from franken.optim.optimizer import Optimizer, check_hyper, nonnegative, rate
 from franken.optim.stepwise import new_step
 
 
 class Adam(Optimizer):
     """First and second moments of the gradient, with bias correction."""
+
+    added = {
+        **Optimizer.added, "amsgrad": False, "capturable": False, "fused": None,
+        "decoupled_weight_decay": False,
+    }  # fmt: skip
 
     def __init__(
         self, params: Any, lr: Any = 1e-3, betas: tuple[Any, Any] = (0.9, 0.999),
@@ -25,11 +30,12 @@ class Adam(Optimizer):
         decoupled_weight_decay: bool = False,
     ) -> None:  # fmt: skip
         check_hyper(
-            rate(lr), ("epsilon value", eps, eps >= 0),
+            rate(lr), ("epsilon value", eps, nonnegative(eps)),
             ("beta parameter at index 0", betas[0], 0 <= betas[0] < 1),
             ("beta parameter at index 1", betas[1], 0 <= betas[1] < 1),
-            ("weight_decay value", weight_decay, weight_decay >= 0),
+            ("weight_decay value", weight_decay, nonnegative(weight_decay)),
         )  # fmt: skip
+        _check_tensors(lr, betas, bool(foreach) and not capturable)
         super().__init__(params, {
             "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad,
             "maximize": maximize, "foreach": foreach, "capturable": capturable,
@@ -84,8 +90,26 @@ class Adam(Optimizer):
             p.add_(m / scale * (-lr / (1 - beta1**t)))
 
 
+def _check_tensors(lr: Any, betas: tuple[Any, Any], foreach: bool) -> None:
+    """Refuse the tensors that torch's foreach step cannot take as numbers."""
+    kinds = [isinstance(b, franken.Tensor) for b in betas]
+    if foreach and isinstance(lr, franken.Tensor):
+        raise ValueError("lr as a Tensor is not supported for capturable=False and foreach=True")
+    if any(kinds) and not all(kinds):
+        raise ValueError("betas must be either both floats or both Tensors")
+    if foreach and any(kinds):
+        raise ValueError(
+            "betas[0] as a Tensor is not supported for capturable=False and foreach=True"
+        )
+
+
 class AdamW(Adam):
     """Adam with weight decay applied to the weights, not to the gradient."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for group in self.param_groups:
+            group["decoupled_weight_decay"] = True
 
     def __init__(
         self, params: Any, lr: Any = 1e-3, betas: tuple[Any, Any] = (0.9, 0.999),

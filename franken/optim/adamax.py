@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import franken
-from franken.optim.optimizer import check_hyper, rate
+from franken.optim.optimizer import check_hyper, nonnegative, rate
 from franken.optim.stepwise import Stepwise, new_step, value_of, zeros_like
 
 
@@ -21,10 +21,10 @@ class Adamax(Stepwise):
         maximize: bool = False, differentiable: bool = False, capturable: bool = False,
     ) -> None:  # fmt: skip
         check_hyper(
-            rate(lr), ("epsilon value", eps, eps >= 0),
+            rate(lr), ("epsilon value", eps, nonnegative(eps)),
             ("beta parameter at index 0", betas[0], 0 <= betas[0] < 1),
             ("beta parameter at index 1", betas[1], 0 <= betas[1] < 1),
-            ("weight_decay value", weight_decay, weight_decay >= 0),
+            ("weight_decay value", weight_decay, nonnegative(weight_decay)),
         )  # fmt: skip
         super().__init__(params, {
             "lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay, "foreach": foreach,

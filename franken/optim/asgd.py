@@ -8,19 +8,22 @@ from __future__ import annotations
 from typing import Any
 
 import franken
-from franken.optim.optimizer import check_hyper, rate
-from franken.optim.stepwise import Stepwise, value_of, zeros_like
+from franken.optim.optimizer import check_hyper, count_dtype, nonnegative, rate
+from franken.optim.stepwise import Stepwise, new_step, value_of, zeros_like
 
 
 class ASGD(Stepwise):
     """SGD with a decaying rate, and the average of the parameters in state["ax"]."""
+
+    counts = ("step", "eta", "mu")
+    captured = ("params, mus, etas, and state_steps",) * 2
 
     def __init__(
         self, params: Any, lr: Any = 1e-2, lambd: float = 1e-4, alpha: float = 0.75,
         t0: float = 1e6, weight_decay: float = 0, foreach: bool | None = None,
         maximize: bool = False, differentiable: bool = False, capturable: bool = False,
     ) -> None:  # fmt: skip
-        check_hyper(rate(lr), ("weight_decay value", weight_decay, weight_decay >= 0))
+        check_hyper(rate(lr), ("weight_decay value", weight_decay, nonnegative(weight_decay)))
         super().__init__(params, {
             "lr": lr, "lambd": lambd, "alpha": alpha, "t0": t0, "weight_decay": weight_decay,
             "foreach": foreach, "maximize": maximize, "differentiable": differentiable,
@@ -28,10 +31,10 @@ class ASGD(Stepwise):
         })  # fmt: skip
 
     def _init_state(self, group: dict[str, Any], p: Any) -> dict[str, Any]:
-        lr = franken.as_tensor(group["lr"], dtype=franken.float32).clone().detach()
+        lr = franken.as_tensor(group["lr"], dtype=count_dtype()).clone().detach()
         return {
-            "step": franken.zeros((), dtype=franken.float32), "eta": lr,
-            "mu": franken.ones((), dtype=franken.float32), "ax": zeros_like(p),
+            "step": new_step(), "eta": lr, "mu": franken.ones((), dtype=count_dtype()),
+            "ax": zeros_like(p),
         }  # fmt: skip
 
     def _update(self, group: dict[str, Any], p: Any, g: Any, state: dict[str, Any]) -> None:

@@ -11,19 +11,22 @@ from typing import Any
 
 import franken
 from franken.optim.line_search import strong_wolfe
-from franken.optim.optimizer import Optimizer
+from franken.optim.optimizer import Optimizer, check_hyper, rate
+from franken.optim.stepwise import value_of
 
 
 class LBFGS(Optimizer):
     """Quasi-Newton steps; `step` needs a closure that re-evaluates the loss. One group only."""
+
+    added = {}
+    counts = ()
 
     def __init__(
         self, params: Any, lr: Any = 1, max_iter: int = 20, max_eval: int | None = None,
         tolerance_grad: float = 1e-7, tolerance_change: float = 1e-9, history_size: int = 100,
         line_search_fn: str | None = None,
     ) -> None:  # fmt: skip
-        if lr < 0:
-            raise ValueError(f"Invalid learning rate: {lr}")
+        check_hyper(rate(lr))
         if max_eval is None:
             max_eval = max_iter * 5 // 4
         super().__init__(params, {
@@ -78,12 +81,10 @@ class LBFGS(Optimizer):
         for count in range(1, group["max_iter"] + 1):
             state["n_iter"] += 1
             self._direction(run, state, group)
-            first = state["n_iter"] == 1
-            run.t = (
-                min(1.0, 1.0 / float(run.gradient.abs().sum())) * float(group["lr"])
-                if first
-                else float(group["lr"])
-            )  # noqa: E501
+            run.t = value_of(group["lr"])
+            size = float(run.gradient.abs().sum())
+            if state["n_iter"] == 1 and size > 1.0:
+                run.t *= 1.0 / size
             slope = run.gradient.dot(run.d)
             if slope > -group["tolerance_change"]:
                 break
@@ -116,7 +117,8 @@ class LBFGS(Optimizer):
                 run.old_stps.append(s)
                 run.ro.append(1.0 / ys)
                 run.H_diag = ys / y.dot(y)
-            run.d = _two_loops(run)
+            factors = state.setdefault("al", [None] * group["history_size"])
+            run.d = _two_loops(run, factors)
         run.prev_flat_grad = run.gradient.clone()
         run.prev_loss = run.loss
 
@@ -182,10 +184,9 @@ def _with_grad(closure: Callable[[], Any]) -> Any:
         return closure()
 
 
-def _two_loops(run: _Run) -> Any:
+def _two_loops(run: _Run, factors: list[Any]) -> Any:
     """The inverse Hessian's approximation times the negative gradient."""
     q = run.gradient.neg()
-    factors: list[Any] = [None] * len(run.old_dirs)
     for i in range(len(run.old_dirs) - 1, -1, -1):
         factors[i] = run.old_stps[i].dot(q) * run.ro[i]
         q.add_(run.old_dirs[i] * -factors[i])

@@ -21,6 +21,7 @@ from franken.nn.hooks import Hooks, add
 from franken.nn.modules.module import _typename
 
 required = object()
+_ACCELERATORS = ("cuda", "xpu", "hpu", "privateuseone", "xla")
 _global_pre: Hooks = Hooks()
 _global_post: Hooks = Hooks()
 
@@ -65,14 +66,21 @@ class Optimizer:
         defaults: options that groups do not give.
     """
 
+    # Options that files of older versions lack, with the values they stand for.
+    added: dict[str, Any] = {"foreach": None, "maximize": False, "differentiable": False}
+    # State that is a number in such files and a tensor now.
+    counts: tuple[str, ...] = ("step",)
+    # What torch calls its capturable tensors, and the devices it names: one step, foreach.
+    refuses_foreach = True
+    captured = ("params and state_steps", "params and state_steps")
+    capturing = (_ACCELERATORS, _ACCELERATORS[:-1])
+
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
             raise TypeError(
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, "
                 f"but got {_typename(params)}"
             )
-        if defaults.get("fused") and defaults.get("foreach"):
-            raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
         self.defaults = defaults
         self._optimizer_step_pre_hooks = Hooks()
         self._optimizer_step_post_hooks = Hooks()
@@ -89,6 +97,11 @@ class Optimizer:
             groups = [{"params": groups}]
         for group in groups:
             self.add_param_group(group)
+        if defaults.get("fused"):
+            if defaults.get("differentiable"):
+                raise RuntimeError("`fused` does not support `differentiable`")
+            if defaults.get("foreach"):
+                raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -105,6 +118,18 @@ class Optimizer:
                      "load_state_dict_pre", "load_state_dict_post"):  # fmt: skip
             self.__dict__.setdefault(f"_optimizer_{name}_hooks", Hooks())
         self.defaults.setdefault("differentiable", False)
+        for group in self.param_groups:
+            for option, value in self.added.items():
+                group.setdefault(option, value)
+            for p in group["params"]:
+                self._modernize(self.state.get(p))
+
+    def _modernize(self, state: dict[str, Any] | None) -> None:
+        """Make the counts of a loaded state tensors."""
+        if state:
+            for key in self.counts:
+                if not isinstance(state[key], Tensor):
+                    state[key] = franken.tensor(float(state[key]), dtype=count_dtype())
 
     def __repr__(self) -> str:
         text = type(self).__name__ + " ("
@@ -184,14 +209,33 @@ class Optimizer:
         if closure is not None:
             with franken.enable_grad():
                 loss = closure()
-        before = franken.is_grad_enabled()
-        differentiable = self.defaults.get("differentiable", False)
-        with franken.set_grad_enabled(before and differentiable):
+        with franken.set_grad_enabled(self.defaults.get("differentiable", False)):
             for group in self.param_groups:
                 params = [p for p in group["params"] if getattr(p, "_grad", None) is not None]
                 if params:
+                    if group.get("capturable") or group.get("fused") or group["foreach"]:
+                        self._check_way(group, params)
                     self.step_group(group, params, [p._grad for p in params])
         return loss
+
+    def _check_way(self, group: dict[str, Any], params: list[Any]) -> None:
+        """Refuse what torch refuses of the ways to step that its options name."""
+        foreach = bool(group["foreach"])
+        if foreach and group.get("differentiable") and self.refuses_foreach:
+            raise AssertionError("_foreach ops don't support autograd")
+        captured = group.get("capturable") and not group.get("fused")
+        if captured and any(p.device.type not in _ACCELERATORS for p in params):
+            raise AssertionError(
+                f"If capturable=True, {self.captured[foreach]} must be on supported devices: "
+                f"{list(self.capturing[foreach])}."
+            )
+        odd = next((p for p in params if not p.is_floating_point()), None)
+        if group.get("fused") and odd is not None:
+            raise RuntimeError(
+                "`fused=True` requires all the params to be floating point Tensors of supported "
+                "devices: ['mps', 'cuda', 'xpu', 'hpu', 'cpu', 'mtia', 'privateuseone'] but "
+                f"{odd.dtype} and {odd.device.type}"
+            )
 
     step = _hooked(step)
 
@@ -288,10 +332,10 @@ def _fitted(key: str, value: Any, param: Tensor) -> Any:
     """A loaded state value on the parameter's device and, except `step`, in its dtype."""
     if isinstance(value, Tensor):
         if key == "step":
-            return value.clone()
+            return value
         if param.is_floating_point():
-            return value.to(dtype=param.dtype, device=param.device, copy=True)
-        return value.to(device=param.device, copy=True)
+            return value.to(dtype=param.dtype, device=param.device)
+        return value.to(device=param.device)
     if isinstance(value, dict):
         return {k: _fitted(k, v, param) for k, v in value.items()}
     if isinstance(value, Iterable) and not isinstance(value, str):
@@ -306,11 +350,25 @@ def check_hyper(*checks: tuple[str, Any, Any]) -> None:
             raise ValueError(f"Invalid {name}: {value}")
 
 
+def nonnegative(value: Any) -> Any:
+    """Whether 0 <= value; zero stands first, which shows in errors about other types."""
+    low = 0.0
+    return low <= value
+
+
 def rate(lr: Any) -> tuple[str, Any, Any]:
     """The check of a learning rate, for check_hyper."""
     if isinstance(lr, Tensor) and lr.numel() != 1:
         raise ValueError("Tensor lr must be 1-element")
-    return "learning rate", lr, lr >= 0
+    return "learning rate", lr, nonnegative(lr)
 
 
-__all__ = ["Optimizer", "OrderedDict", "check_hyper", "rate", "required"]
+def count_dtype() -> Any:
+    """The dtype of step counts and of other single numbers in an optimizer's state."""
+    wide = franken.get_default_dtype() == franken.float64
+    return franken.float64 if wide else franken.float32
+
+
+__all__ = [
+    "Optimizer", "OrderedDict", "check_hyper", "count_dtype", "nonnegative", "rate", "required",
+]  # fmt: skip

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from franken.optim.optimizer import check_hyper, rate
+from franken.optim.optimizer import check_hyper, nonnegative, rate
 from franken.optim.stepwise import Stepwise, new_step, value_of, zeros_like
 
 
 class RMSprop(Stepwise):
     """Divide by the root of a moving average of squared gradients."""
+
+    added = {**Stepwise.added, "momentum": 0, "centered": False}
+    capturing = (Stepwise.capturing[0],) * 2
 
     def __init__(
         self, params: Any, lr: Any = 1e-2, alpha: float = 0.99, eps: float = 1e-8,
@@ -22,10 +25,10 @@ class RMSprop(Stepwise):
         differentiable: bool = False,
     ) -> None:  # fmt: skip
         check_hyper(
-            rate(lr), ("epsilon value", eps, eps >= 0),
-            ("momentum value", momentum, momentum >= 0),
-            ("weight_decay value", weight_decay, weight_decay >= 0),
-            ("alpha value", alpha, alpha >= 0),
+            rate(lr), ("epsilon value", eps, nonnegative(eps)),
+            ("momentum value", momentum, nonnegative(momentum)),
+            ("weight_decay value", weight_decay, nonnegative(weight_decay)),
+            ("alpha value", alpha, nonnegative(alpha)),
         )  # fmt: skip
         super().__init__(params, {
             "lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered,

@@ -9,11 +9,13 @@ from typing import Any
 
 import franken
 from franken.optim.optimizer import check_hyper, rate
-from franken.optim.stepwise import Stepwise, value_of, zeros_like
+from franken.optim.stepwise import Stepwise, new_step, value_of, zeros_like
 
 
 class Rprop(Stepwise):
     """Steps by sign, grown while the sign stays and shrunk when it changes."""
+
+    capturing = (Stepwise.capturing[0],) * 2
 
     def __init__(
         self, params: Any, lr: Any = 1e-2, etas: tuple[float, float] = (0.5, 1.2),
@@ -32,7 +34,7 @@ class Rprop(Stepwise):
         lr = value_of(group["lr"])
         fill = complex(lr, lr) if p.is_complex() else lr
         return {
-            "step": franken.zeros((), dtype=franken.float32), "prev": zeros_like(p),
+            "step": new_step(), "prev": zeros_like(p),
             "step_size": franken.full_like(p.detach(), fill),
         }  # fmt: skip
 

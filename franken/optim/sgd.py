@@ -9,11 +9,15 @@ from typing import Any
 
 import franken
 from franken.faces.fused import sgd_step
-from franken.optim.optimizer import Optimizer, check_hyper, rate
+from franken.optim.optimizer import Optimizer, check_hyper, nonnegative, rate
 
 
 class SGD(Optimizer):
     """p <- p - lr * (averaged, decayed gradient)."""
+
+    added = {**Optimizer.added, "nesterov": False, "fused": False}
+    counts = ()
+    refuses_foreach = False
 
     def __init__(
         self, params: Any, lr: Any = 1e-3, momentum: float = 0, dampening: float = 0,
@@ -21,8 +25,8 @@ class SGD(Optimizer):
         foreach: bool | None = None, differentiable: bool = False, fused: bool | None = None,
     ) -> None:  # fmt: skip
         check_hyper(
-            rate(lr), ("momentum value", momentum, momentum >= 0),
-            ("weight_decay value", weight_decay, weight_decay >= 0),
+            (*rate(lr)[:2], not lr < 0.0), ("momentum value", momentum, nonnegative(momentum)),
+            ("weight_decay value", weight_decay, nonnegative(weight_decay)),
         )  # fmt: skip
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")

@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 import franken
-from franken.optim.optimizer import Optimizer
+from franken.optim.optimizer import Optimizer, count_dtype
 
 
 class Stepwise(Optimizer):
     """The loop over a group's parameters."""
 
     decays_gradient = True
+    added = {**Optimizer.added, "capturable": False}
 
     def _init_state(self, group: dict[str, Any], p: Any) -> dict[str, Any]:
         raise NotImplementedError
@@ -33,7 +34,7 @@ class Stepwise(Optimizer):
             if group["maximize"]:
                 g = -g
             decays = self.decays_gradient and not group.get("decoupled_weight_decay")
-            if decays and group.get("weight_decay"):
+            if decays and "weight_decay" in self.defaults and group["weight_decay"]:
                 g = g.add(p, alpha=group["weight_decay"])
             if p.is_complex():
                 self._update(group, *_real(p, g), {k: _real_state(v) for k, v in state.items()})
@@ -53,7 +54,7 @@ def _real_state(value: Any) -> Any:
 
 def new_step() -> Any:
     """A fresh step count, kept as a tensor as torch does."""
-    return franken.tensor(0.0, dtype=franken.float32)
+    return franken.tensor(0.0, dtype=count_dtype())
 
 
 def zeros_like(p: Any) -> Any:

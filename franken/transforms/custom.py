@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 from franken.autograd.function import (
     Function,
     FunctionCtx,
-    FunctionNode,
     attach_function,
     backward_of,
     call_forward,
@@ -94,7 +93,7 @@ def _apply_grad(cls: Any, trace: GradTrace, args: tuple[Any, ...]) -> Any:
             [w for w, o in zip(wrapped, outs, strict=True) if _place(o, ctx._nondiff) is not None]
         )
         dev = next(a.device for a in args if isinstance(a, Tensor))
-        wrapped = attach_function(FunctionNode(ctx, cls, edges, dev), args, wrapped)
+        wrapped = attach_function(cls._backward_cls(ctx, cls, edges, dev), args, wrapped)
     return wrapped if isinstance(out, tuple) else wrapped[0]
 
 

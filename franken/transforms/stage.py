@@ -48,7 +48,7 @@ class StageTrace(Trace):
 
     def takes(self, prim: Primitive) -> bool:
         """Random ops are part of the program, whatever their inputs."""
-        return prim.level == "random"
+        return prim.random
 
     def variable(self, value: Tensor) -> Var:
         """A new name for a value."""
@@ -142,7 +142,7 @@ def _live(trace: StageTrace, outputs: Any) -> tuple[tuple[Eqn, ...], Any]:
     needed = {o for o in outputs if isinstance(o, Var)}
     kept = []
     for eqn in reversed(trace.eqns):
-        if eqn.prim.level == "random" or any(o in needed for o in eqn.outs):
+        if eqn.prim.random or any(o in needed for o in eqn.outs):
             kept.append(eqn)
             needed.update(a for a in eqn.args if isinstance(a, Var))
     constants = tuple([c for c in trace.constants.values() if c[0] in needed])

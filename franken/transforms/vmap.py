@@ -55,7 +55,7 @@ class BatchTrace(Trace):
 
     def takes(self, prim: Primitive) -> bool:
         """Random ops without a batched input obey the randomness flag."""
-        return prim.level == "random"
+        return prim.random
 
     def process(self, prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Apply the op's batching rule one level down."""
@@ -66,7 +66,7 @@ class BatchTrace(Trace):
         rule = prim.batch
         if rule is None or rule is NO_BATCH_RULE:
             raise MissingRule("batching", prim.name, f"it is declared {rule}")
-        if prim.level == "random":
+        if prim.random:
             out, dim = self._draw(rule, prim, values, dims, params)
         else:
             out, dim = rule(prim, values, dims, params)

@@ -200,7 +200,7 @@ def test_random_state_is_recorded():
     from franken.core.primitive import Primitive
 
     prim = PRIMITIVES.get("drawn_for_test") or Primitive(
-        "drawn_for_test", ("x",), lambda x: x + rng.default_generator.floats(x.size), level="random"
+        "drawn_for_test", ("x",), lambda x: x + rng.default_generator.floats(x.size), random=True
     )
     with record(level=3) as rec:
         first = prim(franken.zeros(4))

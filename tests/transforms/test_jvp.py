@@ -46,7 +46,7 @@ class Calls(core_bind.Observer, dict):
         size = sum(a.numel() for a in tensors)
         if (
             len(here) < EACH and key not in self.seen and 0 < size < LARGEST
-            and any(map(inexact, tensors)) and prim.level != "random"
+            and any(map(inexact, tensors)) and not prim.random
         ):  # fmt: skip
             self.seen.add(key)
             kept = [a.detach().clone() if isinstance(a, torch.Tensor) else a for a in args]
@@ -187,7 +187,7 @@ def test_the_samples_reach_every_differentiable_primitive(calls):
     reached = {re.sub(r"_\d+$", "", name) for name, made in calls.items() if made}
     missed = {
         p.name for p in PRIMITIVES.values()
-        if p.differentiable and p.level != "random" and re.sub(r"_\d+$", "", p.name) not in reached
+        if p.differentiable and not p.random and re.sub(r"_\d+$", "", p.name) not in reached
     }  # fmt: skip
     assert missed - UNREACHED == set()
 

@@ -140,7 +140,7 @@ def test_random_ops_are_staged():
         return x + np.float32(drawn[0])
 
     prim = PRIMITIVES.get("drawing_for_test") or Primitive(
-        "drawing_for_test", (), kernel, variadic=True, level="random", batch=NO_BATCH_RULE
+        "drawing_for_test", (), kernel, variadic=True, random=True, batch=NO_BATCH_RULE
     )
     prim.cpu = kernel
     graph = franken.func.make_graph(lambda x: x * 0 + prim(franken.zeros(1)))(franken.ones(1))

@@ -299,13 +299,21 @@ def _shifted(x: Any, dim: Any, sign: int) -> Any:
     return x.roll(moves, axes) if axes else x.clone()
 
 
-@op(at="fft", samples=lambda t: [S(t(3, 4)), S(t(3, 4), 1), S(t(2, 3, 4), (0, 2))])
+@op(
+    at="fft",
+    samples=lambda t: [S(t(3, 4)), S(t(3, 4), 1), S(t(2, 3, 4), (0, 2))],
+    title="RollBackward0",
+)
 def fftshift(input: Tensor, dim: Any = None) -> Tensor:
     """Move the zero frequency to the middle."""
     return _shifted(input, dim, 1)  # type: ignore[no-any-return]
 
 
-@op(at="fft", samples=lambda t: [S(t(3, 4)), S(t(3, 4), 1), S(t(2, 3, 4), (0, 2))])
+@op(
+    at="fft",
+    samples=lambda t: [S(t(3, 4)), S(t(3, 4), 1), S(t(2, 3, 4), (0, 2))],
+    title="RollBackward0",
+)
 def ifftshift(input: Tensor, dim: Any = None) -> Tensor:
     """Undo `fftshift`."""
     return _shifted(input, dim, -1)  # type: ignore[no-any-return]

@@ -29,6 +29,7 @@ def _key(indices: Any) -> tuple[Any, ...]:
         S(t(3, 4), [t.index(2, high=3), t.index(2, high=4)]),
         S(t(3, 4), [t.index(5, high=3)]),
     ],
+    title="UnsafeIndexBackward0",
 )
 def _unsafe_index(input: Tensor, indices: Any) -> Tensor:
     """`input[indices]`."""
@@ -38,6 +39,7 @@ def _unsafe_index(input: Tensor, indices: Any) -> Tensor:
 @op(
     method=False,
     samples=lambda t: [S(t(3, 4), t.mask(2), [t.index(2, high=3), t.index(2, high=4)], 1.5)],
+    title="UnsafeMaskedIndexBackward0",
 )
 def _unsafe_masked_index(input: Tensor, mask: Tensor, indices: Any, fill: Any) -> Tensor:
     """`input[indices]` where `mask` is true, `fill` elsewhere."""
@@ -50,6 +52,7 @@ def _unsafe_masked_index(input: Tensor, mask: Tensor, indices: Any, fill: Any) -
 @op(
     method=False,
     samples=lambda t: [S(t(3, 4), t.mask(2), [t.index(2, high=3), t.index(2, high=4)], t(2))],
+    title="UnsafeMaskedIndexPutAccumulateBackward0",
 )
 def _unsafe_masked_index_put_accumulate(
     input: Tensor, mask: Tensor, indices: Any, values: Tensor
@@ -80,7 +83,12 @@ def _chunk_axis(rows: Any, dim: int) -> int:
     return d
 
 
-@op(method=False, out=True, samples=lambda t: [S([t(4, 3), t(2, 3)], 0, 2)])
+@op(
+    method=False,
+    out=True,
+    samples=lambda t: [S([t(4, 3), t(2, 3)], 0, 2)],
+    title="torch::autograd::NotImplemented",
+)
 def _chunk_cat(tensors: Any, dim: int, num_chunks: int) -> Tensor:
     """Chunk each tensor (padded with zeros) along `dim`, then join the chunks' flat remainders."""
     rows: list[Any] = tensor_list(tensors, "_chunk_cat")

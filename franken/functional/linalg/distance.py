@@ -38,6 +38,7 @@ def _distance(x: Any, p: float) -> Any:
     "torch nn.functional",
     method=False,
     samples=lambda t: [S(t(3, 4), t(3, 4)), S(t(3, 4), t(4), p=3.0, keepdim=True), S(t(4), t(4))],
+    title="NormBackward1",
 )
 def pairwise_distance(
     x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
@@ -95,7 +96,9 @@ def _euclid_kernel(x: Any, y: Any, *, product: bool) -> Any:
     return np.sqrt(np.maximum(squares, 0, out=squares), out=squares)
 
 
-euclid = Primitive("euclidean_pairs", ("x", "y"), _euclid_kernel, batch=pointwise)
+euclid = Primitive(
+    "euclidean_pairs", ("x", "y"), _euclid_kernel, batch=pointwise, title="CdistBackward0"
+)
 
 
 def _pulled(c: Any, x: Any, y: Any) -> Any:
@@ -150,6 +153,7 @@ def _check_pairs(x: Any, y: Any, p: float) -> None:
         S(t(3, 4), t(2, 4), 3.0),
         S(t(3, 4), t(2, 4), float("inf")),
     ],
+    title="CdistBackward0",
 )
 def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: Any = _MODES[0]) -> Tensor:
     """Norms of order p of all differences of rows: (..., P, M) and (..., R, M) give (..., P, R)."""
@@ -171,7 +175,10 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: Any = _MODES[0])
 
 
 @op(
-    "torch nn.functional", method=False, samples=lambda t: [S(t(4, 3)), S(t(3, 2), 1.0), S(t(1, 3))]
+    "torch nn.functional",
+    method=False,
+    samples=lambda t: [S(t(4, 3)), S(t(3, 2), 1.0), S(t(1, 3))],
+    title="PdistBackward0",
 )
 def pdist(input: Tensor, p: float = 2) -> Tensor:
     """Norms of order p of the differences of rows i < j of a matrix, in one row."""

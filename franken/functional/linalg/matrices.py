@@ -264,6 +264,7 @@ def pinverse(input: Tensor, rcond: float = 1e-15) -> Tensor:
         after(lambda out: out[0], S(t(4, 2), t(4, 3))),
         after(lambda out: out[0], S(t.square(3), t(3, 1))),
     ],
+    title="LinalgLstsqBackward0",
 )
 def lstsq(A: Tensor, B: Tensor, rcond: Any = None, *, driver: Any = None) -> Any:
     """Solutions of min |A X - B|, residuals, ranks and singular values."""

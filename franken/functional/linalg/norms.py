@@ -16,6 +16,7 @@ from franken.ops.reduction.norm import vector_norm
     method=False,
     out="typed",
     samples=lambda t: [S(t(3, 4), (0, 1)), S(t(3, 4), 0, True), S(t(2, 3, 4), dim=(1, 2))],
+    title="NormBackward1",
 )
 def frobenius_norm(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """The root of the sum of squares over one or two dimensions."""

@@ -17,7 +17,7 @@ from franken.ops.linalg.product import matmul
 from franken.ops.linalg.solve import inv, solve
 
 
-@op(out=True, samples=lambda t: [S(t(3, 4)), S(t(3, 3)), S(t(0, 2))])
+@op(out=True, samples=lambda t: [S(t(3, 4)), S(t(3, 3)), S(t(0, 2))], title="TraceBackward0")
 def trace(input: Tensor) -> Tensor:
     """The sum of the diagonal of a matrix."""
     if input.ndim != 2:
@@ -36,7 +36,11 @@ def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> T
     return A.diagonal(offset, dim1, dim2)  # type: ignore[attr-defined, no-any-return]
 
 
-@op(out=True, samples=lambda t: [S(t(2, 3), t(3, 2)), S(t(2), t(3, 1, 2)), S(t(), t(2))])
+@op(
+    out=True,
+    samples=lambda t: [S(t(2, 3), t(3, 2)), S(t(2), t(3, 1, 2)), S(t(), t(2))],
+    title="UnsafeViewBackward0",
+)
 def kron(input: Tensor, other: Tensor) -> Tensor:
     """The Kronecker product; the smaller rank is filled with ones in front."""
     if not isinstance(other, Tensor):
@@ -89,7 +93,12 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     return (x.conj_physical() * y).sum(d)  # type: ignore[attr-defined, no-any-return]
 
 
-@op(at="linalg", out=True, samples=lambda t: [S(t(2, 3), t(2, 3)), S(t(3, 4), t(3, 1), dim=0)])
+@op(
+    at="linalg",
+    out=True,
+    samples=lambda t: [S(t(2, 3), t(2, 3)), S(t(3, 4), t(3, 1), dim=0)],
+    title="LinalgCrossBackward0",
+)
 def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     """Cross products of 3-vectors along a dimension; the others broadcast."""
     if input.ndim != other.ndim:
@@ -111,7 +120,12 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     return next_x * after_y - after_x * next_y  # type: ignore[no-any-return]
 
 
-@op(name="cross", out=True, samples=lambda t: [S(t(2, 3), t(2, 3)), S(t(3, 4), t(3, 4), 0)])
+@op(
+    name="cross",
+    out=True,
+    samples=lambda t: [S(t(2, 3), t(2, 3)), S(t(3, 4), t(3, 4), 0)],
+    title="LinalgCrossBackward0",
+)
 def _cross_torch(input: Tensor, other: Tensor, dim: Any = None) -> Tensor:
     """Cross products of 3-vectors along `dim`, by default the first of size 3."""
     if dim is None:

@@ -205,7 +205,9 @@ def _class_kernel(t: Any, *, classes: int, ignore: int) -> Any:
     return safe
 
 
-checked_classes = Primitive("checked_classes", ("t",), _class_kernel, batch=pointwise)
+checked_classes = Primitive(
+    "checked_classes", ("t",), _class_kernel, batch=pointwise, layout="iterator"
+)
 checked_classes.not_differentiable()
 
 
@@ -217,6 +219,7 @@ checked_classes.not_differentiable()
         S(t(3, 4), t.of([0, 1, 3]), ignore_index=1, reduction="sum"),
         S(t(4), t.index(high=4)),
     ],
+    title="NllLossBackward0",
 )
 def nll_loss(
     input: Tensor, target: Tensor, weight: Any = None, size_average: Any = None,
@@ -303,6 +306,7 @@ def linear_cross_entropy(
         S(t(3, low=0.1, high=0.9), t(3, low=0, high=1), t.const(3, low=0.2), reduction="none"),
         S(t(3, low=0.1, high=0.9), t(3, low=0, high=1), reduction="sum"),
     ],
+    title="BinaryCrossEntropyBackward0",
 )
 def binary_cross_entropy(
     input: Tensor, target: Tensor, weight: Any = None, size_average: Any = None,
@@ -339,6 +343,7 @@ def binary_cross_entropy(
             reduction="none",
         ),
     ],
+    title="BinaryCrossEntropyWithLogitsBackward0",
 )
 def binary_cross_entropy_with_logits(
     input: Tensor, target: Tensor, weight: Any = None, size_average: Any = None,
@@ -371,6 +376,7 @@ def _with_logits(x: Any, y: Any, weight: Any, pos_weight: Any, reduction: str) -
         S(t(3, 4), t(3, 4, low=0, high=1)),
         S(t(3, 4), t(3, 4, low=0, high=1), t.const(4, low=0.2), t.const(4, low=0.2), 1),
     ],
+    title="BinaryCrossEntropyWithLogitsBackward0",
 )
 def _with_logits_plain(
     input: Tensor, target: Tensor, weight: Any = None, pos_weight: Any = None, reduction: int = 0

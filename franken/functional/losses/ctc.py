@@ -115,7 +115,7 @@ def _ctc_grad_kernel(
 ctc_ = Primitive(
     "ctc", ("x", "t", "lengths", "sizes"),
     lambda x, t, lengths, sizes, *, blank, finite: _ctc_kernel(x, t, lengths, sizes, blank=blank),
-    outputs=2, nondiff=(1,), batch=loop,
+    outputs=2, nondiff=(1,), batch=loop,title="CtcLossBackward0"
 )  # fmt: skip
 ctc_grad = Primitive(
     "ctc_grad", ("g_", "x", "t", "lengths", "sizes", "loss", "alpha"), _ctc_grad_kernel, batch=loop

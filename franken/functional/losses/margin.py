@@ -57,7 +57,7 @@ def _ranking(x: Any, y: Any, t: Any, margin: float) -> Any:
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
             f"input1: {x.shape}, input2: {y.shape}, target: {t.shape} "
         )
-    return (-t * (x - y) + float(margin)).clamp(min=0)
+    return (-t * (x - y) + float(margin)).clamp_min(0)
 
 
 @op(
@@ -168,7 +168,7 @@ def _triplet(a: Any, p: Any, n: Any, margin: float, swap: bool, distance: Any) -
     near, far = distance(a, p), distance(a, n)
     if swap:
         far = far.minimum(distance(p, n))
-    return (margin + near - far).clamp(min=0)
+    return (margin + near - far).clamp_min(0)
 
 
 @op(
@@ -285,6 +285,7 @@ in_range = Primitive("margin_target", ("t",), _in_range_kernel, batch=loop).not_
         S(t(3, 4), t.index(3, high=4)),
         S(t(3, 4), t.index(3, high=4), 2, 0.5, t.const(4, low=0.2), reduction="sum"),
     ],
+    title="MultiMarginLossBackward0",
 )
 def multi_margin_loss(
     input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Any = None,
@@ -332,6 +333,7 @@ labels.not_differentiable()
         S(t(2, 4), t.of([[0, 2, -1, 1], [3, -1, 0, 0]])),
         S(t(4), t.of([1, 0, -1, 3]), reduction="sum"),
     ],
+    title="MultilabelMarginLossBackward0",
 )
 def multilabel_margin_loss(
     input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None,
@@ -394,6 +396,7 @@ def multilabel_soft_margin_loss(
         S(t(3), t.of([1, -1, 1], t.dtype)),
         S(t(2, 3), t.of([1, -1, 1], t.dtype).expand(2, 3), reduction="sum"),
     ],
+    title="SoftMarginLossBackward0",
 )
 def soft_margin_loss(
     input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None,

@@ -10,7 +10,7 @@ import warnings
 from typing import Any
 
 from franken.core import dtypes as dt
-from franken.core.op import _c_name, op
+from franken.core.op import op
 from franken.core.tensor import Tensor
 from franken.functional.losses.classes import chosen, numbered, reduced
 from franken.ops.declaring.declare import promoted, refused
@@ -56,6 +56,7 @@ def _weighted(losses: Any, weight: Any, x: Any, reduction: str, by_weight: bool 
         S(t(2, 3), t(2, 3), reduction="sum"),
         S(t(2, 0), t(2, 0), reduction="sum"),
     ],
+    title="MseLossBackward0",
 )
 def mse_loss(
     input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None,
@@ -93,6 +94,7 @@ def l1_loss(
         S(t(3), t(3), reduction="none", beta=0.5),
         S(t(2, 3), t(2, 3), reduction="sum"),
     ],
+    title="SmoothL1LossBackward0",
 )
 def smooth_l1_loss(
     input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None,
@@ -114,6 +116,7 @@ def smooth_l1_loss(
         S(t(3), t(3), reduction="none", delta=0.5),
         S(t(2, 3), t(2, 3), reduction="sum"),
     ],
+    title="HuberLossBackward0",
 )
 def huber_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Any = None
@@ -250,7 +253,7 @@ def gaussian_nll_loss(
     if v.dtype.kind <= dt.INTEGER:
         raise RuntimeError(
             f"result type {dt.get_default_dtype().scalar_name} can't be cast to the desired output "
-            f"type {_c_name(v.dtype)}"
+            f"type {v.dtype.cpp_name}"
         )
     bounded = v + (v.detach().clamp(min=eps) - v.detach())
     losses = (bounded.log() + (input - target) ** 2 / bounded) * 0.5  # type: ignore[operator]

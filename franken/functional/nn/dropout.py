@@ -83,6 +83,7 @@ _declare("feature_alpha_dropout", "alpha_dropout of whole channels (dimension 1)
 @op(
     method=False,
     samples=lambda t: [S(t(3, 4), 0.5, True), S(t.const(3, 4), 0.0, True), S(t(3, 4), 0.5, False)],
+    title="NativeDropoutBackward0",
 )
 def native_dropout(input: Tensor, p: float, train: Any) -> tuple[Tensor, Tensor]:
     """(dropout's result, the mask of what it kept)."""

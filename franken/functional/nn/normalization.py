@@ -17,6 +17,7 @@ from franken.ops.declaring.samples import S
 from franken.ops.nn.normalize import normalize_rows
 from franken.ops.nn.pad import pad_
 from franken.ops.nn.pool import avg_pool
+from franken.ops.surface.copies import as_images
 
 
 def check_params(kernel: str, x: Tensor, *params: Any) -> None:
@@ -95,6 +96,7 @@ def _layer(x: Tensor, shape: Any, w: Any, b: Any, eps: float) -> tuple[Tensor, A
         S(t(3, 4), (4,), t(4), eps=0.1),
         S(t(0, 4), (4,)),
     ],
+    title="NativeLayerNormBackward0",
 )
 def layer_norm(
     input: Tensor, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5
@@ -119,6 +121,7 @@ op(name="layer_norm", method=False, samples=lambda t: [S(t(3, 4), (4,), t(4), t(
 @op(
     method=False,
     samples=lambda t: [S(t(3, 4), (4,), t(4), t(4), 1e-5), S(t(2, 3, 4), (3, 4), None, None, 0.1)],
+    title="NativeLayerNormBackward0",
 )
 def native_layer_norm(
     input: Tensor, normalized_shape: Any, weight: Any, bias: Any, eps: float
@@ -135,6 +138,7 @@ def native_layer_norm(
     at="torch nn.functional",
     method=False,
     samples=lambda t: [S(t(3, 4), (4,), t(4)), S(t(2, 3, 4), (3, 4), eps=0.1)],
+    title="MulBackward0",
 )
 def rms_norm(input: Tensor, normalized_shape: Any, weight: Any = None, eps: Any = None) -> Tensor:
     """Divide by the root mean square over the last dimensions, then scale."""
@@ -170,7 +174,8 @@ def grouped(x: Tensor, groups: int, w: Any, b: Any, eps: float) -> tuple[Tensor,
         stats = x.new_zeros((x.shape[0], groups))
         return cast(_empty(x, w, b), x.dtype), stats, stats
     dims = (groups, channels // groups, math.prod(x.shape[2:]))
-    return normalize_rows(x, w, b, dims=dims, eps=float(eps), center=True)  # type: ignore[no-any-return]
+    y, mean, var = normalize_rows(x, w, b, dims=dims, eps=float(eps), center=True)
+    return as_images(y, x), mean, var
 
 
 def _check_group(x: Tensor, groups: int, w: Any, b: Any) -> None:
@@ -194,6 +199,7 @@ def _check_group(x: Tensor, groups: int, w: Any, b: Any) -> None:
     at="nn.functional",
     method=False,
     samples=lambda t: [S(t(2, 4, 3), 2, t(4), t(4)), S(t(2, 4), 1), S(t(2, 4, 3, 2), 4, eps=0.1)],
+    title="NativeGroupNormBackward0",
 )
 def group_norm(
     input: Tensor, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5
@@ -221,12 +227,19 @@ def _torch_group_norm(
     return grouped(input, num_groups, weight, bias, eps)[0]
 
 
-op(name="group_norm", method=False, samples=lambda t: [S(t(2, 4, 3), 2, t(4), t(4), 0.1)])(
-    _torch_group_norm
+op(
+    name="group_norm",
+    method=False,
+    title="NativeGroupNormBackward0",
+    samples=lambda t: [S(t(2, 4, 3), 2, t(4), t(4), 0.1)],
+)(_torch_group_norm)
+
+
+@op(
+    method=False,
+    samples=lambda t: [S(t(2, 4, 3), t(4), t(4), 2, 4, 3, 2, 1e-5)],
+    title="NativeGroupNormBackward0",
 )
-
-
-@op(method=False, samples=lambda t: [S(t(2, 4, 3), t(4), t(4), 2, 4, 3, 2, 1e-5)])
 def native_group_norm(
     input: Tensor,
     weight: Any,

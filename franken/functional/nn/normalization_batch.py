@@ -156,6 +156,7 @@ def native_batch_norm(
         S(t(4, 3), t(3), t(3), True, 0.1, 1e-5),
         S(t(2, 3, 4), t(3), t(3), t.const(3), t.const(3, low=0.5), False, 0.1, 0.1),
     ],
+    title=lambda *args: f"NativeBatchNormLegitBackward{int(len(args) == 6)}",
 )
 def _native_batch_norm_legit(input: Tensor, weight: Any, bias: Any, *rest: Any) -> Any:
     """`native_batch_norm`; without running statistics it takes (training, momentum, eps) only."""
@@ -187,6 +188,7 @@ def _instance(
             )
     check_params("batch_norm", x, mean, var, w, b)
     y, m, v = grouped(x, channels, w, b, eps)
+    y = y.contiguous()
     if mean is not None and 0 not in x.shape:
         count, before = math.prod(x.shape[2:]), set_grad(False)
         try:
@@ -206,6 +208,7 @@ def _instance(
         S(t(2, 3, 4), t.const(3), t.const(3, low=0.5), t(3), t(3), use_input_stats=False),
         S(t(2, 3, 4, 2), weight=t(3), bias=t(3), eps=0.1),
     ],
+    title="ViewBackward0",
 )
 def instance_norm(
     input: Tensor, running_mean: Any = None, running_var: Any = None, weight: Any = None,
@@ -229,6 +232,7 @@ def _torch_instance_norm(
 
 op(
     name="instance_norm",
+    title="ViewBackward0",
     method=False,
     samples=lambda t: [S(t(2, 3, 4), t(3), t(3), None, None, True, 0.1, 1e-5, False)],
 )(_torch_instance_norm)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from franken.core import dtypes as dt
+from franken.core.node import titled
 from franken.core.op import op
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S, pooled, power_pooled
@@ -61,6 +62,13 @@ def batched(x: Tensor, n: int) -> tuple[Tensor, bool]:
 def unbatched(y: Tensor) -> Tensor:
     """The result without the batch dimension that `batched` added."""
     return y.reshape(tuple(y.shape[1:]))
+
+
+def finished(kind: str, n: int, out: Any, single: bool, after: str = "") -> Any:
+    """What a pooling gives, of a single sample if it was asked for one, named as torch's node."""
+    if single:
+        out = tuple(map(unbatched, out)) if type(out) is tuple else unbatched(out)
+    return titled(out, f"{kind}{n}D{after}Backward0" if n > 1 else "SqueezeBackward1")
 
 
 def refuse(kernel: str, x: Tensor, *kinds: int) -> None:
@@ -141,7 +149,7 @@ def _pool_max(
     y, index = max_pool(
         x, kernel=kernel, stride=steps, padding=pads, dilation=spread, ceil_mode=bool(ceil_mode)
     )
-    return (unbatched(y), unbatched(index)) if single else (y, index)
+    return finished("MaxPool", n, (y, index), single, "WithIndices")
 
 
 def _max_ops(n: int) -> tuple[Any, Any, Any]:
@@ -253,7 +261,7 @@ def _average(
         x, kernel=kernel, stride=steps, padding=pads, ceil_mode=bool(ceil_mode),
         include=bool(include), divisor=divisor,
     )  # fmt: skip
-    return unbatched(y) if single else y
+    return finished("AvgPool", n, y, single)
 
 
 def _check_average_rank(n: int, x: Tensor) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from franken.core import dtypes as dt
+from franken.core.node import titled
 from franken.core.op import namespace, op
 from franken.core.tensor import Tensor
-from franken.functional.nn.pooling import batched, ints, refuse, unbatched
+from franken.functional.nn.pooling import batched, finished, ints, refuse
 from franken.ops.declaring.samples import adaptive, fractional, unpooled
 from franken.ops.nn.pool import adaptive_avg, adaptive_max, fractional_max, max_unpool
 
@@ -88,7 +89,8 @@ def _average(n: int, x: Tensor, output_size: Any) -> Tensor:
     _check_adaptive("avg", n, x, size)
     x, single = batched(x, n)
     y = adaptive_avg(x, size=size)
-    return unbatched(y) if single else y
+    out = finished("AdaptiveAvgPool", n, y, single)
+    return titled(out, "MeanBackward1") if n > 1 and set(size) == {1} else out
 
 
 def _largest(n: int, x: Tensor, output_size: Any) -> tuple[Tensor, Tensor]:
@@ -96,7 +98,7 @@ def _largest(n: int, x: Tensor, output_size: Any) -> tuple[Tensor, Tensor]:
     _check_adaptive("max", n, x, size)
     x, single = batched(x, n)
     y, index = adaptive_max(x, size=size)
-    return (unbatched(y), unbatched(index)) if single else (y, index)
+    return finished("AdaptiveMaxPool", n, (y, index), single)
 
 
 def _average_op(n: int) -> Any:
@@ -188,7 +190,7 @@ def _fractional(
            dt.BOOL, dt.INTEGER, dt.COMPLEX)  # fmt: skip
     x, single = batched(x, n)
     y, index = fractional_max(x, samples, kernel=kernel, size=size)
-    return (unbatched(y), unbatched(index)) if single else (y, index)
+    return finished("FractionalMaxPool", n, (y, index), single)
 
 
 def _fractional_ints(name: str, what: str, value: Any, n: int) -> tuple[int, ...]:
@@ -298,7 +300,7 @@ def _unpool_op(n: int) -> Any:
         _check_unpool(n, input, indices, steps)
         x, single = batched(input, n)
         y = max_unpool(x, indices.reshape(tuple(x.shape)), size=size)
-        return unbatched(y) if single else y
+        return finished("MaxUnpool", n, y, single)
 
     unpool.__name__ = name
     unpool.__doc__ = f"Put pooled values back at their indices among zeros, over {n} axes."

@@ -112,6 +112,7 @@ def _reduced(rows: Any, segment: Any, size: Any, reduce: str, initial: Any) -> A
         S(t(6, low=0.5), "prod", lengths=t.index(1, low=6, high=7)),
         S(t(2, 4), "mean", lengths=t.index(2, 2, low=2, high=3), axis=1),
     ],
+    title="SegmentReduceBackward0",
 )
 def segment_reduce(
     data: Tensor, reduce: str, *, lengths: Any = None, indices: Any = None, offsets: Any = None,

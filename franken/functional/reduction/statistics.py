@@ -111,6 +111,7 @@ def _quantile(name: str, x: Tensor, q: Any, dim: Any, keepdim: bool, interpolati
         S(t.distinct(3, 4), t.of([0.1, 0.6], t.dtype), 1, keepdim=True),
         S(t.distinct(5), 0.4, interpolation="lower"),
     ],
+    title="SqueezeBackward4",
 )
 def quantile(
     input: Tensor, q: Any, dim: Any = None, keepdim: bool = False, *, interpolation: str = "linear"
@@ -126,6 +127,7 @@ def quantile(
         S(t.distinct(3, 4), t.of([0.1, 0.6], t.dtype), 1, keepdim=True),
         S(t.distinct(5), 0.4, interpolation="lower"),
     ],
+    title="SqueezeBackward4",
 )
 def nanquantile(
     input: Tensor, q: Any, dim: Any = None, keepdim: bool = False, *, interpolation: str = "linear"

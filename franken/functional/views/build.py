@@ -10,6 +10,7 @@ import numpy as np
 from franken.core import dtypes as dt
 from franken.core import shapes
 from franken.core.convert import cast
+from franken.core.node import titled
 from franken.core.op import op
 from franken.core.tensor import Tensor
 from franken.functional.views.named import meshgrid
@@ -29,12 +30,12 @@ from franken.ops.surface.creation import finish
         S(t(3, 4), (1, -2), (0, 1)),
         S(t(3, 4), 2, 1),
         S(t(2, 0), 1, 0),
-    ]
+    ],
+    title="RollBackward0",
 )
 def roll(input: Tensor, shifts: Any, dims: Any = ()) -> Tensor:
     """The elements moved cyclically along dimensions (none named: along the flattened tensor)."""
-    shifts = (shifts,) if isinstance(shifts, int) else tuple(shifts)
-    dims = (dims,) if isinstance(dims, int) else tuple(dims or ())
+    shifts, dims = shapes.integers(shifts), shapes.integers(() if dims is None else dims)
     if not shifts:
         raise RuntimeError("`shifts` required")
     if len(shifts) == 1 and not dims:
@@ -60,7 +61,9 @@ def _rolled(x: Any, shift: int, d: int) -> Any:
     return cat([x.narrow(d, k, n - k), x.narrow(d, 0, k)], d)
 
 
-@op(samples=lambda t: [S(t(3, 4)), S(t(2, 3, 4), -1, (1, 2)), S(t(2, 0), 2)])
+@op(
+    samples=lambda t: [S(t(3, 4)), S(t(2, 3, 4), -1, (1, 2)), S(t(2, 0), 2)], title="Rot90Backward0"
+)
 def rot90(input: Tensor, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     """The tensor turned by k * 90 degrees in the plane of two dimensions."""
     dims, n = tuple(dims), input.ndim
@@ -105,6 +108,7 @@ def flipud(input: Tensor) -> Tensor:
     at="",
     method=True,
     samples=lambda t: [S(t(3, 4), 2, 1), S(t(3), (2, 2)), S(t(), (2,)), S(t(2, 3), 0, 1)],
+    title="RepeatBackward0",
 )
 def repeat(input: Tensor, *repeats: Any, **spelled: Any) -> Tensor:
     """Copies of the tensor side by side, `repeats` times along each dimension."""
@@ -185,7 +189,8 @@ def _evenly(x: Any, times: int, d: int) -> Any:
         raise RuntimeError("Repeats must be non-negative")
     shape = tuple(x.shape)
     wide = x.unsqueeze(d + 1).expand(*shape[: d + 1], times, *shape[d + 1 :])
-    return _fresh(wide.reshape((*shape[:d], shape[d] * times, *shape[d + 1 :])))
+    out = _fresh(wide.reshape((*shape[:d], shape[d] * times, *shape[d + 1 :])))
+    return titled(out, "ViewBackward0")
 
 
 def _interleaved_places(repeats: Tensor, output_size: int | None) -> Tensor:
@@ -214,13 +219,14 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
         return diag_embed(input, diagonal)
     if input.ndim != 2:
         raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
-    return _diagonal(input, diagonal, 0, 1).clone()  # type: ignore[attr-defined]
+    copy = _diagonal(input, diagonal, 0, 1).clone()  # type: ignore[attr-defined]
+    return titled(copy, "DiagonalBackward0_copy")
 
 
 _diagonal = diagonal
 
 
-@op(samples=lambda t: [S(t(3)), S(t(2, 3), 1), S(t(2, 3), 0, 0, 2)])
+@op(samples=lambda t: [S(t(3)), S(t(2, 3), 1), S(t(2, 3), 0, 0, 2)], title="DiagEmbedBackward0")
 def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """Zeros with the last dimension on a diagonal of two new dimensions."""
     n = input.ndim + 1
@@ -235,13 +241,17 @@ def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -
     return embed(input, tuple(shape), diagonal_, params)
 
 
-@op(samples=lambda t: [S(t(3)), S(t(2, 2), 1), S(t())])
+@op(samples=lambda t: [S(t(3)), S(t(2, 2), 1), S(t())], title="DiagEmbedBackward0")
 def diagflat(input: Tensor, offset: int = 0) -> Tensor:
     """The matrix with the flattened tensor on a diagonal."""
     return diag_embed(input.reshape(-1), offset)  # type: ignore[attr-defined]
 
 
-@op(method=False, samples=lambda t: [S(t(2, 3), t(1, 2)), S(t(3), t()), S(t(2, 0), t(1, 1))])
+@op(
+    method=False,
+    samples=lambda t: [S(t(2, 3), t(1, 2)), S(t(3), t()), S(t(2, 0), t(1, 1))],
+    title="BlockDiagBackward0",
+)
 def block_diag(*tensors: Any) -> Tensor:
     """A matrix with the given matrices (or vectors, or numbers) along its diagonal."""
     if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
@@ -287,7 +297,11 @@ def cartesian_prod(*tensors: Any) -> Tensor:
     return stack([g.flatten() for g in meshgrid(*rows, indexing="ij")], 1)
 
 
-@op(method=False, samples=lambda t: [S(t(4)), S(t(3), 3, with_replacement=True), S(t(3), 1)])
+@op(
+    method=False,
+    samples=lambda t: [S(t(4)), S(t(3), 3, with_replacement=True), S(t(3), 1)],
+    title="StackBackward0",
+)
 def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
     """All ways to pick r elements of a vector, as rows in the order of itertools."""
     _check_vector(input)

@@ -6,6 +6,7 @@ from typing import Any
 
 from franken.core import shapes
 from franken.core.linear import view_scatter
+from franken.core.node import split_edge, titled
 from franken.core.op import op
 from franken.core.tensor import Tensor
 from franken.functional.views import named as views
@@ -27,12 +28,20 @@ from franken.ops.surface.copies import clone_
 # --- copies ---------------------------------------------------------------------------------------
 
 
+def _title(name: str, view: Any) -> str:
+    """torch's name for the copy of a view: the view's own, with `_copy` behind it."""
+    if name in ("narrow", "alias"):
+        return {"narrow": "NarrowCopyBackward0", "alias": "AliasBackward0_copy"}[name]
+    return f"{view.name()}_copy"
+
+
 def _copying(name: str, fn: Any, samples: Any, method: bool = False) -> Any:
     def copied(input: Tensor, *args: Any, **kwargs: Any) -> Any:
         got = fn(input, *args, **kwargs)
-        if type(got) is tuple:
-            return tuple([clone_(g, order="C") for g in got])
-        return clone_(got, order="C")
+        several = type(got) is tuple
+        out = tuple([clone_(g, order="C") for g in got]) if several else clone_(got, order="C")
+        edge = (got[0] if several else got)._node
+        return out if edge is None else titled(out, _title(name, split_edge(edge)[0]))
 
     copied.__wrapped__ = fn  # type: ignore[attr-defined]  # whose arguments it takes
     copied.__name__ = name + "_copy"
@@ -121,7 +130,11 @@ def _scattered(input: Tensor, src: Any, prim: Any, params: Any, want: tuple[int,
     return view_scatter(input, src, prim=prim, params=params, index=-1)
 
 
-@op(out=True, samples=lambda t: [S(t(3, 4), t(3), 1, 2), S(t(3, 4), t(4), -2, -1)])
+@op(
+    out=True,
+    samples=lambda t: [S(t(3, 4), t(3), 1, 2), S(t(3, 4), t(4), -2, -1)],
+    title="SelectScatterBackward0",
+)
 def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     """A copy with one entry of a dimension replaced by `src`."""
     row = movement.select(input, dim, index)
@@ -130,7 +143,11 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     return _scattered(input, src, select_, {"dim": d, "index": int(at)}, tuple(row.shape))
 
 
-@op(out=True, samples=lambda t: [S(t(3, 4), t(3, 2), 1, 1, 3), S(t(5, 2), t(2, 2), 0, 1, None, 2)])
+@op(
+    out=True,
+    samples=lambda t: [S(t(3, 4), t(3, 2), 1, 1, 3), S(t(5, 2), t(2, 2), 0, 1, None, 2)],
+    title="SliceScatterBackward0",
+)
 def slice_scatter(
     input: Tensor, src: Tensor, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
 ) -> Tensor:
@@ -141,7 +158,11 @@ def slice_scatter(
     return _scattered(input, src, slice_, params, (*shape[:d], count, *shape[d + 1 :]))
 
 
-@op(out=True, samples=lambda t: [S(t(3, 4), t(3)), S(t(3, 3), t(2), -1)])
+@op(
+    out=True,
+    samples=lambda t: [S(t(3, 4), t(3)), S(t(3, 3), t(2), -1)],
+    title="DiagonalScatterBackward0",
+)
 def diagonal_scatter(
     input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1
 ) -> Tensor:
@@ -150,7 +171,11 @@ def diagonal_scatter(
     return _scattered(input, src, diagonal_, diagonal_params(input, offset, dim1, dim2), want)
 
 
-@op(out=True, samples=lambda t: [S(t(3, 4), t(2, 2), (2, 2), (4, 1), 1)])
+@op(
+    out=True,
+    samples=lambda t: [S(t(3, 4), t(2, 2), (2, 2), (4, 1), 1)],
+    title="AsStridedScatterBackward0",
+)
 def as_strided_scatter(
     input: Tensor, src: Tensor, size: Any, stride: Any, storage_offset: int | None = None
 ) -> Tensor:

@@ -134,7 +134,7 @@ def t(input: Tensor) -> Tensor:
     """The transpose of a matrix; tensors of up to 1-d unchanged."""
     if input.ndim > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D")
-    return bind_view(permute_, input, {"dims": tuple(range(input.ndim))[::-1]})
+    return bind_view(permute_, input, {"dims": tuple(range(input.ndim))[::-1]}, "TBackward0")
 
 
 @op(samples=lambda t: [S(t(3, 4)), S(t(2, 3, 4)), S(t(2, 0))])
@@ -231,14 +231,18 @@ def _at_least_1d(x: Any) -> Any:
 
 def _at_least_2d(x: Any) -> Any:
     """The tensor with at least two dimensions, new ones in front; several give a tuple."""
-    return x if x.ndim > 1 else x.reshape(1, x.shape.numel())
+    if x.ndim == 1:
+        return x.unsqueeze(0)
+    return x if x.ndim else x.reshape(1, 1)
 
 
 def _at_least_3d(x: Any) -> Any:
     """The tensor with at least three dimensions; vectors become (1, n, 1), matrices (m, n, 1)."""
     if x.ndim > 2:
         return x
-    return x.unsqueeze(-1) if x.ndim == 2 else x.reshape(1, x.shape.numel(), 1)
+    if x.ndim == 2:
+        return x.unsqueeze(-1)
+    return x.unsqueeze(0).unsqueeze(-1) if x.ndim else x.reshape(1, 1, 1)
 
 
 atleast_1d = _several("atleast_1d", _at_least_1d)
@@ -263,7 +267,7 @@ def broadcast_tensors(*tensors: Any) -> tuple[Tensor, ...]:
     """Views of all the tensors in their common shape."""
     rows = tensor_list(tensors, "broadcast_tensors")
     shape = shapes.broadcast_operands(tuple(r.shape) for r in rows)
-    return tuple([r.expand(shape) for r in rows])  # type: ignore[attr-defined]
+    return tuple([r if tuple(r.shape) == shape else r.expand(shape) for r in rows])  # type: ignore[attr-defined]
 
 
 @op(
@@ -303,7 +307,10 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     return tuple(grids)
 
 
-@op(samples=lambda t: [S(t(3, 4), (2, 1)), S(t(3), (2, 2)), S(t(2, 3), (2,)), S(t(), (2,))])
+@op(
+    samples=lambda t: [S(t(3, 4), (2, 1)), S(t(3), (2, 2)), S(t(2, 3), (2,)), S(t(), (2,))],
+    title="RepeatBackward0",
+)
 def tile(input: Tensor, *dims: Any, **spelled: Any) -> Tensor:
     """Copies of the tensor side by side, `dims` times along each dimension."""
     times = sizes(dims, spelled, "dims")

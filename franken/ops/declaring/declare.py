@@ -14,9 +14,10 @@ import numpy as np
 from franken.backends.numpy.halves import HALF
 from franken.core import dtypes as dt
 from franken.core import inplace, state
+from franken.core.arrange import followed
 from franken.core.convert import cast
 from franken.core.device import CPU
-from franken.core.node import edge_of, record
+from franken.core.node import backward_name, edge_of, record, titled
 from franken.core.numbers import NUMBERS, python_number
 from franken.core.op import commit_as, inplace_form, parameters, refuse_cast, register
 from franken.core.pointwise import pointwise_primitive
@@ -73,6 +74,7 @@ def elementwise(
     expr: str | None = None,
     samples: Any = None,
     doc: str = "",
+    title: Any = None,
     prim: Primitive | None = None,
 ) -> Any:
     """Declare an elementwise op; returns its function (`.prim` is the primitive).
@@ -91,6 +93,7 @@ def elementwise(
         numbers: which argument of two may be a Python number: "second", "any", "both" or "none".
         expr: scalar expression for generated kernels, "{0} + {1}".
         samples: instead of the default ones, `on(low, high)` where the domain is limited.
+        title: torch's name of the backward function (see Primitive), where it does not follow.
         prim: the primitive, where core has it already.
     """
     name, inputs, words = _heads(schema)
@@ -100,6 +103,11 @@ def elementwise(
         prim = pointwise_primitive(
             name, inputs, kernel, d, holomorphic=holomorphic, expr=expr, jvp=jvp
         )
+    prim.words = tuple(words)
+    first = at.partition(" ")[0]
+    prim.title = (
+        title or prim.title or (backward_name(f"special_{name}") if first == "special" else None)
+    )
     fn = _face(prim, kernel, promote, refuse, tag or f"{name}_cpu", check, words, numbers)
     public = _scaled(fn, scale) if scale else fn
     fn.prim = public.prim = prim
@@ -299,18 +307,21 @@ def _cast_first(form: Any, name: str, promote: str) -> Any:
     if promote == ALWAYS_BOOL:
         return form
 
-    def method(self: Any, other: Any, *args: Any, **kwargs: Any) -> Any:
+    def method(input: Any, other: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: A002
         try:
-            return form(self, other, *args, **kwargs)
+            return form(input, other, *args, **kwargs)
         except NotImplementedError:
-            refuse_cast(promoted(name, promote, (self, other))[1], self.dtype)
+            refuse_cast(promoted(name, promote, (input, other))[1], input.dtype)
             if isinstance(other, Tensor):
-                broadcast = broadcast_two(tuple(self.shape), tuple(other.shape))
-                if broadcast != tuple(self.shape):
-                    inplace.refuse_growth(self.shape, broadcast)
+                broadcast = broadcast_two(tuple(input.shape), tuple(other.shape))
+                if broadcast != tuple(input.shape):
+                    inplace.refuse_growth(input.shape, broadcast)
             raise
 
-    return method
+    said = with_names(method, parameters(form)[:2])
+    said.__name__, said.__qualname__, said.__doc__ = form.__name__, form.__qualname__, form.__doc__
+    said.__module__, said.__wrapped__ = form.__module__, form.__wrapped__
+    return said
 
 
 def _require_tensor(a: Any, fn: Any) -> None:
@@ -321,29 +332,37 @@ def _require_tensor(a: Any, fn: Any) -> None:
         )
 
 
-def reflected(fn: Any) -> Any:
-    """`x.__rop__(y)`, that is fn(y, x) for a Python number y."""
+def reflected(fn: Any, title: str | None = None) -> Any:
+    """`x.__rop__(y)`, that is fn(y, x) for a Python number y; torch may call its node `title`."""
     prim, kernel, fast = fn.prim, fn.lane.kernel, fn.lane.fast
+
+    def general(other: Any, self: Any) -> Any:
+        out = fn(other, self)
+        return out if title is None else titled(out, title)
 
     def method(self: Any, other: Any) -> Any:
         kind = type(other)
         if state.SPECIAL or not fast or (kind is not float and kind is not int):
             if isinstance(other, OPERANDS):
                 _require_tensor(self, fn)
-                return fn(other, self)
+                return general(other, self)
             return NotImplemented
         a = self._a
         if (a.dtype is not F32 and a.dtype is not F64) or self.device is not CPU:
-            return fn(other, self)
+            return general(other, self)
         try:
             r = quiet(kernel, other, a)
         except OverflowError:
-            return fn(other, self)
+            return general(other, self)
         except RuntimeError as error:
             r = again(error, kernel, (other, a), NO_PARAMS)
+        if not a.flags.c_contiguous:
+            r = followed(r, a)
         t = _wrap(r, CPU)
         if prim.differentiable and (self._node is not None or self._base is not None):
             record(prim, (other, self), NO_PARAMS, t)
+            if title is not None:
+                titled(t, title)
         return t
 
     return method
@@ -419,9 +438,10 @@ def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool, slow: Any) -> Any
             or 0 in a.strides
             or state.STATE.grad
             and (
-                edge_of(input) is not None
-                or input._base is not None
+                input._base
+                is not None  # first: a view whose base was changed has no edge to ask for
                 and input._base._node is not None
+                or edge_of(input) is not None
             )
         ):
             return slow(input, other)

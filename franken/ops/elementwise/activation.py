@@ -232,6 +232,7 @@ prelu_grad: Any = pointwise_primitive(
 prelu_ = pointwise_primitive(
     "prelu", ("x", "w"), lambda x, w: np.where(x > 0, x, x * w),
     d=(lambda g, x, w: prelu_grad(g, x, w), lambda g, x: (g * x).masked_fill(x > 0, 0)),
+    title="PreluKernelBackward0",
 ).depends("x", "w")  # fmt: skip
 
 

@@ -83,7 +83,11 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     return replaced("elu", input, inplace, lambda x: _elu(x, alpha))
 
 
-@op(method=False, samples=lambda t: [S(t(3, 4)), S(t(3, 4), alpha=0.3), S(t()), S(t(2, 0))])
+@op(
+    method=False,
+    samples=lambda t: [S(t(3, 4)), S(t(3, 4), alpha=0.3), S(t()), S(t(2, 0))],
+    title="CeluBackward0",
+)
 def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
     """max(0, x) + min(0, alpha (exp(x / alpha) - 1)) (arXiv 1704.07483)."""
     return _celu(input, alpha)
@@ -93,6 +97,7 @@ def celu(input: Tensor, alpha: float = 1.0) -> Tensor:
     "nn.functional",
     name="celu",
     samples=lambda t: [S(t(3, 4)), S(t(3, 4), alpha=0.3), S(t()), S(t(2, 0))],
+    title="CeluBackward0",
 )
 def _celu_in(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """max(0, x) + min(0, alpha (exp(x / alpha) - 1)) (arXiv 1704.07483)."""
@@ -219,7 +224,7 @@ def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
 def logsigmoid(input: Tensor) -> Tensor:
     """log(1 / (1 + exp(-x))) without overflow."""
     refused("log_sigmoid_cpu", input.dtype, "bic")
-    return logsigmoid_(input, args=())  # type: ignore[no-any-return]
+    return logsigmoid_(input.contiguous(), args=())  # type: ignore[no-any-return]
 
 
 # --- glu ------------------------------------------------------------------------------------------

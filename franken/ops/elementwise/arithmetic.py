@@ -75,7 +75,8 @@ mul = elementwise(
 true_divide = elementwise(
     "true_divide.Tensor(Tensor self, Tensor other) -> Tensor", np.true_divide, numbers="both",
     d=(lambda g, y: g / y, lambda g, y, out: -g * (out / y)), promote=INT_TO_FLOAT,
-    expr="{0} / {1}", doc="Quotient of two tensors; of integers, a float.", samples=on(0.3, 3, 2)
+    expr="{0} / {1}", doc="Quotient of two tensors; of integers, a float.", samples=on(0.3, 3, 2),
+    title="DivBackward0",
 )  # fmt: skip
 neg = elementwise(
     "neg(Tensor self) -> Tensor", np.negative, d=lambda g: -g, alias=("negative",),
@@ -83,7 +84,7 @@ neg = elementwise(
 )  # fmt: skip
 square = elementwise(
     "square(Tensor self) -> Tensor", np.square, d=lambda g, x: g * (x * 2),
-    promote=BOOL_TO_LONG, expr="{0} * {0}", doc="The square of each element.",
+    promote=BOOL_TO_LONG, expr="{0} * {0}", doc="The square of each element.", title="PowBackward0"
 )  # fmt: skip
 reciprocal = elementwise(
     "reciprocal(Tensor self) -> Tensor", np.reciprocal, d=lambda g, out: -g * (out * out),
@@ -140,26 +141,35 @@ def _no_derivative(name: str) -> Any:
 
 div_floor = elementwise(
     "div_floor(Tensor self, Tensor other) -> Tensor", _floor_kernel, d=(zero, zero),
-    refuse="bc", numbers="both", at="", inplace=False, expr="floor({0} / {1})",
+    refuse="bc", numbers="both", at="", inplace=False, expr="floor({0} / {1})", title="DivBackward2"
 )  # fmt: skip
 div_trunc = elementwise(
     "div_trunc(Tensor self, Tensor other) -> Tensor", _trunc_kernel, d=(zero, zero),
-    refuse="bc", numbers="both", at="", inplace=False, expr="trunc({0} / {1})",
+    refuse="bc", numbers="both", at="", inplace=False, expr="trunc({0} / {1})", title="DivBackward2"
 )  # fmt: skip
 floor_divide = elementwise(
     "floor_divide(Tensor self, Tensor other) -> Tensor", _floor_kernel, numbers="both",
     d=(_no_derivative("floor_divide"),) * 2, refuse="bc", tag="div_floor_cpu",
-    expr="floor({0} / {1})", doc="Quotient rounded down.",
+    expr="floor({0} / {1})", doc="Quotient rounded down.", title="torch::autograd::NotImplemented"
 )  # fmt: skip
+
+
+def _wanted(node: Any, i: int) -> int:
+    """Whether the node has a derivative for input `i`, as 0 or 1: torch counts its forms so."""
+    return int(node.parents[i] is not None)
+
+
 remainder = elementwise(
     "remainder.Tensor(Tensor self, Tensor other) -> Tensor", _remainder_kernel, numbers="any",
     d=(lambda g: g, lambda g, x, y: -g * div_floor(x, y)), refuse="bc",
     doc="Remainder of division with the divisor's sign.",
+    title=lambda node: f"RemainderBackward{_wanted(node, 1)}",
 )  # fmt: skip
 fmod = elementwise(
     "fmod.Tensor(Tensor self, Tensor other) -> Tensor", _fmod_kernel,
     d=(lambda g: g, lambda g, x, y: -g * div_trunc(x, y)), refuse="bc",
     doc="Remainder of division with the dividend's sign.",
+    title=lambda node: f"FmodBackward{_wanted(node, 1)}",
 )  # fmt: skip
 _ROUNDED = {"floor": div_floor, "trunc": div_trunc}
 
@@ -188,7 +198,10 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     return _ROUNDED[rounding_mode](input, other)  # type: ignore[no-any-return]
 
 
-@op(samples=lambda t: [S(t(3, 4), t(4)), S(t(3), 2), S(t(2, 3), t(2, 3), alpha=3), S(t(2, 0), 1)])
+@op(
+    samples=lambda t: [S(t(3, 4), t(4)), S(t(3), 2), S(t(2, 3), t(2, 3), alpha=3), S(t(2, 0), 1)],
+    title=("other", "RsubBackward0", "RsubBackward1"),
+)
 def rsub(input: Tensor, other: Any, *old: Any, alpha: Any = 1) -> Tensor:
     """`other` minus `alpha` times the tensor."""
     if old:
@@ -225,6 +238,7 @@ for _name, _fn in (
     setattr(Tensor, f"__{_name}__", operator(_fn))
     setattr(Tensor, f"__r{_name}__", reflected(_fn))
     setattr(Tensor, f"__i{_name}__", _fn.augmented)
+Tensor.__rsub__ = reflected(sub, "RsubBackward1")  # type: ignore[attr-defined]
 Tensor.__rtruediv__ = Tensor.__rdiv__ = _divide_into  # type: ignore[method-assign, attr-defined]
 Tensor.__neg__ = neg  # type: ignore[attr-defined, operator]
 Tensor.__pos__ = positive  # type: ignore[attr-defined, operator]

@@ -38,7 +38,7 @@ def _bitwise(
 ) -> Any:
     return elementwise(
         f"{name}.Tensor(Tensor self, Tensor other) -> Tensor", kernel, refuse=refuse,
-        tag=tag, numbers=numbers, expr=sign and f"{{0}} {sign} {{1}}", doc=doc,
+        tag=tag, numbers=numbers, expr=f"{{0}} {sign} {{1}}" if sign else None, doc=doc,
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from franken.ops.elementwise.arithmetic import zero
 
 # --- conjugate -----------------------------------------------------------------------------------
 
-_conj = Primitive("conj", ("x",), np.conjugate, batch=pointwise)
+_conj = Primitive("conj", ("x",), np.conjugate, batch=pointwise, layout="iterator")
 _conj.holomorphic = False
 _conj.vjp("x")(lambda g: _conj(g))
 _conj.jvp(lambda tangents, out, x: _conj(tangents[0]))
@@ -59,8 +59,9 @@ def is_conj(input: Tensor) -> bool:
 # --- parts, as views -----------------------------------------------------------------------------
 
 
-def _part(name: str, kernel: Any, back: Any) -> Primitive:
-    prim = Primitive(name, ("x",), kernel, view=True, batch=view_rule(lambda p, s: p))
+def _part(name: str, kernel: Any, back: Any, title: str | None = None) -> Primitive:
+    rule = view_rule(lambda p, s: p)
+    prim = Primitive(name, ("x",), kernel, view=True, batch=rule, title=title)
     prim.holomorphic = False
     prim.vjp("x")(back)
     prim.jvp(lambda tangents, out, x: prim(tangents[0]))
@@ -77,8 +78,10 @@ def _as_real(x: Any) -> Any:
     return x[..., None].view(_REAL[x.dtype])
 
 
-real_ = _part("real", lambda x: _as_real(x)[..., 0], lambda g: g)  # the engine casts it to complex
-imag_ = _part("imag", lambda x: _as_real(x)[..., 1], lambda g: g * 1j)
+real_ = _part(
+    "real", lambda x: _as_real(x)[..., 0], lambda g: g, "SelectBackward0"
+)  # the engine casts it to complex
+imag_ = _part("imag", lambda x: _as_real(x)[..., 1], lambda g: g * 1j, "SelectBackward0")
 as_real_ = _part("view_as_real", _as_real, lambda g: as_complex_(g))
 as_complex_: Any = _part(
     "view_as_complex", lambda x: x.view(_COMPLEX[x.dtype])[..., 0], lambda g: as_real_(g)
@@ -208,6 +211,7 @@ polar_ = pointwise_primitive(
     method=False,
     out=_of_one_type,
     samples=lambda t: [S(t(3, 4, low=0.2), t(3, 4)), S(t(3, 1, low=0.2), t(4)), S(t(low=0.2), t())],
+    title="PolarBackward0",
 )
 def polar(abs: Tensor, angle: Tensor) -> Tensor:  # noqa: A002
     """Complex numbers with the given magnitudes and angles."""

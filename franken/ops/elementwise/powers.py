@@ -97,10 +97,20 @@ def _check_pow(common: Any, x: Any, y: Any) -> None:
             )
 
 
+def _title(node: Any) -> str:
+    """torch has one backward function for a number as exponent, one for tensors, one for a number
+    as base."""
+    entries = [i for _, i in node.plan.entries]
+    numbers = [i for i in (0, 1) if i in entries and node.saved is not None
+               and isinstance(node.saved[3 * entries.index(i)], (int, float, complex))]  # fmt: skip
+    return f"PowBackward{ {(): 1, (1,): 0, (0,): 2}[tuple(numbers)] }"
+
+
 pow = elementwise(  # noqa: A001
     "pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", _pow_kernel,
     d=(_pow_dx, _pow_dy), numbers="any",
-    check=_check_pow, doc="Each element to the power of `exponent`.", samples=on(0.2, 2, 2)
+    check=_check_pow, doc="Each element to the power of `exponent`.", samples=on(0.2, 2, 2),
+    title=_title,
 )  # fmt: skip
 
 Tensor.__pow__ = operator(pow)  # type: ignore[attr-defined, operator]

@@ -58,7 +58,13 @@ def _round_kernel(x: Any, *, decimals: int) -> Any:
     return np.rint(x * scale) / scale if decimals > 0 else np.rint(x / scale) * scale
 
 
-round_ = pointwise_primitive("round", ("x",), _round_kernel, d=zero)
+round_ = pointwise_primitive(
+    "round",
+    ("x",),
+    _round_kernel,
+    d=zero,
+    title=lambda node: "RoundBackward1" if node.params["decimals"] else "RoundBackward0",
+)
 
 
 @op(

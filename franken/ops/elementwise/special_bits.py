@@ -11,7 +11,7 @@ from franken.core import dtypes as dt
 from franken.core import inplace, state
 from franken.core.convert import cast
 from franken.core.device import CPU
-from franken.core.node import edge_of
+from franken.core.node import edge_of, titled
 from franken.core.op import commit_as, op
 from franken.core.pointwise import pointwise_primitive
 from franken.core.tensor import Tensor
@@ -53,6 +53,7 @@ heaviside = elementwise(
     "heaviside(Tensor self, Tensor values) -> Tensor",
     lambda x, y: np.where(x == 0, y, (x > 0).astype(x.dtype)), d=(_no_slope, _no_slope),
     check=_check_heaviside, numbers="none", doc="0 below zero, 1 above, and `values` at zero.",
+    title="torch::autograd::NotImplemented"
 )  # fmt: skip
 
 # --- mantissa and exponent -----------------------------------------------------------------------
@@ -143,7 +144,12 @@ def _fill_value(x: Tensor, value: Any) -> Any:
     return checked_number(value, x.dtype)
 
 
-@op(method=False, out=True, samples=lambda t: [S(t(3, 4), 2), S(t(2, 3), t()), S(t(2, 0), 1)])
+@op(
+    method=False,
+    out=True,
+    samples=lambda t: [S(t(3, 4), 2), S(t(2, 3), t()), S(t(2, 0), 1)],
+    title=("value", "FillBackward1", "FillBackward0"),
+)
 def fill(input: Tensor, value: Any) -> Tensor:
     """A tensor like `input` with every element `value` (a number or a 0-dim tensor)."""
     return fill_(input, _fill_value(input, value))  # type: ignore[no-any-return]
@@ -161,13 +167,19 @@ def _fill_in_place(input: Tensor, value: Any) -> Tensor:
             a.fill(_fill_value(input, value))
             inplace.bump(input)
             return input
+    return _filled(input, value, f"FillBackward{3 if isinstance(value, Tensor) else 2}")
+
+
+def _filled(input: Tensor, value: Any, title: str) -> Tensor:
     inplace.check(input, "fill")
-    return commit_as(input, fill_(input, _fill_value(input, value)))
+    return commit_as(input, titled(fill_(input, _fill_value(input, value)), title))
 
 
 def _zero_in_place(input: Tensor) -> Tensor:
     """Set every element to zero; no gradient flows to the former ones."""
-    return _fill_in_place(input, 0)
+    if input.level == 0 and edge_of(input) is None:
+        return _fill_in_place(input, 0)
+    return _filled(input, 0, "ZeroBackward0")
 
 
 Tensor.fill_ = _fill_in_place  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ import numpy as np
 
 from franken.backends.numpy import erf as kernels
 from franken.backends.numpy import special
+from franken.core.numbers import unboxed
 from franken.core.op import op
 from franken.core.pointwise import pointwise_primitive
 from franken.core.tensor import Tensor
@@ -42,7 +43,7 @@ _SPECIAL: dict[str, Any] = {"at": "special", "inplace": False}
 erfcx = _unary("erfcx", kernels.erfcx, lambda g, x, out: g * (x * out * 2 - 2.0 / _SQRT_PI),
                "exp(x^2) erfc(x).", refuse="hc", **_SPECIAL)  # fmt: skip
 ndtr = _unary("ndtr", kernels.ndtr, lambda g, x: g * exp(x * x * -0.5) / _SQRT_2PI,
-              "The normal distribution function.", **_SPECIAL)  # fmt: skip
+              "The normal distribution function.", title="MulBackward1", **_SPECIAL)  # fmt: skip
 ndtri = _unary("ndtri", kernels.ndtri, lambda g, out: g * exp(out * out * 0.5) * _SQRT_2PI,
                "The quantile of the normal distribution.", refuse="hc",
                samples=on(0.1, 0.9), **_SPECIAL)  # fmt: skip
@@ -94,7 +95,7 @@ logit_.cpu = _logit_kernel
 def logit(input: Tensor, eps: float | None = None) -> Tensor:
     """log(x / (1 - x)), with x clamped to [eps, 1 - eps] if `eps` is given."""
     refused("logit_cpu", input.dtype, "c")
-    return logit_(floating(input), eps=eps)  # type: ignore[no-any-return]
+    return logit_(floating(input), eps=unboxed(eps))  # type: ignore[no-any-return]
 
 
 # --- x log y -------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import numpy as np
 from franken.backends.numpy import gamma
 from franken.core import dtypes as dt
 from franken.core.convert import cast
+from franken.core.node import titled
 from franken.core.op import OPS, inplace_form, op
 from franken.core.pointwise import pointwise_primitive
 from franken.core.tensor import Tensor
@@ -82,7 +83,7 @@ def _polygamma(n: Any, x: Tensor) -> Tensor:
     if n < 0:
         raise RuntimeError("polygamma(n, x) does not support negative n.")
     if n == 0:
-        return digamma(x)  # type: ignore[no-any-return]
+        return titled(digamma(x), "PolygammaBackward0")  # type: ignore[no-any-return]
     refused("polygamma", x.dtype, "c")
     return polygamma_(floating(x), n=n)  # type: ignore[no-any-return]
 

@@ -9,11 +9,14 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core.convert import cast
+from franken.core.numbers import unboxed
 from franken.core.op import OPS, op
+from franken.core.overloads import orders
 from franken.core.pointwise import pointwise_primitive
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import promoted, refused, typed
 from franken.ops.declaring.samples import S
+from franken.ops.surface.args import checked_number
 
 # --- where ---------------------------------------------------------------------------------------
 
@@ -112,20 +115,22 @@ def _inside(g: Any, x: Any, low: Any, high: Any) -> Any:
     return where_(x >= low if high is None else (x >= low) & (x <= high), g, 0)
 
 
-clamp_ = pointwise_primitive("clamp", ("x",), _clamp_kernel, d=_inside)
+clamp_ = pointwise_primitive("clamp", ("x",), _clamp_kernel, d=_inside, title="ClampBackward1")
 clamp_min_ = pointwise_primitive(
     "clamp_min", ("x", "y"), np.maximum,
     d=(lambda g, x, y: where_(x >= y, g, 0), lambda g, x, y: where_(x < y, g, 0)),
+    title="ClampBackward0"
 )  # fmt: skip
 clamp_max_ = pointwise_primitive(
     "clamp_max", ("x", "y"), np.minimum,
     d=(lambda g, x, y: where_(x <= y, g, 0), lambda g, x, y: where_(x > y, g, 0)),
+    title="ClampBackward0"
 )  # fmt: skip
 clamp_both_ = pointwise_primitive(
     "clamp_both", ("x", "y", "z"), lambda x, y, z: np.minimum(np.maximum(x, y), z),
     d=(lambda g, x, y, z: where_((x >= y) & (x <= z), g, 0),
        lambda g, x, y, z: where_((x < y) & (y < z), g, 0),
-       lambda g, x, y, z: where_((x > z) | (y > z), g, 0)),
+       lambda g, x, y, z: where_((x > z) | (y > z), g, 0)), title="ClampBackward0"
 )  # fmt: skip
 
 
@@ -174,6 +179,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:  # noqa: A
     inplace=True,
     out=True,
     samples=lambda t: [S(t(3, 4), 0.2), S(t(3, 4), t(4)), S(t(), 0), S(t(2, 0), 0)],
+    title=("min", "ClampMinBackward1", "ClampMinBackward0"),
 )
 def clamp_min(input: Tensor, min: Any) -> Tensor:  # noqa: A002
     """Each element, or `min` where that is larger."""
@@ -184,6 +190,7 @@ def clamp_min(input: Tensor, min: Any) -> Tensor:  # noqa: A002
     inplace=True,
     out=True,
     samples=lambda t: [S(t(3, 4), 0.2), S(t(3, 4), t(4)), S(t(), 0), S(t(2, 0), 0)],
+    title=("max", "ClampMaxBackward1", "ClampMaxBackward0"),
 )
 def clamp_max(input: Tensor, max: Any) -> Tensor:  # noqa: A002
     """Each element, or `max` where that is smaller."""
@@ -219,30 +226,22 @@ lerp_ = pointwise_primitive(
         S(t(), t(), 0.7),
         S(t(2, 0), t(2, 1), 0.5),
     ],
+    title=("weight", "LerpBackward1", "LerpBackward0"),
 )
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     """input + weight (end - input)."""
     for name, t in (("end", end), ("weight", weight)):
         if isinstance(t, Tensor) and t.dtype is not input.dtype and (name == "end" or t.ndim):
             raise RuntimeError(
-                f"expected dtype {_c_name(input.dtype)} for `{name}` but got dtype "
-                f"{_c_name(t.dtype)}"
+                f"expected dtype {input.dtype.cpp_name} for `{name}` but got dtype "
+                f"{t.dtype.cpp_name}"
             )
+    weight = unboxed(weight)
     if isinstance(weight, Tensor) and weight.dtype is not input.dtype:
         weight = cast(weight, input.dtype)
     refused("lerp_kernel_tensor" if isinstance(weight, Tensor) else "lerp_kernel_scalar",
             input.dtype, "bi")  # fmt: skip
     return lerp_(input, end, weight)  # type: ignore[no-any-return]
-
-
-_C_NAMES = {"float32": "float", "float64": "double", "float16": "c10::Half",
-            "bfloat16": "c10::BFloat16", "complex64": "c10::complex<float>",
-            "complex128": "c10::complex<double>", "int64": "long int", "int32": "int",
-            "int16": "short int", "int8": "signed char", "uint8": "unsigned char"}  # fmt: skip
-
-
-def _c_name(d: dt.dtype) -> str:
-    return _C_NAMES.get(d.name, d.name)
 
 
 # --- addcmul, addcdiv ----------------------------------------------------------------------------
@@ -274,12 +273,14 @@ def _operands(name: str, x: Any, y: Any, z: Any, value: Any) -> tuple[list[Any],
     values, common = promoted(name, "default", (x, y, z))
     if isinstance(value, Tensor):
         value = value.item()  # type: ignore[attr-defined]
-    return values, int(value) if common.kind <= dt.INTEGER else value
+    value = unboxed(value)
+    return values, checked_number(value, common) if common.kind == dt.INTEGER else value
 
 
 @op(
     inplace=True,
     out=True,
+    old=orders("value", "input value tensor1 tensor2"),
     samples=lambda t: [
         S(t(3, 4), t(3, 1), t(4)),
         S(t(4), t(3, 4), t(), value=2),
@@ -297,6 +298,7 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) 
 @op(
     inplace=True,
     out=True,
+    old=orders("value", "input value tensor1 tensor2"),
     samples=lambda t: [
         S(t(3, 4), t(3, 1), t(4, low=0.5)),
         S(t(4), t(3, 4), t(low=0.5), value=2),

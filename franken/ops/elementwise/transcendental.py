@@ -154,7 +154,7 @@ atan2 = elementwise(
     "atan2(Tensor self, Tensor other) -> Tensor", np.arctan2,
     d=(lambda g, x, y: g * y * _atan2_scale(x, y),
        lambda g, x, y: g * -x * _atan2_scale(x, y)),
-    promote=INT_TO_FLOAT, refuse="c", alias=("arctan2",), expr="atan2({0}, {1})",
+    promote=INT_TO_FLOAT, refuse="c", alias=("arctan2",),
     numbers="none", doc="The angle of the point (other, input), in (-pi, pi].",
 )  # fmt: skip
 hypot = elementwise(

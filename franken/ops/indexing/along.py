@@ -20,13 +20,13 @@ from franken.ops.declaring.samples import S
 from franken.ops.indexing.gather import refuse_outside
 from franken.ops.indexing.masked import masked_fill_prim
 from franken.ops.indexing.scatter import (
-    number_for,
     reduce_back,
     reduce_kernel,
     refuse_reduce,
     scatter_reduce_,
 )
 from franken.ops.indexing.write import put_
+from franken.ops.surface.args import checked_number
 
 
 def _axis_pattern(d: int) -> tuple[int, ...]:
@@ -83,6 +83,7 @@ def _check_vector(name: str, input: Tensor, dim: int, index: Tensor, source: Ten
         S(t(3, 4), 0, t.of([2, 0]), t(2, 4), alpha=2),
         S(t(3), 0, t.index(0, high=3), t(0)),
     ],
+    title="IndexAddBackward0",
 )
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
     """A copy with alpha * source added to the entries that `index` names."""
@@ -91,7 +92,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     refuse_outside(
         index, size, RuntimeError, f"index {{}} is out of bounds for dimension 0 with size {size}"
     )
-    scaled = source if alpha == 1 else source * number_for(input, alpha)  # type: ignore[operator]
+    scaled = source if alpha == 1 else source * checked_number(alpha, input.dtype)  # type: ignore[operator]
     return _put(input, d, index, scaled, True)
 
 
@@ -103,6 +104,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
         S(t(3, 4), -2, t.of([2]), t(1, 4)),
         S(t(3), 0, t.index(0, high=3), t(0)),
     ],
+    title="IndexCopyBackward0",
 )
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """A copy with the entries that `index` names replaced by those of `source`."""
@@ -162,6 +164,7 @@ def _check_copy(input: Tensor, d: int, index: Tensor, source: Tensor) -> None:
         S(t(), 0, t.of([0]), 1),
         S(t(3), 0, t.index(0, high=3), 1),
     ],
+    title=("value", "IndexFillBackward1", "IndexFillBackward0"),
 )
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """A copy with the entries that `index` names filled with a number or 0-d tensor."""
@@ -182,7 +185,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
             "index_fill_(): Converting complex Scalar to non-complex type is not supported"
         )
     else:
-        value = number_for(input, value)
+        value = checked_number(value, input.dtype, by_kernel=True)
     size = input.shape[d] if input.ndim else 1
     text = f"index {{}} is out of bounds for dimension {d} with size {size}"
     refuse_outside(index, size, IndexError, text, -size)

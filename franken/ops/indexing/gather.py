@@ -32,7 +32,9 @@ def _wrap_kernel(index: Any, *, size: int) -> Any:
 
 
 # Places modulo the size, which is how take_along_dim counts.
-wrap_ = Primitive("wrap_index", ("index",), _wrap_kernel, batch=pointwise).not_differentiable()
+wrap_ = Primitive(
+    "wrap_index", ("index",), _wrap_kernel, batch=pointwise, layout="iterator"
+).not_differentiable()
 
 
 def check_no_larger(index: Any, input: Any, dim: int) -> None:
@@ -54,6 +56,7 @@ def check_no_larger(index: Any, input: Any, dim: int) -> None:
         S(t(), 0, t.index(high=1)),
         S(t(3, 4), 1, t.index(0, 2, high=4)),
     ],
+    title="GatherBackward0",
 )
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """out[i][j] = input[index[i][j]][j] for dim 0, and so on; has the shape of `index`."""
@@ -112,6 +115,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: Any = None) -> Tensor:
         S(t(3, 4), 0, t.index(0, high=3)),
         S(t(), 0, t.of([0])),
     ],
+    title="IndexSelectBackward0",
 )
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """The entries of one dimension that a vector of places names."""
@@ -146,6 +150,7 @@ def refuse_outside(index: Any, size: int, kind: Any, text: str, least: int = 0) 
         S(t(3, 4), t.of([-1, 0])),
         S(t(3), t.index(0, high=3)),
     ],
+    title="TakeBackward0",
 )
 def take(input: Tensor, index: Tensor) -> Tensor:
     """Elements of the flattened tensor; has the shape of `index`."""

@@ -16,8 +16,8 @@ from franken.core.shapes import broadcast_two
 from franken.core.tensor import Tensor
 from franken.ops.declaring.loop import loop
 from franken.ops.declaring.samples import S
-from franken.ops.indexing.scatter import number_for
 from franken.ops.indexing.write import plain, warn_expanded
+from franken.ops.surface.args import checked_number
 
 # --- masked_fill ----------------------------------------------------------------------------------
 
@@ -42,12 +42,12 @@ def _(tangents: Any, out: Any, x: Any, mask: Any, value: Any) -> Any:
 
 def _check_fill(input: Tensor, mask: Tensor, value: Any) -> Any:
     if mask.dtype is not dt.bool:
-        kind = {"uint8": "unsigned char", "int64": "long int"}.get(mask.dtype.name, mask.dtype.name)
         raise RuntimeError(
-            f"masked_fill_ only supports boolean masks, but got mask with dtype {kind}"
+            "masked_fill_ only supports boolean masks, but got mask with dtype "
+            f"{mask.dtype.cpp_name}"
         )
     if not isinstance(value, Tensor):
-        return number_for(input, value)
+        return checked_number(value, input.dtype, by_kernel=True)
     if value.ndim:
         raise RuntimeError(
             "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
@@ -56,7 +56,7 @@ def _check_fill(input: Tensor, mask: Tensor, value: Any) -> Any:
     if value.dtype is input.dtype:
         return value
     if not can_cast(value.dtype, input.dtype) and value.dtype.is_complex:
-        return number_for(input, value.item())  # type: ignore[attr-defined]
+        return checked_number(value.item(), input.dtype)  # type: ignore[attr-defined]
     return value.to(input.dtype)  # type: ignore[attr-defined]
 
 
@@ -68,6 +68,7 @@ def _check_fill(input: Tensor, mask: Tensor, value: Any) -> Any:
         S(t(), t.mask(2), 1),
         S(t(2, 0), t.mask(2, 0), 1),
     ],
+    title=("value", "MaskedFillBackward1", "MaskedFillBackward0"),
 )
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """A copy with `value` (a number or 0-d tensor) where the bool `mask`, broadcast, is true."""
@@ -236,7 +237,9 @@ def _nonzero_kernel(x: Any) -> Any:
     return np.stack(np.nonzero(x), axis=-1).astype(np.int64, copy=False)
 
 
-nonzero_ = Primitive("nonzero", ("x",), _nonzero_kernel, batch=NO_BATCH_RULE).not_differentiable()
+nonzero_ = Primitive(
+    "nonzero", ("x",), _nonzero_kernel, batch=NO_BATCH_RULE, layout="column_major"
+).not_differentiable()
 
 
 @op(

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from franken.backends.numpy import places, segment
 from franken.core import dtypes as dt
 from franken.core.batching import all_batched
@@ -18,6 +16,7 @@ from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
 from franken.ops.indexing.gather_scatter import scatter_, scatter_add_
+from franken.ops.surface.args import checked_number
 
 _REDUCES = ("sum", "prod", "mean", "amax", "amin")
 
@@ -168,6 +167,15 @@ def _scattered(
     return out if input.ndim else out.reshape(())
 
 
+def _scatter_title(
+    input: Tensor, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: Any = None
+) -> str:
+    if reduce is not None:
+        return "torch::autograd::NotImplemented"
+    src = value if src is None else src
+    return "ScatterBackward0" if isinstance(src, Tensor) else "ScatterBackward1"
+
+
 @op(
     out="exact",
     inplace=True,
@@ -176,6 +184,7 @@ def _scattered(
         S(t(3, 4), 0, t.of([[0, 2, 1]]), 1.5),
         S(t(3, 4), 1, t.index(3, 2, high=4), t(3, 2), reduce="add"),
     ],
+    title=_scatter_title,
 )
 def scatter(
     input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None,
@@ -190,31 +199,8 @@ def scatter(
         s = src if isinstance(src, Tensor) else _full(input, index, src)
         return _scattered(scatter_reduce_, input, dim, index, s, reduce=kind, include_self=True)
     if not isinstance(src, Tensor):
-        src = number_for(input, src)
+        src = checked_number(src, input.dtype, by_kernel=True)
     return _scattered(scatter_, input, dim, index, src)
-
-
-_OVERFLOW = {"float32": "float", "float64": "double", "float16": "at::Half",
-             "bfloat16": "at::BFloat16", "int16": "int16_t", "int32": "int"}  # fmt: skip
-
-
-def number_for(input: Tensor, value: Any) -> Any:
-    """A Python number in the tensor's dtype; RuntimeError if it does not fit, as in torch."""
-    d = input.dtype
-    try:
-        if isinstance(value, complex) and not d.is_complex:
-            if value.imag:
-                raise OverflowError
-            value = value.real
-        if d.kind <= dt.INTEGER and d is not dt.bool:
-            value = int(value)
-            limits = np.iinfo(d.np)
-            if not limits.min <= value <= limits.max:
-                raise OverflowError
-        return bool(value) if d is dt.bool else value
-    except (OverflowError, ValueError):
-        what = _OVERFLOW.get(d.name, d.name + "_t")
-        raise RuntimeError(f"value cannot be converted to type {what} without overflow") from None
 
 
 def _full(input: Any, index: Any, value: Any) -> Any:
@@ -231,6 +217,7 @@ def _full(input: Any, index: Any, value: Any) -> Any:
         S(t(), 0, t.index(high=1), t()),
         S(t(3), 0, t.index(0, high=3), t(0)),
     ],
+    title="ScatterAddBackward0",
 )
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """A copy with src[i][j] added at [index[i][j]][j] for dim 0, and so on."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numpy as np
+
 from franken.backends.numpy import places
 from franken.core import inplace, state
 from franken.core.node import edge_of
+from franken.core.numbers import unboxed
 from franken.core.op import op
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
@@ -20,9 +23,9 @@ from franken.ops.indexing.expression import (
 )
 from franken.ops.indexing.gather import refuse_outside
 from franken.ops.indexing.index_put import block_start, put_
-from franken.ops.indexing.scatter import number_for
 from franken.ops.shape.join import tensor_list
 from franken.ops.shape.movement import basic_, bind_view
+from franken.ops.surface.args import checked_number
 
 # --- in place -------------------------------------------------------------------------------------
 
@@ -84,14 +87,19 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
 def _value_for(x: Tensor, value: Any) -> Any:
     if isinstance(value, Tensor):
         return value
-    if isinstance(value, (bool, int, float, complex)) and type(value).__module__ == "builtins":
-        return number_for(x, value)
+    if isinstance(value, _ASSIGNED):
+        value = unboxed(value)
+        if type(value) is int and not -(1 << 63) <= value < 1 << 63:
+            raise ValueError("Overflow when unpacking long long")
+        return checked_number(value, x.dtype)
     kind = type(value)
     module = "numpy." if kind.__module__ == "numpy" else ""
     name = _CLASS.get(x.dtype.name, x.dtype.scalar_name)
     raise TypeError(f"can't assign a {module}{kind.__name__} to a torch.{name}Tensor")
 
 
+# Python's numbers, which np.float64 and np.complex128 are, and NumPy's integers; no other scalars.
+_ASSIGNED = (bool, int, float, complex, np.integer)
 _CLASS = {"bfloat16": "BFloat16"}
 
 
@@ -190,7 +198,8 @@ def _put_arguments(input: Tensor, indices: Any, values: Any) -> tuple[Any, Parse
         S(t(3, 4), (t.of([0, 2]), t.of([1, 3])), t(2)),
         S(t(3, 4), (t.index(5, high=3),), t(5, 4), accumulate=True),
         S(t(3, 4), (t.mask(3, 4),), t()),
-    ]
+    ],
+    title="IndexPutBackward0",
 )
 def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
     """A copy with `values` written (or added) at the places that the index tensors name."""
@@ -225,6 +234,7 @@ def index_put_(input: Tensor, indices: Any, values: Tensor, accumulate: bool = F
         S(t(3, 4), t.index(6, high=12), t(6), accumulate=True),
         S(t(3), t.index(0, high=3), t(0)),
     ],
+    title="PutBackward0",
 )
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
     """A copy with `source` written (or added) at places of the flattened tensor."""

@@ -72,7 +72,14 @@ def _geqrf_kernel(x: Any) -> Any:
     return h.swapaxes(-1, -2), tau
 
 
-geqrf_ = Primitive("linalg_geqrf", ("x",), _geqrf_kernel, outputs=2, batch=leading())
+geqrf_ = Primitive(
+    "linalg_geqrf",
+    ("x",),
+    _geqrf_kernel,
+    outputs=2,
+    batch=leading(),
+    layout=("column_major", "contiguous"),
+)
 
 
 @geqrf_.vjp("x")
@@ -80,7 +87,7 @@ def _(g0: Any, g1: Any) -> Any:
     raise NotImplementedError("the derivative for 'geqrf' is not implemented.")
 
 
-@op(out="typed", samples=lambda t: [S(t.square(3)), S(t(4, 2))])
+@op(out="typed", samples=lambda t: [S(t.square(3)), S(t(4, 2))], title="GeqrfBackward0")
 def geqrf(input: Tensor) -> Any:
     """The compact QR: R above the Householder vectors, and their factors tau."""
     check_matrix(input, "torch.geqrf", "input")
@@ -113,6 +120,7 @@ def _reflect(v: Any, tau: Any, order: Any, b: Any, adjoint: bool) -> Any:
         S(t(4, 2, high=0.5, low=-0.5), t(2, low=0.2, high=0.8)),
         S(t(2, 3, 3, high=0.5, low=-0.5), t(2, 2, low=0.2, high=0.8)),
     ],
+    title="LinalgHouseholderProductBackward0",
 )
 def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     """The first n columns of the product of Householder reflections (..., m, n)."""
@@ -168,6 +176,7 @@ def _check_tau(a: Tensor, tau: Tensor, name: str, what: str) -> None:
             transpose=True,
         ),
     ],
+    title="OrmqrBackward0",
 )
 def ormqr(
     input: Tensor, tau: Tensor, other: Tensor, left: bool = True, transpose: bool = False
@@ -222,7 +231,12 @@ def _refuse_driver(name: str, driver: Any) -> None:
         )
 
 
-@op(at="linalg", out="typed", samples=lambda t: [S(t.square(3)), S(t(2, 4)), S(t(2, 3, 2))])
+@op(
+    at="linalg",
+    out="typed",
+    samples=lambda t: [S(t.square(3)), S(t(2, 4)), S(t(2, 3, 2))],
+    title="LinalgSvdBackward0",
+)
 def svdvals(A: Tensor, *, driver: Any = None) -> Tensor:
     """The singular values of matrices, descending."""
     check_float(A, "linalg.svd", kernel="linalg_svd_cpu")
@@ -278,7 +292,7 @@ def eigh(A: Tensor, UPLO: str = "L") -> Any:
     return _EIGH(eigh_(A, lower=lower))
 
 
-@op(at="linalg", out="typed", samples=definite)
+@op(at="linalg", out="typed", samples=definite, title="LinalgEighBackward0")
 def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     """Real eigenvalues (ascending) of Hermitian matrices."""
     return eigvalsh_(A, lower=_check_hermitian(A, UPLO))  # type: ignore[no-any-return]

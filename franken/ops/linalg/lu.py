@@ -34,7 +34,13 @@ _LDL_FACTOR_EX = make("linalg_ldl_factor_ex", "LD", "pivots", "info")
 _LDL_FACTOR = make("linalg_ldl_factor", "LD", "pivots")
 
 lu_ = Primitive(
-    "linalg_lu_factor", ("x",), kernels.lu_factor, outputs=3, nondiff=(1, 2), batch=leading()
+    "linalg_lu_factor",
+    ("x",),
+    kernels.lu_factor,
+    outputs=3,
+    nondiff=(1, 2),
+    batch=leading(),
+    layout=("column_major", "contiguous"),
 )
 lu_.holomorphic = False
 
@@ -94,7 +100,12 @@ def _factor(input: Tensor, pivot: bool, name: str) -> Any:
     return lu_(input)
 
 
-@op(at="linalg", out="typed", samples=lambda t: [S(t.square(3)), S(t(2, 4, 3)), S(t(2, 3))])
+@op(
+    at="linalg",
+    out="typed",
+    samples=lambda t: [S(t.square(3)), S(t(2, 4, 3)), S(t(2, 3))],
+    title="LinalgLuFactorExBackward0",
+)
 def lu_factor(A: Tensor, *, pivot: bool = True) -> Any:
     """L and U in one array and the row exchanges; an error if U has a zero on its diagonal."""
     lu, pivots, info = _factor(A, pivot, "torch.lu_factor")
@@ -108,7 +119,12 @@ def lu_factor(A: Tensor, *, pivot: bool = True) -> Any:
     return _LU_FACTOR(lu, pivots)
 
 
-@op(at="linalg", out="typed", samples=lambda t: [S(t.square(3)), S(t(2, 4, 3)), S(t(2, 3))])
+@op(
+    at="linalg",
+    out="typed",
+    samples=lambda t: [S(t.square(3)), S(t(2, 4, 3)), S(t(2, 3))],
+    title="LinalgLuFactorExBackward0",
+)
 def lu_factor_ex(A: Tensor, *, pivot: bool = True, check_errors: bool = False) -> Any:
     """Like `lu_factor` with LAPACK's info, without an error unless `check_errors`."""
     if check_errors:
@@ -123,7 +139,12 @@ def _unpack(lu: Tensor) -> tuple[Any, Any]:
     return tril_(wide, diagonal=-1) + _eye(lu, m, k), triu_(tall, diagonal=0)
 
 
-@op(at="linalg", out="typed", samples=lambda t: [S(t.square(3)), S(t(2, 4, 3)), S(t(2, 3))])
+@op(
+    at="linalg",
+    out="typed",
+    samples=lambda t: [S(t.square(3)), S(t(2, 4, 3)), S(t(2, 3))],
+    title="LinalgLuBackward0",
+)
 def lu(A: Tensor, *, pivot: bool = True) -> Any:
     """P, L and U with A = P L U."""
     packed, pivots, _ = _factor(A, pivot, "linalg.lu")
@@ -131,7 +152,11 @@ def lu(A: Tensor, *, pivot: bool = True) -> Any:
     return _LU(_permutation(pivots, A.shape[-2], A), low, up)
 
 
-@op(name="lu", samples=lambda t: [S(t.square(3)), S(t.square(2, 2), get_infos=True)])
+@op(
+    name="lu",
+    samples=lambda t: [S(t.square(3)), S(t.square(2, 2), get_infos=True)],
+    title="LinalgLuFactorExBackward0",
+)
 def _lu_torch(A: Tensor, pivot: bool = True, get_infos: bool = False, out: Any = None) -> Any:
     """L and U in one array and the row exchanges (and info)."""
     packed, pivots, info = _factor(A, pivot, "torch.lu_factor")
@@ -145,6 +170,7 @@ def _lu_torch(A: Tensor, pivot: bool = True, get_infos: bool = False, out: Any =
         S(t.square(3), t.of([2, 2, 3], t.module.int32)),
         S(t(3, 2), t.of([3, 2], t.module.int32), unpack_pivots=False),
     ],
+    title="LuUnpackBackward0",
 )
 def lu_unpack(
     LU_data: Tensor, LU_pivots: Tensor, unpack_data: bool = True, unpack_pivots: bool = True
@@ -174,6 +200,7 @@ def lu_unpack(
         S(t.square(3), t.of([2, 2, 3], t.module.int32), t(3, 2)),
         S(t.square(3), t.of([1, 3, 3], t.module.int32), t(2, 3), left=False, adjoint=True),
     ],
+    title="LinalgLuSolveBackward0",
 )
 def lu_solve(
     LU: Tensor, pivots: Tensor, B: Tensor, *, left: bool = True, adjoint: bool = False
@@ -211,6 +238,7 @@ def _lu_apply(lu: Tensor, order: Tensor, b: Any, adjoint: bool) -> Any:
     name="lu_solve",
     out="typed",
     samples=lambda t: [S(t(3, 2), t.square(3), t.of([2, 2, 3], t.module.int32))],
+    title="LinalgLuSolveBackward0",
 )
 def _lu_solve_torch(input: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor:
     """The solution of A X = input from A's LU factors."""
@@ -220,10 +248,22 @@ def _lu_solve_torch(input: Tensor, LU_data: Tensor, LU_pivots: Tensor) -> Tensor
 # --- LDL -----------------------------------------------------------------------------------------
 
 ldl_ = Primitive(
-    "linalg_ldl_factor", ("x",), kernels.ldl_factor, outputs=3, nondiff=(1, 2), batch=leading()
+    "linalg_ldl_factor",
+    ("x",),
+    kernels.ldl_factor,
+    outputs=3,
+    nondiff=(1, 2),
+    batch=leading(),
+    layout=("column_major", "contiguous"),
+    title="torch::autograd::NotImplemented",
 )
 ldl_solve_ = Primitive(
-    "linalg_ldl_solve", ("ld", "pivots", "b"), kernels.ldl_solve, batch=leading({1: 1})
+    "linalg_ldl_solve",
+    ("ld", "pivots", "b"),
+    kernels.ldl_solve,
+    batch=leading({1: 1}),
+    layout="column_major",
+    title="torch::autograd::NotImplemented",
 )
 ldl_solve_.holomorphic = False
 

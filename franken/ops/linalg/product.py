@@ -12,15 +12,22 @@ from franken.backends.numpy.parallel import matmul as matmul_on_threads
 from franken.core import dtypes as dt
 from franken.core.batching import to_front
 from franken.core.convert import cast
+from franken.core.node import titled
+from franken.core.numbers import unboxed
 from franken.core.op import op
+from franken.core.overloads import Order, orders
 from franken.core.primitive import F32, F64, Primitive
 from franken.core.shapes import broadcast_two, wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
+from franken.ops.surface.args import checked_number
 
 HALF = (dt.float16, dt.bfloat16)
 
-matmul_ = Primitive("matmul", ("x", "y"), halved(matmul_on_threads))
+matmul_ = Primitive(
+    "matmul", ("x", "y"), halved(matmul_on_threads), words=("self", "mat2"),
+    title=lambda node: "MmBackward0" if len(node.shape) == 2 else "BmmBackward0",
+)  # fmt: skip
 
 
 @matmul_.vjp("x")
@@ -94,7 +101,8 @@ def same_dtype(name: str, x: Tensor, y: Tensor) -> None:
         if name == "bmm":
             raise RuntimeError(f"expected scalar type {left} but found {right}")
         raise RuntimeError(
-            f"expected m1 and m2 to have the same dtype, but got: {_c_name(x)} != {_c_name(y)}"
+            "expected m1 and m2 to have the same dtype, but got: "
+            f"{x.dtype.cpp_name} != {y.dtype.cpp_name}"
         )
     if x.dtype is dt.bool and (name == "dot" or (0 not in x.shape and 0 not in y.shape)):
         raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'")
@@ -107,12 +115,6 @@ def _kernel_name(n: int, m: int) -> str:
     if n > 2 and m > 2:
         return "bmm"
     return "addmv_impl_cpu" if 1 in (n, m) else "addmm_impl_cpu_"  # a batch is folded into rows
-
-
-def _c_name(t: Tensor) -> str:
-    return {"float32": "float", "float64": "double", "int64": "long long", "int32": "int",
-            "float16": "c10::Half", "bfloat16": "c10::BFloat16",
-            }.get(t.dtype.name, t.dtype.name)  # fmt: skip
 
 
 @op(
@@ -144,11 +146,16 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     x = input.reshape(1, -1) if n == 1 else input
     y = other.reshape(-1, 1) if m == 1 else other
     out = matmul_(x, y)
+    if n == 2 and m == 2:
+        return out
     if n == 1 and m == 1:
-        return out.reshape(())
+        return titled(out.reshape(()), "DotBackward0")
     if n == 1:
-        return out.reshape((*out.shape[:-2], out.shape[-1]))
-    return out.reshape(tuple(out.shape[:-1])) if m == 1 else out
+        out = out.reshape((*out.shape[:-2], out.shape[-1]))
+        return titled(out, "SqueezeBackward4" if m == 2 else "UnsafeViewBackward0")
+    if m == 1:
+        out = out.reshape(tuple(out.shape[:-1]))
+    return titled(out, "MvBackward0" if n + m == 3 else "UnsafeViewBackward0")
 
 
 def _matmul(self: Tensor, other: Any) -> Any:
@@ -188,6 +195,7 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
         S(t(2, 3, 0), t(2, 0, 4)),
         S(t(0, 3, 4), t(0, 4, 1)),
     ],
+    title="BmmBackward0",
 )
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     """Products of two batches of matrices."""
@@ -209,7 +217,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     return matmul_(input, mat2)
 
 
-@op(out=True, samples=lambda t: [S(t(3, 4), t(4)), S(t(3, 0), t(0))])
+@op(out=True, samples=lambda t: [S(t(3, 4), t(4)), S(t(3, 0), t(0))], title="MvBackward0")
 def mv(input: Tensor, vec: Tensor) -> Tensor:
     """Product of a matrix and a vector."""
     _check_tensor("mv", "vec", vec)
@@ -248,14 +256,14 @@ def _check_vectors(name: str, x: Tensor, y: Tensor) -> None:
         )
 
 
-@op(out=True, samples=lambda t: [S(t(4), t(4)), S(t(0), t(0))])
+@op(out=True, samples=lambda t: [S(t(4), t(4)), S(t(0), t(0))], title="DotBackward0")
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """Inner product of two vectors."""
     _check_vectors("dot", input, tensor)
     return matmul(input, tensor)
 
 
-@op(out=True, samples=lambda t: [S(t(4), t(4)), S(t(0), t(0))])
+@op(out=True, samples=lambda t: [S(t(4), t(4)), S(t(0), t(0))], title="VdotBackward0")
 def vdot(input: Tensor, other: Tensor) -> Tensor:
     """Inner product of two vectors, the first conjugated."""
     _check_vectors("vdot", input, other)
@@ -289,10 +297,19 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     return input.reshape(-1, 1) * vec2
 
 
+def _blended(factors: str) -> tuple[Order, ...]:
+    """The deprecated orders of beta * input + alpha * product, of functions and of methods."""
+    return orders(
+        "beta alpha", f"beta input {factors}", f"beta input alpha {factors}",
+        f"input beta {factors}", f"input beta alpha {factors}",
+    )  # fmt: skip
+
+
 def _blend(base: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
     """beta * base + alpha * product; beta 0 ignores base, NaN and all."""
+    beta, alpha = unboxed(beta), unboxed(alpha)
     if product.dtype.kind <= dt.INTEGER:  # factors are cut to integers
-        beta, alpha = int(beta), int(alpha)
+        beta, alpha = (checked_number(v, product.dtype) for v in (beta, alpha))
     scaled = product if alpha == 1 else product * alpha
     if beta == 0:
         return (
@@ -340,11 +357,13 @@ def _check_base(base: Tensor, shape: tuple[int, ...]) -> None:
 @op(
     out=True,
     inplace=True,
+    old=_blended("mat1 mat2"),
     samples=lambda t: [
         S(t(3, 2), t(3, 4), t(4, 2)),
         S(t(2), t(3, 4), t(4, 2), beta=2, alpha=3),
         S(t(3, 1), t(3, 0), t(0, 2)),
     ],
+    title="AddmmBackward0",
 )
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * (mat1 @ mat2)."""
@@ -362,11 +381,13 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: An
 @op(
     out=True,
     inplace=True,
+    old=_blended("mat vec"),
     samples=lambda t: [
         S(t(3), t(3, 4), t(4)),
         S(t(), t(3, 4), t(4), beta=2, alpha=3),
         S(t(3), t(3, 0), t(0)),
     ],
+    title="AddmvBackward0",
 )
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * (mat @ vec)."""
@@ -388,11 +409,13 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any 
 @op(
     out=True,
     inplace=True,
+    old=_blended("vec1 vec2"),
     samples=lambda t: [
         S(t(3, 2), t(3), t(2)),
         S(t(2), t(3), t(2), beta=2, alpha=3),
         S(t(0, 2), t(0), t(2)),
     ],
+    title="AddrBackward0",
 )
 def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * outer(vec1, vec2)."""
@@ -415,11 +438,13 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
 @op(
     out=True,
     inplace=True,
+    old=_blended("batch1 batch2"),
     samples=lambda t: [
         S(t(2, 3, 2), t(2, 3, 4), t(2, 4, 2)),
         S(t(2), t(2, 3, 4), t(2, 4, 2), beta=2, alpha=3),
         S(t(1, 3, 2), t(2, 3, 0), t(2, 0, 2)),
     ],
+    title="BaddbmmBackward0",
 )
 def baddbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1
@@ -435,11 +460,13 @@ def baddbmm(
 @op(
     out=True,
     inplace=True,
+    old=_blended("batch1 batch2"),
     samples=lambda t: [
         S(t(3, 2), t(2, 3, 4), t(2, 4, 2)),
         S(t(2), t(2, 3, 4), t(2, 4, 2), beta=2, alpha=3),
         S(t(3, 2), t(0, 3, 4), t(0, 4, 2)),
     ],
+    title="AddbmmBackward0",
 )
 def addbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1
@@ -533,7 +560,14 @@ def _linear_weight_grad_kernel(g: Any, x: Any) -> Any:
     return matmul_on_threads(g.reshape(-1, g.shape[-1]).T, x.reshape(-1, x.shape[-1]))
 
 
-linear_ = Primitive("linear", ("x", "w", "b"), halved(_linear_kernel))
+def _linear_title(node: Any) -> str:
+    biased = node.parents[2] is not None
+    if len(node.shape) == 2:
+        return "AddmmBackward0" if biased else "MmBackward0"
+    return "ViewBackward0" if biased else "UnsafeViewBackward0"
+
+
+linear_ = Primitive("linear", ("x", "w", "b"), halved(_linear_kernel), title=_linear_title)
 linear_weight_grad_ = Primitive(
     "linear_weight_grad", ("c", "x"), halved(_linear_weight_grad_kernel)
 )
@@ -619,14 +653,14 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             return linear_(input, weight, bias)
     if weight.ndim == 1:
         out = matmul(input, weight)
-        return out if bias is None else out + bias
+        return out if bias is None else titled(out + bias, "ViewBackward0")
     if input.dtype in HALF and bias is not None and weight.dtype is input.dtype:
         wide = [cast(t, dt.float32) for t in (input, weight, bias)]
         return cast(linear(*wide), input.dtype)  # rounded once
     plain = input.level == 0 and weight.level == 0
     if input.ndim < 2 or weight.ndim != 2 or (plain and input._a.dtype not in (F32, F64)):
         out = matmul(input, weight.mT)
-        return out if bias is None else out + bias
+        return out if bias is None else titled(out + bias, "ViewBackward0")
     same_dtype("addmm_impl_cpu_", input, weight)
     if input.shape[-1] != weight.shape[-1]:
         _check_inner(input, weight.mT)

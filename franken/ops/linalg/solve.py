@@ -42,7 +42,13 @@ _CHOLESKY_EX = make("linalg_cholesky_ex", "L", "info")
 # --- inverse -------------------------------------------------------------------------------------
 
 inverse_ = Primitive(
-    "linalg_inverse", ("x",), kernels.inverse, outputs=2, nondiff=(1,), batch=leading()
+    "linalg_inverse",
+    ("x",),
+    kernels.inverse,
+    outputs=2,
+    nondiff=(1,),
+    batch=leading(),
+    layout=("column_major", "contiguous"),
 )
 inverse_.holomorphic = False
 
@@ -66,7 +72,13 @@ def _inverse(input: Tensor, name: str) -> Tensor:
     return out  # type: ignore[no-any-return]
 
 
-@op(at="linalg", out="typed", alias=("torch.inverse",), samples=matrices)
+@op(
+    at="linalg",
+    out="typed",
+    alias=("torch.inverse",),
+    samples=matrices,
+    title="LinalgInvExBackward0",
+)
 def inv(A: Tensor) -> Tensor:
     """The inverses of square matrices (..., n, n); LinAlgError where there is none."""
     return _inverse(A, "linalg.inv")
@@ -75,7 +87,7 @@ def inv(A: Tensor) -> Tensor:
 Tensor.inverse = inv  # type: ignore[attr-defined]
 
 
-@op(at="linalg", out="typed", samples=matrices)
+@op(at="linalg", out="typed", samples=matrices, title="LinalgInvExBackward0")
 def inv_ex(A: Tensor, *, check_errors: bool = False) -> Any:
     """Inverses and LAPACK's info, without an error unless `check_errors`."""
     check_float(A, "linalg.inv")
@@ -89,7 +101,13 @@ def inv_ex(A: Tensor, *, check_errors: bool = False) -> Any:
 # --- solve ---------------------------------------------------------------------------------------
 
 solve_ = Primitive(
-    "linalg_solve", ("a", "b"), kernels.solve, outputs=2, nondiff=(1,), batch=leading()
+    "linalg_solve",
+    ("a", "b"),
+    kernels.solve,
+    outputs=2,
+    nondiff=(1,),
+    batch=leading(),
+    layout=("column_major", "contiguous"),
 )
 solve_.holomorphic = False
 
@@ -159,6 +177,7 @@ def _raise_unsolved(info: Tensor, name: str) -> None:
         S(t.square(3, 2), t(2, 2, 3), left=False),
         S(t.square(0), t(0, 2)),
     ],
+    title="LinalgSolveExBackward0",
 )
 def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     """The solution of A X = B (or X A = B) for square A; batches broadcast."""
@@ -176,6 +195,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
         S(t.square(3, 2), t(2, 2, 3), left=False),
         S(t.square(0), t(0, 2)),
     ],
+    title="LinalgSolveExBackward0",
 )
 def solve_ex(A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False) -> Any:
     """Like `solve` with LAPACK's info, without an error unless `check_errors`."""
@@ -213,7 +233,11 @@ def _(tangents: Any, out: Any, x: Any, atol: Any, rtol: Any, *, hermitian: bool)
 # --- triangular systems --------------------------------------------------------------------------
 
 triangular_ = Primitive(
-    "linalg_solve_triangular", ("a", "b"), kernels.solve_triangular, batch=leading()
+    "linalg_solve_triangular",
+    ("a", "b"),
+    kernels.solve_triangular,
+    batch=leading(),
+    layout="column_major",
 )
 
 
@@ -237,6 +261,7 @@ def _(g: Any, a: Any, upper: bool, unit: bool) -> Any:
         S(t.triangle(3, upper=True), t(2, 3), upper=True, left=False),
         S(t.triangle(3), t(3, 2), upper=False, unitriangular=True),
     ],
+    title="LinalgSolveTriangularBackward0",
 )
 def solve_triangular(
     A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False
@@ -259,6 +284,7 @@ def solve_triangular(
         S(t(3, 2), t.triangle(3, upper=True)),
         S(t(3, 2), t.triangle(3), upper=False, transpose=True),
     ],
+    title="TriangularSolveBackward0",
 )
 def triangular_solve(
     input: Tensor, A: Tensor, upper: bool = True, transpose: bool = False,
@@ -387,7 +413,13 @@ def _cholesky_kernel(x: Any, *, upper: bool) -> Any:
 
 
 cholesky_ = Primitive(
-    "linalg_cholesky", ("x",), _cholesky_kernel, outputs=2, nondiff=(1,), batch=leading()
+    "linalg_cholesky",
+    ("x",),
+    _cholesky_kernel,
+    outputs=2,
+    nondiff=(1,),
+    batch=leading(),
+    layout=("column_major", "contiguous"),
 )
 cholesky_.holomorphic = False
 
@@ -407,7 +439,7 @@ def _cholesky(input: Tensor, upper: bool) -> tuple[Tensor, Tensor]:
     return (factor.mH if upper else factor), info
 
 
-@op(at="linalg", out="typed", samples=definite)
+@op(at="linalg", out="typed", samples=definite, title="LinalgCholeskyExBackward0")
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     """The Cholesky factors of Hermitian positive-definite matrices."""
     check_float(A, "linalg.cholesky", kernel="cholesky_cpu")
@@ -417,7 +449,7 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     return factor
 
 
-@op(at="linalg", out="typed", samples=definite)
+@op(at="linalg", out="typed", samples=definite, title="LinalgCholeskyExBackward0")
 def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -> Any:
     """Cholesky factors and LAPACK's info, without an error unless `check_errors`."""
     check_float(A, "linalg.cholesky", kernel="cholesky_cpu")
@@ -428,7 +460,7 @@ def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -
     return _CHOLESKY_EX(factor, info)
 
 
-@op(name="cholesky", out="typed", samples=definite)
+@op(name="cholesky", out="typed", samples=definite, title="CholeskyBackward0")
 def _cholesky_torch(input: Tensor, upper: bool = False) -> Tensor:
     """The Cholesky factors of Hermitian positive-definite matrices."""
     check_square(input, "cholesky")
@@ -444,7 +476,9 @@ def _cholesky_solve_kernel(b: Any, x: Any, *, upper: bool) -> Any:
     return kernels.solve_triangular(kernels.hermitian_transpose(low), half, upper=True, unit=False)
 
 
-cholesky_solve_ = Primitive("cholesky_solve", ("b", "x"), _cholesky_solve_kernel, batch=leading())
+cholesky_solve_ = Primitive(
+    "cholesky_solve", ("b", "x"), _cholesky_solve_kernel, batch=leading(), layout="column_major"
+)
 cholesky_solve_.holomorphic = False
 
 
@@ -491,6 +525,7 @@ def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False) -> Tensor:
         given(lambda a: (a.tril(),), S(t.triangle(3))),
         given(lambda a, upper: (a.triu(), upper), S(t.triangle(3, upper=True), True)),
     ],
+    title="CholeskyInverseBackward0",
 )
 def cholesky_inverse(input: Tensor, upper: bool = False) -> Tensor:
     """The inverse of A from its Cholesky factor."""

@@ -13,6 +13,7 @@ from franken.backends.numpy import attention as kernels
 from franken.core import dtypes as dt
 from franken.core.batching import batch_size, spread, to_front
 from franken.core.convert import cast
+from franken.core.node import titled
 from franken.core.op import namespace, op
 from franken.core.primitive import Primitive
 from franken.core.shapes import broadcast_two
@@ -32,7 +33,10 @@ def _grad_kernel(
     return kernels.attention_backward(g, q, k, v, mask, out, sums, scale, causal)
 
 
-attend = Primitive("attention", ("q", "k", "v", "mask"), _kernel, outputs=2, nondiff=(1,))
+attend = Primitive(
+    "attention", ("q", "k", "v", "mask"), _kernel, outputs=2, nondiff=(1,),
+    title="ScaledDotProductFlashAttentionForCpuBackward0",
+)  # fmt: skip
 attend_grad = Primitive(
     "attention_grad", ("y", "q", "k", "v", "mask", "result", "sums"), _grad_kernel, outputs=3
 )
@@ -133,19 +137,13 @@ attend_grad.batching(_in_front)
 
 # --- public --------------------------------------------------------------------------------------
 
-_NAMES = {"float32": "float", "float64": "double", "int64": "long int", "int32": "int",
-          "bfloat16": "c10::BFloat16", "float16": "c10::Half"}  # fmt: skip
-
-
-def _name(t: Tensor) -> str:
-    return _NAMES.get(t.dtype.name, t.dtype.name)
-
 
 def _check(q: Tensor, k: Tensor, v: Tensor, mask: Any) -> None:
     if q.dtype is not k.dtype or q.dtype is not v.dtype:
         raise RuntimeError(
             "Expected query, key, and value to have the same dtype, but got query.dtype: "
-            f"{_name(q)} key.dtype: {_name(k)} and value.dtype: {_name(v)} instead."
+            f"{q.dtype.cpp_name} key.dtype: {k.dtype.cpp_name} and value.dtype: "
+            f"{v.dtype.cpp_name} instead."
         )
     if min(q.ndim, k.ndim, v.ndim) < 2:
         raise RuntimeError(
@@ -157,7 +155,7 @@ def _check(q: Tensor, k: Tensor, v: Tensor, mask: Any) -> None:
     ):
         raise RuntimeError(
             "Expected attn_mask dtype to be bool or float or to match query dtype, but got "
-            f"attn_mask.dtype: {_name(mask)} and  query.dtype: {_name(q)} instead."
+            f"attn_mask.dtype: {mask.dtype.cpp_name} and  query.dtype: {q.dtype.cpp_name} instead."
         )
     if q.dtype.is_complex:
         raise NotImplementedError(
@@ -249,4 +247,4 @@ def scaled_dot_product_attention(
     p = cast(weights(q, k, attn_mask, scale, is_causal), v.dtype)
     if dropout_p:
         p = namespace("nn.functional")["dropout"](p, dropout_p)
-    return matmul_(p, v)  # type: ignore[no-any-return]
+    return titled(matmul_(p, v), "UnsafeViewBackward0")  # type: ignore[no-any-return]

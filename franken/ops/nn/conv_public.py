@@ -9,19 +9,13 @@ import warnings
 from typing import Any
 
 from franken.core import dtypes as dt
+from franken.core.node import titled
 from franken.core.op import op
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S, conv, conv_transpose
 from franken.ops.nn.conv import along_channels, conv_, conv_biased, conv_input_grad
 from franken.ops.nn.pad import pad_
 from franken.ops.nn.windows import conv_output_shape, conv_transpose_output_shape
-
-_C_NAMES = {
-    "float32": "float", "float64": "double", "float16": "c10::Half", "bfloat16": "c10::BFloat16",
-    "int64": "long int", "int32": "int", "int16": "short int", "int8": "signed char",
-    "uint8": "unsigned char", "bool": "bool", "complex64": "c10::complex<float>",
-    "complex128": "c10::complex<double>",
-}  # fmt: skip
 
 
 def spread_ints(value: Any, n: int, what: str) -> tuple[int, ...]:
@@ -50,8 +44,7 @@ def _check_types(name: str, x: Tensor, w: Any, b: Any) -> None:
     d = x.dtype
     if b is not None and b.dtype is not d:
         raise RuntimeError(
-            f"Input type ({_C_NAMES.get(d.name, d.name)}) and bias type "
-            f"({_C_NAMES.get(b.dtype.name, b.dtype.name)}) should be the same"
+            f"Input type ({d.cpp_name}) and bias type ({b.dtype.cpp_name}) should be the same"
         )
     if w.dtype is not d:
         raise RuntimeError(f"expected scalar type {d.scalar_name} but found {w.dtype.scalar_name}")
@@ -174,7 +167,9 @@ def _convolve(
         params["padding"] = spread_ints(padding, k, "padding")
     _check_forward(x, w, b, params)
     out = conv_(x, w, **params) if b is None else conv_biased(x, w, b, **params)
-    return out.reshape(tuple(out.shape[1:])) if unbatched else out
+    if not unbatched:
+        return out
+    return titled(out.reshape(tuple(out.shape[1:])), "SqueezeBackward1")
 
 
 def _transposed(
@@ -197,7 +192,9 @@ def _transposed(
     }  # fmt: skip
     extra = spread_ints(output_padding, k, "output_padding")
     out = _transposed_product(x, w, b, params, extra)
-    return out.reshape(tuple(out.shape[1:])) if unbatched else out
+    if not unbatched:
+        return out
+    return titled(out.reshape(tuple(out.shape[1:])), "SqueezeBackward1")
 
 
 def _transposed_product(
@@ -222,7 +219,7 @@ def _transposed_product(
     if any(over):  # a whole stride more: as if zeros followed the input
         x = pad_(x, widths=((0, 0), (0, 0), *((0, k) for k in over)), value=0)
     out: Tensor = conv_input_grad(x, w, size=size, **params)
-    return out if b is None else out + along_channels(b, out.ndim)
+    return out if b is None else titled(out + along_channels(b, out.ndim), "ConvolutionBackward0")
 
 
 def _forward_op(name: str, n: int) -> Any:
@@ -286,6 +283,7 @@ def convolution(
     at="torch nn.functional",
     method=False,
     samples=lambda t: [S(t(5, 2, 3), t(2, 3, 4), t(4)), S(t(5, 2, 3), t(2, 3, 4), t(4), 1)],
+    title="ConvTbcBackward0",
 )
 def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tensor:
     """Convolve (time, batch, channels) with weights (time, channels in, channels out)."""

@@ -77,7 +77,12 @@ def _forward_halved(x: Any, t: Any, w: Any, **params: Any) -> Any:
 
 # outputs: the loss; by sample log(sum(exp(scores))); the total weight
 cross_entropy_ = Primitive(
-    "cross_entropy", ("x", "t", "w"), _forward_halved, outputs=3, nondiff=(1, 2)
+    "cross_entropy",
+    ("x", "t", "w"),
+    _forward_halved,
+    outputs=3,
+    nondiff=(1, 2),
+    title="NllLossBackward0",
 )
 cross_entropy_grad = Primitive(
     "cross_entropy_grad", ("g_", "x", "t", "w", "sums", "total"), halved(_backward)

@@ -118,6 +118,7 @@ def _picked(rows: Any, best: Any) -> Any:
             lambda out: out[0], S(t(5, 3), t.index(4, high=5), t.of([0, 1]), False, 0, False, t(4))
         ),
     ],
+    title="EmbeddingBagBackward0",
 )
 def _embedding_bag(
     weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq: bool = False,
@@ -180,6 +181,7 @@ def _flattened(input: Any, offsets: Any, per_sample: Any) -> tuple[Any, Any, Any
         S(t.index(6, high=5), t(5, 4), t.of([0, 2, 4]), mode="sum", per_sample_weights=t(6)),
         S(t.index(6, high=5), t.distinct(5, 4), t.of([0, 3]), mode="max"),
     ],
+    title="EmbeddingBagBackward0",
 )
 def embedding_bag(
     input: Tensor, weight: Tensor, offsets: Any = None, max_norm: Any = None, norm_type: float = 2,

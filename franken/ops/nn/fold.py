@@ -82,6 +82,7 @@ def _counts(size: tuple[int, ...], p: dict[str, Any]) -> tuple[int, ...]:
         S(t(2, 3, 4, 5), 2),
         S(t(3, 4, 5), (2, 3), dilation=(2, 1), padding=1, stride=(1, 2)),
     ],
+    title="Im2ColBackward0",
 )
 def unfold(
     input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
@@ -123,6 +124,7 @@ def unfold(
         S(t(2, 12, 6), (3, 4), 2),
         S(t(8, 4), (3, 4), 2, padding=(1, 0), stride=(2, 2)),
     ],
+    title="Col2ImBackward0",
 )
 def fold(
     input: Tensor, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0,

@@ -48,18 +48,36 @@ def _fixed_kernel(x: Any, w: Any, b: Any, mean: Any, var: Any, *, eps: float) ->
 
 
 normalize_rows = Primitive(
-    "normalize_rows", ("x", "w", "b"), _rows_kernel, outputs=3, nondiff=(1, 2)
+    "normalize_rows",
+    ("x", "w", "b"),
+    _rows_kernel,
+    outputs=3,
+    nondiff=(1, 2),
+    layout=("standardised", "contiguous"),
+    title="NativeLayerNormBackward0",
 )
 normalize_rows_grad = Primitive(
     "normalize_rows_grad", ("y", "x", "w", "mean", "var"), _rows_grad_kernel, outputs=0
 )
 normalize_channels = Primitive(
-    "normalize_channels", ("x", "w", "b"), _channels_kernel, outputs=3, nondiff=(1, 2)
+    "normalize_channels",
+    ("x", "w", "b"),
+    _channels_kernel,
+    outputs=3,
+    nondiff=(1, 2),
+    layout=("channels_last", "contiguous"),
+    title="NativeBatchNormBackward0",
 )
 normalize_channels_grad = Primitive(
     "normalize_channels_grad", ("y", "x", "w", "mean", "var"), _channels_grad_kernel, outputs=3
 )
-normalize_fixed = Primitive("normalize_fixed", ("x", "w", "b", "mean", "var"), _fixed_kernel)
+normalize_fixed = Primitive(
+    "normalize_fixed",
+    ("x", "w", "b", "mean", "var"),
+    _fixed_kernel,
+    layout="channels_last",
+    title="NativeBatchNormBackward0",
+)
 
 
 def _by_elements(p: Any) -> bool:

@@ -155,8 +155,8 @@ def _adam_kernel(
         multiply(t, new1, t)
         add(m, t, m)
         multiply(v, beta2, v)
-        multiply(g, g, t)
-        multiply(t, new2, t)
+        multiply(g, new2, t)
+        multiply(t, g, t)
         add(v, t, v)
         if vmax is not None:
             np.maximum(vmax, v, out=vmax)

@@ -36,7 +36,21 @@ def _interpolate_grad_kernel(
     return kernels.interpolate_backward(y, shape, mode, align, scales, antialias)
 
 
-interpolate_ = linear(Primitive("interpolate", ("x",), halved(_interpolate_kernel), batch=in_batch))
+def _interpolate_title(node: Any) -> str:
+    """UpsampleNearest2DBackward0, UpsampleBilinear2DAaBackward0 ... of the mode and dimensions."""
+    mode, n = node.params["mode"], len(node.shape) - 2
+    linear_or_cubic = ("", "", "bi", "tri")[n] + mode
+    words = "".join([w.capitalize() for w in mode.split("-")] if "-" in mode or mode == "nearest"
+                    else [linear_or_cubic.capitalize()])  # fmt: skip
+    return f"Upsample{words}{n}D{'Aa' if node.params['antialias'] else ''}Backward0"
+
+
+interpolate_ = linear(
+    Primitive(
+        "interpolate", ("x",), halved(_interpolate_kernel), batch=in_batch,
+        title=_interpolate_title, layout="channels_last",
+    )
+)  # fmt: skip
 interpolate_grad = linear(
     Primitive("interpolate_grad", ("y",), halved(_interpolate_grad_kernel), batch=in_batch)
 )
@@ -67,7 +81,8 @@ def _sample_grad_kernel(g: Any, x: Any, grid: Any, *, mode: str, padding: str, a
     return kernels.grid_sample_backward(g, x, grid, mode, padding, align)
 
 
-grid_sample_ = Primitive("grid_sample", ("x", "grid"), halved(_sample_kernel), batch=in_batch)
+grid_sample_ = Primitive("grid_sample", ("x", "grid"), halved(_sample_kernel), batch=in_batch,
+    title=lambda node: f"GridSampler{len(node.shape) - 2}DBackward0")  # fmt: skip
 grid_sample_grad = Primitive(
     "grid_sample_grad", ("y", "x", "grid"), halved(_sample_grad_kernel), outputs=2, batch=in_batch
 )
@@ -89,7 +104,15 @@ def _affine_grad_kernel(g: Any, *, align: bool) -> Any:
     return kernels.affine_grid_backward(g, align)
 
 
-affine_grid_ = linear(Primitive("affine_grid", ("theta",), halved(_affine_kernel), batch=in_batch))
+affine_grid_ = linear(
+    Primitive(
+        "affine_grid",
+        ("theta",),
+        halved(_affine_kernel),
+        batch=in_batch,
+        title="AffineGridGeneratorBackward0",
+    )
+)
 affine_grid_grad = linear(
     Primitive("affine_grid_grad", ("y",), halved(_affine_grad_kernel), batch=in_batch)
 )

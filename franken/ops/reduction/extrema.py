@@ -11,6 +11,7 @@ from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
 from franken.core.batching import all_batched, pointwise, shift_axes
 from franken.core.linear import SMALL, kept, reduce_sum, small_first
+from franken.core.node import titled
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.shapes import wrap_dim
@@ -124,7 +125,8 @@ def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
             "prod() received an invalid combination of arguments - got "
             f"({type(dim).__name__}), but dim must be one int"
         )
-    return reduce_prod(x, axes=canonical_axes(dim, x.ndim), keepdim=keepdim)
+    out = reduce_prod(x, axes=canonical_axes(dim, x.ndim), keepdim=keepdim)
+    return out if dim is None else titled(out, "ProdBackward1")
 
 
 # --- extrema -------------------------------------------------------------------------------------
@@ -243,6 +245,7 @@ def _extreme(name: str, prim: Primitive, label: str, x: Tensor, dim: Any, keepdi
         S(t(), dim=0),
         S(t(2, 0), dim=0),
     ],
+    title="AminmaxBackward0",
 )
 def aminmax(input: Tensor, *, dim: Any = None, keepdim: bool = False) -> tuple[Tensor, Tensor]:
     """Minimum and maximum over one dimension, or over all."""
@@ -351,7 +354,9 @@ def _portion_kernel(x: Any, total: Any) -> Any:
         return np.exp(x - total)
 
 
-_portion = Primitive("logsumexp_portion", ("x", "total"), halved(_portion_kernel), batch=pointwise)
+_portion = Primitive(
+    "logsumexp_portion", ("x", "total"), halved(_portion_kernel), batch=pointwise, layout="iterator"
+)
 _portion.vjp("x")(lambda g, out: g * out)
 _portion.vjp("total")(lambda g, out: -(g * out))
 

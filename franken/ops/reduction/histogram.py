@@ -147,16 +147,13 @@ def _check(x: Tensor, weight: Any, ranged: bool) -> None:
         )
 
 
-_CPP = {"float32": "float", "float64": "double", "int64": "long int", "int32": "int"}
-
-
 def _check_edges(x: Tensor, edges: Any) -> None:
     for d, e in enumerate(edges):
         if e.dtype is not x.dtype:
             raise RuntimeError(
                 "torch.histogramdd: input tensor and bins tensors should have the same dtype, but "
-                f"got input with dtype {_CPP[x.dtype.name]} and bins for dimension {d} with dtype "
-                f"{_CPP.get(e.dtype.name, e.dtype.name)}"
+                f"got input with dtype {x.dtype.cpp_name} and bins for dimension {d} with dtype "
+                f"{e.dtype.cpp_name}"
             )
         if e.ndim != 1:
             raise RuntimeError(

@@ -203,6 +203,7 @@ def var_mean(
         S(t(3, 4), dim=0, unbiased=False),
         S(t(2, 0), 0),
     ],
+    title="StdMeanBackward0",
 )
 def std_mean(
     input: Tensor, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *,

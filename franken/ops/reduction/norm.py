@@ -30,7 +30,13 @@ def _norm_kernel(x: Any, *, p: float, axes: tuple[int, ...], keepdim: bool) -> A
     return kernels.vector_norm(x, p, axes, keepdim)
 
 
-reduce_norm = Primitive("vector_norm", ("x",), halved(_norm_kernel), batch=shift_axes("axes"))
+reduce_norm = Primitive(
+    "vector_norm",
+    ("x",),
+    halved(_norm_kernel),
+    batch=shift_axes("axes"),
+    title="LinalgVectorNormBackward0",
+)
 reduce_norm.holomorphic = False
 
 
@@ -157,7 +163,10 @@ def norm(
     return vector_norm(input, order, dim, keepdim, dtype=dtype)
 
 
-@op(samples=lambda t: [S(t(3, 4), t(3, 4)), S(t(3, 4), t(4), 3), S(t(3), t(3), float("inf"))])
+@op(
+    samples=lambda t: [S(t(3, 4), t(3, 4)), S(t(3, 4), t(4), 3), S(t(3), t(3), float("inf"))],
+    title="DistBackward0",
+)
 def dist(input: Tensor, other: Tensor, p: Any = 2) -> Tensor:
     """The p-norm of input - other, over all elements."""
     change = input - other
@@ -169,7 +178,12 @@ def dist(input: Tensor, other: Tensor, p: Any = 2) -> Tensor:
     return norm(change, p)
 
 
-@op(out="typed", inplace=True, samples=lambda t: [S(t(3, 4), 2, 0, 1.5), S(t(2, 3, 4), 1, -1, 2.0)])
+@op(
+    out="typed",
+    inplace=True,
+    samples=lambda t: [S(t(3, 4), 2, 0, 1.5), S(t(2, 3, 4), 1, -1, 2.0)],
+    title="RenormBackward0",
+)
 def renorm(input: Tensor, p: Any, dim: int, maxnorm: Any) -> Tensor:
     """Scale down each slice along `dim` whose p-norm exceeds `maxnorm` to that norm."""
     if isinstance(p, complex):

@@ -12,6 +12,7 @@ from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
 from franken.core.batching import shift_axes, to_front
 from franken.core.linear import SMALL, reduce_sum
+from franken.core.node import titled
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.shapes import wrap_dim
@@ -22,9 +23,17 @@ from franken.ops.reduction.extrema import amax_, amin_, nonempty, tie_weights
 from franken.ops.reduction.picked import by_index
 
 
-def _picking(name: str, kernel: Any) -> Primitive:
+def _picking(name: str, kernel: Any, title: str) -> Primitive:
     return by_index(
-        Primitive(name, ("x",), halved(kernel), outputs=2, nondiff=(1,), batch=shift_axes("dim"))
+        Primitive(
+            name,
+            ("x",),
+            halved(kernel),
+            outputs=2,
+            nondiff=(1,),
+            batch=shift_axes("dim"),
+            title=title,
+        )  # fmt: skip
     )
 
 
@@ -41,7 +50,7 @@ def along(prim: Primitive, named: Any, x: Tensor, dim: int, keepdim: bool, **par
     if x.ndim == 0:
         wrap_dim(dim, 0)
         values, indices = prim(x.reshape(1), dim=0, keepdim=True, **params)
-        return named((values.reshape(()), indices.reshape(())))
+        return titled(named((values.reshape(()), indices.reshape(()))), prim.title)
     return named(prim(x, dim=needs_size(prim.name.removesuffix("_dim"), x, dim), keepdim=keepdim,
                       **params))  # fmt: skip
 
@@ -62,8 +71,8 @@ def _small_dim(ufunc: Any, arg: Any, kernel: Any) -> Any:
     return run
 
 
-max_dim = _picking("max_dim", _small_dim(np.maximum, np.argmax, kernels.max_dim))
-min_dim = _picking("min_dim", _small_dim(np.minimum, np.argmin, kernels.min_dim))
+max_dim = _picking("max_dim", _small_dim(np.maximum, np.argmax, kernels.max_dim), "MaxBackward0")
+min_dim = _picking("min_dim", _small_dim(np.minimum, np.argmin, kernels.min_dim), "MinBackward0")
 _MAX, _MIN = make("max", "values", "indices"), make("min", "values", "indices")
 
 
@@ -77,7 +86,8 @@ def _overloads(name: str, x: Tensor, dim: Any, keepdim: bool, other: Any) -> Any
             raise NotImplementedError(f"\"{name}_all\" not implemented for '{x.dtype.scalar_name}'")
         nonempty(name, x, None, ())
         prim = amax_ if name == "max" else amin_
-        return prim(x, axes=tuple(range(x.ndim)), keepdim=False, nan=True)
+        out = prim(x, axes=tuple(range(x.ndim)), keepdim=False, nan=True)
+        return titled(out, f"{name.capitalize()}Backward1")
     if x.dtype.is_complex:
         raise RuntimeError(f"{name}(): does not support complex input")
     if not isinstance(dim, int):
@@ -168,19 +178,21 @@ argmin = _arg("argmin", np.argmin, kernels.argmin)
 # --- median, mode, kthvalue ----------------------------------------------------------------------
 
 
-median_dim = _picking("median_dim", _dim_kernel(order.median))
-nanmedian_dim = _picking("nanmedian_dim", _dim_kernel(order.nanmedian))
-mode_dim = _picking("mode_dim", _dim_kernel(order.mode))
+median_dim = _picking("median_dim", _dim_kernel(order.median), "MedianBackward1")
+nanmedian_dim = _picking("nanmedian_dim", _dim_kernel(order.nanmedian), "NanmedianBackward1")
+mode_dim = _picking("mode_dim", _dim_kernel(order.mode), "ModeBackward0")
 kthvalue_dim = _picking(
-    "kthvalue_dim", lambda x, *, dim, keepdim, k: order.kthvalue(x, k, dim, keepdim)
+    "kthvalue_dim",
+    lambda x, *, dim, keepdim, k: order.kthvalue(x, k, dim, keepdim),
+    "KthvalueBackward0",
 )
 
 
-def _median_all(name: str, ignore_nan: bool) -> Primitive:
+def _median_all(name: str, ignore_nan: bool, title: str) -> Primitive:
     def kernel(x: Any) -> Any:
         return order.median_all(x, ignore_nan)
 
-    prim = Primitive(name, ("x",), halved(kernel))
+    prim = Primitive(name, ("x",), halved(kernel), title=title)
 
     def weights(x: Any, out: Any) -> Any:
         axes = tuple(range(x.ndim))
@@ -204,8 +216,8 @@ def _median_all(name: str, ignore_nan: bool) -> Primitive:
     return prim
 
 
-median_all = _median_all("median_all", False)
-nanmedian_all = _median_all("nanmedian_all", True)
+median_all = _median_all("median_all", False, "MedianBackward0")
+nanmedian_all = _median_all("nanmedian_all", True, "NanmedianBackward0")
 
 
 def _unordered(x: Tensor, label: str) -> None:

@@ -11,6 +11,7 @@ from franken.backends.numpy import scan as kernels
 from franken.backends.numpy.halves import halved
 from franken.core.batching import shift_axes
 from franken.core.linear import SMALL
+from franken.core.node import backward_name, titled
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.shapes import wrap_dim
@@ -29,9 +30,9 @@ def on_vector(fn: Any) -> Any:
         if input.ndim:
             return fn(input, *args, **kwargs)
         out = fn(input.reshape(1), *args, **kwargs)
-        if isinstance(out, tuple):
-            return type(out)([o.reshape(()) for o in out])
-        return out.reshape(())
+        several = isinstance(out, tuple)
+        point = type(out)([o.reshape(()) for o in out]) if several else out.reshape(())
+        return titled(point, backward_name(fn.__name__))
 
     either.__name__ = either.__qualname__ = fn.__name__
     either.__doc__, either.__module__ = fn.__doc__, fn.__module__

@@ -13,6 +13,7 @@ from franken.backends.numpy.parallel import parallel_for
 from franken.core.batching import all_batched, shift_axes
 from franken.core.convert import cast
 from franken.core.linear import reduce_sum
+from franken.core.node import backward_name, titled
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.shapes import wrap_dim
@@ -106,10 +107,17 @@ def _large(block: Any, arrays: Any, dim: int) -> Any:
 
 softmax_ = Primitive("softmax", ("x",), _in_blocks(_softmax_block), batch=shift_axes("dim"))
 log_softmax_ = Primitive(
-    "log_softmax", ("x",), _in_blocks(_log_softmax_block), batch=shift_axes("dim")
+    "log_softmax",
+    ("x",),
+    _in_blocks(_log_softmax_block),
+    batch=shift_axes("dim"),
 )
 softmax_grad = Primitive(
-    "softmax_grad", ("g_", "y"), _in_blocks(_softmax_grad_block), batch=all_batched("dim")
+    "softmax_grad",
+    ("g_", "y"),
+    _in_blocks(_softmax_grad_block),
+    batch=all_batched("dim"),
+    title="SoftmaxBackwardDataBackward0",
 )
 log_softmax_grad = Primitive(
     "log_softmax_grad", ("g_", "y"), _in_blocks(_log_softmax_grad_block), batch=all_batched("dim")
@@ -170,7 +178,8 @@ def _apply(prim: Primitive, x: Tensor, dim: int, dtype: Any) -> Tensor:
             f"\"{prim.name}{last}_kernel_impl\" not implemented for '{x.dtype.scalar_name}'"
         )
     if x.ndim == 0:
-        return prim(x.reshape(1), dim=0).reshape(())
+        out = prim(x.reshape(1), dim=0).reshape(())
+        return titled(out, backward_name(prim.name))
     return prim(x, dim=d)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
 from franken.core.batching import shift_axes
+from franken.core.node import titled
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.shapes import wrap_dim
@@ -120,16 +121,19 @@ def _argsort_kernel(x: Any, *, dim: int, descending: bool) -> Any:
     return np.ascontiguousarray(np.moveaxis(index, -1, dim))
 
 
-def _pair(name: str, kernel: Any) -> Primitive:
+def _pair(name: str, kernel: Any, layout: str) -> Primitive:
     return by_index(
-        Primitive(name, ("x",), halved(kernel), outputs=2, nondiff=(1,), batch=shift_axes("dim"))
-    )
+        Primitive(
+            name, ("x",), halved(kernel), outputs=2, nondiff=(1,), batch=shift_axes("dim"),
+            layout=layout,
+        )
+    )  # fmt: skip
 
 
-sort_ = _pair("sort", _sort_kernel)
-topk_ = _pair("topk", _topk_kernel)
+sort_ = _pair("sort", _sort_kernel, "as_input")
+topk_ = _pair("topk", _topk_kernel, "contiguous")
 argsort_ = Primitive(
-    "argsort", ("x",), halved(_argsort_kernel), batch=shift_axes("dim")
+    "argsort", ("x",), halved(_argsort_kernel), batch=shift_axes("dim"), layout="as_input"
 ).not_differentiable()
 _SORT, _TOPK = make("sort", "values", "indices"), make("topk", "values", "indices")
 
@@ -160,7 +164,8 @@ def sort(
             f"(Tensor, {type(dim).__name__}), but dim must be an int"
         )
     _comparable(input)
-    return _SORT(sort_(input, dim=wrap_dim(dim, input.ndim), descending=bool(descending)))
+    out = _SORT(sort_(input, dim=wrap_dim(dim, input.ndim), descending=bool(descending)))
+    return titled(out, "SortBackward1") if stable else out
 
 
 @op(
@@ -211,5 +216,5 @@ def topk(
         raise RuntimeError(f" topk does not support {what} dtypes on CPU")
     if input.ndim == 0:
         values, indices = topk_(input.reshape(1), dim=0, k=1, largest=largest)
-        return _TOPK((values.reshape(()), indices.reshape(())))
+        return titled(_TOPK((values.reshape(()), indices.reshape(()))), "TopkBackward0")
     return _TOPK(topk_(input, dim=d, k=k, largest=bool(largest)))

@@ -15,6 +15,7 @@ from franken.core import dtypes as dt
 from franken.core.batching import pointwise, shift_axes
 from franken.core.convert import cast
 from franken.core.linear import SMALL, reduce_sum, sum_to, unreduce
+from franken.core.node import titled
 from franken.core.op import op
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.shapes import brackets, wrap_dims
@@ -63,7 +64,8 @@ def float_if_int(x: Tensor) -> Tensor:
 def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Sum over dimensions; integers and bools sum to int64."""
     x = long_if_int(input, dtype)
-    return reduce_sum(x, axes=canonical_axes(dim, x.ndim), keepdim=keepdim)
+    out = reduce_sum(x, axes=canonical_axes(dim, x.ndim), keepdim=keepdim)
+    return out if dim is None else titled(out, "SumBackward1")
 
 
 @op(
@@ -114,7 +116,8 @@ def mean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
             f"mean(): could not infer output dtype. {what} must be either a floating point or "
             f"complex dtype. Got: {x.dtype.scalar_name}"
         )
-    return reduce_mean(x, axes=canonical_axes(dim, x.ndim), keepdim=keepdim)
+    out = reduce_mean(x, axes=canonical_axes(dim, x.ndim), keepdim=keepdim)
+    return out if dim is None else titled(out, "MeanBackward1")
 
 
 # --- with NaN left out ---------------------------------------------------------------------------
@@ -125,7 +128,9 @@ def _zero_nan_kernel(x: Any, like: Any) -> Any:
 
 
 # x with zeros where `like` is NaN: linear in x.
-zero_nan = Primitive("zero_nan", ("x", "like"), _zero_nan_kernel, batch=pointwise)
+zero_nan = Primitive(
+    "zero_nan", ("x", "like"), _zero_nan_kernel, batch=pointwise, layout="iterator"
+)
 
 zero_nan.vjp("like")(NOT_DIFFERENTIABLE)
 
@@ -182,5 +187,5 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any
 
 
 _not_nan = Primitive(
-    "not_nan", ("x",), lambda x: ~np.isnan(x), batch=pointwise
+    "not_nan", ("x",), lambda x: ~np.isnan(x), batch=pointwise, layout="iterator"
 ).not_differentiable()  # fmt: skip

@@ -18,6 +18,7 @@ from franken.core import inplace
 from franken.core.batching import spread
 from franken.core.device import CPU
 from franken.core.errors import MissingKernel
+from franken.core.memory import element_strides
 from franken.core.op import op, write_out
 from franken.core.primitive import Primitive, bind
 from franken.core.shapes import broadcast_two
@@ -36,7 +37,7 @@ from franken.ops.surface.args import (
     number,
     refuse_negative,
 )
-from franken.ops.surface.creation import element_strides, require_grad
+from franken.ops.surface.creation import require_grad
 
 _ERROR = (
     "vmap: called random operation while in randomness error mode. Please either use the 'same' or "
@@ -71,7 +72,7 @@ def _on_gpu(name: str) -> Any:
 
 
 def _random(name: str, inputs: tuple[str, ...], kernel: Any, rule: Any) -> Primitive:
-    prim = Primitive(name, inputs, kernel, batch=rule, level="random")
+    prim = Primitive(name, inputs, kernel, batch=rule, random=True)
     prim.kernel("cuda", _on_gpu(name))
     for each in inputs:
         prim.vjp(each)(lambda g: g.new_zeros(g.shape))

@@ -16,7 +16,7 @@ from franken.core import dtypes as dt
 from franken.core import shapes, state
 from franken.core.batching import to_front, view_rule
 from franken.core.device import CPU
-from franken.core.node import record, step
+from franken.core.node import record, step, titled
 from franken.core.op import op
 from franken.core.primitive import Primitive, _wrap, alias, bind
 from franken.core.strides import contiguous_strides, expand_strides
@@ -65,15 +65,18 @@ def linear(prim: Primitive) -> Primitive:
     return prim
 
 
-def bind_view(prim: Primitive, x: Any, params: dict[str, Any]) -> Any:
+def bind_view(prim: Primitive, x: Any, params: dict[str, Any], title: str | None = None) -> Any:
     """`bind` for a view of one tensor: half the time in the plain case."""
     kind = type(x)
     if state.SPECIAL or (kind is not Tensor and kind is not Parameter) or x.device is not CPU:
-        return bind(prim, (x,), params)
+        out = bind(prim, (x,), params)
+        return out if title is None else titled(out, title)
     out = _wrap(prim.cpu(x._a, **params), CPU)
     alias(x, out, (prim, params, -1))
     if x._node is not None or x._base is not None:
         record(prim, (x,), params, out)
+        if title is not None:
+            titled(out, title)
     return out
 
 
@@ -89,7 +92,7 @@ def _reshape_kernel(x: Any, *, shape: tuple[int, ...]) -> Any:
     return x.reshape(shape)
 
 
-reshape_ = linear(Primitive("reshape", ("x",), _reshape_kernel, view=True))
+reshape_ = linear(Primitive("reshape", ("x",), _reshape_kernel, view=True, title="ViewBackward0"))
 
 
 @reshape_.vjp("x")
@@ -196,8 +199,24 @@ def _basic_kernel(x: Any, *, items: tuple[Any, ...]) -> Any:
     return out
 
 
+def _basic_title(node: Any) -> str:
+    """The name of the last step that torch would take: it indexes one dimension after another."""
+    items, shape = node.params["items"], node.saved[0]
+    name, dim = "Slice" if items == ((None, None, None),) else "Alias", 0
+    for item in items:
+        if item is None:
+            name = "Unsqueeze"
+        elif isinstance(item, tuple):
+            if range(shape[dim])[slice(*item)] != range(shape[dim]):
+                name = "Slice"
+            dim += 1
+        else:
+            name, dim = "Select", dim + 1
+    return f"{name}Backward0"
+
+
 basic_ = linear(Primitive(
-    "basic_index", ("x",), _basic_kernel, view=True,
+    "basic_index", ("x",), _basic_kernel, view=True, title=_basic_title,
     batch=view_rule(lambda p, s: {"items": ((None, None, None), *p["items"])}),
 ))  # fmt: skip
 
@@ -213,7 +232,7 @@ def _flip_kernel(x: Any, *, dims: tuple[int, ...]) -> Any:
 
 
 flip_ = linear(Primitive(
-    "flip", ("x",), _flip_kernel,
+    "flip", ("x",), _flip_kernel, layout="as_input",
     batch=view_rule(lambda p, s: {"dims": tuple(d + 1 for d in p["dims"])}),
 ))  # fmt: skip
 
@@ -278,7 +297,10 @@ def axis_of(input: Tensor, dim: Any) -> int:
 def reshape(input: Tensor, *shape: int, **spelled: Any) -> Tensor:
     """The same elements in another shape; a view where possible."""
     want = wanted(sizes(shape, spelled, "shape"), shape_of(input))
-    return bind_view(reshape_, input, {"shape": want})
+    out = bind_view(reshape_, input, {"shape": want})
+    if out._base is None and out._node is not None:  # a copy was needed
+        titled(out, "UnsafeViewBackward0")
+    return out
 
 
 @op(
@@ -302,8 +324,7 @@ def permute(input: Tensor, *dims: int, **spelled: Any) -> Tensor:
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     """A view with some dimensions moved, the others keeping their order."""
     n = input.ndim
-    src = (source,) if isinstance(source, int) else tuple(source)
-    dst = (destination,) if isinstance(destination, int) else tuple(destination)
+    src, dst = shapes.integers(source), shapes.integers(destination)
     if len(src) != len(dst):
         raise RuntimeError(
             f"movedim: Invalid source or destination dims: source ({list(src)} dims) should "
@@ -403,7 +424,7 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     order = list(range(n))
     if order:
         order[a], order[b] = b, a
-    return bind_view(permute_, input, {"dims": tuple(order)})
+    return bind_view(permute_, input, {"dims": tuple(order)}, "TransposeBackward0")
 
 
 @op(samples=lambda t: [S(t(3, 4), 1), S(t(3, 4), -1), S(t(), 0), S(t(2, 0), 2)])
@@ -411,7 +432,8 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """A view with a dimension of size one inserted before `dim`."""
     shape = shape_of(input)
     at = shapes.wrap_dim(dim, len(shape) + 1)
-    return bind_view(reshape_, input, {"shape": (*shape[:at], 1, *shape[at:])})
+    shape = (*shape[:at], 1, *shape[at:])
+    return bind_view(reshape_, input, {"shape": shape}, "UnsqueezeBackward0")
 
 
 @op(
@@ -428,10 +450,12 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     """A view without the dimensions of size one (all, or those among `dim`)."""
     shape = shape_of(input)
     if dim is None:
-        return bind_view(reshape_, input, {"shape": tuple(n for n in shape if n != 1)})
+        kept = tuple(n for n in shape if n != 1)
+        return bind_view(reshape_, input, {"shape": kept}, "SqueezeBackward0")
     gone = shapes.wrap_dims((dim,) if isinstance(dim, int) else dim, len(shape))
     kept = tuple(n for i, n in enumerate(shape) if n != 1 or i not in gone)
-    return bind_view(reshape_, input, {"shape": kept})
+    title = "SqueezeBackward1" if isinstance(dim, int) else "SqueezeBackward2"
+    return bind_view(reshape_, input, {"shape": kept}, title)
 
 
 @op(samples=lambda t: [S(t(2, 3, 4), (0, 2)), S(t(3, 4), (-1,)), S(t(), ()), S(t(2, 0), (0, 1))])

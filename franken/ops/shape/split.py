@@ -168,20 +168,29 @@ def _slices(input: Tensor, sections: Any, dim: int) -> tuple[Tensor, ...]:
     return tuple(out)
 
 
-@op(samples=lambda t: [S(t(5, 4), 2), S(t(3, 4), 3, -1), S(t(2, 0), 1)])
+@op(
+    samples=lambda t: [S(t(5, 4), 2), S(t(3, 4), 3, -1), S(t(2, 0), 1)],
+    title="UnsafeSplitBackward0",
+)
 def unsafe_split(input: Tensor, split_size: int, dim: int = 0) -> tuple[Tensor, ...]:
     """Like `split`, with parts that may be changed in place."""
     sections = even_sections(input, int(split_size), dim)
     return _slices(input, sections, _axis(input, dim))
 
 
-@op(samples=lambda t: [S(t(5, 4), [2, 0, 3]), S(t(3, 4), [1, 3], -1)])
+@op(
+    samples=lambda t: [S(t(5, 4), [2, 0, 3]), S(t(3, 4), [1, 3], -1)],
+    title="UnsafeSplitWithSizesBackward0",
+)
 def unsafe_split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Like `split_with_sizes`, with parts that may be changed in place."""
     return _slices(input, _exact_sections(input, split_sizes, dim), _axis(input, dim))
 
 
-@op(samples=lambda t: [S(t(5, 4), 3), S(t(3, 4), 2, -1), S(t(2, 0), 2)])
+@op(
+    samples=lambda t: [S(t(5, 4), 3), S(t(3, 4), 2, -1), S(t(2, 0), 2)],
+    title="UnsafeSplitBackward0",
+)
 def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """Like `chunk`, with parts that may be changed in place."""
     sections = _chunk_sections(input, chunks, dim)

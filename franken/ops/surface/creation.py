@@ -16,6 +16,7 @@ from franken.core import layout as layouts
 from franken.core import state
 from franken.core.batching import batch_size, to_front
 from franken.core.device import CPU, resolve
+from franken.core.memory import element_strides
 from franken.core.op import op, write_out
 from franken.core.primitive import Primitive, _wrap, mark_constant
 from franken.core.strides import contiguous_strides, memory_format_strides, preserved_strides
@@ -66,11 +67,6 @@ def strided_array(shape: tuple[int, ...], strides: tuple[int, ...], np_dtype: An
     count = 1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
     memory = allocate((count,), np_dtype)
     return np.ndarray(shape, np_dtype, memory, 0, tuple(s * step for s in strides))
-
-
-def element_strides(a: Any) -> tuple[int, ...]:
-    """An array's strides in elements."""
-    return tuple(s // a.itemsize for s in a.strides) if a.itemsize else a.strides
 
 
 def like_strides(t: Tensor, memory_format: Any) -> tuple[int, ...] | None:

@@ -24,11 +24,12 @@ from franken.ops.surface.read import as_class
 from franken.ops.surface.to import converted
 
 _TYPE_NAMES = {
-    "Float": dt.float32, "Double": dt.float64, "Half": dt.float16, "BFloat16": dt.bfloat16,
-    "Long": dt.int64, "Int": dt.int32, "Short": dt.int16, "Char": dt.int8, "Byte": dt.uint8,
-    "Bool": dt.bool, "ComplexFloat": dt.complex64, "ComplexDouble": dt.complex128,
+    d.scalar_name: d
+    for d in (
+        dt.float32, dt.float64, dt.float16, dt.bfloat16, dt.int64, dt.int32, dt.int16, dt.int8,
+        dt.uint8, dt.bool, dt.complex64, dt.complex128,
+    )
 }  # fmt: skip
-_SPELLED = {d: name for name, d in _TYPE_NAMES.items()}
 
 
 def legacy(d: dt.dtype, dev: Any, args: tuple[Any, ...]) -> Tensor:
@@ -137,7 +138,7 @@ def type_names(module: str) -> dict[str, Any]:
 
 def type_name(d: dt.dtype, cuda: bool) -> str:
     """torch's name of a tensor type, such as torch.FloatTensor."""
-    return f"torch.{'cuda.' if cuda else ''}{_SPELLED.get(d, d.scalar_name)}Tensor"
+    return f"torch.{'cuda.' if cuda else ''}{d.scalar_name}Tensor"
 
 
 def parse_type(name: str) -> tuple[dt.dtype, Any]:

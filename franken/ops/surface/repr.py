@@ -189,7 +189,7 @@ def _history(t: Tensor) -> list[str]:
         return []
     if type(edge) is Leaf:
         return ["requires_grad=True"]
-    name = split_edge(edge)[0].name()
+    name = split_edge(edge)[0].name().rpartition(":")[2]
     return [f"grad_fn=<{name}>"]
 
 

@@ -35,7 +35,7 @@ def _transfer(x: Any, *, device: Any, source: Any) -> Any:
 
 
 # The `device` parameter tells `eager` where the result lives.
-to_device = Primitive("to_device", ("x",), _transfer, batch=pointwise)
+to_device = Primitive("to_device", ("x",), _transfer, batch=pointwise, layout="as_input")
 to_device.kernel("cuda", _transfer)
 
 
@@ -174,7 +174,9 @@ def _overwritten_kernel(x: Any, src: Any) -> Any:
 
 
 # The new value of a tensor that is copied into: its old history ends, that of `src` goes on.
-overwritten = Primitive("copy", ("x", "src"), _overwritten_kernel, batch=pointwise)
+overwritten = Primitive(
+    "copy", ("x", "src"), _overwritten_kernel, batch=pointwise, layout="as_input"
+)
 overwritten.vjp("x")(lambda g: g.new_zeros(g.shape))
 overwritten.vjp("src")(lambda g: g)
 

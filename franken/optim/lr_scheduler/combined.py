@@ -72,8 +72,7 @@ class SequentialLR(_Combined):
         # Undo what the members' own first steps did, then make the first member's step alone.
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"]
-        for scheduler in schedulers:
-            scheduler.last_epoch -= 1
+        _undo(schedulers)
         schedulers[0]._initial_step()
         self._last_lr = schedulers[0].get_last_lr()
 
@@ -87,6 +86,15 @@ class SequentialLR(_Combined):
         else:
             scheduler.step()
         self._last_lr = scheduler.get_last_lr()
+
+
+def _undo(schedulers: Sequence[Any]) -> None:
+    """Take back one epoch of all plain schedules, however deep; combined ones keep their count."""
+    for scheduler in schedulers:
+        if isinstance(scheduler, _Combined):
+            _undo(scheduler._schedulers)
+        else:
+            scheduler.last_epoch -= 1
 
 
 class ChainedScheduler(_Combined):

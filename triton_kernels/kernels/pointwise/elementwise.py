@@ -25,7 +25,8 @@ UNARY: dict[str, tuple[float, float, float]] = {
     "expm1": (-20, 20, 4), "log1p": (-0.9, 20, 4), "tanh": (-12, 12, 6), "sinh": (-85, 85, 8),
     "cosh": (-85, 85, 6), "asinh": (-1e3, 1e3, 6), "acosh": (1, 1e3, 6), "atanh": (-0.99, 0.99, 6),
     "sigmoid": (-80, 80, 4), "trunc": (-9, 9, 0), "round": (-9, 9, 0), "sign": (-2, 2, 0),
-    "atan": (-20, 20, 4), "log10": (1e-6, 100, 4), "erfc": (-4, 8, 16), "tan": (-1.5, 1.5, 6),
+    "asin": (-1, 1, 6), "acos": (-1, 1, 6), "atan": (-20, 20, 4),
+    "log10": (1e-6, 100, 4), "erfc": (-4, 8, 16), "tan": (-1.5, 1.5, 6),
 }  # fmt: skip
 BINARY = ("max", "min", "mod", "floordiv", "pow")
 

@@ -167,6 +167,18 @@ def atan(x):
 
 
 @triton.jit
+def asin(x):
+    """Inverse sine by the tangent of the same angle."""
+    return atan(x / tl.sqrt((1.0 - x) * (1.0 + x)))
+
+
+@triton.jit
+def acos(x):
+    """Inverse cosine by the tangent of half the angle, exact near 1."""
+    return 2.0 * atan(tl.sqrt((1.0 - x) / (1.0 + x)))
+
+
+@triton.jit
 def log10(x):
     """Decimal logarithm."""
     return tl.log(x) * 0.4342944819032518
@@ -215,6 +227,7 @@ FUNCTIONS: dict[str, tuple[str, str]] = {
     "maximum": ("scalar.maximum", "np.maximum"), "min": ("scalar.minimum", "np.minimum"),
     "minimum": ("scalar.minimum", "np.minimum"), "mod": ("scalar.mod", "np.mod"),
     "floordiv": ("scalar.floordiv", "np.floor_divide"), "pow": ("scalar.power", "np.power"),
+    "asin": ("scalar.asin", "np.arcsin"), "acos": ("scalar.acos", "np.arccos"),
     "atan": ("scalar.atan", "np.arctan"), "log10": ("scalar.log10", "np.log10"),
     "erfc": ("scalar.erfc", "erfc64"), "tan": ("scalar.tan", "np.tan"),
 }  # fmt: skip
