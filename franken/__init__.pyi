@@ -2375,7 +2375,6 @@ def nextafter(
     """The next number after input in the direction of other."""
 
 def nextafter_(input: _Tensor, other: _Tensor | _complex | _number[Any] | _bool_) -> _Tensor: ...
-
 @overload
 def nonzero(
     input: _Tensor, *, as_tuple: Literal[False] = False, out: _Tensor | None = None
