@@ -7,6 +7,7 @@ import click
 from conformance.differential import differential
 from conformance.gpu import gpu
 from conformance.kernels import kernels
+from conformance.layouts import layouts
 from conformance.stubs.command import stubs
 from conformance.stubs.programs import programs
 
@@ -19,6 +20,7 @@ def main() -> None:
 main.add_command(differential)
 main.add_command(gpu)
 main.add_command(kernels)
+main.add_command(layouts)
 main.add_command(programs)
 main.add_command(stubs)
 

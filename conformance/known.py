@@ -21,7 +21,17 @@ class Known(NamedTuple):
 
 _TIES = "torch leaves the index among equal values open; the sample holds equal values"
 
+_NO_SPARSE = "there are no sparse layouts yet; the entry goes stale when there are"
+_NO_SCALED = "there are no products of scaled float8 yet; the entry goes stale when there are"
+
 KNOWN: tuple[Known, ...] = (
+    *(
+        Known("to_sparse", check, "has no attribute 'to_sparse'", _NO_SPARSE)
+        for check in ("value", "vjp", "jvp", "double_backward", "replay")
+    ),
+    Known("sparse.sampled_addmm", "value", "franken has no", _NO_SPARSE),
+    Known("torch._scaled_mm", "value", "franken has no", _NO_SCALED),
+    Known("torch._scaled_mm_v2", "value", "franken has no", _NO_SCALED),
     Known("argsort", "value", "out: ", _TIES + " (8000 bools, not stable)"),
     Known("kthvalue", "value", "out[1]: ", _TIES),
     Known("sort", "value", "out[1]: ", _TIES + " (8000 bools, not stable)"),

@@ -14,11 +14,14 @@ from typing import Any
 import numpy as np
 
 from franken.core import primitive as _bind
+from franken.core.arrange import placed
 from franken.core.convert import cast
 from franken.core.dtypes import COMPLEX_KINDS, from_numpy
 from franken.core.inplace import store
 from franken.core.linear import add, sum_to, tied
+from franken.core.memory import element_strides
 from franken.core.node import Leaf, Node, OutEdge, Packed, SavedAll, _light, split_edge
+from franken.core.planning import gradient_strides
 from franken.core.primitive import F32, F64
 from franken.core.state import STATE, set_grad
 from franken.core.tensor import Tensor
@@ -549,7 +552,11 @@ def _deposit(r: Run, t: Tensor, g: Any) -> None:
 def _accumulate(r: Run, variable: Tensor, g: Any) -> None:
     have = getattr(variable, "_grad", None)
     if have is None:
-        variable._grad = g if r.create_graph or g.level else _own(g)
+        want = _wanted_strides(variable, g)
+        if r.create_graph or g.level:
+            variable._grad = g if want is None else _laid_out(g, want)
+        else:
+            variable._grad = _own(g) if want is None else _bind._wrap(placed(g._a, want), g.device)
     elif r.create_graph or g.level or have.level:
         variable._grad = add(have, g)
     else:
@@ -559,12 +566,31 @@ def _accumulate(r: Run, variable: Tensor, g: Any) -> None:
     _provenance(r, variable)
 
 
+def _wanted_strides(variable: Tensor, g: Tensor) -> Any:
+    """The strides that a leaf's gradient must take in place of its own, or None."""
+    if g.level or variable.level:
+        return None
+    a, own = g._a, variable._a
+    if a.flags.c_contiguous and own.flags.c_contiguous:
+        return None
+    want = gradient_strides(own.shape, element_strides(own))
+    axes = zip(a.shape, element_strides(a), want, strict=True)
+    return None if all(n == 1 or s == w for n, s, w in axes) else want
+
+
+def _laid_out(g: Tensor, strides: Any) -> Tensor:
+    """The cotangent under other strides, still on the tape."""
+    order = sorted(range(g.ndim), key=lambda d: (-strides[d], d))
+    back = sorted(range(g.ndim), key=order.__getitem__)
+    return g.permute(order).contiguous().permute(back)
+
+
 def _own(g: Tensor) -> Tensor:
     """The cotangent as a tensor of its own: the same memory only if no other Tensor holds it."""
     a = g._a
     # 2 references: the Tensor's slot and `a`, plus getrefcount's argument.
     if sys.getrefcount(a) > 3 or a.base is not None or not getattr(a.flags, "writeable", True):
-        a = a.copy()
+        a = a.copy(order="K")
     return _bind._wrap(a, g.device)
 
 

@@ -331,7 +331,8 @@ def record_function(cls: Any, args: tuple[Any, ...], kwargs: Any, ctx: Any = Non
     outs = out if isinstance(out, tuple) else (out,)
     _check_dirty(ctx, args, outs, tracked)
     if not tracked:
-        return out
+        plain = tuple([_untracked_output(o, ctx, args) for o in outs])
+        return plain if isinstance(out, tuple) else plain[0]
     dev = next(a.device for a in args if isinstance(a, Tensor))
     fresh = attach_function(cls._backward_cls(ctx, cls, edges, dev), args, outs)
     return fresh if isinstance(out, tuple) else fresh[0]
@@ -362,7 +363,8 @@ def _check_dirty(ctx: Any, args: Any, outs: Any, tracked: bool) -> None:
 def attach_function(node: FunctionNode, args: Any, outs: Any) -> tuple[Any, ...]:
     """Make the node that of the outputs; returns the tensors to hand to the user."""
     ctx = node.ctx
-    fresh = tuple([_own_output(o, k, node, args) for k, o in enumerate(outs)])
+    several = sum(isinstance(o, Tensor) for o in outs) > 1
+    fresh = tuple([_own_output(o, ctx, args, "multi" if several else "custom") for o in outs])
     node.fills = [meta_of(o) if isinstance(o, Tensor) else None for o in fresh]
     for k, o in enumerate(fresh):
         if not isinstance(o, Tensor) or _among(outs[k], ctx._nondiff) or not _inexact(o):
@@ -382,15 +384,22 @@ def attach_function(node: FunctionNode, args: Any, outs: Any) -> tuple[Any, ...]
     return fresh
 
 
-def _own_output(o: Any, k: int, node: FunctionNode, args: Any) -> Any:
+def _own_output(o: Any, ctx: Any, args: Any, kind: str) -> Any:
     """An output as a tensor that may point to the node: an input returned as it is gets a view."""
-    if not isinstance(o, Tensor) or _among(o, node.ctx._dirty):
+    if not isinstance(o, Tensor) or _among(o, ctx._dirty):
         return o
     if _among(o, args):
         o = o.view_as(o)
     if o._base is not None and o.level == 0:
-        o._vmeta = f"custom {k} {node.fn.__name__}"
+        o._vmeta = kind
     return o
+
+
+def _untracked_output(o: Any, ctx: Any, args: Any) -> Any:
+    """An output of a call that is not recorded."""
+    if isinstance(o, Tensor) and o.level == 0 and o.requires_grad and _among(o, args):
+        return o if _among(o, ctx._dirty) else o.detach()  # type: ignore[attr-defined]
+    return _own_output(o, ctx, args, "custom")
 
 
 def _among(t: Any, tensors: Any) -> bool:

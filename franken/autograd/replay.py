@@ -20,7 +20,7 @@ from franken.core import primitive as _bind
 from franken.core.device import CPU, resolve
 from franken.core.dtypes import COMPLEX_KINDS
 from franken.core.errors import NotProven
-from franken.core.memory import element_steps
+from franken.core.memory import element_strides
 from franken.core.primitive import PRIMITIVES, Primitive
 from franken.core.state import set_grad
 from franken.core.tensor import Tensor, wrap
@@ -248,7 +248,7 @@ class _Replay:
         found = self.env.get(_digest(value))
         if found is None:
             raise NotProven(f"replay: the record lacks the value {value}")
-        return found if element_steps(found._a) == _steps_of(value) else _fresh(found, value)
+        return found if element_strides(found._a) == _steps_of(value) else _fresh(found, value)
 
 
 _KINDS = {"kernel": _Replay._kernel, "rule": _Replay._rule, "view": _Replay._view}

@@ -56,7 +56,9 @@ def _float_to_int(x: Any, to: dtype) -> Any:
     return x.astype(to.np)
 
 
-convert = Primitive("to_copy", ("x",), _convert_kernel, batch=pointwise, title="ToCopyBackward0")
+convert = Primitive(
+    "to_copy", ("x",), _convert_kernel, batch=pointwise, layout="iterator", title="ToCopyBackward0"
+)
 
 
 @convert.vjp("x")

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-import numpy as np
-
 from franken.core import node as _node
 from franken.core import state as _state
+from franken.core.creation import refuse_change
 from franken.core.linear import view_scatter
 from franken.core.node import Leaf, edge_of, make_node, step
 from franken.core.primitive import NO_BATCH_RULE, Primitive, bind
@@ -31,63 +30,19 @@ def check(x: Tensor, name: str = "") -> None:
         _refuse_inference()
     if x.level or not STATE.grad:
         return
-    if type(x._node) is Leaf and x._base is None:
-        raise RuntimeError(
-            "a leaf Variable that requires grad is being used in an in-place operation."
-        )
     base = x._base
     if base is None:
-        return
-    if type(base._node) is Leaf and not getattr(x, "_vmeta", "").startswith("custom"):
+        if type(x._node) is Leaf:
+            raise RuntimeError(
+                "a leaf Variable that requires grad is being used in an in-place operation."
+            )
+    elif hasattr(x, "_vmeta"):
+        if x._node is not None or base._node is not None:
+            refuse_change(x, of_base=False)
+    elif type(base._node) is Leaf:
         raise RuntimeError(
             "a view of a leaf Variable that requires grad is being used in an in-place operation."
         )
-    _check_creation(x, base)
-
-
-def _check_creation(x: Tensor, base: Tensor, tracked: bool = False) -> None:
-    """Refuse views made by several-output ops or without grad mode; `tracked`: new history."""
-    meta = getattr(x, "_vmeta", "")
-    if meta.startswith("custom"):
-        _, number, name = meta.split(" ")
-        raise RuntimeError(
-            f"Output {number} of {name} is a view and is being modified inplace. This view was "
-            "created "
-            "inside a custom Function (or because an input was returned as-is) and the autograd "
-            "logic "
-            "to handle view+inplace would override the custom backward associated with the custom "
-            "Function, leading to incorrect gradients. This behavior is forbidden. You can fix "
-            "this by "
-            "cloning the output of the custom Function."
-        )
-    if meta == "multi" and (tracked or edge_of(x) is not None):
-        prim, _, index = x._chain[-1]
-        if edge_of(x) is None:
-            raise RuntimeError(
-                "A view was created in no_grad mode and is being modified inplace with grad mode "
-                f"enabled. {_SEVERAL}"
-            )
-        raise RuntimeError(
-            f"Output {max(index, 0)} of {_node.backward_name(prim.name).removesuffix('Backward0')} "
-            "is a "
-            f"view and is being modified inplace. {_SEVERAL}"
-        )
-    if meta == "no_grad" and (tracked or base._node is not None):
-        raise RuntimeError(
-            "A view was created in no_grad mode and is being modified inplace with grad mode "
-            "enabled. Given that this use case is ambiguous and error-prone, it is forbidden. You "
-            "can clarify your code by moving both the view and the inplace either both inside the "
-            "no_grad block (if you don't want the inplace to be tracked) or both outside (if you "
-            "want the inplace to be tracked)."
-        )
-
-
-_SEVERAL = (
-    "This view is the output of a function that returns multiple views. Such functions do not "
-    "allow "
-    "the output views to be modified inplace. You should replace the inplace operation by an "
-    "out-of-place one."
-)
 
 
 def bump(x: Tensor) -> None:
@@ -128,8 +83,8 @@ def commit(x: Tensor, result: Tensor) -> Tensor:
         refuse_growth(xa.shape, ra.shape)
     if not writeable(xa) or _self_overlap(xa):
         _refuse_overlap(xa)
-    if x._base is not None and STATE.grad and result._node is not None:
-        _check_creation(x, x._base, True)
+    if x._base is not None and STATE.grad and result._node is not None and hasattr(x, "_vmeta"):
+        refuse_change(x, of_base=False)
     if ra is not xa:
         if isinstance(result._node, _node.Node):
             _keep_overwritten(result._node, xa)
@@ -180,17 +135,6 @@ def _keep_overwritten(node: Any, a: Any) -> None:
     for k in range(0, len(saved), 3):
         if saved[k] is a:
             saved[k], saved[k + 1], saved[k + 2] = a.copy(), [0, None], 0
-
-
-def shared(x: Tensor, y: Tensor) -> bool:
-    """Whether two dense tensors have memory in common."""
-    a, b = x._a, y._a
-    if type(a) is not np.ndarray or type(b) is not np.ndarray:
-        return False
-    dense = (a.flags.c_contiguous or a.flags.f_contiguous) and (
-        b.flags.c_contiguous or b.flags.f_contiguous
-    )
-    return dense and bool(np.may_share_memory(a, b))
 
 
 def _refuse_overlap(a: Any) -> None:

@@ -136,7 +136,11 @@ def _write_region(x: Any, src: Any, *, prim: Primitive, params: dict[str, Any], 
 
 
 view_scatter = Primitive(
-    "view_scatter", ("x", "src"), _write_region, title="torch::autograd::CopySlices"
+    "view_scatter",
+    ("x", "src"),
+    _write_region,
+    layout="as_input",
+    title="torch::autograd::CopySlices",
 )
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from franken.core.strides import contiguous_strides
+
 
 def root_of(a: Any) -> Any:
     """The array that owns the memory an array looks into."""
@@ -48,23 +50,62 @@ def restrided(a: Any, shape: Any, steps: Any, place: int) -> Any:
     row = memory_of(a)
     if row is None or 0 in shape or not row.size:
         if 0 in shape:
-            return a.reshape(-1)[:0].reshape(shape)
+            return np.ndarray(shape, a.dtype, a, 0, [n * a.itemsize for n in steps])
         raise RuntimeError("as_strided: the memory of this tensor has gaps; clone() it before")
     n = row.itemsize
-    return _over(row, shape, [s * n for s in steps], place * n)
+    return over(row, shape, [s * n for s in steps], place * n)
 
 
-def _over(row: Any, shape: Any, byte_steps: Any, offset: int) -> Any:
+def over(row: Any, shape: Any, byte_steps: Any, offset: int) -> Any:
+    """A NumPy view of a row of elements (or an empty array): strides and offset in bytes."""
     if row.dtype.kind == "V":  # NumPy has no buffers of extension dtypes: go through plain words
         word = row.view(np.dtype(f"u{row.itemsize}"))
         return np.ndarray(shape, word.dtype, word, offset, byte_steps).view(row.dtype)
     return np.ndarray(shape, row.dtype, row, offset, byte_steps)
 
 
-def element_steps(a: Any) -> tuple[int, ...]:
-    """Strides in elements."""
+def element_strides(a: Any) -> tuple[int, ...]:
+    """An array's strides in elements; an empty one of NumPy's making has none of its own."""
+    if not a.size and not any(a.strides):
+        return contiguous_strides(a.shape)
     n = a.itemsize
-    return tuple([s // n for s in a.strides])
+    return tuple([s // n for s in a.strides]) if n else a.strides
+
+
+def relaid(a: Any, shape: tuple[int, ...], steps: tuple[int, ...]) -> Any:
+    """The array laid anew over its own storage from where it begins; None if that is too short."""
+    row, place = memory_of(a), first_place(a)
+    room = 0 if row is None else row.size - place
+    count = math.prod(shape)
+    return restrided(a, shape, steps, place) if count <= room or count == 0 else None
+
+
+def overlap(a: Any, b: Any) -> str:
+    """How two arrays share memory: "none", "full" (the same places in one order) or "part".
+
+    Only what is certain counts: strided arrays whose places interleave are not looked into.
+    """
+    if a is b:
+        return "full"
+    if type(a) is not np.ndarray or type(b) is not np.ndarray or not (a.size and b.size):
+        return "none"
+    if not np.may_share_memory(a, b) or not (dense(a) and dense(b)):
+        return "none"
+    same = pointer(a) == pointer(b) and a.nbytes == b.nbytes and a.strides == b.strides
+    return "full" if same else "part"
+
+
+def dense(a: Any) -> bool:
+    """Whether an array fills its memory without gaps or repetition, in whatever order."""
+    if a.flags.c_contiguous or a.flags.f_contiguous:
+        return True
+    at = a.itemsize
+    for step, n in sorted(zip(a.strides, a.shape, strict=True)):
+        if n > 1:
+            if step != at:
+                return False
+            at *= n
+    return True
 
 
 def byte_row(root: Any) -> Any:

@@ -10,6 +10,7 @@ import itertools
 import weakref
 from typing import Any
 
+from franken.core.creation import refuse_change
 from franken.core.dtypes import from_numpy
 from franken.core.handles import GraphNode, InputMetadata
 from franken.core.rule import Plan
@@ -123,6 +124,10 @@ class Leaf(GraphNode):
 Leaf.__name__ = Leaf.__qualname__ = "AccumulateGrad"  # what `type(node).__name__` is in torch
 
 
+def nobody() -> None:
+    """In place of the reference to a tensor: that of a leaf whose gradient is dropped."""
+
+
 def meta_of(t: Tensor) -> tuple[Any, Any, Any]:
     """(shape tuple, dtype, device) of any tensor, traced or not; dtype is NumPy's when plain."""
     if t.level == 0:
@@ -174,14 +179,19 @@ def edge_of(t: Tensor) -> Any:
 def refresh_view(v: Tensor) -> Any:
     """The edge of a view, regenerated from its base if that was changed since."""
     ver: Any = v._ver
+    base = v._base
     if v._view_ver != ver[0]:
-        meta = getattr(v, "_vmeta", "")
-        if meta != "no_grad" and not meta.startswith("custom") and v._base._node is not None:
-            t: Any = _light(v._base._a, v._base.device, v._base._node)
+        if base._node is not None:
+            if hasattr(v, "_vmeta"):
+                refuse_change(v, of_base=True)
+            t: Any = _light(base._a, base.device, base._node)
             for link in v._chain:
                 t = step(t, link)
-            v._node = t._node
+            v._node = titled(t, "AsStridedBackward0")._node
         v._view_ver = ver[0]
+    elif v._node is None and base._node is not None:
+        v._node = Leaf(v)  # made without grad mode: it requires grad as its base does,
+        v._node.ref = nobody  # but no gradient reaches either of them
     return v._node
 
 
@@ -405,6 +415,6 @@ def attach(node: Node, prim: Any, outs: Any) -> None:
 
 __all__ = [
     "Leaf", "Node", "OutEdge", "Packed", "SavedAll", "attach", "backward_name", "edge_of",
-    "face_of", "make_node", "meta_of", "next_seq", "packed", "record",
+    "face_of", "make_node", "meta_of", "next_seq", "nobody", "packed", "record",
     "split_edge", "titled", "version_of",
 ]  # fmt: skip

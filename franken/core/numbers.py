@@ -13,6 +13,16 @@ import numpy as np
 NUMBERS = (bool, int, float, complex, np.integer, np.inexact, np.bool_)
 
 
+def unboxed(value: Any) -> Any:
+    """A number as the Python number that stands for it, anything else as it is.
+
+    >>> unboxed(np.float64(0.5)), unboxed("x"), type(unboxed(np.int64(3)))
+    (0.5, 'x', <class 'int'>)
+    """
+    number = python_number(value)
+    return value if number is None else number
+
+
 def python_number(value: Any) -> Any:
     """The Python number that stands for a number; None for what is none.
 

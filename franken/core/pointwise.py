@@ -31,7 +31,7 @@ def pointwise_primitive(
     """The primitive of an elementwise op with its rules; parameters go to the kernel by keyword."""
     prim = Primitive(
         name, inputs, halved(kernel), outputs=outputs, nondiff=nondiff, batch=pointwise, expr=expr,
-        title=title,
+        title=title, layout="iterator",
     )  # fmt: skip
     prim.holomorphic = holomorphic
     prim.shape = _broadcast_error

@@ -18,6 +18,7 @@ import numpy as np
 
 from franken.backends import registry
 from franken.core import state
+from franken.core.arrange import arranger, with_strides
 from franken.core.device import CPU, DeviceMismatch
 from franken.core.errors import MissingKernel
 from franken.core.node import record
@@ -73,6 +74,8 @@ class Primitive:
         kernel: NumPy kernel, arrays in and array (or tuple) out, parameters by keyword.
         outputs: number of outputs; 0 means a tuple of varying length.
         view: the output may share memory with the first input.
+        layout: how results lie in memory, a name of `core.planning.PLANNERS` (or one for each
+            output); None where the kernel's own order is right, as it always is of a view.
         random: the result depends on the state of a random stream too.
         expr: the scalar expression, from which kernels for both devices are to be generated; a
             test holds it against the kernel.
@@ -84,9 +87,10 @@ class Primitive:
     """
 
     __slots__ = (
-        "batch", "cpu", "differentiable", "expr", "holomorphic", "inputs", "jvps", "kernels",
-        "by_memory", "name", "nondiff", "outputs", "plans", "random", "shape", "simple", "ties",
-        "title", "variadic", "view", "vjp_joint", "vjps", "wide", "words", "writer", "writes",
+        "arrange", "batch", "by_memory", "cpu", "differentiable", "expr", "holomorphic", "inputs",
+        "jvps", "kernels", "name", "nondiff", "outputs", "plans", "random", "shape", "simple",
+        "ties", "title", "variadic", "view", "vjp_joint", "vjps", "wide", "words", "writer",
+        "writes",
     )  # fmt: skip
 
     def __init__(
@@ -102,6 +106,7 @@ class Primitive:
         batch: Any = None,
         random: bool = False,
         expr: str | None = None,
+        layout: str | tuple[str, ...] | None = "contiguous",
         title: Any = None,
         words: tuple[str, ...] = (),
         writes: Any = None,
@@ -112,6 +117,7 @@ class Primitive:
         self.outputs, self.variadic, self.view, self.nondiff = outputs, variadic, view, nondiff
         self.batch, self.random, self.expr, self.writes = batch, random, expr, writes
         self.title, self.words = title, words or inputs
+        self.arrange = None if view or random else arranger(layout)
         self.kernels: dict[str, Any] = {}
         # The kernel for float32 and wider, without the detour of half precisions.
         self.wide = getattr(kernel, "wide", kernel)
@@ -258,7 +264,10 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         return eager(prim, args, params, True)
     # the commonest case, without loops: two float32 tensors on the CPU, no parameters
     a, b = x._a, y._a
-    if a.dtype is not F32 or b.dtype is not F32 or x.device is not CPU or y.device is not CPU:
+    if (
+        a.dtype is not F32 or b.dtype is not F32 or x.device is not CPU or y.device is not CPU
+        or not a.flags.c_contiguous or not b.flags.c_contiguous
+    ):  # fmt: skip
         return eager(prim, args, params, True)
     try:
         r = quiet(prim.wide, a, b)
@@ -297,6 +306,8 @@ def eager(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: 
     if dev is None:
         dev = params.get("device", CPU)
     kernel = prim.cpu if dev is CPU else prim.kernel_for(dev)
+    if prim.view and not raw[0].size:
+        raw[0] = args[0]._a = with_strides(raw[0])
     try:
         out = quiet(kernel, *raw, **params)
     except RuntimeError as error:
@@ -304,6 +315,8 @@ def eager(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: 
     except (ValueError, TypeError, IndexError, OverflowError) as error:
         explain(prim, args, params, error)
         raise
+    if prim.arrange is not None:
+        out = prim.arrange(raw, out, params)
     if params and "device" in params:  # says where the result lives: a transfer, a random source
         dev = params["device"]
     if prim.outputs == 1:
@@ -348,10 +361,11 @@ def alias(base: Tensor, view: Tensor, step: tuple[Primitive, dict[str, Any], int
     else:
         view._base, view._chain = base._base, (*base._chain, step)
     meta = getattr(base, "_vmeta", None)
-    if meta is None and not STATE.grad:
-        meta = "no_grad"
-    if step[2] >= 0:
-        meta = "multi"
+    if meta is None:
+        if not STATE.grad:
+            meta = "inference" if STATE.inference else "no_grad"
+        elif step[2] >= 0:
+            meta = "multi"
     if meta is not None:
         view._vmeta = meta
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Final, NoReturn
+from operator import index
+from typing import Any, Final, NoReturn
 
 Shape = tuple[int, ...]
 
@@ -55,6 +56,15 @@ def storage_bytes(shape: Shape, itemsize: int) -> int:
 
 
 # -- dimensions ---------------------------------------------------------------------------------
+
+
+def integers(value: Any) -> Shape:
+    """Return the ints in a list or tuple of them, or the one that a number is.
+
+    >>> integers((1, -2)), integers(True)
+    ((1, -2), (1,))
+    """
+    return tuple(map(index, value if isinstance(value, (tuple, list)) else (value,)))
 
 
 def wrap_dim(dim: int, ndim: int) -> int:

@@ -134,8 +134,11 @@ def preserved_strides(shape: Shape, strides: Shape) -> Shape:
     return tuple(packed)
 
 
-def axes_by_stride(shape: Shape, strides: Shape) -> list[int]:
-    """Return the axes from densest to widest; broadcast (stride 0) axes stay where they are.
+def axes_by_stride(shape: Shape, *operands: Shape) -> list[int]:
+    """Return the axes from densest to widest, by the strides of one or several operands.
+
+    The first operand that can tell two axes apart decides; broadcast (stride 0) ones cannot, and
+    axes that none can tell apart stay where they are.
 
     >>> axes_by_stride((4, 5, 6), (1, 24, 4))
     [0, 2, 1]
@@ -144,7 +147,7 @@ def axes_by_stride(shape: Shape, strides: Shape) -> list[int]:
     for i in range(1, len(order)):
         here = i
         for before in range(i - 1, -1, -1):
-            verdict = _compare_axes(shape, strides, order[before], order[here])
+            verdict = _compare_axes(shape, operands, order[before], order[here])
             if verdict > 0:
                 order[before], order[here] = order[here], order[before]
                 here = before
@@ -153,14 +156,17 @@ def axes_by_stride(shape: Shape, strides: Shape) -> list[int]:
     return order
 
 
-def _compare_axes(shape: Shape, strides: Shape, inner: int, outer: int) -> int:
-    """Say 1 if the two should be swapped, -1 if they stand right, 0 if either is ambiguous."""
-    a, b = strides[inner], strides[outer]
-    if a == 0 or b == 0:
-        return 0
-    if a != b:
-        return -1 if a < b else 1
-    return 1 if shape[inner] > shape[outer] else 0
+def _compare_axes(shape: Shape, operands: tuple[Shape, ...], inner: int, outer: int) -> int:
+    """Say 1 if the two should be swapped, -1 if they stand right, 0 if nobody can tell."""
+    for strides in operands:
+        a, b = strides[inner], strides[outer]
+        if a == 0 or b == 0:
+            continue
+        if a != b:
+            return -1 if a < b else 1
+        if shape[inner] > shape[outer]:
+            return 1
+    return 0
 
 
 def view_strides(shape: Shape, strides: Shape, new_shape: Shape) -> Shape | None:

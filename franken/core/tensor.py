@@ -8,7 +8,7 @@ Knows no op: every arithmetic method is attached by the op declarations. Slots:
   _base      the tensor that this one is a differentiable view of, or None
   _chain     how _base leads to this view: ((primitive, params, output index), ...)
   _view_ver  the count at which a view's _node was right (only on views)
-  _vmeta     why an in-place change of this view is refused (only on such views)
+  _vmeta     why an in-place change of this view is refused (only there; see core.creation)
   _grad      the accumulated gradient (only once assigned)
 """
 

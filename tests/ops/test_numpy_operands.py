@@ -137,3 +137,77 @@ def test_functions_of_numpy_give_tensors() -> None:
         assert np.greater(x, 2).dtype is m.uint8
         with pytest.raises(TypeError, match="can't convert np.ndarray of type"):
             np.add(x, np.array([1, 2], object))
+
+
+NUMBERS = [-1, -255, -256, 255, 256, 300, -128, -129, 2**31, 2**63, 2**64, -(2**63) - 1, 2.7, -2.7,
+           -0.5, 127.9, 255.5, 1e10, float("inf"), float("nan"), 70000.0, 3.5e38, 1e39, True, 2j,
+           2 + 0j, 1e39j]  # fmt: skip
+WRITERS: dict[str, Any] = {
+    "item": lambda m, x, v: x.__setitem__(0, v),
+    "slice": lambda m, x, v: x.__setitem__(slice(None), v),
+    "list": lambda m, x, v: x.__setitem__([0], v),
+    "mask": lambda m, x, v: x.__setitem__(m.tensor([True]), v),
+    "fill_": lambda m, x, v: x.fill_(v),
+    "full": lambda m, x, v: m.full((1,), v, dtype=x.dtype),
+    "new_full": lambda m, x, v: x.new_full((1,), v),
+    "masked_fill_": lambda m, x, v: x.masked_fill_(m.tensor([True]), v),
+    "index_fill_": lambda m, x, v: x.index_fill_(0, m.tensor([0]), v),
+    "scatter_": lambda m, x, v: x.scatter_(0, m.tensor([0]), v),
+    "tensor": lambda m, x, v: m.tensor([v], dtype=x.dtype),
+}
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+@pytest.mark.parametrize(
+    "dtype", ["uint8", "int8", "int32", "int64", "bool", "float16", "bfloat16", "float32",
+              "complex64"]
+)  # fmt: skip
+def test_numbers_that_may_not_fit(dtype: str, writer: str) -> None:
+    for value in NUMBERS:
+
+        def program(m: Any, value: Any = value) -> Any:
+            x = m.ones(1, dtype=getattr(m, dtype))
+            made = WRITERS[writer](m, x, value)
+            return x if made is None else made
+
+        try:
+            agree(program)
+        except AssertionError as error:
+            raise AssertionError(f"{value!r}: {error}") from None
+
+
+@pytest.mark.parametrize("kind", [*SCALARS, np.complex64, np.complex128, np.str_])
+def test_assignment_takes_numbers_of_python_and_integers_of_numpy(kind: Any) -> None:
+    def program(m: Any) -> Any:
+        x = m.zeros(2, 2)
+        x[0] = kind(1)
+        x[:, 1] = kind(1)
+        x[[1]] = kind(0)
+        return x
+
+    agree(program)
+    agree(lambda m: m.full((2,), kind(1)))
+    if kind not in (np.uint64, np.longdouble, np.str_):
+        agree(lambda m: m.tensor([kind(1), kind(0)]))
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.int32, np.uint8, "tensor"])
+def test_integers_of_numpy_as_sizes_dimensions_and_indices(kind: Any) -> None:
+    def program(m: Any) -> Any:
+        n = m.tensor if kind == "tensor" else kind
+        x = m.arange(24).reshape(n(2), n(3), n(4))
+        parts = [
+            x[n(1)], x[:, n(0)], x[:, n(1) :], x[:, : n(2), :: n(2)], x[..., n(3)], x.sum(n(1)),
+            x.transpose(n(0), n(2)), x.permute(n(2), n(0), n(1)), x.flip(n(0)), x.roll(n(1), n(0)),
+            x.unsqueeze(n(0)), x[:1].squeeze(n(0)), x.select(n(1), n(2)), x.cumsum(n(1)),
+            x.narrow(n(1), n(0), n(2)), x.repeat(n(1), n(2), n(1)), x[:1].expand(n(2), n(3), n(4)),
+            x.movedim(n(0), n(1)), x.tensor_split(n(2))[0], x.chunk(n(2))[1],
+            x.topk(n(2)).values, x.argmax(n(1)), x.sort(n(1)).values,
+            x.diagonal(n(1)), x.tril(n(1)),
+            x.unfold(n(2), n(2), n(1)), x.flatten(n(0), n(1)), m.stack([x, x], n(1)),
+            m.cat([x, x], n(1)), m.zeros(n(2), n(3)), m.eye(n(2)), m.arange(n(3)),
+            x.repeat_interleave(n(2)), x.view(n(4), -1), x.prod(n(1)),
+        ]  # fmt: skip
+        return m.cat([p.reshape(-1).to(m.float64) for p in parts])
+
+    agree(program)

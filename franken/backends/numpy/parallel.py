@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import math
 import os
-import queue
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -123,6 +122,8 @@ class _Pool:
     """Threads that wait for pieces: handing one over costs 5 us, an executor's future 20 us."""
 
     def __init__(self, count: int) -> None:
+        import queue
+
         self._count = count
         self._pieces: queue.SimpleQueue[_Piece | None] = queue.SimpleQueue()
         for k in range(count):

@@ -205,7 +205,9 @@ def _class_kernel(t: Any, *, classes: int, ignore: int) -> Any:
     return safe
 
 
-checked_classes = Primitive("checked_classes", ("t",), _class_kernel, batch=pointwise)
+checked_classes = Primitive(
+    "checked_classes", ("t",), _class_kernel, batch=pointwise, layout="iterator"
+)
 checked_classes.not_differentiable()
 
 

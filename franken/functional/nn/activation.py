@@ -9,6 +9,7 @@ import math
 import warnings
 from typing import Any
 
+from franken.core.numbers import unboxed
 from franken.core.op import NAMES, inplace_form, op
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import refused
@@ -58,13 +59,14 @@ def _check_bounds(lower: float, upper: float) -> None:
 
 
 def _rrelu(x: Tensor, lower: float, upper: float, training: bool, generator: Any = None) -> Tensor:
+    lower, upper = unboxed(lower), unboxed(upper)
     _check_bounds(lower, upper)
     if not training:
         refused("leaky_relu_cpu", x.dtype, "bic")
-        return leaky_(x, slope=(lower + upper) / 2)  # type: ignore[no-any-return]
+        return leaky_(x, slope=(lower + upper) / 2).contiguous()  # type: ignore[no-any-return]
     core = core_of("rrelu", generator, x.device)
     noise = rrelu_noise(x.detach(), lower=lower, upper=upper, generator=core)  # type: ignore[attr-defined]
-    return prelu_(x, noise)  # type: ignore[no-any-return]
+    return prelu_(x, noise).contiguous()  # type: ignore[no-any-return]
 
 
 @op(

@@ -17,6 +17,7 @@ from franken.ops.declaring.samples import S
 from franken.ops.nn.normalize import normalize_rows
 from franken.ops.nn.pad import pad_
 from franken.ops.nn.pool import avg_pool
+from franken.ops.surface.copies import as_images
 
 
 def check_params(kernel: str, x: Tensor, *params: Any) -> None:
@@ -173,7 +174,8 @@ def grouped(x: Tensor, groups: int, w: Any, b: Any, eps: float) -> tuple[Tensor,
         stats = x.new_zeros((x.shape[0], groups))
         return cast(_empty(x, w, b), x.dtype), stats, stats
     dims = (groups, channels // groups, math.prod(x.shape[2:]))
-    return normalize_rows(x, w, b, dims=dims, eps=float(eps), center=True)  # type: ignore[no-any-return]
+    y, mean, var = normalize_rows(x, w, b, dims=dims, eps=float(eps), center=True)
+    return as_images(y, x), mean, var
 
 
 def _check_group(x: Tensor, groups: int, w: Any, b: Any) -> None:

@@ -191,6 +191,7 @@ def _instance(
             )
     check_params("batch_norm", x, mean, var, w, b)
     y, m, v = grouped(x, channels, w, b, eps)
+    y = y.contiguous()
     if mean is not None and 0 not in x.shape:
         count, before = math.prod(x.shape[2:]), set_grad(False)
         try:

@@ -13,6 +13,7 @@ from franken.ops.declaring.declare import refused
 from franken.ops.declaring.samples import S
 from franken.ops.nn.pool import adaptive_avg
 from franken.ops.nn.resample import affine_grid_, grid_sample_, interpolate_
+from franken.ops.surface.copies import as_images
 
 # --- interpolation -------------------------------------------------------------------------------
 
@@ -381,7 +382,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Tensor:
     c, k = c // (r * r), len(lead)
     x = input.reshape(*lead, c, r, r, h, w)
     x = x.permute(*range(k), k, k + 3, k + 1, k + 4, k + 2)
-    return x.reshape(*lead, c, h * r, w * r)
+    return as_images(x.reshape(*lead, c, h * r, w * r), input)
 
 
 @op(
@@ -404,7 +405,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
     h, w, k = h // r, w // r, len(lead)
     x = input.reshape(*lead, c, h, r, w, r)
     x = x.permute(*range(k), k, k + 2, k + 4, k + 1, k + 3)
-    return x.reshape(*lead, c * r * r, h, w)
+    return as_images(x.reshape(*lead, c * r * r, h, w), input)
 
 
 @op(
@@ -431,4 +432,4 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
             f"Number of channels must be divisible by groups. Got {c} channels and {groups} groups."
         )
     x = input.reshape(n, groups, c // groups, *shape[2:])
-    return x.transpose(1, 2).reshape(shape)
+    return as_images(x.transpose(1, 2).reshape(shape), input)

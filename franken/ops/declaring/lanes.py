@@ -12,6 +12,7 @@ import numpy as np
 
 from franken.backends.numpy import parallel
 from franken.core import state
+from franken.core.arrange import followed
 from franken.core.device import CPU
 from franken.core.node import record
 from franken.core.primitive import F32, F64, NO_PARAMS, Primitive, again, quiet
@@ -38,6 +39,8 @@ def unary_lane(prim: Primitive, kernel: Any, general: Any) -> Any:
             r = quiet(kernel, a) if a.size < PARALLEL else split(kernel, a)
         except RuntimeError as error:
             r = again(error, kernel, (a,), NO_PARAMS)
+        if not a.flags.c_contiguous:
+            r = followed(r, a)
         t = _new(Tensor)
         t._a = r if type(r) is _ndarray else _asarray(r)
         t.device = CPU
@@ -82,6 +85,8 @@ def binary_lane(prim: Primitive, kernel: Any, general: Any, numbers: bool = True
             return general(input, other)
         except RuntimeError as error:
             r = again(error, kernel, (a, b), NO_PARAMS)
+        if not a.flags.c_contiguous:  # else NumPy's order is torch's
+            r = followed(r, a, b)
         t = _new(Tensor)
         t._a = r if type(r) is _ndarray else _asarray(r)
         t.device = CPU

@@ -9,6 +9,7 @@ import numpy as np
 
 from franken.backends.numpy import erf as kernels
 from franken.backends.numpy import special
+from franken.core.numbers import unboxed
 from franken.core.op import op
 from franken.core.pointwise import pointwise_primitive
 from franken.core.tensor import Tensor
@@ -94,7 +95,7 @@ logit_.cpu = _logit_kernel
 def logit(input: Tensor, eps: float | None = None) -> Tensor:
     """log(x / (1 - x)), with x clamped to [eps, 1 - eps] if `eps` is given."""
     refused("logit_cpu", input.dtype, "c")
-    return logit_(floating(input), eps=eps)  # type: ignore[no-any-return]
+    return logit_(floating(input), eps=unboxed(eps))  # type: ignore[no-any-return]
 
 
 # --- x log y -------------------------------------------------------------------------------------

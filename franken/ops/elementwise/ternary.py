@@ -9,11 +9,15 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core.convert import cast
+from franken.core.numbers import unboxed
 from franken.core.op import OPS, op
+from franken.core.out import FOUND, Into
+from franken.core.overloads import orders
 from franken.core.pointwise import pointwise_primitive
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import promoted, refused, typed
 from franken.ops.declaring.samples import S
+from franken.ops.surface.args import checked_number
 
 # --- where ---------------------------------------------------------------------------------------
 
@@ -68,7 +72,7 @@ def where(condition: Tensor) -> tuple[Tensor, ...]: ...
 def where(condition: Tensor, input: Tensor | complex, other: Tensor | complex) -> Tensor: ...
 @op(
     method=False,
-    out=True,
+    out=Into("Expected out type to be {want} but got {got}"),
     samples=lambda t: [
         S(t.mask(3, 4), t(3, 4), t(4)),
         S(t.mask(3), t(3), 1.5),
@@ -146,7 +150,7 @@ def _check_bounds(low: Any, high: Any) -> None:
 
 @op(
     inplace=True,
-    out=True,
+    out=FOUND,
     alias=("clip",),
     samples=lambda t: [
         S(t(3, 4), -0.5, 0.7),
@@ -233,6 +237,7 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
                 f"expected dtype {input.dtype.cpp_name} for `{name}` but got dtype "
                 f"{t.dtype.cpp_name}"
             )
+    weight = unboxed(weight)
     if isinstance(weight, Tensor) and weight.dtype is not input.dtype:
         weight = cast(weight, input.dtype)
     refused("lerp_kernel_tensor" if isinstance(weight, Tensor) else "lerp_kernel_scalar",
@@ -269,12 +274,14 @@ def _operands(name: str, x: Any, y: Any, z: Any, value: Any) -> tuple[list[Any],
     values, common = promoted(name, "default", (x, y, z))
     if isinstance(value, Tensor):
         value = value.item()  # type: ignore[attr-defined]
-    return values, int(value) if common.kind <= dt.INTEGER else value
+    value = unboxed(value)
+    return values, checked_number(value, common) if common.kind == dt.INTEGER else value
 
 
 @op(
     inplace=True,
     out=True,
+    old=orders("value", "input value tensor1 tensor2"),
     samples=lambda t: [
         S(t(3, 4), t(3, 1), t(4)),
         S(t(4), t(3, 4), t(), value=2),
@@ -292,6 +299,7 @@ def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) 
 @op(
     inplace=True,
     out=True,
+    old=orders("value", "input value tensor1 tensor2"),
     samples=lambda t: [
         S(t(3, 4), t(3, 1), t(4, low=0.5)),
         S(t(4), t(3, 4), t(low=0.5), value=2),

@@ -12,6 +12,7 @@ import numpy as np
 from franken.core import dtypes as dt
 from franken.core.batching import to_front
 from franken.core.op import op
+from franken.core.out import SAME
 from franken.core.primitive import Primitive
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
@@ -20,13 +21,13 @@ from franken.ops.declaring.samples import S
 from franken.ops.indexing.gather import refuse_outside
 from franken.ops.indexing.masked import masked_fill_prim
 from franken.ops.indexing.scatter import (
-    number_for,
     reduce_back,
     reduce_kernel,
     refuse_reduce,
     scatter_reduce_,
 )
 from franken.ops.indexing.write import put_
+from franken.ops.surface.args import checked_number
 
 
 def _axis_pattern(d: int) -> tuple[int, ...]:
@@ -76,7 +77,7 @@ def _check_vector(name: str, input: Tensor, dim: int, index: Tensor, source: Ten
 
 
 @op(
-    out="exact",
+    out=SAME,
     inplace=True,
     samples=lambda t: [
         S(t(3, 4), 1, t.index(5, high=4), t(3, 5)),
@@ -92,12 +93,12 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     refuse_outside(
         index, size, RuntimeError, f"index {{}} is out of bounds for dimension 0 with size {size}"
     )
-    scaled = source if alpha == 1 else source * number_for(input, alpha)  # type: ignore[operator]
+    scaled = source if alpha == 1 else source * checked_number(alpha, input.dtype)  # type: ignore[operator]
     return _put(input, d, index, scaled, True)
 
 
 @op(
-    out="exact",
+    out=SAME,
     inplace=True,
     samples=lambda t: [
         S(t(3, 4), 1, t.of([3, 0]), t(3, 2)),
@@ -185,7 +186,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
             "index_fill_(): Converting complex Scalar to non-complex type is not supported"
         )
     else:
-        value = number_for(input, value)
+        value = checked_number(value, input.dtype, by_kernel=True)
     size = input.shape[d] if input.ndim else 1
     text = f"index {{}} is out of bounds for dimension {d} with size {size}"
     refuse_outside(index, size, IndexError, text, -size)
@@ -250,7 +251,7 @@ def _(prim: Primitive, values: Any, dims: Any, params: Any) -> Any:
 
 
 @op(
-    out="exact",
+    out=SAME,
     inplace=True,
     samples=lambda t: [
         S(t(3, 4, low=0.5), 1, t.index(5, high=4), t(3, 5, low=0.5), "prod"),

@@ -10,14 +10,15 @@ from franken.core import dtypes as dt
 from franken.core import inplace
 from franken.core.batching import pointwise, to_front
 from franken.core.op import op
+from franken.core.out import Into
 from franken.core.primitive import NO_BATCH_RULE, NOT_DIFFERENTIABLE, Primitive
 from franken.core.promotion import can_cast
 from franken.core.shapes import broadcast_two
 from franken.core.tensor import Tensor
 from franken.ops.declaring.loop import loop
 from franken.ops.declaring.samples import S
-from franken.ops.indexing.scatter import number_for
 from franken.ops.indexing.write import plain, warn_expanded
+from franken.ops.surface.args import checked_number
 
 # --- masked_fill ----------------------------------------------------------------------------------
 
@@ -47,7 +48,7 @@ def _check_fill(input: Tensor, mask: Tensor, value: Any) -> Any:
             f"{mask.dtype.cpp_name}"
         )
     if not isinstance(value, Tensor):
-        return number_for(input, value)
+        return checked_number(value, input.dtype, by_kernel=True)
     if value.ndim:
         raise RuntimeError(
             "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
@@ -56,12 +57,11 @@ def _check_fill(input: Tensor, mask: Tensor, value: Any) -> Any:
     if value.dtype is input.dtype:
         return value
     if not can_cast(value.dtype, input.dtype) and value.dtype.is_complex:
-        return number_for(input, value.item())  # type: ignore[attr-defined]
+        return checked_number(value.item(), input.dtype)  # type: ignore[attr-defined]
     return value.to(input.dtype)  # type: ignore[attr-defined]
 
 
 @op(
-    out=True,
     samples=lambda t: [
         S(t(3, 4), t.mask(3, 4), 0.5),
         S(t(3, 4), t.mask(4), t()),
@@ -190,7 +190,7 @@ def _same_shape(*tensors: Any) -> Any:
 
 
 @op(
-    out="apart",
+    out=Into("masked_select(): self and result must have the same scalar type", memory="apart"),
     samples=lambda t: [S(t(3, 4), t.mask(3, 4)), S(t(3, 1), t.mask(4)), S(t(2, 0), t.mask(2, 0))],
 )
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
@@ -203,7 +203,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
 
 
 @op(
-    inplace=True,
+    inplace="free",
     samples=lambda t: [
         S(t(3, 4), t.mask(3, 4), t(12)),
         S(t(3, 4), t.mask(4), t(3, 4)),
@@ -237,11 +237,16 @@ def _nonzero_kernel(x: Any) -> Any:
     return np.stack(np.nonzero(x), axis=-1).astype(np.int64, copy=False)
 
 
-nonzero_ = Primitive("nonzero", ("x",), _nonzero_kernel, batch=NO_BATCH_RULE).not_differentiable()
+nonzero_ = Primitive(
+    "nonzero", ("x",), _nonzero_kernel, batch=NO_BATCH_RULE, layout="column_major"
+).not_differentiable()
 
 
 @op(
-    out=True,
+    out=Into(
+        "{name}: Expected out tensor to have scalar type {want} but got scalar type{got}",
+        memory="apart",
+    ),
     samples=lambda t: [
         S(t.mask(3, 4)),
         S(t.mask(2, 3, 2), as_tuple=True),
@@ -257,7 +262,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     return nonzero_(x).unbind(1)
 
 
-@op(out=True, samples=lambda t: [S(t.mask(3, 4)), S(t.const()), S(t.const(2, 0))])
+@op(samples=lambda t: [S(t.mask(3, 4)), S(t.const()), S(t.const(2, 0))])
 def argwhere(input: Tensor) -> Tensor:
     """The places of the nonzero elements as rows."""
     return nonzero_(input)
@@ -275,7 +280,13 @@ nonzero_static_ = Primitive(
 ).not_differentiable()
 
 
-@op(out=True, samples=lambda t: [S(t.mask(3, 4), size=5), S(t.mask(3), size=7, fill_value=9)])
+@op(
+    out=Into(
+        "{name}: Expected out tensor to have scalar type {want} but got scalar type{got}",
+        memory="apart",
+    ),
+    samples=lambda t: [S(t.mask(3, 4), size=5), S(t.mask(3), size=7, fill_value=9)],
+)
 def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
     """`nonzero` cut or filled with `fill_value` to `size` rows."""
     if size < 0:

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from franken.backends.numpy import places, segment
 from franken.core import dtypes as dt
 from franken.core.batching import all_batched
 from franken.core.op import op
+from franken.core.out import SAME
 from franken.core.primitive import Primitive, bind
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
 from franken.ops.indexing.gather_scatter import scatter_, scatter_add_
+from franken.ops.surface.args import checked_number
 
 _REDUCES = ("sum", "prod", "mean", "amax", "amin")
 
@@ -178,7 +178,7 @@ def _scatter_title(
 
 
 @op(
-    out="exact",
+    out=SAME,
     inplace=True,
     samples=lambda t: [
         S(t(3, 4), 1, t.of([[0, 2], [1, 3], [3, 0]]), t(3, 2)),
@@ -200,31 +200,8 @@ def scatter(
         s = src if isinstance(src, Tensor) else _full(input, index, src)
         return _scattered(scatter_reduce_, input, dim, index, s, reduce=kind, include_self=True)
     if not isinstance(src, Tensor):
-        src = number_for(input, src)
+        src = checked_number(src, input.dtype, by_kernel=True)
     return _scattered(scatter_, input, dim, index, src)
-
-
-_OVERFLOW = {"float32": "float", "float64": "double", "float16": "at::Half",
-             "bfloat16": "at::BFloat16", "int16": "int16_t", "int32": "int"}  # fmt: skip
-
-
-def number_for(input: Tensor, value: Any) -> Any:
-    """A Python number in the tensor's dtype; RuntimeError if it does not fit, as in torch."""
-    d = input.dtype
-    try:
-        if isinstance(value, complex) and not d.is_complex:
-            if value.imag:
-                raise OverflowError
-            value = value.real
-        if d.kind <= dt.INTEGER and d is not dt.bool:
-            value = int(value)
-            limits = np.iinfo(d.np)
-            if not limits.min <= value <= limits.max:
-                raise OverflowError
-        return bool(value) if d is dt.bool else value
-    except (OverflowError, ValueError):
-        what = _OVERFLOW.get(d.name, d.name + "_t")
-        raise RuntimeError(f"value cannot be converted to type {what} without overflow") from None
 
 
 def _full(input: Any, index: Any, value: Any) -> Any:
@@ -233,7 +210,7 @@ def _full(input: Any, index: Any, value: Any) -> Any:
 
 
 @op(
-    out="exact",
+    out=SAME,
     inplace=True,
     samples=lambda t: [
         S(t(3, 4), 1, t.index(3, 2, high=4), t(3, 3)),
@@ -249,7 +226,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 
 
 @op(
-    out="exact",
+    out=SAME,
     inplace=True,
     samples=lambda t: [
         S(t(3, 4), 1, t.index(3, 3, high=4), t(3, 3), "sum"),

@@ -5,10 +5,14 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import numpy as np
+
 from franken.backends.numpy import places
 from franken.core import inplace, state
 from franken.core.node import edge_of
+from franken.core.numbers import unboxed
 from franken.core.op import op
+from franken.core.out import refuse_shared
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
 from franken.ops.indexing.expression import (
@@ -20,15 +24,17 @@ from franken.ops.indexing.expression import (
 )
 from franken.ops.indexing.gather import refuse_outside
 from franken.ops.indexing.index_put import block_start, put_
-from franken.ops.indexing.scatter import number_for
 from franken.ops.shape.join import tensor_list
 from franken.ops.shape.movement import basic_, bind_view
+from franken.ops.surface.args import checked_number
 
 # --- in place -------------------------------------------------------------------------------------
 
 
 def put_inplace(x: Tensor, values: Any, indices: Any, pattern: Any, accumulated: bool) -> None:
     """Put values into x's own memory where nothing is recorded, else commit a new value."""
+    if isinstance(values, Tensor):
+        refuse_shared(x, (values,), "apart")
     if plain(x, values, *indices) and x._a.flags.writeable and not accumulated:
         warn_expanded(x, "index_put_")
         raw = values._a if isinstance(values, Tensor) else values
@@ -84,14 +90,19 @@ def setitem(self: Tensor, index: Any, value: Any) -> None:
 def _value_for(x: Tensor, value: Any) -> Any:
     if isinstance(value, Tensor):
         return value
-    if isinstance(value, (bool, int, float, complex)) and type(value).__module__ == "builtins":
-        return number_for(x, value)
+    if isinstance(value, _ASSIGNED):
+        value = unboxed(value)
+        if type(value) is int and not -(1 << 63) <= value < 1 << 63:
+            raise ValueError("Overflow when unpacking long long")
+        return checked_number(value, x.dtype)
     kind = type(value)
     module = "numpy." if kind.__module__ == "numpy" else ""
     name = _CLASS.get(x.dtype.name, x.dtype.scalar_name)
     raise TypeError(f"can't assign a {module}{kind.__name__} to a torch.{name}Tensor")
 
 
+# Python's numbers, which np.float64 and np.complex128 are, and NumPy's integers; no other scalars.
+_ASSIGNED = (bool, int, float, complex, np.integer)
 _CLASS = {"bfloat16": "BFloat16"}
 
 

@@ -13,11 +13,15 @@ from franken.core import dtypes as dt
 from franken.core.batching import to_front
 from franken.core.convert import cast
 from franken.core.node import titled
+from franken.core.numbers import unboxed
 from franken.core.op import op
+from franken.core.out import FREE, SAME, Into
+from franken.core.overloads import Order, orders
 from franken.core.primitive import F32, F64, Primitive
 from franken.core.shapes import broadcast_two, wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
+from franken.ops.surface.args import checked_number
 
 HALF = (dt.float16, dt.bfloat16)
 
@@ -115,7 +119,7 @@ def _kernel_name(n: int, m: int) -> str:
 
 
 @op(
-    out=True,
+    out=FREE,
     samples=lambda t: [
         S(t(3, 4), t(4, 2)),
         S(t(4), t(4)),
@@ -174,7 +178,7 @@ def _check_tensor(name: str, what: str, value: Any) -> None:
         )
 
 
-@op(out=True, samples=lambda t: [S(t(3, 4), t(4, 2)), S(t(4, 3).t(), t(4, 2)), S(t(2, 0), t(0, 3))])
+@op(out=FREE, samples=lambda t: [S(t(3, 4), t(4, 2)), S(t(4, 3).t(), t(4, 2)), S(t(2, 0), t(0, 3))])
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """Product of two matrices."""
     _check_tensor("mm", "mat2", mat2)
@@ -186,7 +190,7 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
 
 
 @op(
-    out=True,
+    out=FREE,
     samples=lambda t: [
         S(t(2, 3, 4), t(2, 4, 2)),
         S(t(2, 3, 0), t(2, 0, 4)),
@@ -214,7 +218,12 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     return matmul_(input, mat2)
 
 
-@op(out=True, samples=lambda t: [S(t(3, 4), t(4)), S(t(3, 0), t(0))], title="MvBackward0")
+_MV_OUT = Into(
+    "addmv input tensors must have the same dtype, but got {got}, {want}, and {want}",
+)
+
+
+@op(out=_MV_OUT, samples=lambda t: [S(t(3, 4), t(4)), S(t(3, 0), t(0))], title="MvBackward0")
 def mv(input: Tensor, vec: Tensor) -> Tensor:
     """Product of a matrix and a vector."""
     _check_tensor("mv", "vec", vec)
@@ -253,22 +262,33 @@ def _check_vectors(name: str, x: Tensor, y: Tensor) -> None:
         )
 
 
-@op(out=True, samples=lambda t: [S(t(4), t(4)), S(t(0), t(0))], title="DotBackward0")
+_DOT_OUT = Into(
+    "result dtype {got} does not match input dtype {want}",
+)
+
+
+@op(out=_DOT_OUT, samples=lambda t: [S(t(4), t(4)), S(t(0), t(0))], title="DotBackward0")
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """Inner product of two vectors."""
     _check_vectors("dot", input, tensor)
     return matmul(input, tensor)
 
 
-@op(out=True, samples=lambda t: [S(t(4), t(4)), S(t(0), t(0))], title="VdotBackward0")
+@op(out=_DOT_OUT, samples=lambda t: [S(t(4), t(4)), S(t(0), t(0))], title="VdotBackward0")
 def vdot(input: Tensor, other: Tensor) -> Tensor:
     """Inner product of two vectors, the first conjugated."""
     _check_vectors("vdot", input, other)
     return matmul(input.conj_physical(), other)
 
 
+_TENSORDOT = Into(
+    "tensordot: Expected the output tensor to have dtype {want}, but got an output tensor with "
+    "dtype {got}"
+)
+
+
 @op(
-    out=True,
+    out=_TENSORDOT,
     samples=lambda t: [S(t(4), t(4)), S(t(3, 4), t(2, 4)), S(t(), t(3)), S(t(2, 0), t(3, 0))],
 )
 def inner(input: Tensor, other: Tensor) -> Tensor:
@@ -294,10 +314,19 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     return input.reshape(-1, 1) * vec2
 
 
+def _blended(factors: str) -> tuple[Order, ...]:
+    """The deprecated orders of beta * input + alpha * product, of functions and of methods."""
+    return orders(
+        "beta alpha", f"beta input {factors}", f"beta input alpha {factors}",
+        f"input beta {factors}", f"input beta alpha {factors}",
+    )  # fmt: skip
+
+
 def _blend(base: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
     """beta * base + alpha * product; beta 0 ignores base, NaN and all."""
+    beta, alpha = unboxed(beta), unboxed(alpha)
     if product.dtype.kind <= dt.INTEGER:  # factors are cut to integers
-        beta, alpha = int(beta), int(alpha)
+        beta, alpha = (checked_number(v, product.dtype) for v in (beta, alpha))
     scaled = product if alpha == 1 else product * alpha
     if beta == 0:
         return (
@@ -343,8 +372,9 @@ def _check_base(base: Tensor, shape: tuple[int, ...]) -> None:
 
 
 @op(
-    out=True,
+    out=SAME,
     inplace=True,
+    old=_blended("mat1 mat2"),
     samples=lambda t: [
         S(t(3, 2), t(3, 4), t(4, 2)),
         S(t(2), t(3, 4), t(4, 2), beta=2, alpha=3),
@@ -366,8 +396,9 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: An
 
 
 @op(
-    out=True,
+    out=SAME,
     inplace=True,
+    old=_blended("mat vec"),
     samples=lambda t: [
         S(t(3), t(3, 4), t(4)),
         S(t(), t(3, 4), t(4), beta=2, alpha=3),
@@ -395,6 +426,7 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any 
 @op(
     out=True,
     inplace=True,
+    old=_blended("vec1 vec2"),
     samples=lambda t: [
         S(t(3, 2), t(3), t(2)),
         S(t(2), t(3), t(2), beta=2, alpha=3),
@@ -421,8 +453,9 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
 
 
 @op(
-    out=True,
+    out=SAME,
     inplace=True,
+    old=_blended("batch1 batch2"),
     samples=lambda t: [
         S(t(2, 3, 2), t(2, 3, 4), t(2, 4, 2)),
         S(t(2), t(2, 3, 4), t(2, 4, 2), beta=2, alpha=3),
@@ -442,8 +475,9 @@ def baddbmm(
 
 
 @op(
-    out=True,
+    out=Into("self and mat2 must have the same dtype, but got {got} and {want}"),
     inplace=True,
+    old=_blended("batch1 batch2"),
     samples=lambda t: [
         S(t(3, 2), t(2, 3, 4), t(2, 4, 2)),
         S(t(2), t(2, 3, 4), t(2, 4, 2), beta=2, alpha=3),
@@ -487,7 +521,7 @@ def _tensordot_axes(x: Tensor, y: Tensor, dims: Any) -> tuple[list[int], list[in
 
 
 @op(
-    out=True,
+    out=_TENSORDOT,
     method=False,
     samples=lambda t: [
         S(t(2, 3, 4), t(3, 4, 2)),
@@ -608,7 +642,7 @@ def _(prim: Any, values: Any, dims: Any, params: Any) -> Any:
 
 @op(
     at="nn.functional",
-    out=True,
+    out=SAME,
     samples=lambda t: [
         S(t(3, 4), t(2, 4), t(2)),
         S(t(2, 3, 4), t(2, 4)),

@@ -33,7 +33,9 @@ def _no_batched_empty(prim: Primitive, values: Any, dims: Any, params: Any) -> A
     return (q, r), (None if params["mode"] == "r" else 0, 0)
 
 
-qr_ = Primitive("linalg_qr", ("x",), _qr_kernel, outputs=2, batch=_no_batched_empty)
+qr_ = Primitive(
+    "linalg_qr", ("x",), _qr_kernel, outputs=2, batch=_no_batched_empty, layout="column_major"
+)
 qr_.holomorphic = False
 
 
@@ -99,7 +101,14 @@ def _diverged(name: str, x: Any) -> LinAlgError:
     )
 
 
-eigh_ = Primitive("linalg_eigh", ("x",), _eigh_kernel, outputs=2, batch=leading())
+eigh_ = Primitive(
+    "linalg_eigh",
+    ("x",),
+    _eigh_kernel,
+    outputs=2,
+    batch=leading(),
+    layout=("contiguous", "column_major"),
+)
 eigh_.holomorphic = False
 
 
@@ -166,7 +175,14 @@ def _eig_kernel(x: Any) -> Any:
     return values.astype(wide), vectors.astype(wide)
 
 
-eig_ = Primitive("linalg_eig", ("x",), _eig_kernel, outputs=2, batch=leading())
+eig_ = Primitive(
+    "linalg_eig",
+    ("x",),
+    _eig_kernel,
+    outputs=2,
+    batch=leading(),
+    layout=("contiguous", "column_major"),
+)
 eig_.holomorphic = False
 
 
@@ -202,7 +218,14 @@ def _svd_kernel(x: Any, *, full: bool) -> Any:
     return u, s, vh
 
 
-svd_ = Primitive("linalg_svd", ("x",), _svd_kernel, outputs=3, batch=leading())
+svd_ = Primitive(
+    "linalg_svd",
+    ("x",),
+    _svd_kernel,
+    outputs=3,
+    batch=leading(),
+    layout=("column_major", "contiguous", "column_major"),
+)
 svd_.holomorphic = False
 
 

@@ -44,9 +44,13 @@ def _weight_grad_kernel(
     return kernels.conv_weight_grad(y, x, shape, stride, padding, dilation, groups)
 
 
-conv_ = Primitive("convolution", ("x", "w"), halved(_forward_kernel))
+conv_ = Primitive("convolution", ("x", "w"), halved(_forward_kernel), layout="filtered")
 conv_biased = Primitive(
-    "convolution_biased", ("x", "w", "b"), halved(_biased_kernel), title="ConvolutionBackward0"
+    "convolution_biased",
+    ("x", "w", "b"),
+    halved(_biased_kernel),
+    layout="filtered",
+    title="ConvolutionBackward0",
 )
 # y is like the convolution's output; `size` is the spatial shape of what is returned
 conv_input_grad = Primitive(

@@ -53,6 +53,7 @@ normalize_rows = Primitive(
     _rows_kernel,
     outputs=3,
     nondiff=(1, 2),
+    layout=("standardised", "contiguous"),
     title="NativeLayerNormBackward0",
 )
 normalize_rows_grad = Primitive(
@@ -64,6 +65,7 @@ normalize_channels = Primitive(
     _channels_kernel,
     outputs=3,
     nondiff=(1, 2),
+    layout=("channels_last", "contiguous"),
     title="NativeBatchNormBackward0",
 )
 normalize_channels_grad = Primitive(
@@ -73,6 +75,7 @@ normalize_fixed = Primitive(
     "normalize_fixed",
     ("x", "w", "b", "mean", "var"),
     _fixed_kernel,
+    layout="channels_last",
     title="NativeBatchNormBackward0",
 )
 

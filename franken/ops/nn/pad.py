@@ -40,7 +40,14 @@ def _pad_kernel(x: Any, *, widths: Pairs, value: Any) -> Any:
     return out
 
 
-pad_ = Primitive("constant_pad", ("x",), _pad_kernel, batch=_ahead, title="ConstantPadNdBackward0")
+pad_ = Primitive(
+    "constant_pad",
+    ("x",),
+    _pad_kernel,
+    batch=_ahead,
+    layout="channels_last",
+    title="ConstantPadNdBackward0",
+)
 
 
 @pad_.vjp("x")
@@ -109,7 +116,11 @@ def _edges_title(node: Any) -> str:
     return f"{ {'reflect': 'Reflection'}.get(mode, 'Replication') }Pad{len(widths) - 2}DBackward0"
 
 
-pad_edges = linear(Primitive("edge_pad", ("x",), _edges_kernel, batch=_ahead, title=_edges_title))
+pad_edges = linear(
+    Primitive(
+        "edge_pad", ("x",), _edges_kernel, batch=_ahead, layout="channels_last", title=_edges_title
+    )
+)
 pad_edges_grad = linear(Primitive("edge_pad_grad", ("x",), _edges_grad_kernel, batch=_ahead))
 pad_edges.depends("x", when=lambda p: p["mode"] != "circular")
 
@@ -210,7 +221,7 @@ def _circular(x: Tensor, widths: Pairs) -> Tensor:
     if any(min(p) < 0 for p in widths):  # what is cut off does not wrap around
         x = pad_(x, widths=tuple((min(a, 0), min(b, 0)) for a, b in widths), value=0)
     positive = tuple((max(a, 0), max(b, 0)) for a, b in widths)
-    return pad_edges(x, widths=positive, mode="circular")
+    return pad_edges(x, widths=positive, mode="circular").contiguous()
 
 
 def _mirrored(x: Tensor, widths: Pairs, axes: int, mode: str) -> Tensor:

@@ -63,7 +63,13 @@ def _unpool_kernel(y: Any, index: Any, *, size: Any) -> Any:
 
 
 max_pool = Primitive(
-    "max_pool", ("x",), halved(_max_kernel), outputs=2, nondiff=(1,), batch=in_batch
+    "max_pool",
+    ("x",),
+    halved(_max_kernel),
+    outputs=2,
+    nondiff=(1,),
+    batch=in_batch,
+    layout="images",
 )
 adaptive_max = Primitive(
     "adaptive_max_pool",
@@ -72,6 +78,7 @@ adaptive_max = Primitive(
     outputs=2,
     nondiff=(1,),
     batch=in_batch,
+    layout="planes",
 )
 fractional_max = Primitive(
     "fractional_max_pool", ("x", "samples"), _fractional_kernel, outputs=2, nondiff=(1,),
@@ -80,7 +87,9 @@ fractional_max = Primitive(
 # y added at plane indices into zeros; `disjoint` says that no index occurs twice in a plane
 max_pool_grad = Primitive("max_pool_grad", ("y", "index"), halved(_put_kernel), batch=in_batch)
 # y put at plane indices, the last of several counts
-max_unpool = Primitive("max_unpool", ("y", "index"), halved(_unpool_kernel), batch=in_batch)
+max_unpool = Primitive(
+    "max_unpool", ("y", "index"), halved(_unpool_kernel), batch=in_batch, layout="planes"
+)
 # x read at plane indices
 take_planes = Primitive("take_planes", ("x", "index"), kernels.take_planes, batch=in_batch)
 
@@ -184,12 +193,14 @@ def _adaptive_avg_grad_kernel(y: Any, *, size: Any) -> Any:
     return out
 
 
-avg_pool = linear(Primitive("avg_pool", ("x",), halved(_avg_kernel), batch=in_batch).depends("x"))
+avg_pool = linear(
+    Primitive("avg_pool", ("x",), halved(_avg_kernel), batch=in_batch, layout="planes").depends("x")
+)
 avg_pool_grad = linear(Primitive("avg_pool_grad", ("y",), halved(_avg_grad_kernel), batch=in_batch))
 adaptive_avg = linear(
-    Primitive("adaptive_avg_pool", ("x",), halved(_adaptive_avg_kernel), batch=in_batch).depends(
-        "x"
-    )
+    Primitive(
+        "adaptive_avg_pool", ("x",), halved(_adaptive_avg_kernel), batch=in_batch, layout="planes"
+    ).depends("x")
 )
 adaptive_avg_grad = linear(
     Primitive("adaptive_avg_pool_grad", ("y",), halved(_adaptive_avg_grad_kernel), batch=in_batch)

@@ -48,7 +48,7 @@ def _interpolate_title(node: Any) -> str:
 interpolate_ = linear(
     Primitive(
         "interpolate", ("x",), halved(_interpolate_kernel), batch=in_batch,
-        title=_interpolate_title,
+        title=_interpolate_title, layout="channels_last",
     )
 )  # fmt: skip
 interpolate_grad = linear(

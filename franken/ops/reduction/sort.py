@@ -11,6 +11,7 @@ from franken.core import dtypes as dt
 from franken.core.batching import shift_axes
 from franken.core.node import titled
 from franken.core.op import op
+from franken.core.out import SAME
 from franken.core.primitive import Primitive
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
@@ -121,16 +122,19 @@ def _argsort_kernel(x: Any, *, dim: int, descending: bool) -> Any:
     return np.ascontiguousarray(np.moveaxis(index, -1, dim))
 
 
-def _pair(name: str, kernel: Any) -> Primitive:
+def _pair(name: str, kernel: Any, layout: str) -> Primitive:
     return by_index(
-        Primitive(name, ("x",), halved(kernel), outputs=2, nondiff=(1,), batch=shift_axes("dim"))
-    )
+        Primitive(
+            name, ("x",), halved(kernel), outputs=2, nondiff=(1,), batch=shift_axes("dim"),
+            layout=layout,
+        )
+    )  # fmt: skip
 
 
-sort_ = _pair("sort", _sort_kernel)
-topk_ = _pair("topk", _topk_kernel)
+sort_ = _pair("sort", _sort_kernel, "as_input")
+topk_ = _pair("topk", _topk_kernel, "contiguous")
 argsort_ = Primitive(
-    "argsort", ("x",), halved(_argsort_kernel), batch=shift_axes("dim")
+    "argsort", ("x",), halved(_argsort_kernel), batch=shift_axes("dim"), layout="as_input"
 ).not_differentiable()
 _SORT, _TOPK = make("sort", "values", "indices"), make("topk", "values", "indices")
 
@@ -141,7 +145,7 @@ def _comparable(x: Tensor) -> None:
 
 
 @op(
-    out="typed",
+    out=SAME,
     samples=lambda t: [
         S(t.distinct(3, 4)),
         S(t.distinct(2, 3, 4), 1, True),
@@ -166,7 +170,7 @@ def sort(
 
 
 @op(
-    out="typed",
+    out=SAME,
     samples=lambda t: [
         S(t.distinct(3, 4)),
         S(t.distinct(2, 3, 4), 1, True),
@@ -184,7 +188,7 @@ def argsort(
     return argsort_(input, dim=wrap_dim(dim, input.ndim), descending=bool(descending))
 
 
-@op(out="typed", samples=lambda t: [S(t.distinct(3, 4)), S(t.distinct(5)), S(t(2, 0))])
+@op(out=SAME, samples=lambda t: [S(t.distinct(3, 4)), S(t.distinct(5)), S(t(2, 0))])
 @on_vector
 def msort(input: Tensor) -> Tensor:
     """The tensor in order along its first dimension."""
@@ -193,7 +197,7 @@ def msort(input: Tensor) -> Tensor:
 
 
 @op(
-    out="typed",
+    out=SAME,
     samples=lambda t: [
         S(t.distinct(3, 4), 2),
         S(t.distinct(3, 4), 2, 0, largest=False),

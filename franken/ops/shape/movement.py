@@ -232,7 +232,7 @@ def _flip_kernel(x: Any, *, dims: tuple[int, ...]) -> Any:
 
 
 flip_ = linear(Primitive(
-    "flip", ("x",), _flip_kernel,
+    "flip", ("x",), _flip_kernel, layout="as_input",
     batch=view_rule(lambda p, s: {"dims": tuple(d + 1 for d in p["dims"])}),
 ))  # fmt: skip
 
@@ -324,8 +324,7 @@ def permute(input: Tensor, *dims: int, **spelled: Any) -> Tensor:
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     """A view with some dimensions moved, the others keeping their order."""
     n = input.ndim
-    src = (source,) if isinstance(source, int) else tuple(source)
-    dst = (destination,) if isinstance(destination, int) else tuple(destination)
+    src, dst = shapes.integers(source), shapes.integers(destination)
     if len(src) != len(dst):
         raise RuntimeError(
             f"movedim: Invalid source or destination dims: source ({list(src)} dims) should "

@@ -14,7 +14,7 @@ from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
 from franken.core import shapes, strides
 from franken.core.batching import to_front, view_rule
-from franken.core.memory import element_steps, first_place, memory_of, restrided, root_of
+from franken.core.memory import element_strides, first_place, memory_of, restrided, root_of
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
@@ -30,7 +30,7 @@ def _as_strided_kernel(
     x: Any, *, size: Any, stride: Any, place: int, base_stride: Any, base_place: int
 ) -> Any:
     size = _counted(size, x)
-    if element_steps(x) == base_stride and first_place(x) == base_place:
+    if element_strides(x) == base_stride and first_place(x) == base_place:
         return restrided(x, size, stride, place)
     buffer = _simulated(x, size, stride, place, base_stride, base_place)
     return restrided(buffer, size, stride, place).copy()
@@ -202,7 +202,7 @@ def _unfold_kernel(x: Any, *, dim: int, size: int, step: int) -> Any:
     if 0 in shape or memory_of(x) is None:
         starts = np.arange(count)[:, None] * step + np.arange(size)
         return np.moveaxis(x.take(starts, axis=dim), dim + 1, -1)
-    steps = element_steps(x)
+    steps = element_strides(x)
     windows = (*steps[:dim], steps[dim] * step, *steps[dim + 1 :], steps[dim])
     return restrided(x, shape, windows, first_place(x))
 
@@ -303,7 +303,7 @@ def legal_view(input: Tensor, shape: tuple[int, ...]) -> None:
     a = input._a
     if input.level or not isinstance(a, np.ndarray) or a.flags.c_contiguous:
         return
-    if strides.view_strides(a.shape, element_steps(a), shape) is None:
+    if strides.view_strides(a.shape, element_strides(a), shape) is None:
         raise RuntimeError(
             "view size is not compatible with input tensor's size and stride (at least one "
             "dimension spans across two contiguous subspaces). Use .reshape(...) instead."
@@ -316,8 +316,8 @@ def legal_view(input: Tensor, shape: tuple[int, ...]) -> None:
 def _link_by_memory(base: Tensor, view: Tensor) -> Any:
     """The link that leads from a base to any view of it, by strides."""
     a, v = base._a, view._a
-    params = {"size": v.shape, "stride": element_steps(v), "place": first_place(v),
-              "base_stride": element_steps(a), "base_place": first_place(a)}  # fmt: skip
+    params = {"size": v.shape, "stride": element_strides(v), "place": first_place(v),
+              "base_stride": element_strides(a), "base_place": first_place(a)}  # fmt: skip
     return (as_strided_, params, -1)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core import layout as layouts
+from franken.core.convert import cast_array
 from franken.core.device import CPU, device, resolve
 from franken.core.numbers import python_number
 from franken.core.shapes import storage_bytes
@@ -25,6 +26,13 @@ _C_NAMES = {
     "bfloat16": "at::BFloat16", "float32": "float", "float64": "double",
     "complex64": "c10::complex<float>", "complex128": "c10::complex<double>",
 }  # fmt: skip
+
+
+_LOWEST = -(1 << 63)
+_LARGEST = float(np.finfo(np.float32).max)
+_REDUCED = frozenset(
+    d for d in dt.ALL.values() if d.is_floating_point and d.itemsize < 4 and d.np is not None
+)
 
 
 def kind_name(value: object) -> str:
@@ -186,33 +194,52 @@ def dtype_of_number(value: Any) -> dt.dtype:
     return dt.default_complex() if isinstance(value, complex) else dt.get_default_dtype()
 
 
-def checked_number(value: Any, to: dt.dtype, c_names: bool = True) -> Any:
-    """A Python number that fits dtype `to`; RuntimeError if its value does not."""
-    if isinstance(value, complex) and not to.is_complex and to is not dt.bool:
+def checked_number(value: Any, to: dt.dtype, c_names: bool = True, by_kernel: bool = False) -> Any:
+    """The Python number that `value` is in dtype `to`; an error if it does not fit, as in torch.
+
+    Floats of less than 32 bits take any number, except where a kernel converts it (`by_kernel`).
+    `c_names` says that the errors are those of torch's C++; `tensor()` has others, and lets float32
+    overflow.
+    """
+    found = python_number(value)
+    if found is None:
+        raise TypeError(f"expected a number or a tensor, got {kind_name(value)}")
+    value = found
+    if c_names and type(value) is int and not _LOWEST <= value < 1 << 64:
+        raise OverflowError(
+            "int too big to convert" if value > 0 else "can't convert negative int to unsigned"
+        )
+    if to is dt.bool:
+        return bool(value)
+    if isinstance(value, complex) and not to.is_complex:
         if value.imag:
-            _overflow(to, c_names)
+            _overflow(dt.float64 if to in _REDUCED else to, c_names)
         value = value.real
     if to.kind == dt.INTEGER:
         return _fitting_int(value, to, c_names)
-    if to.kind == dt.FLOATING and c_names and isinstance(value, (int, float)):
-        if isinstance(value, int) and not -(2**63) <= value < 2**64:
-            raise OverflowError("int too big to convert")
-        if math.isfinite(value) and to.itemsize > 1 and abs(value) > dt.finfo(to).max:
-            _overflow(to, c_names)
+    if to in _REDUCED:
+        value = float(value)
+        if abs(value) > dt.finfo(to).max:
+            if by_kernel and math.isfinite(value):
+                _overflow(to, c_names)
+            return float(cast_array(np.asarray(value), to))
+        return value
+    if c_names and (to is dt.float32 or to is dt.complex64):
+        for part in (value.real, value.imag):
+            if math.isfinite(part) and abs(part) > _LARGEST:
+                _overflow(to, c_names)
     return value
 
 
 def _fitting_int(value: Any, to: dt.dtype, c_names: bool) -> int:
-    if isinstance(value, float) and not math.isfinite(value):
+    info = dt.iinfo(to)
+    if isinstance(value, float):
+        if not info.min <= value <= float(info.max):  # a NaN is in no range
+            _overflow(to, c_names)
+    # a negative int of small size wraps around in an unsigned dtype
+    elif not (info.min or -info.max) <= value <= info.max:
         _overflow(to, c_names)
-    whole = int(value)
-    if c_names and not -(2**63) <= whole < 2**64:
-        raise OverflowError("int too big to convert")
-    high = dt.iinfo(to).max
-    low = dt.iinfo(to).min or -high  # negative values of small size wrap around, as in torch
-    if not low <= whole <= high:
-        _overflow(to, c_names)
-    return whole & high if whole < 0 and not to.is_signed else whole
+    return int(np.array(int(value) & (1 << to.itemsize * 8) - 1, np.uint64).astype(to.np))
 
 
 def _overflow(to: dt.dtype, c_names: bool) -> None:

@@ -5,36 +5,37 @@ from __future__ import annotations
 from typing import Any
 
 from franken.core import layout
+from franken.core.arrange import placed
+from franken.core.memory import element_strides
 from franken.core.op import op
 from franken.core.primitive import Primitive
-from franken.core.strides import axes_by_stride, is_channels_last
+from franken.core.strides import (
+    contiguous_strides,
+    is_channels_last,
+    memory_format_strides,
+    preserved_strides,
+    suggests_channels_last,
+)
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S, unary
 
-_LAST = {"channels_last": (0, 2, 3, 1), "channels_last_3d": (0, 2, 3, 4, 1)}
-_BACK = {"channels_last": (0, 3, 1, 2), "channels_last_3d": (0, 4, 1, 2, 3)}
+_FORMATS = {f.name: f for f in (layout.channels_last, layout.channels_last_3d)}
 
 
 def _clone_kernel(x: Any, *, order: str = "K") -> Any:
-    if order in _LAST:
-        return x.transpose(_LAST[order]).copy().transpose(_BACK[order])
-    if order == "K" and 0 in x.strides:
-        return _packed(x)
-    return x.copy(order=order)
-
-
-def _packed(x: Any) -> Any:
-    """A dense copy in the order of the strides; broadcast axes (stride 0) stay in their place."""
-    axes = axes_by_stride(x.shape, x.strides)[::-1]
-    return x.transpose(axes).copy().transpose(sorted(range(x.ndim), key=axes.__getitem__))
+    if order == "K":
+        return placed(x.copy(order="K"), preserved_strides(x.shape, element_strides(x)))
+    if order == "C":
+        return placed(x.copy(order="C"), contiguous_strides(x.shape))
+    return placed(x.copy(order="C"), memory_format_strides(x.shape, _FORMATS[order]))
 
 
 def _clone_batched(prim: Any, values: Any, dims: Any, params: Any) -> Any:
     order = params.get("order", "K")
-    return clone_(values[0], order="K" if order in _LAST else order), dims[0]
+    return clone_(values[0], order="K" if order in _FORMATS else order), dims[0]
 
 
-clone_ = Primitive("clone", ("x",), _clone_kernel, batch=_clone_batched)
+clone_ = Primitive("clone", ("x",), _clone_kernel, batch=_clone_batched, layout=None)
 clone_.vjp("x")(lambda g: g)
 clone_.jvp(lambda tangents, out, x, **params: tangents[0])
 
@@ -67,6 +68,14 @@ def contiguous(input: Tensor, memory_format: Any = layout.contiguous_format) -> 
     if is_contiguous(input, memory_format):
         return input
     return clone_(input, order=order_of(memory_format, input.ndim))
+
+
+def as_images(out: Any, like: Any) -> Any:
+    """The result channels last if an input of its rank is."""
+    rank = like.ndim
+    if rank not in (4, 5) or not suggests_channels_last(tuple(like.shape), like.stride()):
+        return out
+    return contiguous(out, layout.channels_last if rank == 4 else layout.channels_last_3d)
 
 
 @op(at="", method=True, samples=lambda t: [S(t.const(3, 4)), S(t.const()), S(t.const(2, 0))])

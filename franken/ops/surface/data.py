@@ -77,6 +77,8 @@ def _python_array(array: Any, dtype: dt.dtype | None) -> Any:
             else "must be real number, not complex"
         )
     if dtype.kind == dt.INTEGER and array.size and kind in "if":
+        if dtype is dt.uint64 and kind == "f":
+            raise TypeError("an integer is required")
         return _integers(array, dtype)
     return cast_array(array, dtype)
 
@@ -85,7 +87,7 @@ def _integers(array: Any, dtype: dt.dtype) -> Any:
     low, high = array.min(), array.max()
     for bound in (low, high):  # NaN is both the least and the greatest
         checked_number(bound.item(), dtype, c_names=False)
-    return array.astype(np.int64).astype(dtype.np) if low < 0 else array.astype(dtype.np)
+    return cast_array(array, dtype)
 
 
 # --- uneven or foreign nests: torch's own walk, for its rules and its errors ---------------------
@@ -169,11 +171,14 @@ def _leaf(value: Any, dtype: dt.dtype) -> Any:
             if dtype.kind == dt.INTEGER
             else f"must be real number, not {kind}"
         )
-    if (
-        dtype is dt.int64
-        and isinstance(value, int)
-        and not -_INTEGRAL_RANGE <= value < _INTEGRAL_RANGE
-    ):
+    if dtype is dt.uint64:
+        if not isinstance(value, int):
+            raise TypeError("an integer is required")
+        if value < 0:
+            raise OverflowError("can't convert negative int to unsigned")
+        return checked_number(value, dtype)
+    wide = dtype.kind == dt.INTEGER and isinstance(value, int)
+    if wide and not -_INTEGRAL_RANGE <= value < _INTEGRAL_RANGE:
         raise ValueError("Overflow when unpacking long long")
     return checked_number(value, dtype, c_names=False)
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 import math
 from typing import Any, overload
 
-import numpy as np
-
 from franken.core import dtypes as dt
 from franken.core import layout as layouts
 from franken.core import promotion
 from franken.core.device import CPU
-from franken.core.memory import first_place, pointer
+from franken.core.memory import element_strides, first_place, pointer
+from franken.core.numbers import python_number
 from franken.core.op import op
 from franken.core.shapes import wrap_dim
 from franken.core.size import Size
@@ -23,7 +22,6 @@ from franken.core.tensor import Tensor
 from franken.core.trace import fresh
 from franken.ops.declaring.samples import NoSamples, S, read
 from franken.ops.surface.args import as_dtype, dtype_of_number, kind_name
-from franken.ops.surface.creation import element_strides
 
 
 def strides_of(t: Tensor) -> tuple[int, ...]:
@@ -199,9 +197,9 @@ def is_tensor(obj: Any) -> bool:
 def _operand(value: Any) -> tuple[dt.dtype, int]:
     if isinstance(value, Tensor):
         return value.dtype, promotion.DIMENSIONED if value.ndim else promotion.ZERO_DIM
-    if isinstance(value, (bool, int, float, complex, np.generic)):
-        plain = value.item() if isinstance(value, np.generic) else value
-        return dtype_of_number(plain), promotion.WRAPPED_NUMBER
+    number = python_number(value)
+    if number is not None:
+        return dtype_of_number(number), promotion.WRAPPED_NUMBER
     raise TypeError(kind_name(value))
 
 

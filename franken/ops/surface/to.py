@@ -18,6 +18,7 @@ from franken.core.convert import cast, cast_array
 from franken.core.device import CPU, device, resolve
 from franken.core.node import edge_of
 from franken.core.op import op
+from franken.core.out import refuse_shared
 from franken.core.primitive import Primitive
 from franken.core.shapes import broadcast_two
 from franken.core.state import STATE
@@ -35,7 +36,7 @@ def _transfer(x: Any, *, device: Any, source: Any) -> Any:
 
 
 # The `device` parameter tells `eager` where the result lives.
-to_device = Primitive("to_device", ("x",), _transfer, batch=pointwise)
+to_device = Primitive("to_device", ("x",), _transfer, batch=pointwise, layout="as_input")
 to_device.kernel("cuda", _transfer)
 
 
@@ -174,7 +175,9 @@ def _overwritten_kernel(x: Any, src: Any) -> Any:
 
 
 # The new value of a tensor that is copied into: its old history ends, that of `src` goes on.
-overwritten = Primitive("copy", ("x", "src"), _overwritten_kernel, batch=pointwise)
+overwritten = Primitive(
+    "copy", ("x", "src"), _overwritten_kernel, batch=pointwise, layout="as_input"
+)
 overwritten.vjp("x")(lambda g: g.new_zeros(g.shape))
 overwritten.vjp("src")(lambda g: g)
 
@@ -209,6 +212,8 @@ def copy_(input: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
         raise RuntimeError(
             f"output with shape {list(shape)} doesn't match the broadcast shape {list(common)}"
         )
+    if input._base is not None or other._base is not None:
+        refuse_shared(input, (other,), "beside")
     if _recorded(input, other):
         value = move(cast(other, input.dtype), input.device)
         return inplace.commit(input, overwritten(input, value))

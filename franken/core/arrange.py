@@ -1,0 +1,112 @@
+"""Arranging results: a kernel's array put in the layout that the op declares.
+
+Works on the arrays of either backend; the layouts themselves are planned in `planning`. Kernels
+give row-major results of row-major inputs, so that only other inputs cost anything here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from franken.core.memory import element_strides, over
+from franken.core.planning import PLANNERS, Operand, Planner, iterator
+from franken.core.shapes import Shape
+from franken.core.strides import contiguous_strides
+
+Arrange = Callable[[Sequence[Any], Any, Any], Any]
+
+
+def arranger(kind: str | tuple[str, ...] | None) -> Arrange | None:
+    """`arrange(inputs, out, params)` of a layout's name, or of one name an output."""
+    if kind is None:
+        return None
+    if kind == "contiguous":
+        return _row_major
+    names = (kind,) if isinstance(kind, str) else kind
+    planners = [PLANNERS[name] for name in names]
+    if "column_major" in names:
+
+        def always(inputs: Sequence[Any], out: Any, params: Any) -> Any:
+            return planned(planners, inputs, out, params)
+
+        return always
+
+    exact = kind != "iterator"  # an image of one channel may be both row-major and channels last
+
+    def arrange(inputs: Sequence[Any], out: Any, params: Any) -> Any:
+        for a in inputs:
+            if hasattr(a, "flags") and (not a.flags.c_contiguous or (exact and 1 in a.shape)):
+                return planned(planners, inputs, out, params)
+        return _row_major(inputs, out, params)
+
+    return arrange
+
+
+def _row_major(inputs: Sequence[Any], out: Any, params: Any) -> Any:
+    if type(out) is tuple:
+        return tuple([_row_major(inputs, o, params) for o in out])
+    if not hasattr(out, "flags"):
+        return out
+    if out.flags.c_contiguous and (
+        1 not in out.shape or out.strides == _row_major_bytes(out.shape, out.itemsize)
+    ):
+        return out
+    return placed(out, contiguous_strides(out.shape))
+
+
+@lru_cache(4096)
+def _row_major_bytes(shape: Shape, size: int) -> Shape:
+    return tuple([n * size for n in contiguous_strides(shape)])
+
+
+def planned(planners: Sequence[Planner], inputs: Sequence[Any], out: Any, params: Any) -> Any:
+    """The result (or each of several) under the strides that the planners give for the inputs.
+
+    The last planner serves all further results.
+    """
+    operands = [Operand(a.shape, element_strides(a)) for a in inputs if hasattr(a, "strides")]
+    if type(out) is not tuple:
+        return _planned(planners[0], operands, out, params)
+    last = len(planners) - 1
+    return tuple([_planned(planners[min(i, last)], operands, o, params) for i, o in enumerate(out)])
+
+
+def _planned(planner: Planner, operands: list[Operand], out: Any, params: Any) -> Any:
+    return placed(out, planner(out.shape, operands, params)) if hasattr(out, "strides") else out
+
+
+def followed(out: Any, *inputs: Any) -> Any:
+    """An elementwise result where the first input is not row-major, laid out as torch does."""
+    steps = out.strides
+    if all(a.__class__ is not np.ndarray or a.strides == steps for a in inputs):
+        return out  # dense, since it is new, and as they are
+    return planned((iterator,), inputs, out, None)
+
+
+def placed(a: Any, strides: Shape) -> Any:
+    """The array under `strides` (in elements, without gaps): itself if it is, else a copy."""
+    if element_strides(a) == strides or not a.itemsize:
+        return a
+    axes = range(a.ndim)
+    order = sorted(axes, key=lambda d: (-strides[d], d))
+    moved = a.transpose(order).copy(order="C")
+    made = moved.transpose(sorted(axes, key=order.__getitem__))
+    return made if element_strides(made) == strides else _seen(moved, a.shape, strides)
+
+
+def _seen(memory: Any, shape: Shape, strides: Shape) -> Any:
+    """Row-major memory under strides that its shape would not have."""
+    steps = tuple([s * memory.itemsize for s in strides])
+    if type(memory) is not np.ndarray:
+        tricks = memory.__array_namespace__().lib.stride_tricks
+        return tricks.as_strided(memory, shape, steps)
+    return over(memory, shape, steps, 0)
+
+
+def with_strides(a: Any) -> Any:
+    """An empty array that says its strides, so that its views have theirs."""
+    return a if any(a.strides) else _seen(a, a.shape, contiguous_strides(a.shape))
