@@ -14,9 +14,11 @@ from franken.backends.numpy import linalg as kernels
 from franken.core.errors import LinAlgError
 from franken.core.layout import contiguous_format
 from franken.core.op import op
+from franken.core.out import FREE, Into, safely
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.shapes import broadcast_shapes
 from franken.core.tensor import Tensor
+from franken.ops.declaring.pulled_back import pulled_back
 from franken.ops.declaring.return_types import make
 from franken.ops.declaring.samples import S, definite, given, matrices
 from franken.ops.linalg.checks import (
@@ -74,7 +76,7 @@ def _inverse(input: Tensor, name: str) -> Tensor:
 
 @op(
     at="linalg",
-    out="typed",
+    out=FREE,
     alias=("torch.inverse",),
     samples=matrices,
     title="LinalgInvExBackward0",
@@ -87,7 +89,7 @@ def inv(A: Tensor) -> Tensor:
 Tensor.inverse = inv  # type: ignore[attr-defined]
 
 
-@op(at="linalg", out="typed", samples=matrices, title="LinalgInvExBackward0")
+@op(at="linalg", out=FREE, samples=matrices, title="LinalgInvExBackward0")
 def inv_ex(A: Tensor, *, check_errors: bool = False) -> Any:
     """Inverses and LAPACK's info, without an error unless `check_errors`."""
     check_float(A, "linalg.inv")
@@ -170,7 +172,7 @@ def _raise_unsolved(info: Tensor, name: str) -> None:
 
 @op(
     at="linalg",
-    out="typed",
+    out=FREE,
     samples=lambda t: [
         S(t.square(3), t(3, 2)),
         S(t.square(3), t(3)),
@@ -188,7 +190,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
 
 @op(
     at="linalg",
-    out="typed",
+    out=FREE,
     samples=lambda t: [
         S(t.square(3), t(3, 2)),
         S(t.square(3), t(3)),
@@ -255,7 +257,7 @@ def _(g: Any, a: Any, upper: bool, unit: bool) -> Any:
 
 @op(
     at="linalg",
-    out="typed",
+    out=Into("expected scalar type {want} but found {got}"),
     samples=lambda t: [
         S(t.triangle(3), t(3, 2), upper=False),
         S(t.triangle(3, upper=True), t(2, 3), upper=True, left=False),
@@ -279,7 +281,7 @@ def solve_triangular(
 
 
 @op(
-    out="typed",
+    out=FREE,
     samples=lambda t: [
         S(t(3, 2), t.triangle(3, upper=True)),
         S(t(3, 2), t.triangle(3), upper=False, transpose=True),
@@ -312,6 +314,10 @@ def triangular_solve(
 
 det_ = Primitive("linalg_det", ("x",), lambda x: np.asarray(np.linalg.det(x)), batch=leading())
 cofactor_ = Primitive("linalg_cofactor", ("x",), kernels.cofactor, batch=leading())
+# what a change y of x changes in the cofactors; as the second derivative of det, symmetric
+cofactor_change_ = Primitive(
+    "linalg_cofactor_change", ("x", "y"), kernels.cofactor_change, batch=leading()
+)
 
 
 @det_.vjp("x")
@@ -320,11 +326,25 @@ def _(g: Any, x: Any) -> Any:
 
 
 @cofactor_.vjp("x")
-def _(g: Any, x: Any, out: Any) -> Any:
-    """C = det(A) A⁻ᵀ, so dC = tr(A⁻¹ dA) C - A⁻ᵀ dAᵀ C; x must be invertible here."""
-    back = inverse_(x)[0].mT
-    along = (g * out).sum((-2, -1), keepdim=True)
-    return along * back - out @ g.mT @ back
+def _(g: Any, x: Any) -> Any:
+    return cofactor_change_(x, g)
+
+
+@cofactor_change_.vjp("y")
+def _(g: Any, x: Any) -> Any:
+    return cofactor_change_(x, g)
+
+
+@cofactor_change_.vjp("x")
+def _(g: Any, x: Any, y: Any) -> Any:
+    return pulled_back(lambda a: _cofactor_change(a, y), (x,), g)[0]
+
+
+def _cofactor_change(x: Any, y: Any) -> Any:
+    """C = det(A) A⁻ᵀ, so dC = tr(A⁻¹ dA) C - C dAᵀ A⁻ᵀ; x must be invertible here."""
+    back, whole = inverse_(x)[0].mT, cofactor_(x)
+    along = (y * whole).sum((-2, -1), keepdim=True)
+    return along * back - whole @ y.mT @ back
 
 
 def _slogdet_kernel(x: Any) -> Any:
@@ -351,7 +371,7 @@ def _(g0: Any, x: Any, out0: Any) -> Any:
     return slope.unsqueeze(-1).unsqueeze(-1) * inverse_(x)[0].mH
 
 
-@op(at="linalg", out="typed", method=True, alias=("torch.det",), samples=matrices)
+@op(at="linalg", out=FREE, method=True, alias=("torch.det",), samples=matrices)
 def det(A: Tensor) -> Tensor:
     """The determinants of square matrices (..., n, n)."""
     check_float(A, "linalg.det", kernel="lu_cpu")
@@ -359,7 +379,7 @@ def det(A: Tensor) -> Tensor:
     return det_(A)  # type: ignore[no-any-return]
 
 
-@op(at="linalg", out="typed", samples=definite)
+@op(at="linalg", out=FREE, samples=definite)
 def slogdet(A: Tensor) -> Any:
     """Sign (or phase) and natural logarithm of the magnitude of determinants."""
     check_float(A, "linalg.slogdet")
@@ -367,7 +387,7 @@ def slogdet(A: Tensor) -> Any:
     return _SLOGDET(slogdet_(A))
 
 
-@op(name="slogdet", out="typed", samples=definite)
+@op(name="slogdet", out=FREE, samples=definite)
 def _slogdet(input: Tensor) -> Any:
     """Sign (or phase) and natural logarithm of the magnitude of determinants."""
     return _OLD_SLOGDET(tuple(slogdet(input)))
@@ -419,7 +439,7 @@ def _cholesky(input: Tensor, upper: bool) -> tuple[Tensor, Tensor]:
     return (factor.mH if upper else factor), info
 
 
-@op(at="linalg", out="typed", samples=definite, title="LinalgCholeskyExBackward0")
+@op(at="linalg", out=FREE, samples=definite, title="LinalgCholeskyExBackward0")
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     """The Cholesky factors of Hermitian positive-definite matrices."""
     check_float(A, "linalg.cholesky", kernel="cholesky_cpu")
@@ -429,7 +449,7 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     return factor
 
 
-@op(at="linalg", out="typed", samples=definite, title="LinalgCholeskyExBackward0")
+@op(at="linalg", out=FREE, samples=definite, title="LinalgCholeskyExBackward0")
 def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -> Any:
     """Cholesky factors and LAPACK's info, without an error unless `check_errors`."""
     check_float(A, "linalg.cholesky", kernel="cholesky_cpu")
@@ -440,7 +460,7 @@ def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -
     return _CHOLESKY_EX(factor, info)
 
 
-@op(name="cholesky", out="typed", samples=definite, title="CholeskyBackward0")
+@op(name="cholesky", out=safely("cholesky"), samples=definite, title="CholeskyBackward0")
 def _cholesky_torch(input: Tensor, upper: bool = False) -> Tensor:
     """The Cholesky factors of Hermitian positive-definite matrices."""
     check_square(input, "cholesky")
@@ -476,7 +496,7 @@ def _(g: Any, x: Any, out: Any, upper: bool) -> Any:
 
 
 @op(
-    out="typed",
+    out=safely("cholesky_solve"),
     also={"B": "input", "input2": "L"},
     samples=lambda t: [
         given(lambda b, a: (b, a.tril()), S(t(3, 2), t.triangle(3))),
@@ -500,7 +520,7 @@ def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False) -> Tensor:
 
 
 @op(
-    out="typed",
+    out=safely("cholesky_inverse"),
     samples=lambda t: [
         given(lambda a: (a.tril(),), S(t.triangle(3))),
         given(lambda a, upper: (a.triu(), upper), S(t.triangle(3, upper=True), True)),
