@@ -49,11 +49,11 @@ class saved_tensors_hooks:
         special(-1)
 
 
-class EnoughSaved(Exception):  # noqa: N818
+class EnoughSaved(Exception):
     """A pack hook ends the function that saves: everything that is needed is there."""
 
 
-class effects_first:  # noqa: N801
+class effects_first:
     """Within the block of an op that changes tensors besides saving some, the changes are made
     before a pack hook ends the function."""
 
@@ -78,7 +78,7 @@ class effects_first:  # noqa: N801
             raise EnoughSaved
 
 
-class save_on_cpu(saved_tensors_hooks):  # noqa: N801
+class save_on_cpu(saved_tensors_hooks):
     """Keep saved tensors in host memory; they return to their device in backward."""
 
     def __init__(self, pin_memory: bool = False, device_type: str = "cuda") -> None:
