@@ -17,7 +17,7 @@ from franken.core.overloads import Order, reordered
 from franken.core.promotion import can_cast
 from franken.core.reread import REFUSALS, reread
 from franken.core.state import STATE
-from franken.core.tensor import Tensor, version_of
+from franken.core.tensor import Tensor
 
 OPS: dict[str, Op] = {}
 NO_NAMES: dict[str, str] = {}
@@ -401,11 +401,11 @@ def write_out(name: str, out: Any, result: Any) -> Any:
         return _inplace.commit(out, result.to(out.dtype))
     if _inplace._self_overlap(out._a):
         _inplace._refuse_overlap(out._a)
+    _inplace.check_inference(out)
     if out._a.shape != result._a.shape:
         _resize_out(out, result)
     _inplace.store(out, result)
-    ver = version_of(out)
-    ver[0] += 1
+    _inplace.bump(out)
     return out
 
 
