@@ -400,7 +400,7 @@ def argsort(
 ) -> _Tensor:
     """The indices that put a dimension in order."""
 
-def argwhere(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
+def argwhere(input: _Tensor) -> _Tensor:
     """The places of the nonzero elements as rows."""
 
 def as_strided(
@@ -425,13 +425,7 @@ def as_strided_copy(
     """A copy of what `as_strided` would show."""
 
 def as_strided_scatter(
-    input: _Tensor,
-    src: _Tensor,
-    size: Any,
-    stride: Any,
-    storage_offset: _int | None = None,
-    *,
-    out: _Tensor | None = None,
+    input: _Tensor, src: _Tensor, size: Any, stride: Any, storage_offset: _int | None = None
 ) -> _Tensor:
     """A copy with the elements that `as_strided` would show replaced by `src`."""
 
@@ -1021,13 +1015,7 @@ def diagonal_copy(
     """A copy of what `diagonal` would show."""
 
 def diagonal_scatter(
-    input: _Tensor,
-    src: _Tensor,
-    offset: _int = 0,
-    dim1: _int = 0,
-    dim2: _int = 1,
-    *,
-    out: _Tensor | None = None,
+    input: _Tensor, src: _Tensor, offset: _int = 0, dim1: _int = 0, dim2: _int = 1
 ) -> _Tensor:
     """A copy with a diagonal replaced by `src`."""
 
@@ -1248,7 +1236,7 @@ def feature_dropout(input: _Tensor, p: _float, train: _bool) -> _Tensor:
 def feature_dropout_(input: _Tensor, p: _float, train: _bool) -> _Tensor:
     """In-place form of `feature_dropout`."""
 
-def fill(input: _Tensor, value: Any, *, out: _Tensor | None = None) -> _Tensor:
+def fill(input: _Tensor, value: Any) -> _Tensor:
     """A tensor like `input` with every element `value` (a number or a 0-dim tensor)."""
 
 def fill_(input: _Tensor, value: Any) -> _Tensor:
@@ -2073,9 +2061,7 @@ def margin_ranking_loss(
 ) -> _Tensor:
     """max(0, margin - target (x - y))."""
 
-def masked_fill(
-    input: _Tensor, mask: _Tensor, value: Any, *, out: _Tensor | None = None
-) -> _Tensor:
+def masked_fill(input: _Tensor, mask: _Tensor, value: Any) -> _Tensor:
     """A copy with `value` (a number or 0-d tensor) where the bool `mask`, broadcast, is true."""
 
 def masked_scatter(input: _Tensor, mask: _Tensor, source: _Tensor) -> _Tensor:
@@ -2963,9 +2949,7 @@ def select(input: _Tensor, dim: _int, index: _int) -> _Tensor:
 def select_copy(input: _Tensor, dim: _int, index: _int, *, out: _Tensor | None = None) -> _Tensor:
     """A copy of what `select` would show."""
 
-def select_scatter(
-    input: _Tensor, src: _Tensor, dim: _int, index: _int, *, out: _Tensor | None = None
-) -> _Tensor:
+def select_scatter(input: _Tensor, src: _Tensor, dim: _int, index: _int) -> _Tensor:
     """A copy with one entry of a dimension replaced by `src`."""
 
 def selu(input: _Tensor) -> _Tensor:
@@ -3311,7 +3295,7 @@ def topk(
 ) -> return_types.topk:
     """(values, indices) of the k largest (or smallest) entries of a dimension, best first."""
 
-def trace(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
+def trace(input: _Tensor) -> _Tensor:
     """The sum of the diagonal of a matrix."""
 
 def transpose(input: _Tensor, dim0: _int, dim1: _int) -> _Tensor:

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-import numpy as np
-
 from franken.core import node as _node
 from franken.core import state as _state
 from franken.core.creation import refuse_change
@@ -137,17 +135,6 @@ def _keep_overwritten(node: Any, a: Any) -> None:
     for k in range(0, len(saved), 3):
         if saved[k] is a:
             saved[k], saved[k + 1], saved[k + 2] = a.copy(), [0, None], 0
-
-
-def shared(x: Tensor, y: Tensor) -> bool:
-    """Whether two dense tensors have memory in common."""
-    a, b = x._a, y._a
-    if type(a) is not np.ndarray or type(b) is not np.ndarray:
-        return False
-    dense = (a.flags.c_contiguous or a.flags.f_contiguous) and (
-        b.flags.c_contiguous or b.flags.f_contiguous
-    )
-    return dense and bool(np.may_share_memory(a, b))
 
 
 def _refuse_overlap(a: Any) -> None:

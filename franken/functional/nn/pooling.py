@@ -7,6 +7,7 @@ from typing import Any
 from franken.core import dtypes as dt
 from franken.core.node import titled
 from franken.core.op import op
+from franken.core.out import SAME
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S, pooled, power_pooled
 from franken.ops.nn.pool import avg_pool, max_pool
@@ -306,7 +307,7 @@ def _average_op(n: int) -> Any:
 
     average.__name__ = f"avg_pool{n}d"
     average.__doc__ = f"The average of each window over {n} axes."
-    return op(at="nn.functional", method=False, out=True, samples=pooled(n))(average)
+    return op(at="nn.functional", method=False, out=SAME, samples=pooled(n))(average)
 
 
 avg_pool2d, avg_pool3d = _average_op(2), _average_op(3)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from franken.core import inplace, strides
-from franken.core.memory import first_place, memory_of, restrided
+from franken.core.memory import first_place, memory_of, relaid, restrided
 from franken.core.node import edge_of
 from franken.core.op import NAMES, op, spelled
 from franken.core.primitive import NO_BATCH_RULE, Primitive, _wrap
@@ -87,12 +87,12 @@ grow_ = Primitive("grow", ("x",), _grow_kernel, batch=NO_BATCH_RULE).not_differe
 def _resized(x: Tensor, shape: tuple[int, ...], memory_format: Any) -> Any:
     """The array that x becomes: over its own storage if that is large enough."""
     a, steps = x._a, _steps_for(shape, memory_format)
+    found = relaid(a, shape, steps)
+    if found is not None:
+        return found
     row, place = memory_of(a), first_place(a)
-    room = 0 if row is None else row.size - place
-    count = math.prod(shape)
-    if count <= room or count == 0:
-        return restrided(a, shape, steps, place)
-    grown = grow_(_wrap(a.reshape(-1) if row is None else row, x.device), size=count + place)._a
+    size = math.prod(shape) + place
+    grown = grow_(_wrap(a.reshape(-1) if row is None else row, x.device), size=size)._a
     return restrided(grown, shape, steps, place)
 
 

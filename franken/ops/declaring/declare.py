@@ -17,9 +17,11 @@ from franken.core import inplace, state
 from franken.core.arrange import followed
 from franken.core.convert import cast
 from franken.core.device import CPU
+from franken.core.memory import overlap
 from franken.core.node import backward_name, edge_of, record, titled
 from franken.core.numbers import NUMBERS, python_number
-from franken.core.op import commit_as, inplace_form, parameters, refuse_cast, register
+from franken.core.op import Out, commit_as, inplace_form, parameters, register
+from franken.core.out import refuse_cast
 from franken.core.pointwise import pointwise_primitive
 from franken.core.primitive import (
     F32,
@@ -63,7 +65,7 @@ def elementwise(
     at: str = "torch",
     method: bool | None = None,
     inplace: bool = True,  # noqa: F811
-    out: bool = True,
+    out: Out = True,
     alias: tuple[str, ...] = (),
     scale: str | None = None,
     refuse: str = "",
@@ -307,10 +309,11 @@ def _cast_first(form: Any, name: str, promote: str) -> Any:
     if promote == ALWAYS_BOOL:
         return form
 
-    def method(input: Any, other: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: A002
+    def method(input: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: A002
         try:
-            return form(input, other, *args, **kwargs)
+            return form(input, *args, **kwargs)
         except NotImplementedError:
+            other = args[0] if args else next(iter(kwargs.values()))
             refuse_cast(promoted(name, promote, (input, other))[1], input.dtype)
             if isinstance(other, Tensor):
                 broadcast = broadcast_two(tuple(input.shape), tuple(other.shape))
@@ -428,6 +431,7 @@ def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool, slow: Any) -> Any
                 and not other.level
                 and b.shape == a.shape
                 and (not state.STATE.grad or edge_of(other) is None)
+                and ((input._base is None and other._base is None) or overlap(a, b) != "part")
             )
         else:
             b, plain = other, type(other) is float or type(other) is int

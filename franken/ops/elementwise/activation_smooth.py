@@ -14,6 +14,7 @@ import numpy as np
 from franken.backends.numpy import erf as gauss
 from franken.backends.numpy import special
 from franken.core.op import op
+from franken.core.out import FOUND, Into
 from franken.core.pointwise import pointwise_primitive
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
@@ -135,7 +136,7 @@ gelu_ = _smooth(
 
 @op(
     "nn.functional",
-    out=True,
+    out=FOUND,
     samples=lambda t: [S(t(3, 4)), S(t(3, 4), approximate="tanh"), S(t()), S(t(2, 0))],
 )
 def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
@@ -210,7 +211,7 @@ logsigmoid_ = _smooth(
 
 @op(
     "nn.functional",
-    out=True,
+    out=FOUND,
     samples=lambda t: [S(t(3, 4)), S(t(3, 4), beta=2.0, threshold=1.5), S(t()), S(t(2, 0))],
 )
 def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
@@ -219,7 +220,7 @@ def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
     return softplus_(input, args=(float(beta), float(threshold)))  # type: ignore[no-any-return]
 
 
-@op("nn.functional", out=True, samples=unary)
+@op("nn.functional", out=Into("expected scalar type {want} but found {got}"), samples=unary)
 def logsigmoid(input: Tensor) -> Tensor:
     """log(1 / (1 + exp(-x))) without overflow."""
     refused("log_sigmoid_cpu", input.dtype, "bic")

@@ -12,6 +12,7 @@ import numpy as np
 from franken.core import dtypes as dt
 from franken.core import linear
 from franken.core.op import op
+from franken.core.out import FOUND
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import (
     BOOL_TO_LONG,
@@ -81,7 +82,7 @@ true_divide = elementwise(
 neg = elementwise(
     "neg(Tensor self) -> Tensor", np.negative, d=lambda g: -g, alias=("negative",),
     check=_refuse_bool_neg, expr="-{0}", doc="The tensor with its sign changed.",
-)  # fmt: skip
+    out=FOUND)  # fmt: skip
 square = elementwise(
     "square(Tensor self) -> Tensor", np.square, d=lambda g, x: g * (x * 2),
     promote=BOOL_TO_LONG, expr="{0} * {0}", doc="The square of each element.", title="PowBackward0"

@@ -8,6 +8,7 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core.op import op
+from franken.core.out import FOUND
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import elementwise, operator, reflected
 from franken.ops.declaring.samples import S
@@ -47,8 +48,7 @@ bitwise_or = _bitwise("bitwise_or", np.bitwise_or, "|", "Bits set in either oper
 bitwise_xor = _bitwise("bitwise_xor", np.bitwise_xor, "^", "Bits set in exactly one operand.")
 bitwise_not = elementwise(
     "bitwise_not(Tensor self) -> Tensor", np.invert, refuse="fc", expr="~{0}",
-    doc="All bits flipped; of bools, the logical not.",
-)  # fmt: skip
+    doc="All bits flipped; of bools, the logical not.", out=FOUND)  # fmt: skip
 
 
 def _shift(kernel: Any, left: bool) -> Any:

@@ -14,6 +14,7 @@ import numpy as np
 from franken.core import dtypes as dt
 from franken.core.batching import pointwise, view_rule
 from franken.core.op import commit_as, op
+from franken.core.out import FOUND, Into
 from franken.core.pointwise import pointwise_primitive
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
@@ -29,7 +30,7 @@ _conj.vjp("x")(lambda g: _conj(g))
 _conj.jvp(lambda tangents, out, x: _conj(tangents[0]))
 
 
-@op(inplace=True, out=True, samples=unary)
+@op(inplace=True, out=FOUND, samples=unary)
 def conj_physical(input: Tensor) -> Tensor:
     """The complex conjugate; the tensor itself if it is real."""
     return _conj(input) if input.dtype.is_complex else input  # type: ignore[no-any-return]
@@ -161,17 +162,14 @@ complex_ = pointwise_primitive(
 _MAKES_COMPLEX = (dt.float32, dt.float64, dt.float16)
 
 
-def _of_one_type(out: Any, made: Any) -> None:
-    if out.dtype is not made.dtype:
-        raise RuntimeError(
-            f"Expected object of scalar type {made.dtype.scalar_name} but got scalar type "
-            f"{out.dtype.scalar_name} for argument 'out'"
-        )
+_OF_ONE_TYPE = Into(
+    "Expected object of scalar type {want} but got scalar type {got} for argument 'out'"
+)
 
 
 @op(
     method=False,
-    out=_of_one_type,
+    out=_OF_ONE_TYPE,
     samples=lambda t: [S(t(3, 4), t(3, 4)), S(t(3, 1), t(4)), S(t(), t())],
 )
 def complex(real: Tensor, imag: Tensor) -> Tensor:  # noqa: A001
@@ -195,7 +193,7 @@ def _same_dtype(x: Tensor, y: Tensor) -> None:
 
 @op(
     method=False,
-    out=_of_one_type,
+    out=_OF_ONE_TYPE,
     samples=lambda t: [S(t(3, 4, low=0.2), t(3, 4)), S(t(3, 1, low=0.2), t(4)), S(t(low=0.2), t())],
     title="PolarBackward0",
 )
@@ -260,22 +258,26 @@ def _refuse_complex_signbit(common: Any, x: Any) -> None:
 abs = elementwise(  # noqa: A001
     "abs(Tensor self) -> Tensor", np.absolute, d=lambda g, x: g * sgn(x), holomorphic=False,
     jvp=_abs_tangent, refuse="b", alias=("absolute",), expr="abs({0})", inplace=False,
-    doc="The magnitude of each element; of complex numbers, a real one.", samples=unary
-)  # fmt: skip
+    doc="The magnitude of each element; of complex numbers, a real one.", samples=unary,
+    out=FOUND)  # fmt: skip
 sgn: Any = elementwise(
     "sgn(Tensor self) -> Tensor", _sgn_kernel, d=_sgn_slope, holomorphic=False,
     jvp=lambda tangents, out, x: _sgn_slope(tangents[0], x, out),
     doc="The sign; of a complex number, the one of magnitude 1 in its direction.",
-)  # fmt: skip
+    out=FOUND)  # fmt: skip
 sign = elementwise(
     "sign(Tensor self) -> Tensor", _sgn_kernel, d=zero, check=_refuse_complex_sign,
-    expr="sign({0})", doc="-1, 0 or 1 with the sign of each element.",
-)  # fmt: skip
+    expr="sign({0})", doc="-1, 0 or 1 with the sign of each element.", out=FOUND)  # fmt: skip
+_SIGNBIT_OUT = Into(
+    "{name} does not support non-boolean outputs.",
+)
+
+
 signbit = elementwise(
     "signbit(Tensor self) -> Tensor",
     lambda x: x < 0 if x.dtype.kind in "iub" else np.signbit(x), inplace=False,
     check=_refuse_complex_signbit, doc="Whether the sign bit is set; true of -0.",
-)  # fmt: skip
+    out=_SIGNBIT_OUT)  # fmt: skip
 
 
 def abs_(input: Tensor) -> Tensor:  # noqa: A002

@@ -14,6 +14,7 @@ import numpy as np
 from franken.core import dtypes as dt
 from franken.core.convert import cast
 from franken.core.op import commit_as, op
+from franken.core.out import Into
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, operator, promoted, reflected
 from franken.ops.declaring.samples import S, on
@@ -125,8 +126,14 @@ def _double_kind(x: Any, y: Any) -> dt.dtype:
     return dt.float64
 
 
+_FLOAT_POWER_OUT = Into(
+    "the output given to float_power has dtype {got} but the operation's result requires "
+    "dtype {want}",
+)
+
+
 @op(
-    out=True,
+    out=_FLOAT_POWER_OUT,
     samples=lambda t: [
         S(t(3, 4, low=0.2), t(4)),
         S(t(3, low=0.2), 2.5),

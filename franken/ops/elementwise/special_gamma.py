@@ -11,6 +11,7 @@ from franken.core import dtypes as dt
 from franken.core.convert import cast
 from franken.core.node import titled
 from franken.core.op import OPS, inplace_form, op
+from franken.core.out import Into
 from franken.core.pointwise import pointwise_primitive
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, refused
@@ -127,7 +128,9 @@ mvlgamma_ = pointwise_primitive(
 
 @op(
     inplace=True,
-    out=True,
+    out=Into(
+        "mvlgamma: result type {want} can't be cast to the desired output type {want}", cast=True
+    ),
     alias=("special.multigammaln",),
     samples=lambda t: [S(t(3, 4, low=2, high=5), 2), S(t(low=2, high=5), 3), S(t(2, 0), 1)],
 )

@@ -11,6 +11,7 @@ from franken.core import dtypes as dt
 from franken.core.convert import cast
 from franken.core.numbers import unboxed
 from franken.core.op import OPS, op
+from franken.core.out import FOUND, Into
 from franken.core.overloads import orders
 from franken.core.pointwise import pointwise_primitive
 from franken.core.tensor import Tensor
@@ -71,7 +72,7 @@ def where(condition: Tensor) -> tuple[Tensor, ...]: ...
 def where(condition: Tensor, input: Tensor | complex, other: Tensor | complex) -> Tensor: ...
 @op(
     method=False,
-    out=True,
+    out=Into("Expected out type to be {want} but got {got}"),
     samples=lambda t: [
         S(t.mask(3, 4), t(3, 4), t(4)),
         S(t.mask(3), t(3), 1.5),
@@ -149,7 +150,7 @@ def _check_bounds(low: Any, high: Any) -> None:
 
 @op(
     inplace=True,
-    out=True,
+    out=FOUND,
     alias=("clip",),
     samples=lambda t: [
         S(t(3, 4), -0.5, 0.7),

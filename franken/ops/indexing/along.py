@@ -12,6 +12,7 @@ import numpy as np
 from franken.core import dtypes as dt
 from franken.core.batching import to_front
 from franken.core.op import op
+from franken.core.out import SAME
 from franken.core.primitive import Primitive
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
@@ -76,7 +77,7 @@ def _check_vector(name: str, input: Tensor, dim: int, index: Tensor, source: Ten
 
 
 @op(
-    out="exact",
+    out=SAME,
     inplace=True,
     samples=lambda t: [
         S(t(3, 4), 1, t.index(5, high=4), t(3, 5)),
@@ -97,7 +98,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
 
 
 @op(
-    out="exact",
+    out=SAME,
     inplace=True,
     samples=lambda t: [
         S(t(3, 4), 1, t.of([3, 0]), t(3, 2)),
@@ -250,7 +251,7 @@ def _(prim: Primitive, values: Any, dims: Any, params: Any) -> Any:
 
 
 @op(
-    out="exact",
+    out=SAME,
     inplace=True,
     samples=lambda t: [
         S(t(3, 4, low=0.5), 1, t.index(5, high=4), t(3, 5, low=0.5), "prod"),

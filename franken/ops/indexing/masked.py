@@ -10,6 +10,7 @@ from franken.core import dtypes as dt
 from franken.core import inplace
 from franken.core.batching import pointwise, to_front
 from franken.core.op import op
+from franken.core.out import Into
 from franken.core.primitive import NO_BATCH_RULE, NOT_DIFFERENTIABLE, Primitive
 from franken.core.promotion import can_cast
 from franken.core.shapes import broadcast_two
@@ -61,7 +62,6 @@ def _check_fill(input: Tensor, mask: Tensor, value: Any) -> Any:
 
 
 @op(
-    out=True,
     samples=lambda t: [
         S(t(3, 4), t.mask(3, 4), 0.5),
         S(t(3, 4), t.mask(4), t()),
@@ -190,7 +190,7 @@ def _same_shape(*tensors: Any) -> Any:
 
 
 @op(
-    out="apart",
+    out=Into("masked_select(): self and result must have the same scalar type", memory="apart"),
     samples=lambda t: [S(t(3, 4), t.mask(3, 4)), S(t(3, 1), t.mask(4)), S(t(2, 0), t.mask(2, 0))],
 )
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
@@ -203,7 +203,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
 
 
 @op(
-    inplace=True,
+    inplace="free",
     samples=lambda t: [
         S(t(3, 4), t.mask(3, 4), t(12)),
         S(t(3, 4), t.mask(4), t(3, 4)),
@@ -243,7 +243,10 @@ nonzero_ = Primitive(
 
 
 @op(
-    out=True,
+    out=Into(
+        "{name}: Expected out tensor to have scalar type {want} but got scalar type{got}",
+        memory="apart",
+    ),
     samples=lambda t: [
         S(t.mask(3, 4)),
         S(t.mask(2, 3, 2), as_tuple=True),
@@ -259,7 +262,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     return nonzero_(x).unbind(1)
 
 
-@op(out=True, samples=lambda t: [S(t.mask(3, 4)), S(t.const()), S(t.const(2, 0))])
+@op(samples=lambda t: [S(t.mask(3, 4)), S(t.const()), S(t.const(2, 0))])
 def argwhere(input: Tensor) -> Tensor:
     """The places of the nonzero elements as rows."""
     return nonzero_(input)
@@ -277,7 +280,13 @@ nonzero_static_ = Primitive(
 ).not_differentiable()
 
 
-@op(out=True, samples=lambda t: [S(t.mask(3, 4), size=5), S(t.mask(3), size=7, fill_value=9)])
+@op(
+    out=Into(
+        "{name}: Expected out tensor to have scalar type {want} but got scalar type{got}",
+        memory="apart",
+    ),
+    samples=lambda t: [S(t.mask(3, 4), size=5), S(t.mask(3), size=7, fill_value=9)],
+)
 def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
     """`nonzero` cut or filled with `fill_value` to `size` rows."""
     if size < 0:

@@ -11,6 +11,7 @@ from franken.backends.numpy import places, segment
 from franken.core import dtypes as dt
 from franken.core.batching import all_batched
 from franken.core.op import op
+from franken.core.out import SAME
 from franken.core.primitive import Primitive, bind
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
@@ -177,7 +178,7 @@ def _scatter_title(
 
 
 @op(
-    out="exact",
+    out=SAME,
     inplace=True,
     samples=lambda t: [
         S(t(3, 4), 1, t.of([[0, 2], [1, 3], [3, 0]]), t(3, 2)),
@@ -209,7 +210,7 @@ def _full(input: Any, index: Any, value: Any) -> Any:
 
 
 @op(
-    out="exact",
+    out=SAME,
     inplace=True,
     samples=lambda t: [
         S(t(3, 4), 1, t.index(3, 2, high=4), t(3, 3)),
@@ -225,7 +226,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 
 
 @op(
-    out="exact",
+    out=SAME,
     inplace=True,
     samples=lambda t: [
         S(t(3, 4), 1, t.index(3, 3, high=4), t(3, 3), "sum"),

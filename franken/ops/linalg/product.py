@@ -15,6 +15,7 @@ from franken.core.convert import cast
 from franken.core.node import titled
 from franken.core.numbers import unboxed
 from franken.core.op import op
+from franken.core.out import FREE, SAME, Into
 from franken.core.overloads import Order, orders
 from franken.core.primitive import F32, F64, Primitive
 from franken.core.shapes import broadcast_two, wrap_dim
@@ -118,7 +119,7 @@ def _kernel_name(n: int, m: int) -> str:
 
 
 @op(
-    out=True,
+    out=FREE,
     samples=lambda t: [
         S(t(3, 4), t(4, 2)),
         S(t(4), t(4)),
@@ -177,7 +178,7 @@ def _check_tensor(name: str, what: str, value: Any) -> None:
         )
 
 
-@op(out=True, samples=lambda t: [S(t(3, 4), t(4, 2)), S(t(4, 3).t(), t(4, 2)), S(t(2, 0), t(0, 3))])
+@op(out=FREE, samples=lambda t: [S(t(3, 4), t(4, 2)), S(t(4, 3).t(), t(4, 2)), S(t(2, 0), t(0, 3))])
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """Product of two matrices."""
     _check_tensor("mm", "mat2", mat2)
@@ -189,7 +190,7 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
 
 
 @op(
-    out=True,
+    out=FREE,
     samples=lambda t: [
         S(t(2, 3, 4), t(2, 4, 2)),
         S(t(2, 3, 0), t(2, 0, 4)),
@@ -217,7 +218,12 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     return matmul_(input, mat2)
 
 
-@op(out=True, samples=lambda t: [S(t(3, 4), t(4)), S(t(3, 0), t(0))], title="MvBackward0")
+_MV_OUT = Into(
+    "addmv input tensors must have the same dtype, but got {got}, {want}, and {want}",
+)
+
+
+@op(out=_MV_OUT, samples=lambda t: [S(t(3, 4), t(4)), S(t(3, 0), t(0))], title="MvBackward0")
 def mv(input: Tensor, vec: Tensor) -> Tensor:
     """Product of a matrix and a vector."""
     _check_tensor("mv", "vec", vec)
@@ -256,22 +262,33 @@ def _check_vectors(name: str, x: Tensor, y: Tensor) -> None:
         )
 
 
-@op(out=True, samples=lambda t: [S(t(4), t(4)), S(t(0), t(0))], title="DotBackward0")
+_DOT_OUT = Into(
+    "result dtype {got} does not match input dtype {want}",
+)
+
+
+@op(out=_DOT_OUT, samples=lambda t: [S(t(4), t(4)), S(t(0), t(0))], title="DotBackward0")
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """Inner product of two vectors."""
     _check_vectors("dot", input, tensor)
     return matmul(input, tensor)
 
 
-@op(out=True, samples=lambda t: [S(t(4), t(4)), S(t(0), t(0))], title="VdotBackward0")
+@op(out=_DOT_OUT, samples=lambda t: [S(t(4), t(4)), S(t(0), t(0))], title="VdotBackward0")
 def vdot(input: Tensor, other: Tensor) -> Tensor:
     """Inner product of two vectors, the first conjugated."""
     _check_vectors("vdot", input, other)
     return matmul(input.conj_physical(), other)
 
 
+_TENSORDOT = Into(
+    "tensordot: Expected the output tensor to have dtype {want}, but got an output tensor with "
+    "dtype {got}"
+)
+
+
 @op(
-    out=True,
+    out=_TENSORDOT,
     samples=lambda t: [S(t(4), t(4)), S(t(3, 4), t(2, 4)), S(t(), t(3)), S(t(2, 0), t(3, 0))],
 )
 def inner(input: Tensor, other: Tensor) -> Tensor:
@@ -355,7 +372,7 @@ def _check_base(base: Tensor, shape: tuple[int, ...]) -> None:
 
 
 @op(
-    out=True,
+    out=SAME,
     inplace=True,
     old=_blended("mat1 mat2"),
     samples=lambda t: [
@@ -379,7 +396,7 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: An
 
 
 @op(
-    out=True,
+    out=SAME,
     inplace=True,
     old=_blended("mat vec"),
     samples=lambda t: [
@@ -436,7 +453,7 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
 
 
 @op(
-    out=True,
+    out=SAME,
     inplace=True,
     old=_blended("batch1 batch2"),
     samples=lambda t: [
@@ -458,7 +475,7 @@ def baddbmm(
 
 
 @op(
-    out=True,
+    out=Into("self and mat2 must have the same dtype, but got {got} and {want}"),
     inplace=True,
     old=_blended("batch1 batch2"),
     samples=lambda t: [
@@ -504,7 +521,7 @@ def _tensordot_axes(x: Tensor, y: Tensor, dims: Any) -> tuple[list[int], list[in
 
 
 @op(
-    out=True,
+    out=_TENSORDOT,
     method=False,
     samples=lambda t: [
         S(t(2, 3, 4), t(3, 4, 2)),
@@ -625,7 +642,7 @@ def _(prim: Any, values: Any, dims: Any, params: Any) -> Any:
 
 @op(
     at="nn.functional",
-    out=True,
+    out=SAME,
     samples=lambda t: [
         S(t(3, 4), t(2, 4), t(2)),
         S(t(2, 3, 4), t(2, 4)),

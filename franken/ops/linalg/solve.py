@@ -13,6 +13,7 @@ import numpy as np
 from franken.backends.numpy import linalg as kernels
 from franken.core.errors import LinAlgError
 from franken.core.op import op
+from franken.core.out import FREE, Into, safely
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.shapes import broadcast_shapes
 from franken.core.tensor import Tensor
@@ -73,7 +74,7 @@ def _inverse(input: Tensor, name: str) -> Tensor:
 
 @op(
     at="linalg",
-    out="typed",
+    out=FREE,
     alias=("torch.inverse",),
     samples=matrices,
     title="LinalgInvExBackward0",
@@ -86,7 +87,7 @@ def inv(A: Tensor) -> Tensor:
 Tensor.inverse = inv  # type: ignore[attr-defined]
 
 
-@op(at="linalg", out="typed", samples=matrices, title="LinalgInvExBackward0")
+@op(at="linalg", out=FREE, samples=matrices, title="LinalgInvExBackward0")
 def inv_ex(A: Tensor, *, check_errors: bool = False) -> Any:
     """Inverses and LAPACK's info, without an error unless `check_errors`."""
     check_float(A, "linalg.inv")
@@ -169,7 +170,7 @@ def _raise_unsolved(info: Tensor, name: str) -> None:
 
 @op(
     at="linalg",
-    out="typed",
+    out=FREE,
     samples=lambda t: [
         S(t.square(3), t(3, 2)),
         S(t.square(3), t(3)),
@@ -187,7 +188,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
 
 @op(
     at="linalg",
-    out="typed",
+    out=FREE,
     samples=lambda t: [
         S(t.square(3), t(3, 2)),
         S(t.square(3), t(3)),
@@ -254,7 +255,7 @@ def _(g: Any, a: Any, upper: bool, unit: bool) -> Any:
 
 @op(
     at="linalg",
-    out="typed",
+    out=Into("expected scalar type {want} but found {got}"),
     samples=lambda t: [
         S(t.triangle(3), t(3, 2), upper=False),
         S(t.triangle(3, upper=True), t(2, 3), upper=True, left=False),
@@ -278,7 +279,7 @@ def solve_triangular(
 
 
 @op(
-    out="typed",
+    out=FREE,
     samples=lambda t: [
         S(t(3, 2), t.triangle(3, upper=True)),
         S(t(3, 2), t.triangle(3), upper=False, transpose=True),
@@ -352,7 +353,7 @@ def _(g0: Any, x: Any, out0: Any) -> Any:
     return slope.unsqueeze(-1).unsqueeze(-1) * inverse_(x)[0].mH
 
 
-@op(at="linalg", out="typed", method=True, alias=("torch.det",), samples=matrices)
+@op(at="linalg", out=FREE, method=True, alias=("torch.det",), samples=matrices)
 def det(A: Tensor) -> Tensor:
     """The determinants of square matrices (..., n, n)."""
     check_float(A, "linalg.det", kernel="lu_cpu")
@@ -360,7 +361,7 @@ def det(A: Tensor) -> Tensor:
     return det_(A)  # type: ignore[no-any-return]
 
 
-@op(at="linalg", out="typed", samples=definite)
+@op(at="linalg", out=FREE, samples=definite)
 def slogdet(A: Tensor) -> Any:
     """Sign (or phase) and natural logarithm of the magnitude of determinants."""
     check_float(A, "linalg.slogdet")
@@ -368,7 +369,7 @@ def slogdet(A: Tensor) -> Any:
     return _SLOGDET(slogdet_(A))
 
 
-@op(name="slogdet", out="typed", samples=definite)
+@op(name="slogdet", out=FREE, samples=definite)
 def _slogdet(input: Tensor) -> Any:
     """Sign (or phase) and natural logarithm of the magnitude of determinants."""
     return _OLD_SLOGDET(tuple(slogdet(input)))
@@ -420,7 +421,7 @@ def _cholesky(input: Tensor, upper: bool) -> tuple[Tensor, Tensor]:
     return (factor.mH if upper else factor), info
 
 
-@op(at="linalg", out="typed", samples=definite, title="LinalgCholeskyExBackward0")
+@op(at="linalg", out=FREE, samples=definite, title="LinalgCholeskyExBackward0")
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     """The Cholesky factors of Hermitian positive-definite matrices."""
     check_float(A, "linalg.cholesky", kernel="cholesky_cpu")
@@ -430,7 +431,7 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     return factor
 
 
-@op(at="linalg", out="typed", samples=definite, title="LinalgCholeskyExBackward0")
+@op(at="linalg", out=FREE, samples=definite, title="LinalgCholeskyExBackward0")
 def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -> Any:
     """Cholesky factors and LAPACK's info, without an error unless `check_errors`."""
     check_float(A, "linalg.cholesky", kernel="cholesky_cpu")
@@ -441,7 +442,7 @@ def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -
     return _CHOLESKY_EX(factor, info)
 
 
-@op(name="cholesky", out="typed", samples=definite, title="CholeskyBackward0")
+@op(name="cholesky", out=safely("cholesky"), samples=definite, title="CholeskyBackward0")
 def _cholesky_torch(input: Tensor, upper: bool = False) -> Tensor:
     """The Cholesky factors of Hermitian positive-definite matrices."""
     check_square(input, "cholesky")
@@ -477,7 +478,7 @@ def _(g: Any, x: Any, out: Any, upper: bool) -> Any:
 
 
 @op(
-    out="typed",
+    out=safely("cholesky_solve"),
     also={"B": "input", "input2": "L"},
     samples=lambda t: [
         given(lambda b, a: (b, a.tril()), S(t(3, 2), t.triangle(3))),
@@ -501,7 +502,7 @@ def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False) -> Tensor:
 
 
 @op(
-    out="typed",
+    out=safely("cholesky_inverse"),
     samples=lambda t: [
         given(lambda a: (a.tril(),), S(t.triangle(3))),
         given(lambda a, upper: (a.triu(), upper), S(t.triangle(3, upper=True), True)),

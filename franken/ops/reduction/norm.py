@@ -14,6 +14,7 @@ from franken.core.batching import shift_axes
 from franken.core.convert import cast
 from franken.core.linear import SMALL, kept, reduce_sum
 from franken.core.op import namespace, op
+from franken.core.out import SAME
 from franken.core.primitive import Primitive
 from franken.core.promotion import promote_types
 from franken.core.shapes import wrap_dim
@@ -116,7 +117,7 @@ def _check_identity(x: Tensor, p: float, dim: Any, axes: tuple[int, ...]) -> Non
 
 @op(
     at="linalg",
-    out="typed",
+    out=SAME,
     samples=lambda t: [
         S(t(3, 4)),
         S(t(2, 3, 4), 1, dim=-2),
@@ -141,7 +142,7 @@ def vector_norm(
 
 
 @op(
-    out="typed",
+    out=SAME,
     samples=lambda t: [
         S(t(3, 4)),
         S(t(3, 4), 3, dim=1),
@@ -177,7 +178,7 @@ def dist(input: Tensor, other: Tensor, p: Any = 2) -> Tensor:
 
 
 @op(
-    out="typed",
+    out=SAME,
     inplace=True,
     samples=lambda t: [S(t(3, 4), 2, 0, 1.5), S(t(2, 3, 4), 1, -1, 2.0)],
     title="RenormBackward0",

@@ -11,6 +11,7 @@ from franken.core import dtypes as dt
 from franken.core.batching import shift_axes
 from franken.core.node import titled
 from franken.core.op import op
+from franken.core.out import SAME
 from franken.core.primitive import Primitive
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
@@ -144,7 +145,7 @@ def _comparable(x: Tensor) -> None:
 
 
 @op(
-    out="typed",
+    out=SAME,
     samples=lambda t: [
         S(t.distinct(3, 4)),
         S(t.distinct(2, 3, 4), 1, True),
@@ -169,7 +170,7 @@ def sort(
 
 
 @op(
-    out="typed",
+    out=SAME,
     samples=lambda t: [
         S(t.distinct(3, 4)),
         S(t.distinct(2, 3, 4), 1, True),
@@ -187,7 +188,7 @@ def argsort(
     return argsort_(input, dim=wrap_dim(dim, input.ndim), descending=bool(descending))
 
 
-@op(out="typed", samples=lambda t: [S(t.distinct(3, 4)), S(t.distinct(5)), S(t(2, 0))])
+@op(out=SAME, samples=lambda t: [S(t.distinct(3, 4)), S(t.distinct(5)), S(t(2, 0))])
 @on_vector
 def msort(input: Tensor) -> Tensor:
     """The tensor in order along its first dimension."""
@@ -196,7 +197,7 @@ def msort(input: Tensor) -> Tensor:
 
 
 @op(
-    out="typed",
+    out=SAME,
     samples=lambda t: [
         S(t.distinct(3, 4), 2),
         S(t.distinct(3, 4), 2, 0, largest=False),

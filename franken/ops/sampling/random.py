@@ -19,7 +19,8 @@ from franken.core.batching import spread
 from franken.core.device import CPU
 from franken.core.errors import MissingKernel
 from franken.core.memory import element_strides
-from franken.core.op import op, write_out
+from franken.core.op import op
+from franken.core.out import Into, write_made
 from franken.core.primitive import Primitive, bind
 from franken.core.shapes import broadcast_two
 from franken.core.strides import axes_by_stride
@@ -241,7 +242,7 @@ def _created(
     params = {"shape": shape, "to": d, "args": args, "device": dev}
     made: Tensor = prim(generator=core_of(name, generator, dev), **params)
     if out is not None:
-        return write_out(name, out, made)  # type: ignore[no-any-return]
+        return write_made(name, out, made)  # type: ignore[no-any-return]
     if requires_grad:
         require_grad(made)
     return made
@@ -327,7 +328,7 @@ def randperm(
         n=count, to=d, generator=core_of("randperm", generator, dev), device=dev
     )
     if out is not None:
-        return write_out("randperm", out, made)  # type: ignore[no-any-return]
+        return write_made("randperm", out, made)  # type: ignore[no-any-return]
     if requires_grad:
         require_grad(made)
     return made
@@ -522,13 +523,8 @@ def binomial(count: Tensor, prob: Tensor, generator: Any = None) -> Tensor:
     return binomial_draw(count, prob, generator=core_of("binomial", generator, count.device))  # type: ignore[no-any-return]
 
 
-def _longs(out: Any, drawn: Any) -> None:
-    if out.dtype is not dt.int64:
-        raise RuntimeError(f"multinomial expects Long tensor out, got: {out.dtype.scalar_name}")
-
-
 @op(
-    out=_longs,
+    out=Into("multinomial expects {want} tensor out, got: {got}"),
     samples=lambda t: [S(t.const(4, low=0.1), 2), S(t.const(3, 4, low=0.1), 5, replacement=True)],
 )
 def multinomial(

@@ -17,7 +17,8 @@ from franken.core import state
 from franken.core.batching import batch_size, to_front
 from franken.core.device import CPU, resolve
 from franken.core.memory import element_strides
-from franken.core.op import op, write_out
+from franken.core.op import op
+from franken.core.out import MADE, Into, write_made
 from franken.core.primitive import Primitive, _wrap, mark_constant
 from franken.core.strides import contiguous_strides, memory_format_strides, preserved_strides
 from franken.core.tensor import Tensor
@@ -115,13 +116,13 @@ def _check_out(out: Any, dtype: Any) -> None:
         )
 
 
-def written(name: str, out: Any, array: Any, dtype: Any = None) -> Tensor:
+def written(name: str, out: Any, array: Any, dtype: Any = None, into: Into = MADE) -> Tensor:
     """Write a made array into `out=`."""
     if not isinstance(out, Tensor):
         raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
     _check_out(out, dtype)
     made = finish(array.astype(out._a.dtype), out.device)
-    return write_out(name, out, made)  # type: ignore[no-any-return]
+    return write_made(name, out, made, into)  # type: ignore[no-any-return]
 
 
 # --- by size -------------------------------------------------------------------------------------
