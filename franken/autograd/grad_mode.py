@@ -174,7 +174,7 @@ class inference_mode(ContextDecorator):
             special(-1)
 
 
-class set_multithreading_enabled(ContextDecorator):  # noqa: N801
+class set_multithreading_enabled(ContextDecorator):
     """A flag kept for compatibility: the engine runs in the calling thread, in one fixed order."""
 
     def __init__(self, mode: bool) -> None:
