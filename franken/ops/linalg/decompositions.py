@@ -136,7 +136,7 @@ def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     if A.shape[-2] < A.shape[-1]:
         raise RuntimeError(
             f"{name}: input.shape[-2] must be greater than or equal to input.shape[-1]"
-        )  # noqa: E501
+        )
     if A.shape[-1] < tau.shape[-1]:
         raise RuntimeError(
             f"{name}: input.shape[-1] must be greater than or equal to tau.shape[-1]"

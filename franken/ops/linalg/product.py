@@ -333,7 +333,7 @@ def _blend(base: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
             scaled.expand(tuple(product.shape))
             if tuple(scaled.shape) != tuple(product.shape)
             else scaled
-        )  # noqa: E501
+        )
     total: Tensor = (base if beta == 1 else base * beta) + scaled
     if tuple(total.shape) != tuple(product.shape):
         raise RuntimeError(

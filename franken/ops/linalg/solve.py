@@ -511,7 +511,7 @@ def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False) -> Tensor:
         if t.ndim < 2:
             raise RuntimeError(
                 f"{what} should have at least 2 dimensions, but has {t.ndim} dimensions instead"
-            )  # noqa: E501
+            )
     check_square(L, "cholesky_solve")
     _check_system(L, input, True, "cholesky_solve")
     check_same(input, L, "cholesky_solve", "b", "A")
