@@ -381,25 +381,42 @@ def shares(a: Any, v: Any) -> bool:
 
 
 class Observer:
-    """Watches what a thread executes, as `STATE.recorder`: called in place of `eager`.
+    """Watches what a thread executes within its block: called in place of `eager`.
 
-    What is not a primitive's call is only told: see the other methods.
+    What is not a primitive's call is only told: see the other methods. The observer of the block
+    around, `inner`, sees everything too.
     """
+
+    inner: Any = None
+
+    def __enter__(self) -> Any:
+        self.inner = state.set_attribute("recorder", self)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        state.set_attribute("recorder", self.inner)
 
     def __call__(
         self, prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: bool
     ) -> Any:
         """Execute the primitive."""
-        return eager(prim, args, params, grad)
+        run = eager if self.inner is None else self.inner
+        return run(prim, args, params, grad)
 
     def constant(self, t: Tensor) -> None:
         """A factory made `t`."""
+        if self.inner is not None:
+            self.inner.constant(t)
 
     def rule(self, node: Any, values: list[Any], g: Any, needs: list[bool], got: Any) -> None:
         """The engine applied a node's rules to its saved values and the cotangent `g`."""
+        if self.inner is not None:
+            self.inner.rule(node, values, g, needs, got)
 
     def gradient(self, leaf: Tensor) -> None:
         """The engine accumulated into a leaf's `.grad`."""
+        if self.inner is not None:
+            self.inner.gradient(leaf)
 
 
 def _bind_special(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -407,9 +424,9 @@ def _bind_special(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]
     if st.traces:  # the innermost transform sees every op, also one on constants
         return st.traces[-1].process(prim, living(args), params)
     if st.recorder is None:
-        out = eager(prim, args, params, st.grad)
+        out = eager(prim, args, params, st.grad and not st.inference)
     else:  # executes the primitive itself, since it must see random state before
-        out = st.recorder(prim, args, params, st.grad)
+        out = st.recorder(prim, args, params, st.grad and not st.inference)
     if st.inference:
         for t in out if type(out) is tuple else (out,):
             _mark_inference(t)
