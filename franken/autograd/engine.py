@@ -35,12 +35,12 @@ class Run:
     """One backward pass: what is needed, what is pending, and what was executed."""
 
     __slots__ = (
-        "__weakref__", "captured", "create_graph", "deps", "in_place", "keep", "needed", "order",
-        "owned", "pending", "roots", "targets", "through",
+        "__weakref__", "accumulate", "captured", "create_graph", "deps", "in_place", "keep",
+        "needed", "order", "owned", "pending", "roots", "targets", "through",
     )  # fmt: skip
 
-    def __init__(self, create_graph: bool, keep: bool) -> None:
-        self.create_graph, self.keep = create_graph, keep
+    def __init__(self, create_graph: bool, keep: bool, accumulate: bool) -> None:
+        self.create_graph, self.keep, self.accumulate = create_graph, keep, accumulate
         # sums may be written into memory that only the pass knows
         self.in_place = not create_graph and STATE.recorder is None
         self.pending: dict[Any, Any] = {}
@@ -60,15 +60,15 @@ def run(
     *,
     create_graph: bool = False,
     retain_graph: bool = False,
-    into: list[Any] | None = None,
+    accumulate: bool = False,
 ) -> list[Any]:
     """Propagate cotangents from `roots` (edge, cotangent) through the graph.
 
     Without targets, leaves accumulate into `.grad`. With targets (edges), their cotangents are
-    returned (None where unreached) and no `.grad` changes, but that of the leaf tensors `into`, one
-    (or None) for each target.
+    returned (None where unreached) and no `.grad` changes; with `accumulate`, the leaves among them
+    accumulate as they do without targets.
     """
-    r = Run(create_graph, retain_graph)
+    r = Run(create_graph, retain_graph, accumulate or targets is None)
     before = set_grad(True) if create_graph else None
     runs = STATE.runs
     runs.append(r)
@@ -80,11 +80,7 @@ def run(
             set_grad(before)
     if targets is None:
         return []
-    got = [r.captured.get(split_edge(t)) for t in targets]
-    for t, g in zip(into or (), got, strict=False):
-        if g is not None and t is not None:
-            _deposit(r, t, g)
-    return got
+    return [r.captured.get(split_edge(t)) for t in targets]
 
 
 def _propagate(r: Run, roots: list[tuple[Any, Any]], targets: list[Any] | None) -> None:
@@ -517,7 +513,7 @@ def _finish_leaf(r: Run, leaf: Leaf) -> None:
     r.owned.discard(id(g))
     if leaf.pre:
         g = _pre_hooks(r, leaf, g)
-    if r.targets:
+    if not r.accumulate:
         _capture(r, leaf, g)
         return
     if leaf.pre:
@@ -527,26 +523,20 @@ def _finish_leaf(r: Run, leaf: Leaf) -> None:
         return
     with _accumulate_lock:
         _accumulate(r, variable, g)
-    if leaf.hooks:
-        _post_hooks(r, leaf, [], g)
     if leaf.post_accumulate:
         _post_accumulate(r, leaf, variable)
+    if leaf.hooks:
+        _post_hooks(r, leaf, [], g)
 
 
 def _post_accumulate(r: Run, leaf: Leaf, variable: Tensor) -> None:
     for hook in list(leaf.post_accumulate.values()):
         with _user_code(r):
             got = hook(variable)
+        if isinstance(got, Tensor):
+            raise RuntimeError("Tensor post accumulate grad hooks should return None.")
         if got is not None:
             raise TypeError(f"expected Variable, but hook returned '{type(got).__name__}'")
-
-
-def _deposit(r: Run, t: Tensor, g: Any) -> None:
-    """Accumulate a captured cotangent into the tensor it belongs to."""
-    with _accumulate_lock:
-        _accumulate(r, t, g)
-    if type(t._node) is Leaf and t._node.post_accumulate:
-        _post_accumulate(r, t._node, t)
 
 
 def _accumulate(r: Run, variable: Tensor, g: Any) -> None:
