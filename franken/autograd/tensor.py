@@ -24,8 +24,10 @@ from franken.core.tensor import Parameter, Tensor, version_of
 
 def requires_grad(self: Tensor) -> bool:
     """Whether gradients flow to this tensor."""
-    if self._base is not None or self._node is not None:
-        return edge_of(self) is not None
+    if self._base is not None:  # that may be asked of a view which may not be used any more
+        return self._node is not None or self._base._node is not None
+    if self._node is not None:
+        return True
     return bool(self.level and self._a.requires_grad)
 
 
@@ -43,9 +45,7 @@ def set_requires_grad(self: Tensor, value: bool) -> None:
     if not value:
         self._node = None
     elif edge is None:
-        if self._ver is INFERENCE:
-            if STATE.inference:
-                return
+        if self._ver is INFERENCE and not STATE.inference:
             raise RuntimeError(
                 "Setting requires_grad=True on inference tensor outside InferenceMode is not "
                 "allowed."
@@ -221,7 +221,10 @@ def get_data(self: Tensor) -> Tensor:
     """The same memory outside of the graph, with a version of its own (prefer detach())."""
     if self.level:
         return detach(self)
-    return _node._light(self._a, self.device, None)
+    t = _node._light(self._a, self.device, None)
+    if self._ver is INFERENCE:
+        t._ver = INFERENCE
+    return t
 
 
 def set_data(self: Tensor, value: Tensor) -> None:

@@ -437,9 +437,9 @@ def _bind_special(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]
         if top is not None:
             return _made(prim, top.process(prim, args, params))
     if st.recorder is None:
-        out = eager(prim, args, params, st.grad)
+        out = eager(prim, args, params, st.grad and not st.inference)
     else:  # executes the primitive itself, since it must see random state before
-        out = st.recorder(prim, args, params, st.grad)
+        out = st.recorder(prim, args, params, st.grad and not st.inference)
     return _made(prim, out) if st.traces or st.inference else out
 
 
@@ -452,8 +452,8 @@ def _random(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], top:
             break
     else:
         if st.recorder is not None:
-            return _made(prim, st.recorder(prim, args, params, st.grad))
-        return _made(prim, eager(prim, args, params, st.grad))
+            return _made(prim, st.recorder(prim, args, params, st.grad and not st.inference))
+        return _made(prim, eager(prim, args, params, st.grad and not st.inference))
     before, st.below = st.below, trace.level
     try:
         return _made(prim, trace.process(prim, args, params))

@@ -10,6 +10,7 @@ from franken.core.op import op
 from franken.core.out import SAME
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S, pooled, power_pooled
+from franken.ops.elementwise.activation import relu
 from franken.ops.nn.pool import avg_pool, max_pool
 from franken.ops.nn.windows import pool_output_shape
 
@@ -321,7 +322,7 @@ def _power_op(n: int, average: Any) -> Any:
         for k in ints(f"lp_pool{n}d", "kernel_size", kernel_size, n):
             taps *= k
         out = average(input.pow(norm_type), kernel_size, stride, 0, ceil_mode)
-        return (out.sign() * out.abs() * taps).pow(1.0 / norm_type)
+        return (out.sign() * relu(out.abs()) * taps).pow(1.0 / norm_type)  # slope 0 at 0
 
     power_average.__name__ = f"lp_pool{n}d"
     power_average.__doc__ = f"(sum of x^p over each window)^(1/p), windows over {n} axes."

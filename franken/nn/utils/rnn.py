@@ -76,6 +76,26 @@ class PackedSequence(PackedSequence_):
         """Cast to float16."""
         return self.to(dtype=franken.half)
 
+    def long(self) -> PackedSequence:
+        """Cast to int64."""
+        return self.to(dtype=franken.long)
+
+    def int(self) -> PackedSequence:
+        """Cast to int32."""
+        return self.to(dtype=franken.int)
+
+    def short(self) -> PackedSequence:
+        """Cast to int16."""
+        return self.to(dtype=franken.short)
+
+    def char(self) -> PackedSequence:
+        """Cast to int8."""
+        return self.to(dtype=franken.int8)
+
+    def byte(self) -> PackedSequence:
+        """Cast to uint8."""
+        return self.to(dtype=franken.uint8)
+
     def pin_memory(self) -> PackedSequence:
         """Accepted for compatibility."""
         return self

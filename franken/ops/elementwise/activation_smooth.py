@@ -52,11 +52,12 @@ def _elu_kernel(x: Any, *, args: Any) -> Any:
 def _elu_slope(g: Any, x: Any, *, args: Any) -> Any:
     negative, scale, inner = args
     low = np.exp(np.minimum(x, 0) * inner) * (negative * inner)
-    return g * np.where(x > 0, x.dtype.type(scale), low).astype(x.dtype, copy=False)
+    return g * np.where(x <= 0, low, x.dtype.type(scale)).astype(x.dtype, copy=False)
 
 
 def _elu_bend(x: Any, negative: float, scale: float, inner: float) -> Any:
-    return (exp(x.clamp(max=0) * inner) * (negative * inner * inner)).masked_fill(x > 0, 0)
+    bend = exp(x.clamp(max=0) * inner) * (negative * inner * inner)
+    return bend.masked_fill((x < 0).logical_not(), 0)  # none at the joint itself
 
 
 elu_ = _smooth("elu", _elu_kernel, _elu_slope, _elu_bend)

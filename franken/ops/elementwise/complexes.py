@@ -191,6 +191,20 @@ def _same_dtype(x: Tensor, y: Tensor) -> None:
         )
 
 
+def _polar_kernel(x: Any, y: Any) -> Any:
+    out = np.empty(np.broadcast_shapes(x.shape, y.shape), _COMPLEX[x.dtype])
+    np.multiply(x, np.cos(y), out=out.real)
+    np.multiply(x, np.sin(y), out=out.imag)
+    return out
+
+
+# The slope in the magnitude is the direction of the result: none where that is 0.
+polar_ = pointwise_primitive(
+    "polar", ("x", "y"), _polar_kernel, holomorphic=False,
+    d=(lambda g, out: _along(sgn(out), g), lambda g, out: _along(out * 1j, g)),
+)  # fmt: skip
+
+
 @op(
     method=False,
     out=_OF_ONE_TYPE,
@@ -208,7 +222,7 @@ def polar(abs: Tensor, angle: Tensor) -> Tensor:  # noqa: A002
     _same_dtype(abs, angle)
     if abs.dtype is dt.float16:
         raise NotImplementedError("\"polar_cpu\" not implemented for 'Half'")
-    return complex_(abs * angle.cos(), abs * angle.sin())  # type: ignore[attr-defined, no-any-return]
+    return polar_(abs, angle)  # type: ignore[no-any-return]
 
 
 # --- magnitude and sign --------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from franken.core.out import FREE, Into, safely
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.shapes import broadcast_shapes
 from franken.core.tensor import Tensor
+from franken.ops.declaring.pulled_back import pulled_back
 from franken.ops.declaring.return_types import make
 from franken.ops.declaring.samples import S, definite, given, matrices
 from franken.ops.linalg.checks import (
@@ -314,6 +315,10 @@ def triangular_solve(
 
 det_ = Primitive("linalg_det", ("x",), lambda x: np.asarray(np.linalg.det(x)), batch=leading())
 cofactor_ = Primitive("linalg_cofactor", ("x",), kernels.cofactor, batch=leading())
+# what a change y of x changes in the cofactors; as the second derivative of det, symmetric
+cofactor_change_ = Primitive(
+    "linalg_cofactor_change", ("x", "y"), kernels.cofactor_change, batch=leading()
+)
 
 
 @det_.vjp("x")
@@ -322,11 +327,25 @@ def _(g: Any, x: Any) -> Any:
 
 
 @cofactor_.vjp("x")
-def _(g: Any, x: Any, out: Any) -> Any:
-    """C = det(A) A⁻ᵀ, so dC = tr(A⁻¹ dA) C - A⁻ᵀ dAᵀ C; x must be invertible here."""
-    back = inverse_(x)[0].mT
-    along = (g * out).sum((-2, -1), keepdim=True)
-    return along * back - out @ g.mT @ back
+def _(g: Any, x: Any) -> Any:
+    return cofactor_change_(x, g)
+
+
+@cofactor_change_.vjp("y")
+def _(g: Any, x: Any) -> Any:
+    return cofactor_change_(x, g)
+
+
+@cofactor_change_.vjp("x")
+def _(g: Any, x: Any, y: Any) -> Any:
+    return pulled_back(lambda a: _cofactor_change(a, y), (x,), g)[0]
+
+
+def _cofactor_change(x: Any, y: Any) -> Any:
+    """C = det(A) A⁻ᵀ, so dC = tr(A⁻¹ dA) C - C dAᵀ A⁻ᵀ; x must be invertible here."""
+    back, whole = inverse_(x)[0].mT, cofactor_(x)
+    along = (y * whole).sum((-2, -1), keepdim=True)
+    return along * back - whole @ y.mT @ back
 
 
 def _slogdet_kernel(x: Any) -> Any:
