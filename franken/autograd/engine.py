@@ -20,7 +20,7 @@ from franken.core.dtypes import COMPLEX_KINDS, from_numpy
 from franken.core.inplace import store
 from franken.core.linear import add, sum_to, tied
 from franken.core.memory import element_strides
-from franken.core.node import Leaf, Node, OutEdge, Packed, SavedAll, _light, split_edge
+from franken.core.node import Leaf, Node, OutEdge, Packed, _light, split_edge
 from franken.core.planning import gradient_strides
 from franken.core.primitive import F32, F64
 from franken.core.state import STATE, set_grad
@@ -429,29 +429,12 @@ def unpack(node: Node, create_graph: bool) -> list[Any]:
         k += 3
         if type(value) is Packed:
             value = _unpacked(value)
-        elif type(value) is SavedAll:
-            value = _all_values(node, value, create_graph)
         elif kind == "o" and type(value) is tuple:
             value = tuple([v if isinstance(v, Tensor) else _bind._wrap(v, dev) for v in value])
         if create_graph and (kind == "x" or kind == "o") and isinstance(value, Tensor):
             value = _with_edge(node, kind, i, value)
         values.append(value)
     return values
-
-
-def _all_values(node: Node, saved: SavedAll, create_graph: bool) -> tuple[Any, ...]:
-    out = []
-    for i, (value, ver, was) in enumerate(saved.entries):
-        if ver is not None and ver[0] != was:
-            _stale(node, "x", i, value, ver, was)
-        if type(value) is Packed:
-            value = _unpacked(value)
-        elif ver is not None and not isinstance(value, Tensor):
-            value = _bind._wrap(value, node.device)
-        if create_graph and isinstance(value, Tensor):
-            value = _with_edge(node, "x", i, value)
-        out.append(value)
-    return tuple(out)
 
 
 def _unpacked(packed: Packed) -> Any:
