@@ -405,9 +405,8 @@ def unpack(node: Node, create_graph: bool) -> list[Any]:
             "Trying to backward through the graph a second time (or directly access saved tensors "
             "after they have already been freed). Saved intermediate values of the graph are freed "
             "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need "
-            "to "
-            "backward through the graph a second time or if you need to access saved tensors after "
-            "calling backward."
+            "to backward through the graph a second time or if you need to access saved tensors "
+            "after calling backward."
         )
     values = []
     k = 0
@@ -602,7 +601,7 @@ def _capture(r: Run, node: Any, g: Any) -> None:
                 r.captured[key] = got
 
 
-class _user_code:  # noqa: N801
+class _user_code:
     """Run hooks with the grad mode that torch gives them: on only when a graph is built."""
 
     def __init__(self, r: Run) -> None:

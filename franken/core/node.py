@@ -350,8 +350,7 @@ def packed(pack: Any, unpack: Any, t: Tensor) -> Packed:
     if t._ver is not None and t._ver[0]:
         raise RuntimeError(
             "A saved tensor pack hook is modifying its input in place. Tensors provided as input "
-            "to "
-            "pack hook cannot be modified by in-place operations as this can lead to unexpected "
+            "to pack hook cannot be modified by in-place operations as this can lead to unexpected "
             "side-effects. Please open an issue if you need to perform in-place operations on the "
             "input to a pack hook."
         )
