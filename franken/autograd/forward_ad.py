@@ -83,10 +83,7 @@ class DualTrace(JvpTrace):
         node = next((split_edge(o._node)[0] for o in outs if o._node is not None), None)
         if type(node) is Node and node.prim is prim:
             for k, (kind, i) in enumerate(node.plan.entries):
-                if kind == "A":
-                    for entry, a in zip(node.saved[3 * k].entries, args, strict=True):
-                        entry[0] = self._keeper(a, entry[0])
-                elif kind in ("x", "o") and i >= 0:
+                if kind in ("x", "o") and i >= 0:
                     value = args[i] if kind == "x" else outs[i]
                     node.saved[3 * k] = self._keeper(value, node.saved[3 * k])
         return out
