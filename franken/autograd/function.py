@@ -398,7 +398,7 @@ def _own_output(o: Any, ctx: Any, args: Any, kind: str) -> Any:
 def _untracked_output(o: Any, ctx: Any, args: Any) -> Any:
     """An output of a call that is not recorded."""
     if isinstance(o, Tensor) and o.level == 0 and o.requires_grad and _among(o, args):
-        return o if _among(o, ctx._dirty) else o.detach()  # type: ignore[attr-defined]
+        return o if _among(o, ctx._dirty) else o.detach()
     return _own_output(o, ctx, args, "custom")
 
 

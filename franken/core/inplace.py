@@ -26,8 +26,7 @@ from franken.core.where import here
 
 def check(x: Tensor, name: str = "") -> None:
     """Raise if grad mode forbids an in-place change of `x`."""
-    if x._ver is INFERENCE and not STATE.inference:
-        _refuse_inference()
+    check_inference(x)
     if x.level or not STATE.grad:
         return
     base = x._base
@@ -49,19 +48,20 @@ def bump(x: Tensor) -> None:
     """Note an in-place change: count it and remember the user's line."""
     ver = version_of(x)
     if ver is INFERENCE:
-        if not STATE.inference:
-            _refuse_inference()
+        check_inference(x)
         return
     ver[0] += 1
     ver[1] = here(2)
 
 
-def _refuse_inference() -> None:
-    raise RuntimeError(
-        "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a "
-        "clone to get a normal tensor before doing inplace update."
-        "See https://github.com/pytorch/rfcs/pull/17 for more details."
-    )
+def check_inference(x: Tensor) -> None:
+    """Raise for a change of a tensor of inference mode outside of it."""
+    if x._ver is INFERENCE and not STATE.inference:
+        raise RuntimeError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed.You can make "
+            "a clone to get a normal tensor before doing inplace update."
+            "See https://github.com/pytorch/rfcs/pull/17 for more details."
+        )
 
 
 # --- commit --------------------------------------------------------------------------------------
@@ -241,8 +241,7 @@ def _promote(x: Any, like: Any) -> None:
     if born not in STATE.traces or born.level < like.level:
         raise RuntimeError(
             "During a transform (vmap, grad, vjp, jvp, ...) the function provided attempted to "
-            "call "
-            "an in-place operation that would mutate a captured Tensor with a value of that "
+            "call an in-place operation that would mutate a captured Tensor with a value of that "
             "transform. This is not supported; please rewrite the function being transformed to "
             "explicitly accept the mutated Tensor as an input, or use the out-of-place form."
         )

@@ -214,8 +214,8 @@ class Primitive:
             return ("o", 0 if self.outputs == 1 else -1)
         if name.startswith("out") and name[3:].isdigit():
             return ("o", int(name[3:]))
-        if self.variadic and name in ("args", "shapes", "dtypes"):
-            return (name[0].upper() if name != "dtypes" else "D", 0)
+        if self.variadic and name == "shapes":
+            return ("S", 0)
         stem, _, what = name.rpartition("_")
         if what in ("shape", "dtype") and stem in self.inputs:
             return (what[0], self.inputs.index(stem))
@@ -377,25 +377,42 @@ def shares(a: Any, v: Any) -> bool:
 
 
 class Observer:
-    """Watches what a thread executes, as `STATE.recorder`: called in place of `eager`.
+    """Watches what a thread executes within its block: called in place of `eager`.
 
-    What is not a primitive's call is only told: see the other methods.
+    What is not a primitive's call is only told: see the other methods. The observer of the block
+    around, `inner`, sees everything too.
     """
+
+    inner: Any = None
+
+    def __enter__(self) -> Any:
+        self.inner = state.set_attribute("recorder", self)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        state.set_attribute("recorder", self.inner)
 
     def __call__(
         self, prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: bool
     ) -> Any:
         """Execute the primitive."""
-        return eager(prim, args, params, grad)
+        run = eager if self.inner is None else self.inner
+        return run(prim, args, params, grad)
 
     def constant(self, t: Tensor) -> None:
         """A factory made `t`."""
+        if self.inner is not None:
+            self.inner.constant(t)
 
     def rule(self, node: Any, values: list[Any], g: Any, needs: list[bool], got: Any) -> None:
         """The engine applied a node's rules to its saved values and the cotangent `g`."""
+        if self.inner is not None:
+            self.inner.rule(node, values, g, needs, got)
 
     def gradient(self, leaf: Tensor) -> None:
         """The engine accumulated into a leaf's `.grad`."""
+        if self.inner is not None:
+            self.inner.gradient(leaf)
 
 
 def mark_constant(t: Tensor) -> None:
@@ -420,9 +437,9 @@ def _bind_special(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]
         if top is not None:
             return _made(prim, top.process(prim, args, params))
     if st.recorder is None:
-        out = eager(prim, args, params, st.grad)
+        out = eager(prim, args, params, st.grad and not st.inference)
     else:  # executes the primitive itself, since it must see random state before
-        out = st.recorder(prim, args, params, st.grad)
+        out = st.recorder(prim, args, params, st.grad and not st.inference)
     return _made(prim, out) if st.traces or st.inference else out
 
 
@@ -435,8 +452,8 @@ def _random(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], top:
             break
     else:
         if st.recorder is not None:
-            return _made(prim, st.recorder(prim, args, params, st.grad))
-        return _made(prim, eager(prim, args, params, st.grad))
+            return _made(prim, st.recorder(prim, args, params, st.grad and not st.inference))
+        return _made(prim, eager(prim, args, params, st.grad and not st.inference))
     before, st.below = st.below, trace.level
     try:
         return _made(prim, trace.process(prim, args, params))

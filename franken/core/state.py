@@ -36,6 +36,7 @@ class State(threading.local):
     def __init__(self) -> None:
         self.grad = True
         self.inference = False
+        self.multithreading = True
         self.traces: list[Any] = []
         self.recorder: Any = None
         self.anomaly: Any = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from franken.autograd.hooks import effects_first
 from franken.core.convert import cast
 from franken.core.inplace import bump
 from franken.core.op import op
@@ -75,8 +76,10 @@ def _batch(
     if 0 in x.shape:
         empty = x.new_zeros((x.shape[1],))
         return x.clone(), empty, empty
-    y, m, v = normalize_channels(x, w, b, eps=float(eps))
-    if mean is not None:
+    if mean is None:
+        return normalize_channels(x, w, b, eps=float(eps))  # type: ignore[no-any-return]
+    with effects_first():
+        y, m, v = normalize_channels(x, w, b, eps=float(eps))
         count = x.shape[0] * math.prod(x.shape[2:])
         _follow(mean, m, momentum)
         before = set_grad(False)

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
+from franken.core import state
 from franken.core.convert import cast_array
 from franken.core.device import CPU
 from franken.core.device import device as dev_class
 from franken.core.op import op
-from franken.core.primitive import _wrap
+from franken.core.primitive import _wrap, mark_new
 from franken.core.promotion import promote_types
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import NoSamples, S
@@ -286,7 +287,10 @@ def from_numpy(ndarray: Any) -> Tensor:
     """A tensor that shares memory with a NumPy array."""
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
-    return share_array(ndarray)
+    t = share_array(ndarray)
+    if state.SPECIAL:
+        mark_new(t)
+    return t
 
 
 @op(

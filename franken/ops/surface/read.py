@@ -15,6 +15,7 @@ from franken.core import dtypes as dt
 from franken.core.device import CPU
 from franken.core.memory import root_of
 from franken.core.op import op
+from franken.core.primitive import mark_new
 from franken.core.tensor import Tensor, version_of
 from franken.ops.declaring.samples import S, read
 from franken.ops.surface.args import checked_number, kind_name
@@ -209,6 +210,7 @@ def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
             "https://github.com/pytorch/pytorch/pull/103001"
         )
     made = _like(type(self), _copied_array(self._a, memo), self.device, self.requires_grad)  # type: ignore[attr-defined]
+    mark_new(made)
     memo[id(self)] = made
     if getattr(self, "_grad", None) is not None:
         made._grad = _copy.deepcopy(self._grad, memo)  # type: ignore[attr-defined]
