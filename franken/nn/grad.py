@@ -30,7 +30,7 @@ def _pair(n: int) -> tuple[Any, Any]:
         return _pulled(n, weight, input_size, 0, grad_output, rest)
 
     def by_weight(
-        input: Any, weight_size: Any, grad_output: Any, stride: Any = 1, padding: Any = 0,  # noqa: A002
+        input: Any, weight_size: Any, grad_output: Any, stride: Any = 1, padding: Any = 0,
         dilation: Any = 1, groups: int = 1,
     ) -> Any:  # fmt: skip
         rest = (stride, padding, dilation, groups)

@@ -9,18 +9,6 @@ import franken
 
 DTYPES = ["bool", "uint8", "int8", "int32", "int64", "float16", "bfloat16", "float32", "float64",
           "complex64", "complex128"]  # fmt: skip
-    "bool",
-    "uint8",
-    "int8",
-    "int32",
-    "int64",
-    "float16",
-    "bfloat16",
-    "float32",
-    "float64",
-    "complex64",
-    "complex128",
-]
 MADE = {
     "empty": lambda t, d, x: t.empty(2, 3, dtype=d),
     "empty_like": lambda t, d, x: t.empty_like(x),
