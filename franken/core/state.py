@@ -49,6 +49,19 @@ class State(threading.local):
 STATE = State()
 
 
+class Fresh:
+    """What memory holds that nobody has written: the process's two switches about it."""
+
+    __slots__ = ("deterministic", "filled")
+
+    def __init__(self) -> None:
+        self.deterministic = False  # torch.use_deterministic_algorithms
+        self.filled = True  # torch.utils.deterministic.fill_uninitialized_memory
+
+
+FRESH = Fresh()
+
+
 def special(delta: int) -> None:
     """Add `delta` to the count of active special conditions."""
     global SPECIAL

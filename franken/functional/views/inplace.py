@@ -22,6 +22,7 @@ from franken.ops.declaring.samples import S
 from franken.ops.shape import movement
 from franken.ops.shape.movement import sizes
 from franken.ops.shape.strided import as_strided
+from franken.ops.surface.args import unwritten
 from franken.ops.surface.copies import order_of
 
 
@@ -70,13 +71,13 @@ def _steps_for(shape: tuple[int, ...], memory_format: Any) -> tuple[int, ...]:
     return strides.memory_format_strides(shape, memory_format)
 
 
-def _grow_kernel(x: Any, *, size: int) -> Any:
-    out = np.zeros(size, x.dtype)
+def _grow_kernel(x: Any, *, size: int, rest: Any) -> Any:
+    out = np.full(size, rest, x.dtype)
     out[: x.size] = x[:size]
     return out
 
 
-# A storage made larger: what it held, then zeros.
+# A storage made larger: what it held, then `rest`.
 grow_ = Primitive("grow", ("x",), _grow_kernel, batch=NO_BATCH_RULE).not_differentiable()
 
 
@@ -88,7 +89,8 @@ def _resized(x: Tensor, shape: tuple[int, ...], memory_format: Any) -> Any:
         return found
     row, place = memory_of(a), first_place(a)
     size = math.prod(shape) + place
-    grown = grow_(_wrap(a.reshape(-1) if row is None else row, x.device), size=size)._a
+    grown = grow_(_wrap(a.reshape(-1) if row is None else row, x.device), size=size,
+                  rest=unwritten(x.dtype))._a  # fmt: skip
     return restrided(grown, shape, steps, place)
 
 

@@ -317,7 +317,7 @@ def _aliased(obj: Any, d: dt.dtype | None) -> Tensor | None:
         return obj
     if isinstance(obj, (np.ndarray, np.generic)):
         return share_array(np.asarray(obj))
-    if hasattr(obj, "__dlpack__"):
+    if hasattr(obj, "__dlpack__") or type(obj).__name__ == "PyCapsule":
         return from_dlpack(obj)  # type: ignore[no-any-return]
     if isinstance(obj, (bytes, bytearray, memoryview)):
         return frombuffer(obj, dtype=d or dt.get_default_dtype())  # type: ignore[no-any-return]
@@ -413,8 +413,9 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: Any = None) -> Ten
     from franken.backends import registry
 
     if type(ext_tensor).__name__ == "PyCapsule":
-        ext_tensor = _Capsule(ext_tensor)
-    array, kind, index = registry.from_dlpack(ext_tensor)
+        array, kind, index = registry.from_capsule(_Capsule(ext_tensor)), "cpu", None
+    else:
+        array, kind, index = registry.from_dlpack(ext_tensor)
     dev = dev_class(kind, index)
     made = _wrap(array, dev)
     if device is None and not copy:
