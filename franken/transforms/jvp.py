@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from franken.autograd import engine
-from franken.autograd.function import check_setup, place, record_function
+from franken.autograd.function import check_setup, overrides_setup, place, record_function
 from franken.core import inplace
 from franken.core.errors import MissingRule
 from franken.core.linear import view_scatter
@@ -184,7 +184,7 @@ class JvpTrace(Trace):
 def _forward(cls: Any, low: Any, kwargs: Any) -> tuple[Any, Any]:
     """The ctx and outputs of a Function one level down."""
     ctx = object.__new__(cls)
-    if STATE.traces:
+    if STATE.traces and overrides_setup(cls):
         out = cls.apply(*low)
         cls.setup_context(ctx, low, out)
     else:
@@ -200,7 +200,11 @@ def _pushed(cls: Any, ctx: Any, low: Any, tangents: Any, outs: Any) -> tuple[Any
     for i, x in enumerate(low):
         if place(x, outs) is not None and given[i] is not None:
             given[i] = given[i].clone()  # jvp changes it in place, and others may have it too
-    got = cls.jvp(ctx, *given)
+    ctx._forward_mode = True
+    try:
+        got = cls.jvp(ctx, *given)
+    finally:
+        ctx._forward_mode = False
     return got if isinstance(got, tuple) else (got,)
 
 
