@@ -201,6 +201,7 @@ def _check_target(name: str, out: Any, result: Tensor, into: Into, which: int) -
 def _write(out: Any, result: Any, into: Into) -> Any:
     if out.level or result.level:
         return _inplace.commit(out, result.to(out.dtype))
+    _inplace.check_inference(out)
     if out._a.shape != result._a.shape:
         _resize(out, result, into)
     elif _inplace._self_overlap(out._a):

@@ -79,7 +79,7 @@ def _spectral_norm(A: Any, order: Any, rows: int, columns: int, keepdim: bool) -
     if order == "nuc":
         out = values.sum(-1)
     else:
-        out = values.amax(-1) if order == 2 else values.amin(-1)
+        out = _largest(values, -1, False) if order == 2 else values.amin(-1)
     return _restored(out, rows, columns) if keepdim else out
 
 
@@ -92,10 +92,15 @@ def _restored(out: Any, rows: int, columns: int) -> Any:
 def _sum_norm(A: Any, order: Any, rows: int, columns: int, keepdim: bool) -> Any:
     summed, other = (rows, columns) if abs(order) == 1 else (columns, rows)
     totals = vector_norm(A, 1, summed, True)
-    out = totals.amax(other, True) if order > 0 else totals.amin(other, True)
+    out = _largest(totals, other, True) if order > 0 else totals.amin(other, True)
     if keepdim:
         return out
     return out.squeeze((rows, columns))
+
+
+def _largest(sizes: Any, d: int, keepdim: bool) -> Any:
+    """The largest of what is not negative; 0 where there is nothing."""
+    return sizes.amax(d, keepdim) if sizes.shape[d] else sizes.sum(d, keepdim)
 
 
 @op(

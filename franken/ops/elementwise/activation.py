@@ -184,7 +184,7 @@ def _hardswish_grad_kernel(g: Any, x: Any) -> Any:
 hardswish_grad: Any = pointwise_primitive(
     "hardswish_grad", ("g_", "x"), _hardswish_grad_kernel,
     d=(lambda g, x: hardswish_grad(g, x),
-       lambda g, g_, x: pass_between(g * g_, x, low=-3, high=3) * (1 / 3)),
+       lambda g, g_, x: (g * g_).masked_fill(~((x > -3) & (x < 3)), 0) * (1 / 3)),
 )  # fmt: skip
 hardswish_ = pointwise_primitive(
     "hardswish", ("x",), lambda x: x * np.minimum(np.maximum(x + 3, 0), 6) / 6,

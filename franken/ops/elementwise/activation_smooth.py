@@ -52,11 +52,12 @@ def _elu_kernel(x: Any, *, args: Any) -> Any:
 def _elu_slope(g: Any, x: Any, *, args: Any) -> Any:
     negative, scale, inner = args
     low = np.exp(np.minimum(x, 0) * inner) * (negative * inner)
-    return g * np.where(x > 0, x.dtype.type(scale), low).astype(x.dtype, copy=False)
+    return g * np.where(x <= 0, low, x.dtype.type(scale)).astype(x.dtype, copy=False)
 
 
 def _elu_bend(x: Any, negative: float, scale: float, inner: float) -> Any:
-    return (exp(x.clamp(max=0) * inner) * (negative * inner * inner)).masked_fill(x > 0, 0)
+    bend = exp(x.clamp(max=0) * inner) * (negative * inner * inner)
+    return bend.masked_fill((x < 0).logical_not(), 0)  # none at the joint itself
 
 
 elu_ = _smooth("elu", _elu_kernel, _elu_slope, _elu_bend)
@@ -220,11 +221,16 @@ def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
     return softplus_(input, args=(float(beta), float(threshold)))  # type: ignore[no-any-return]
 
 
-@op("nn.functional", out=Into("expected scalar type {want} but found {got}"), samples=unary)
+@op(
+    "nn.functional",
+    out=Into("expected scalar type {want} but found {got}"),
+    samples=unary,
+    layout="contiguous",
+)
 def logsigmoid(input: Tensor) -> Tensor:
     """log(1 / (1 + exp(-x))) without overflow."""
     refused("log_sigmoid_cpu", input.dtype, "bic")
-    return logsigmoid_(input.contiguous(), args=())  # type: ignore[no-any-return]
+    return logsigmoid_(input, args=())  # type: ignore[no-any-return]
 
 
 # --- glu ------------------------------------------------------------------------------------------

@@ -172,7 +172,7 @@ _OF_ONE_TYPE = Into(
     out=_OF_ONE_TYPE,
     samples=lambda t: [S(t(3, 4), t(3, 4)), S(t(3, 1), t(4)), S(t(), t())],
 )
-def complex(real: Tensor, imag: Tensor) -> Tensor:  # noqa: A001
+def complex(real: Tensor, imag: Tensor) -> Tensor:
     """Complex numbers with the given real and imaginary parts."""
     if real.dtype not in _MAKES_COMPLEX or imag.dtype not in _MAKES_COMPLEX:
         raise RuntimeError(
@@ -191,13 +191,27 @@ def _same_dtype(x: Tensor, y: Tensor) -> None:
         )
 
 
+def _polar_kernel(x: Any, y: Any) -> Any:
+    out = np.empty(np.broadcast_shapes(x.shape, y.shape), _COMPLEX[x.dtype])
+    np.multiply(x, np.cos(y), out=out.real)
+    np.multiply(x, np.sin(y), out=out.imag)
+    return out
+
+
+# The slope in the magnitude is the direction of the result: none where that is 0.
+polar_ = pointwise_primitive(
+    "polar", ("x", "y"), _polar_kernel, holomorphic=False,
+    d=(lambda g, out: _along(sgn(out), g), lambda g, out: _along(out * 1j, g)),
+)  # fmt: skip
+
+
 @op(
     method=False,
     out=_OF_ONE_TYPE,
     samples=lambda t: [S(t(3, 4, low=0.2), t(3, 4)), S(t(3, 1, low=0.2), t(4)), S(t(low=0.2), t())],
     title="PolarBackward0",
 )
-def polar(abs: Tensor, angle: Tensor) -> Tensor:  # noqa: A002
+def polar(abs: Tensor, angle: Tensor) -> Tensor:
     """Complex numbers with the given magnitudes and angles."""
     kinds = (dt.float16, dt.float32, dt.float64)
     if abs.dtype not in kinds or angle.dtype not in kinds:
@@ -208,7 +222,7 @@ def polar(abs: Tensor, angle: Tensor) -> Tensor:  # noqa: A002
     _same_dtype(abs, angle)
     if abs.dtype is dt.float16:
         raise NotImplementedError("\"polar_cpu\" not implemented for 'Half'")
-    return complex_(abs * angle.cos(), abs * angle.sin())  # type: ignore[attr-defined, no-any-return]
+    return polar_(abs, angle)  # type: ignore[no-any-return]
 
 
 # --- magnitude and sign --------------------------------------------------------------------------
@@ -255,7 +269,7 @@ def _refuse_complex_signbit(common: Any, x: Any) -> None:
         raise NotImplementedError("signbit is not implemented for complex tensors.")
 
 
-abs = elementwise(  # noqa: A001
+abs = elementwise(
     "abs(Tensor self) -> Tensor", np.absolute, d=lambda g, x: g * sgn(x), holomorphic=False,
     jvp=_abs_tangent, refuse="b", alias=("absolute",), expr="abs({0})", inplace=False,
     doc="The magnitude of each element; of complex numbers, a real one.", samples=unary,
@@ -280,7 +294,7 @@ signbit = elementwise(
     out=_SIGNBIT_OUT)  # fmt: skip
 
 
-def abs_(input: Tensor) -> Tensor:  # noqa: A002
+def abs_(input: Tensor) -> Tensor:
     """In-place form of `abs`; real tensors only."""
     if input.dtype.is_complex:
         raise RuntimeError("In-place abs is not supported for complex tensors.")

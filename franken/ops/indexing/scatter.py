@@ -104,7 +104,7 @@ def _extreme_vjp(g: Any, x: Any, src: Any, out: Any, at: Any, include_self: bool
         hit_x = at.put(hit_x, 0)
     hit_src = (src == at.get(out)).to(g.dtype)
     count = at.add(hit_x, hit_src)
-    share = g / count.masked_fill(count == 0, 1)
+    share = g / count  # of NaN no element is the result: 0 / 0
     kept = share * hit_x if include_self else share
     return kept, at.get(share) * hit_src
 

@@ -12,11 +12,13 @@ import numpy as np
 
 from franken.backends.numpy import linalg as kernels
 from franken.core.errors import LinAlgError
+from franken.core.layout import contiguous_format
 from franken.core.op import op
 from franken.core.out import FREE, Into, safely
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.shapes import broadcast_shapes
 from franken.core.tensor import Tensor
+from franken.ops.declaring.pulled_back import pulled_back
 from franken.ops.declaring.return_types import make
 from franken.ops.declaring.samples import S, definite, given, matrices
 from franken.ops.linalg.checks import (
@@ -275,7 +277,7 @@ def solve_triangular(
     if left:
         return triangular_(A, B, upper=upper, unit=unitriangular)  # type: ignore[no-any-return]
     flipped = triangular_(A.mT, B.mT, upper=not upper, unit=unitriangular)  # type: ignore[attr-defined]
-    return flipped.mT  # type: ignore[no-any-return]
+    return flipped.contiguous().mT  # type: ignore[no-any-return]
 
 
 @op(
@@ -304,16 +306,18 @@ def triangular_solve(
     else:
         x = triangular_(A, input, upper=upper, unit=unitriangular)
     lead = tuple(x.shape[:-2])
-    return _TRIANGULAR_SOLVE(
-        x,
-        A.expand(*lead, *A.shape[-2:]).clone(),  # type: ignore[attr-defined]
-    )
+    copy = A.expand(*lead, *A.shape[-2:]).mT.clone(memory_format=contiguous_format)  # type: ignore[attr-defined]
+    return _TRIANGULAR_SOLVE(x, copy.mT)
 
 
 # --- determinants --------------------------------------------------------------------------------
 
 det_ = Primitive("linalg_det", ("x",), lambda x: np.asarray(np.linalg.det(x)), batch=leading())
 cofactor_ = Primitive("linalg_cofactor", ("x",), kernels.cofactor, batch=leading())
+# what a change y of x changes in the cofactors; as the second derivative of det, symmetric
+cofactor_change_ = Primitive(
+    "linalg_cofactor_change", ("x", "y"), kernels.cofactor_change, batch=leading()
+)
 
 
 @det_.vjp("x")
@@ -322,11 +326,25 @@ def _(g: Any, x: Any) -> Any:
 
 
 @cofactor_.vjp("x")
-def _(g: Any, x: Any, out: Any) -> Any:
-    """C = det(A) A⁻ᵀ, so dC = tr(A⁻¹ dA) C - A⁻ᵀ dAᵀ C; x must be invertible here."""
-    back = inverse_(x)[0].mT
-    along = (g * out).sum((-2, -1), keepdim=True)
-    return along * back - out @ g.mT @ back
+def _(g: Any, x: Any) -> Any:
+    return cofactor_change_(x, g)
+
+
+@cofactor_change_.vjp("y")
+def _(g: Any, x: Any) -> Any:
+    return cofactor_change_(x, g)
+
+
+@cofactor_change_.vjp("x")
+def _(g: Any, x: Any, y: Any) -> Any:
+    return pulled_back(lambda a: _cofactor_change(a, y), (x,), g)[0]
+
+
+def _cofactor_change(x: Any, y: Any) -> Any:
+    """C = det(A) A⁻ᵀ, so dC = tr(A⁻¹ dA) C - C dAᵀ A⁻ᵀ; x must be invertible here."""
+    back, whole = inverse_(x)[0].mT, cofactor_(x)
+    along = (y * whole).sum((-2, -1), keepdim=True)
+    return along * back - whole @ y.mT @ back
 
 
 def _slogdet_kernel(x: Any) -> Any:
@@ -493,7 +511,7 @@ def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False) -> Tensor:
         if t.ndim < 2:
             raise RuntimeError(
                 f"{what} should have at least 2 dimensions, but has {t.ndim} dimensions instead"
-            )  # noqa: E501
+            )
     check_square(L, "cholesky_solve")
     _check_system(L, input, True, "cholesky_solve")
     check_same(input, L, "cholesky_solve", "b", "A")

@@ -46,8 +46,6 @@ def _norm_vjp(g: Any, x: Any, out: Any, p: float, axes: Any) -> Any:
 
     The order of the factors decides which second derivatives are NaN at 0: it is torch's.
     """
-    if p == 0:
-        return x * 0 * g
     if p == 1:
         return x.sgn() * g
     if math.isinf(p):
@@ -65,12 +63,16 @@ def _norm_vjp(g: Any, x: Any, out: Any, p: float, axes: Any) -> Any:
 
 @reduce_norm.vjp("x")
 def _(g: Any, x: Any, out: Any, p: float, axes: Any, keepdim: bool) -> Any:
+    if p == 0:
+        return None  # a count
     shape = tuple(x.shape)
     return _norm_vjp(kept(g, shape, axes, keepdim), x, kept(out, shape, axes, keepdim), p, axes)
 
 
 @reduce_norm.jvp
 def _(tangents: Any, out: Any, x: Any, *, p: float, axes: Any, keepdim: bool) -> Any:
+    if p == 0:
+        return out.new_zeros(tuple(out.shape))
     whole = kept(out, tuple(x.shape), axes, keepdim)
     slope = _norm_vjp(whole.new_ones(()), x, whole, p, axes)
     t = tangents[0]
@@ -182,6 +184,7 @@ def dist(input: Tensor, other: Tensor, p: Any = 2) -> Tensor:
     inplace=True,
     samples=lambda t: [S(t(3, 4), 2, 0, 1.5), S(t(2, 3, 4), 1, -1, 2.0)],
     title="RenormBackward0",
+    layout="contiguous",
 )
 def renorm(input: Tensor, p: Any, dim: int, maxnorm: Any) -> Tensor:
     """Scale down each slice along `dim` whose p-norm exceeds `maxnorm` to that norm."""
@@ -201,5 +204,5 @@ def renorm(input: Tensor, p: Any, dim: int, maxnorm: Any) -> Tensor:
     others = tuple(i for i in range(input.ndim) if i != d)
     half = input.dtype in (dt.float16, dt.bfloat16)
     size = vector_norm(input, p, others, True, dtype=dt.float32 if half else None)
-    factor = (maxnorm / (size + 1e-7)).masked_fill(size <= maxnorm, 1)
+    factor = (maxnorm / (size + 1e-7)).masked_fill((size > maxnorm).logical_not(), 1)
     return input * (cast(factor, input.dtype) if half else factor)

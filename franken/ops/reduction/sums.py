@@ -157,7 +157,8 @@ reduce_nansum = Primitive("nansum", ("x",), halved(_nansum_kernel), batch=shift_
 
 @reduce_nansum.vjp("x")
 def _(g: Any, x: Any, axes: Any, keepdim: bool) -> Any:
-    return zero_nan(unreduce(g, tuple(x.shape), axes, keepdim), x)
+    # a product, as torch's: 0 / 0 of the mean of nothing but NaN must not vanish
+    return unreduce(g, tuple(x.shape), axes, keepdim) * _not_nan(x)
 
 
 @reduce_nansum.jvp
@@ -193,4 +194,4 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any
 
 _not_nan = Primitive(
     "not_nan", ("x",), lambda x: ~np.isnan(x), batch=pointwise, layout="iterator"
-).not_differentiable()  # fmt: skip
+).not_differentiable()
