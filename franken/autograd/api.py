@@ -10,7 +10,7 @@ from typing import Any
 
 from franken.autograd import engine
 from franken.autograd.hooks import GradientEdge
-from franken.core.node import Leaf, edge_of, split_edge
+from franken.core.node import edge_of, split_edge
 from franken.core.tensor import Tensor
 
 
@@ -140,7 +140,7 @@ def backward(
     edges = [_edge(t) for t in into]
     engine.run(
         _roots(outs, grads, create_graph), edges, create_graph=create_graph, retain_graph=keep,
-        into=[t if type(e) is Leaf else None for t, e in zip(into, edges, strict=True)],
+        accumulate=True,
     )  # fmt: skip
 
 

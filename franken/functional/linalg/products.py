@@ -99,6 +99,7 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     out=APART,
     samples=lambda t: [S(t(2, 3), t(2, 3)), S(t(3, 4), t(3, 1), dim=0)],
     title="LinalgCrossBackward0",
+    layout="contiguous",
 )
 def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     """Cross products of 3-vectors along a dimension; the others broadcast."""

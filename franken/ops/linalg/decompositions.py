@@ -126,6 +126,7 @@ def _reflect(v: Any, tau: Any, order: Any, b: Any, adjoint: bool) -> Any:
         S(t(2, 3, 3, high=0.5, low=-0.5), t(2, 2, low=0.2, high=0.8)),
     ],
     title="LinalgHouseholderProductBackward0",
+    layout="column_major",
 )
 def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     """The first n columns of the product of Householder reflections (..., m, n)."""
@@ -189,6 +190,7 @@ _ORMQR_OUT = Into(
         ),
     ],
     title="OrmqrBackward0",
+    layout="column_major",
 )
 def ormqr(
     input: Tensor, tau: Tensor, other: Tensor, left: bool = True, transpose: bool = False
