@@ -16,7 +16,7 @@ from franken.core.device import CPU
 from franken.core.memory import root_of
 from franken.core.op import op
 from franken.core.primitive import born
-from franken.core.tensor import Tensor, version_of
+from franken.core.tensor import Tensor, attach, version_of
 from franken.ops.declaring.samples import S, read
 from franken.ops.surface.args import checked_number, kind_name
 
