@@ -32,7 +32,7 @@ from franken.core.rule import (
     as_rule,
     joined,
 )
-from franken.core.tensor import Parameter, Tensor, version_of
+from franken.core.tensor import Parameter, Tensor, born, version_of
 
 PRIMITIVES: dict[str, Primitive] = {}
 STATE = state.STATE
@@ -335,9 +335,10 @@ def eager(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: 
 
 def _wrap(array: Any, dev: Any) -> Tensor:
     t: Tensor = _new(Tensor)
-    t._a = array if type(array) is _ndarray or dev is not CPU else _asarray(array)
+    t._a = a = array if type(array) is _ndarray or dev is not CPU else _asarray(array)
     t.device = dev
-    t._node = t._ver = t._base = None
+    t._node = t._base = None
+    t._ver = born(a)
     return t
 
 
@@ -472,7 +473,7 @@ def _made(prim: Primitive, out: Any) -> Any:
 def mark_new(t: Tensor) -> None:
     """Note on a new tensor what depends on where it was made: inference mode, and the innermost
     transform, inside of which it may take over in-place results of that transform."""
-    if STATE.inference and t._ver is None and t._base is None:
+    if STATE.inference and t._base is None:
         t._ver = state.INFERENCE
     if STATE.traces:
         t.__dict__.setdefault("born", STATE.traces[-1])

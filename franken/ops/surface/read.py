@@ -16,7 +16,7 @@ from franken.core.device import CPU
 from franken.core.memory import root_of
 from franken.core.op import op
 from franken.core.primitive import mark_new
-from franken.core.tensor import Tensor, version_of
+from franken.core.tensor import Tensor, born, version_of
 from franken.ops.declaring.samples import S, read
 from franken.ops.surface.args import checked_number, kind_name
 
@@ -240,8 +240,8 @@ def _copied_array(a: Any, memo: dict[int, Any]) -> Any:
 
 def _like(cls: Any, array: Any, dev: Any, requires_grad: bool) -> Any:
     t = _new(cls)
-    t._a, t.device = array, dev
-    t._node = t._ver = t._base = None
+    t._a, t.device, t._ver = array, dev, born(array)
+    t._node = t._base = None
     if requires_grad:
         t.requires_grad_()
     return t
