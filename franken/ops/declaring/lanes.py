@@ -16,7 +16,7 @@ from franken.core.arrange import followed
 from franken.core.device import CPU
 from franken.core.node import record
 from franken.core.primitive import F32, F64, NO_PARAMS, Primitive, again, quiet
-from franken.core.tensor import Parameter, Tensor, born
+from franken.core.tensor import Parameter, Tensor, first_version
 
 _new = object.__new__
 _ndarray = np.ndarray
@@ -28,7 +28,7 @@ PARALLEL = 1 << 18
 def lay_out(t: Tensor, *inputs: Any) -> None:
     """Give an elementwise result torch's layout."""
     t._a = followed(t._a, *inputs)
-    t._ver = born(t._a)
+    t._ver = first_version(t._a)
 
 
 def unary_lane(prim: Primitive, kernel: Any, general: Any) -> Any:
