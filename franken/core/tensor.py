@@ -5,7 +5,7 @@ Knows no op: every arithmetic method is attached by the op declarations. Slots:
   _node      edge into the gradient graph: a Node, an OutEdge, a Leaf, or None
   device     interned device
   _ver       [count, position of the last in-place change], shared by a base and its views; None
-             until it is needed. A tensor that is not row-major has one from the start (see `first_version`)
+             until it is needed. One that is not row-major has one from the start: `first_version`.
   _base      the tensor that this one is a differentiable view of, or None
   _chain     how _base leads to this view: ((primitive, params, output index), ...)
   _view_ver  the count at which a view's _node was right (only on views)
