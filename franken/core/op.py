@@ -365,12 +365,18 @@ def _write_exact(name: str, out: Any, result: Any) -> Any:
 def _untracked(name: str, fn: Any, args: Any, kwargs: Any, target: Any) -> Any:
     if STATE.grad:
         involved = [*args, *kwargs.values(), *(target if isinstance(target, tuple) else (target,))]
-        if any(isinstance(a, Tensor) and a.requires_grad for a in involved):
+        if any(_wants_grad(a) for a in involved):
             raise RuntimeError(
                 f"{name}(): functions with out=... arguments don't support automatic "
                 "differentiation, but one of the arguments requires grad."
             )
     return fn(*args, **kwargs)
+
+
+def _wants_grad(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(_wants_grad(v) for v in value)
+    return isinstance(value, Tensor) and bool(value.requires_grad)
 
 
 def refuse_cast(found: Any, to: Any) -> None:
