@@ -14,12 +14,12 @@ TORCH := $(shell sed -n 's/.*"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
 # One thread a process: pytest runs two workers, and a result must not depend on a thread count.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: help demo test lint type pyright bench conformance gpu clean
+.PHONY: help demo test lint type pyright bench conformance sample gpu clean
 
 help:
-	@echo "targets: demo test lint type pyright bench conformance gpu clean"
+	@echo "targets: demo test lint type pyright bench conformance sample gpu clean"
 
-demo: $(VENV)/.runtime
+demo: $(VENV)/.demo
 	$(BIN)/franken demo
 
 # franken/backends/cupy is left out: a doctest run imports every module, and a CPU machine has no CuPy.
@@ -44,6 +44,10 @@ bench: $(VENV)/.test
 conformance: $(VENV)/.test
 	$(ONE_THREAD) $(BIN)/python -m conformance differential
 
+# A quarter of all ops against torch; the rest takes minutes.
+sample: $(VENV)/.test
+	$(ONE_THREAD) $(BIN)/python -m conformance differential --sample
+
 gpu: $(if $(filter $(VENV)/%,$(GPU_PYTHON)),$(VENV)/.$(CUDA))
 	$(GPU_PYTHON) -m conformance gpu
 
@@ -54,6 +58,10 @@ clean:
 $(VENV)/.runtime: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) -e .
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.runtime
+	$(PIP) -e ".[cli,demo]"
 	@touch $@
 
 # torch by itself first, so that its exact version is settled before anything else is resolved.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from conformance.values import Unusual, freeze, tensors
 
 SEED = 20240607
 POOL = 16  # samples that OpInfo generates at most before some are drawn
+PARTS = 4  # a sampled run checks the ops of one of so many parts
 # Always the same ones, of every family: for the test suite and a glance.
 QUICK = (
     "add", "argmax", "cat", "clamp", "cumsum", "div.no_rounding_mode", "einsum", "exp", "flip",
@@ -90,8 +92,10 @@ class Case:
         return found
 
 
-def collect(only: str | None = None, quick: bool = False, source: str = "both") -> list[Case]:
-    """All cases of a source whose name matches; declarations first."""
+def collect(
+    only: str | None = None, quick: bool = False, source: str = "both", part: int | None = None
+) -> list[Case]:
+    """All cases of a source whose name matches; declarations first. `part`: one in PARTS."""
     from franken.core.op import OPS
 
     cases = [Case(name, "declared", op) for name, op in OPS.items() if has_samples(op)]
@@ -101,6 +105,8 @@ def collect(only: str | None = None, quick: bool = False, source: str = "both") 
         cases += [Case(name, "opinfo", info) for name, info in oracle.opinfos()]
     if quick:
         cases = [c for c in cases if c.name in QUICK]
+    if part is not None:
+        cases = [c for c in cases if zlib.crc32(c.name.encode()) % PARTS == part % PARTS]
     return [c for c in cases if not only or re.search(only, c.name)]
 
 

@@ -29,6 +29,8 @@ NOT_PROVEN = 3
 @click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True)
 @click.option("--deadline", type=float, help="Seconds for the whole run.")
 @click.option("--quick", is_flag=True, help="A fixed choice of ops, in seconds.")
+@click.option("--sample", is_flag=True, help="A quarter of all ops, by hash of the name.")
+@click.option("--seed", default=0, show_default=True, help="Which quarter --sample takes.")
 @click.option(
     "--source",
     type=click.Choice(["both", "declared", "opinfo"]),
@@ -39,7 +41,8 @@ NOT_PROVEN = 3
 @click.option("--all", "everything", is_flag=True, help="Show passing ops too.")
 def differential(
     only: str | None, mode: str, dtypes: str | None, samples: int | None, path: Path | None,
-    workers: int, deadline: float | None, quick: bool, source: str, alone: bool, everything: bool,
+    workers: int, deadline: float | None, quick: bool, sample: bool, seed: int, source: str,
+    alone: bool, everything: bool,
 ) -> None:  # fmt: skip
     """Compare every op with torch: value, errors, VJP, JVP, vmap, double backward, replay bits.
 
@@ -60,7 +63,7 @@ def differential(
     options = _options(
         runner.Options(workers=workers), dtypes, samples, deadline, quick, ours.module
     )
-    chosen = cases.collect(only, quick, source)
+    chosen = cases.collect(only, quick, source, seed if sample else None)
     if not chosen:
         raise click.BadParameter(f"no op matches {only!r}", param_hint="--only")
     start = time.monotonic()
@@ -71,7 +74,8 @@ def differential(
     seconds = time.monotonic() - start
     console = Console(width=None if sys.stdout.isatty() else 150)
     report.show(results, stale, console, everything, theirs is not None)
-    target = path or (None if only or quick or source != "both" else REPORT)
+    whole = not (only or quick or sample) and source == "both"
+    target = path or (REPORT if whole else None)
     if target is not None:
         version = theirs.module.__version__ if theirs else None
         report.write(target, report.document(results, stale, version, seconds))
@@ -110,7 +114,7 @@ def _options(options: Any, dtypes: str | None, samples: int | None, deadline: fl
              quick: bool, module: Any) -> Any:  # fmt: skip
     changes: dict[str, Any] = {}
     if quick:
-        changes |= {"samples": 2, "deadline": 28.0, "sample_timeout": 2.0, "op_timeout": 10.0,
+        changes |= {"samples": 2, "sample_timeout": 2.0,
                     "dtypes": ("float32", "int64", "bool")}  # fmt: skip
     if dtypes:
         names = tuple(dtypes.split(","))

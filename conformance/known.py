@@ -21,7 +21,17 @@ class Known(NamedTuple):
 
 _TIES = "torch leaves the index among equal values open; the sample holds equal values"
 
+_NO_SPARSE = "there are no sparse layouts yet; the entry goes stale when there are"
+_NO_SCALED = "there are no products of scaled float8 yet; the entry goes stale when there are"
+
 KNOWN: tuple[Known, ...] = (
+    *(
+        Known("to_sparse", check, "has no attribute 'to_sparse'", _NO_SPARSE)
+        for check in ("value", "vjp", "jvp", "double_backward", "replay")
+    ),
+    Known("sparse.sampled_addmm", "value", "franken has no", _NO_SPARSE),
+    Known("torch._scaled_mm", "value", "franken has no", _NO_SCALED),
+    Known("torch._scaled_mm_v2", "value", "franken has no", _NO_SCALED),
     Known("argsort", "value", "out: ", _TIES + " (8000 bools, not stable)"),
     Known("kthvalue", "value", "out[1]: ", _TIES),
     Known("sort", "value", "out[1]: ", _TIES + " (8000 bools, not stable)"),
@@ -84,9 +94,8 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         "triangular_solve", "jvp", "out[0]: ",
-        "for a random 5 x 5 matrix plus 3 times the identity torch's tangent "
-        "is 0.08 from its own central differences (4.6 with unitriangular), "
-        "franken's 1e-10",
+        "for a random 5 x 5 matrix plus 3 times the identity torch's tangent is 0.08 from its own "
+        "central differences (4.6 with unitriangular), franken's 1e-10",
     ),
 )  # fmt: skip
 
@@ -96,3 +105,11 @@ UNINITIALISED = frozenset((
     "empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided",
     "resize_", "resize_as_",
 ))  # fmt: skip
+
+# Where the oracle itself writes beyond its memory and takes the process with it, at once or later:
+# op, and a word of the form or layout in which it does ("" in all).
+CRASHES = {
+    "tril": "out", "triu": "out", "linalg.lu": "out", "lu_unpack": "", "pdist": "size 0",
+    "native_batch_norm": "size 0", "_native_batch_norm_legit": "size 0", "ctc_loss": "",
+    "nn.functional.ctc_loss": "", "_reshape_alias_copy": "",
+}  # fmt: skip

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import gc
 
-from franken.faces import torch as _face
+# What the imports allocate stays, so looking through it for garbage, time and again, finds nothing:
+# collections pause, and then it all counts as old (freeze and unfreeze move it there, unlooked at).
+_collects = gc.isenabled()
+gc.disable()
+try:
+    from franken.faces import torch as _face
 
-__version__ = "0.1.0"
-_face.install(globals())
-
-if TYPE_CHECKING:
-    from franken.core.tensor import Tensor as Tensor
-
-    def __getattr__(name: str) -> Any: ...
+    _face.install(globals())
+finally:
+    if _collects:
+        if not gc.get_freeze_count():
+            gc.freeze()
+            gc.unfreeze()
+        gc.enable()

@@ -83,6 +83,7 @@ __version__: _str
 def _chunk_cat(tensors: Any, dim: _int, num_chunks: _int, *, out: _Tensor | None = None) -> _Tensor:
     """Chunk each tensor (padded with zeros) along `dim`, then join the chunks' flat remainders."""
 
+_collects: _bool
 _mkldnn: _layout
 
 def _native_batch_norm_legit(input: _Tensor, weight: Any, bias: Any, *rest: Any) -> Any:
@@ -399,7 +400,7 @@ def argsort(
 ) -> _Tensor:
     """The indices that put a dimension in order."""
 
-def argwhere(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
+def argwhere(input: _Tensor) -> _Tensor:
     """The places of the nonzero elements as rows."""
 
 def as_strided(
@@ -424,13 +425,7 @@ def as_strided_copy(
     """A copy of what `as_strided` would show."""
 
 def as_strided_scatter(
-    input: _Tensor,
-    src: _Tensor,
-    size: Any,
-    stride: Any,
-    storage_offset: _int | None = None,
-    *,
-    out: _Tensor | None = None,
+    input: _Tensor, src: _Tensor, size: Any, stride: Any, storage_offset: _int | None = None
 ) -> _Tensor:
     """A copy with the elements that `as_strided` would show replaced by `src`."""
 
@@ -997,7 +992,7 @@ def detach(self: _Tensor) -> _Tensor:
     """The same memory outside of the graph; in-place changes are noticed on both sides."""
 
 def detach_(self: _Tensor) -> _Tensor:
-    """Cut this tensor from the graph in place."""
+    """Cut this tensor from the graph in place; inside a transform, from that of its level."""
 
 def detach_copy(input: _Tensor, *, out: Sequence[_Tensor] | None = None) -> Any:
     """A copy of what `detach` would show."""
@@ -1020,13 +1015,7 @@ def diagonal_copy(
     """A copy of what `diagonal` would show."""
 
 def diagonal_scatter(
-    input: _Tensor,
-    src: _Tensor,
-    offset: _int = 0,
-    dim1: _int = 0,
-    dim2: _int = 1,
-    *,
-    out: _Tensor | None = None,
+    input: _Tensor, src: _Tensor, offset: _int = 0, dim1: _int = 0, dim2: _int = 1
 ) -> _Tensor:
     """A copy with a diagonal replaced by `src`."""
 
@@ -1138,7 +1127,7 @@ def empty_like(
     requires_grad: _bool = False,
     memory_format: _memory_format | None = None,
 ) -> _Tensor:
-    """Zeroed memory of a tensor's sizes, dtype, device and order."""
+    """Memory of a tensor's sizes, dtype, device and order."""
 
 def empty_permuted(
     size: Any,
@@ -1247,7 +1236,7 @@ def feature_dropout(input: _Tensor, p: _float, train: _bool) -> _Tensor:
 def feature_dropout_(input: _Tensor, p: _float, train: _bool) -> _Tensor:
     """In-place form of `feature_dropout`."""
 
-def fill(input: _Tensor, value: Any, *, out: _Tensor | None = None) -> _Tensor:
+def fill(input: _Tensor, value: Any) -> _Tensor:
     """A tensor like `input` with every element `value` (a number or a 0-dim tensor)."""
 
 def fill_(input: _Tensor, value: Any) -> _Tensor:
@@ -2072,9 +2061,7 @@ def margin_ranking_loss(
 ) -> _Tensor:
     """max(0, margin - target (x - y))."""
 
-def masked_fill(
-    input: _Tensor, mask: _Tensor, value: Any, *, out: _Tensor | None = None
-) -> _Tensor:
+def masked_fill(input: _Tensor, mask: _Tensor, value: Any) -> _Tensor:
     """A copy with `value` (a number or 0-d tensor) where the bool `mask`, broadcast, is true."""
 
 def masked_scatter(input: _Tensor, mask: _Tensor, source: _Tensor) -> _Tensor:
@@ -2962,9 +2949,7 @@ def select(input: _Tensor, dim: _int, index: _int) -> _Tensor:
 def select_copy(input: _Tensor, dim: _int, index: _int, *, out: _Tensor | None = None) -> _Tensor:
     """A copy of what `select` would show."""
 
-def select_scatter(
-    input: _Tensor, src: _Tensor, dim: _int, index: _int, *, out: _Tensor | None = None
-) -> _Tensor:
+def select_scatter(input: _Tensor, src: _Tensor, dim: _int, index: _int) -> _Tensor:
     """A copy with one entry of a dimension replaced by `src`."""
 
 def selu(input: _Tensor) -> _Tensor:
@@ -3310,7 +3295,7 @@ def topk(
 ) -> return_types.topk:
     """(values, indices) of the k largest (or smallest) entries of a dimension, best first."""
 
-def trace(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
+def trace(input: _Tensor) -> _Tensor:
     """The sum of the diagonal of a matrix."""
 
 def transpose(input: _Tensor, dim0: _int, dim1: _int) -> _Tensor:
@@ -3536,7 +3521,7 @@ def unsqueeze_copy(input: _Tensor, dim: _int, *, out: _Tensor | None = None) -> 
     """A copy of what `unsqueeze` would show."""
 
 def use_deterministic_algorithms(mode: _bool, *, warn_only: _bool = False) -> None:
-    """Remember the wish; every op is deterministic whether it was uttered or not."""
+    """Remember the wish (every op is deterministic anyhow) and mark memory nobody has written."""
 
 def vander(x: _Tensor, N: _int | None = None, increasing: _bool = False) -> _Tensor:
     """The matrix of powers of a vector's elements."""

@@ -90,7 +90,7 @@ def _spaced(blocks: list[list[str]]) -> Iterator[str]:
     """The lines with an empty one where ruff's formatter wants it."""
     for before, block in pairwise([[], *blocks]):
         variables = [not (each and each[0].startswith(("def ", "@"))) for each in (before, block)]
-        bare = bool(before) and before[-1].endswith(" ...") and block[0].startswith("def ")
+        bare = bool(before) and before[-1].endswith(" ...") and not variables[1]
         if before and not all(variables) and not bare:
             yield ""
         yield from block

@@ -16,7 +16,7 @@ _HOMES = {
     **dict.fromkeys(("Function", "NestedIOFunction"), "function"),
     **dict.fromkeys(
         ("no_grad", "enable_grad", "set_grad_enabled", "inference_mode",
-         "set_multithreading_enabled"), "grad_mode",
+         "is_multithreading_enabled", "set_multithreading_enabled"), "grad_mode",
     ),
     "SavedTensor": "nodes",
     **dict.fromkeys(("detect_anomaly", "set_detect_anomaly"), "anomaly"),

@@ -14,22 +14,18 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from franken.autograd.function import Function
-from franken.autograd.hooks import saved_tensors_hooks
+from franken.autograd.hooks import EnoughSaved, saved_tensors_hooks
 from franken.backends.numpy.random import twister as rng
 from franken.core.pytree import tree_map
 from franken.core.state import STATE, set_grad
 from franken.core.tensor import Tensor
 
-_early_stop = True
+_early_stop: bool | None = None  # None: as each call says
 _debug: bool | None = None
 
 
 class CheckpointError(RuntimeError):
     """The recomputation did not repeat the forward pass."""
-
-
-class _Stop(Exception):  # noqa: N818
-    """Ends a recomputation when everything that is needed is there."""
 
 
 @contextmanager
@@ -100,9 +96,8 @@ def checkpoint(
             "torch.utils.checkpoint: the use_reentrant parameter should be passed explicitly. "
             "Starting in PyTorch 2.9, calling checkpoint without use_reentrant will raise an "
             "exception. use_reentrant=False is recommended, but if you need to preserve the "
-            "current "
-            "default behavior, you can pass use_reentrant=True. Refer to docs for more details on "
-            "the differences between the two variants.",
+            "current default behavior, you can pass use_reentrant=True. Refer to docs for more "
+            "details on the differences between the two variants.",
             stacklevel=2,
         )
         use_reentrant = True
@@ -120,10 +115,13 @@ def checkpoint(
             "determinism_check should be one of ['default', 'none'], but got " + determinism_check
         )
     forward, recompute = context_fn()
-    frame = _Frame(function, args, kwargs, preserve, recompute, early_stop and _early_stop)
+    early = early_stop if _early_stop is None else _early_stop
+    frame = _Frame(function, args, kwargs, preserve, recompute, early)
     frame.check = determinism_check == "default"
     with forward, saved_tensors_hooks(frame.pack, frame.unpack):
-        return function(*args, **kwargs)
+        out = function(*args, **kwargs)
+    frame.complete = True
+    return out
 
 
 # --- by saved-tensor hooks -----------------------------------------------------------------------
@@ -142,6 +140,8 @@ class _Frame:
     """One checkpointed call: what is needed to repeat it, and the tensors it saved."""
 
     check = True
+    complete = False  # whether the call has ended; a backward inside of it may come before
+    run: Any = None  # the backward pass of the last recomputation
 
     def __init__(
         self, function: Any, args: Any, kwargs: Any, preserve: bool, recompute: Any, early: bool
@@ -161,15 +161,17 @@ class _Frame:
         return holder
 
     def unpack(self, holder: _Holder) -> Any:
-        """The tensor again; recomputes all of the call's at the first one that is missing."""
-        if holder.value is None:
+        """The tensor again; the first one that a backward pass asks for recomputes all."""
+        run = STATE.runs[-1] if STATE.runs else None
+        if run is None or self.run is None or self.run() is not run:
             self.recompute()
+            self.run = None if run is None else weakref.ref(run)
         value, holder.value = holder.value, None
         if value is None:
             raise CheckpointError(
-                "torch.utils.checkpoint: Unpack is being triggered for a tensor that was either "
-                "never recomputed, or already unpacked once. If you are calling ctx.saved_tensors "
-                "in backward, make sure to do so only once. Otherwise please open an issue."
+                "torch.utils.checkpoint: Unpack is being triggered for a tensor that was already "
+                "unpacked once. If you are calling ctx.saved_tensors in backward, make sure to do "
+                "so only once. Otherwise please open an issue with details on your use case."
             )
         return value
 
@@ -181,11 +183,11 @@ class _Frame:
             k = len(metas)
             metas.append(_meta(t))
             holder = self.holders[k]() if k < len(self.holders) else None
-            value = t.detach()
+            value = t.detach() if t.requires_grad else t
             if holder is not None:
                 holder.value = value
             if self.early_stop and len(metas) == len(self.holders):
-                raise _Stop
+                raise EnoughSaved
             return value
 
         args, kwargs = tree_map(_given_back, (self.args, self.kwargs))
@@ -193,16 +195,16 @@ class _Frame:
             try:
                 with saved_tensors_hooks(fill, lambda t: t):
                     self.function(*args, **kwargs)
-            except _Stop:
+            except EnoughSaved:
                 pass
-        self._compare(metas)
+        if self.complete or self.early_stop:
+            self._compare(metas)
 
     def _compare(self, metas: list[Any]) -> None:
         if len(metas) != len(self.metas):
             raise CheckpointError(
                 "torch.utils.checkpoint: A different number of tensors was saved during the "
-                "original "
-                "forward and recomputation.\n"
+                "original forward and recomputation.\n"
                 f"Number of tensors saved during forward: {len(self.metas)}\n"
                 f"Number of tensors saved during recomputation: {len(metas)}."
             )
@@ -217,8 +219,7 @@ class _Frame:
         if lines:
             raise CheckpointError(
                 "torch.utils.checkpoint: Recomputed values for the following tensors have "
-                "different "
-                "metadata than during the forward pass.\n" + "\n".join(lines)
+                "different metadata than during the forward pass.\n" + "\n".join(lines)
             )
 
 
@@ -248,8 +249,8 @@ def _kept(x: Any) -> Any:
 def _given_back(x: Any) -> Any:
     if isinstance(x, _Kept):
         return x.unpack(x.value).detach().requires_grad_(x.requires_grad)
-    if isinstance(x, Tensor):
-        return x.detach().requires_grad_(x.requires_grad)
+    if isinstance(x, Tensor) and x.requires_grad:
+        return x.detach().requires_grad_()
     return x
 
 
@@ -260,12 +261,10 @@ def detach_variable(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     """The inputs cut from their graphs, each requiring grad as before."""
     if not isinstance(inputs, tuple):
         raise RuntimeError(
-            "Only tuple of tensors is supported. Got Unsupported input type: ",
-            type(inputs).__name__,
+            "Only tuple of tensors is supported. Got Unsupported input type: "
+            f"{type(inputs).__name__}"
         )
-    return tuple([
-        _given_back(x) if isinstance(x, Tensor) else x for x in inputs
-    ])  # fmt: skip
+    return tuple([_given_back(x) if isinstance(x, Tensor) else x for x in inputs])
 
 
 def check_backward_validity(inputs: Any) -> None:
@@ -296,8 +295,7 @@ class CheckpointFunction(Function):
             raise RuntimeError(
                 "When use_reentrant=True, torch.utils.checkpoint is incompatible with .grad() or "
                 "passing an `inputs` parameter to .backward(). To resolve this error, you can "
-                "either "
-                "set use_reentrant=False, or call .backward() without passing the `inputs` "
+                "either set use_reentrant=False, or call .backward() without passing the `inputs` "
                 "argument."
             )
         from franken.autograd.api import backward
@@ -324,9 +322,6 @@ def checkpoint_sequential(
     **kwargs: Any,
 ) -> Any:  # fmt: skip
     """Apply functions (or a Sequential's modules) in order, checkpointing all but the last part."""
-    preserve = kwargs.pop("preserve_rng_state", True)
-    if kwargs:
-        raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
     if use_reentrant is None:
         warnings.warn(
             "torch.utils.checkpoint.checkpoint_sequential: the use_reentrant parameter should be "
@@ -337,6 +332,9 @@ def checkpoint_sequential(
             stacklevel=2,
         )
         use_reentrant = True
+    preserve = kwargs.pop("preserve_rng_state", True)
+    if kwargs:
+        raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
     steps = list(functions.children()) if hasattr(functions, "children") else list(functions)
     size = len(steps) // segments
 

@@ -8,6 +8,7 @@ Source: https://docs.pytorch.org/docs/stable/notes/autograd.html#locally-disabli
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -27,6 +28,14 @@ class ContextDecorator:
 
     def __call__(self, fn: Any) -> Any:
         if isinstance(fn, type):
+            warnings.warn(
+                "Decorating classes is deprecated and will be disabled in future versions. You "
+                "should only decorate functions or methods. To preserve the current behavior of "
+                "class decoration, you can directly decorate the `__init__` method and nothing "
+                "else.",
+                FutureWarning,
+                stacklevel=2,
+            )
             fn.__init__ = self(fn.__init__)  # type: ignore[misc]
             return fn
         if getattr(fn, "__code__", None) is not None and fn.__code__.co_flags & _GENERATOR:
@@ -44,15 +53,7 @@ class ContextDecorator:
 
         @functools.wraps(fn)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
-            gen = fn(*args, **kwargs)
-            sent: Any = None
-            while True:
-                with self.clone():
-                    try:
-                        item = gen.send(sent)
-                    except StopIteration as stop:
-                        return stop.value
-                sent = yield item
+            return (yield from _Suspended(fn(*args, **kwargs), self))
 
         return wrapped
 
@@ -61,6 +62,34 @@ class ContextDecorator:
 
     def __exit__(self, *exc: object) -> None:
         raise NotImplementedError
+
+
+class _Suspended:
+    """A generator that runs inside of a mode whenever it runs: next, send, throw and close."""
+
+    def __init__(self, generator: Any, mode: ContextDecorator) -> None:
+        self.generator, self.mode = generator, mode
+
+    def __iter__(self) -> _Suspended:
+        return self
+
+    def __next__(self) -> Any:
+        return self.send(None)
+
+    def send(self, value: Any) -> Any:
+        """Resume with a value."""
+        with self.mode.clone():
+            return self.generator.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        """Resume with an error."""
+        with self.mode.clone():
+            return self.generator.throw(*error)
+
+    def close(self) -> None:
+        """End the generator."""
+        with self.mode.clone():
+            self.generator.close()
 
 
 class _NoParam(ContextDecorator):
@@ -79,17 +108,17 @@ class _NoParam(ContextDecorator):
         set_grad(self.before)
 
 
-class no_grad(_NoParam):  # noqa: N801
+class no_grad(_NoParam):
     """Record nothing in this block."""
 
 
-class enable_grad(_NoParam):  # noqa: N801
+class enable_grad(_NoParam):
     """Record in this block, also inside of no_grad."""
 
     enabled = True
 
 
-class set_grad_enabled(ContextDecorator):  # noqa: N801
+class set_grad_enabled(ContextDecorator):
     """Set the grad mode at once; as a context manager, restore it at the end."""
 
     def __init__(self, mode: bool) -> None:
@@ -111,7 +140,7 @@ class set_grad_enabled(ContextDecorator):  # noqa: N801
         set_grad(self.before)
 
 
-class inference_mode(ContextDecorator):  # noqa: N801
+class inference_mode(ContextDecorator):
     """Like no_grad; tensors made inside can never take part in autograd."""
 
     mode: bool
@@ -145,21 +174,27 @@ class inference_mode(ContextDecorator):  # noqa: N801
             special(-1)
 
 
-class set_multithreading_enabled(ContextDecorator):  # noqa: N801
-    """Accepted for compatibility: the engine runs in the calling thread, in one fixed order."""
+class set_multithreading_enabled(ContextDecorator):
+    """A flag kept for compatibility: the engine runs in the calling thread, in one fixed order."""
 
     def __init__(self, mode: bool) -> None:
         self.mode = mode
+        self.before, STATE.multithreading = STATE.multithreading, mode
 
     def clone(self) -> Any:
         """A fresh context with the same mode."""
         return set_multithreading_enabled(self.mode)
 
     def __enter__(self) -> None:
-        pass
+        STATE.multithreading = self.mode
 
     def __exit__(self, *exc: object) -> None:
-        pass
+        STATE.multithreading = self.before
+
+
+def is_multithreading_enabled() -> bool:
+    """What `set_multithreading_enabled` set in this thread."""
+    return STATE.multithreading
 
 
 def is_grad_enabled() -> bool:
@@ -180,5 +215,6 @@ for _public in (
 
 __all__ = [
     "ContextDecorator", "enable_grad", "inference_mode", "is_grad_enabled",
-    "is_inference_mode_enabled", "no_grad", "set_grad_enabled", "set_multithreading_enabled",
+    "is_inference_mode_enabled", "is_multithreading_enabled", "no_grad", "set_grad_enabled",
+    "set_multithreading_enabled",
 ]  # fmt: skip

@@ -7,6 +7,7 @@ Source: https://docs.pytorch.org/docs/stable/notes/gradcheck.html
 
 from __future__ import annotations
 
+import math
 import sys
 import types
 import warnings
@@ -129,22 +130,19 @@ def _check_inputs(inputs: tuple[Any, ...]) -> None:
             warnings.warn(
                 f"Input #{i} requires gradient and is not a double precision floating point or "
                 "complex. This check will likely fail if all the inputs are not of double "
-                "precision "
-                "floating point or complex. ",
+                "precision floating point or complex. ",
                 stacklevel=4,
             )
         if any(st == 0 and n > 1 for st, n in zip(x._a.strides, x._a.shape, strict=True)):
             raise RuntimeError(
                 f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs "
-                "that "
-                "are non-overlapping to be able to compute the numerical gradients correctly. You "
-                "should call .contiguous on the input before passing it to gradcheck."
+                "that are non-overlapping to be able to compute the numerical gradients correctly. "
+                "You should call .contiguous on the input before passing it to gradcheck."
             )
     if not any_grad:
         raise ValueError(
             "gradcheck expects at least one input tensor to require gradient, but none of them "
-            "have "
-            "requires_grad=True."
+            "have requires_grad=True."
         )
 
 
@@ -213,7 +211,7 @@ def _cotangent(o: Any, flat: Any) -> Tensor:
         wrap(np.asarray(flat, o._a.dtype).reshape(o._a.shape), o.device)
         if o.device.type == "cpu"
         else wrap(np.asarray(flat, o.dtype.np).reshape(tuple(o.shape))).to(o.device)
-    )  # noqa: E501
+    )
 
 
 def _vjp(func: Any, inputs: Any, i: int, j: int, rows: list[Any]) -> list[Any]:
@@ -235,14 +233,15 @@ def _reverse(func: Any, inputs: Any, i: int, j: int, part: Any) -> Any:
 
 def _tangent(func: Any, inputs: Any, i: int, j: int, direction: Any) -> Any:
     """Forward-mode derivative of output j along a direction of input i."""
-    from franken.transforms.api import jvp
+    from franken.autograd.forward_ad import dual_level, make_dual, unpack_dual
 
-    def of_one(x: Any) -> Any:
-        call = [*inputs[:i], x, *inputs[i + 1 :]]
-        return tuple(_outputs(func, call))
-
-    x = inputs[i].detach()
-    slope = jvp(of_one, (x,), (_cotangent(x, direction),))[1][j]
+    x = inputs[i]
+    with dual_level():
+        dual = make_dual(x, _cotangent(x, direction))
+        out = _outputs(func, [*inputs[:i], dual, *inputs[i + 1 :]])[j]
+        slope = unpack_dual(out).tangent
+    if slope is None:
+        return np.zeros(math.prod(out.shape), out._a.dtype)
     return np.array(_host(slope.detach())).reshape(-1)
 
 
@@ -282,9 +281,7 @@ def _jacobians(
 ) -> tuple[Any, Any]:
     """(numerical, analytical); complex inputs give df/dRe + i df/dIm, as backward does."""
     if forward:
-        return (
-            _numerical(func, inputs, i, j, s, factor), _forward(func, inputs, i, j, factor)
-        )  # fmt: skip
+        return (_numerical(func, inputs, i, j, s, factor), _forward(func, inputs, i, j, factor))
     numerical = project(_numerical(func, inputs, i, j, s))
     if inputs[i].dtype.is_complex:
         numerical = numerical + 1j * project(_numerical(func, inputs, i, j, s, 1j))

@@ -15,14 +15,16 @@ from typing import Any
 from franken.autograd import engine
 from franken.autograd.nodes import shown
 from franken.core.handles import RemovableHandle
-from franken.core.node import edge_of, split_edge
+from franken.core.memory import pointer, root_of
+from franken.core.node import Node, Packed, _light, edge_of, split_edge
+from franken.core.primitive import Observer, Primitive
 from franken.core.state import STATE, special
 from franken.core.tensor import Tensor, version_of
 
 # --- saved tensors -------------------------------------------------------------------------------
 
 
-class saved_tensors_hooks:  # noqa: N801
+class saved_tensors_hooks:
     """Within the block, tensors saved for backward go through `pack_hook` and `unpack_hook`.
 
     >>> import franken as torch
@@ -47,14 +49,43 @@ class saved_tensors_hooks:  # noqa: N801
         special(-1)
 
 
-class save_on_cpu(saved_tensors_hooks):  # noqa: N801
+class EnoughSaved(Exception):
+    """A pack hook ends the function that saves: everything that is needed is there."""
+
+
+class effects_first:
+    """Within the block of an op that changes tensors besides saving some, the changes are made
+    before a pack hook ends the function."""
+
+    def __enter__(self) -> None:
+        self.stopped = False
+        self.hooks = STATE.saved_hooks[-1] if STATE.saved_hooks else None
+        if self.hooks is not None:
+            STATE.saved_hooks[-1] = (self._pack, self.hooks[1])
+
+    def _pack(self, t: Tensor) -> Any:
+        assert self.hooks is not None
+        try:
+            return self.hooks[0](t)
+        except EnoughSaved:
+            self.stopped = True
+            return None
+
+    def __exit__(self, *exc: object) -> None:
+        if self.hooks is not None:
+            STATE.saved_hooks[-1] = self.hooks
+        if self.stopped and exc[0] is None:
+            raise EnoughSaved
+
+
+class save_on_cpu(saved_tensors_hooks):
     """Keep saved tensors in host memory; they return to their device in backward."""
 
     def __init__(self, pin_memory: bool = False, device_type: str = "cuda") -> None:
         super().__init__(lambda t: (t.device, t.to("cpu")), lambda packed: packed[1].to(packed[0]))
 
 
-class disable_saved_tensors_hooks:  # noqa: N801
+class disable_saved_tensors_hooks:
     """Within the block, entering saved_tensors_hooks raises `error_message`."""
 
     def __init__(self, error_message: str) -> None:
@@ -68,18 +99,96 @@ class disable_saved_tensors_hooks:  # noqa: N801
         STATE.saved_hooks_error = self.before
 
 
-class _SavedCopies:
-    """What allow_mutation_on_saved_tensors hands out; `clear` exists for torch's programs."""
+class _Saved:
+    """A saved tensor, shared by the nodes that saved it; gone with the last of them."""
+
+    __slots__ = ("__weakref__", "root", "tensor")
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor, self.root = tensor, root_of(tensor._a)
+
+
+def _copy(t: Tensor) -> Tensor:
+    """The values in memory of their own; no step of the program."""
+    return _light(t._a.copy(order="K"), t.device, None)
+
+
+def _own_copies(source: Any, root: Any) -> None:
+    """Give a node what it saved of a memory that its own result will overwrite."""
+    node = getattr(source, "_node", None)
+    for value in (getattr(node, "saved", None) or ()) if isinstance(node, Node) else ():
+        if type(value) is Packed and type(value.value) is _Saved and value.value.root is root:
+            value.value = _Saved(_copy(value.value.tensor))
+
+
+class _Mutations(Observer):
+    """What allow_mutation_on_saved_tensors hands out. It watches the primitives that change memory
+    and copies what is saved of that memory before."""
+
+    def __init__(self) -> None:
+        self.original: Any = weakref.WeakKeyDictionary()
+        self.cloned: Any = weakref.WeakKeyDictionary()
+        self.tid_to_weakhandle: Any = weakref.WeakValueDictionary()
+        self.alive = True
+
+    def __call__(
+        self, prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: bool
+    ) -> Any:
+        """Copy what is about to be changed, then execute."""
+        if prim.writes is not None:
+            for t in prim.writes(args, **params):
+                root = root_of(t._a)
+                for source in args:  # the op whose result is written has saved its own input
+                    _own_copies(source, root)
+                self._separate(root)
+        return super().__call__(prim, args, params, grad)
+
+    def _separate(self, root: Any) -> None:
+        for tid, saved in list(self.tid_to_weakhandle.items()):
+            if saved.root is root:
+                self.cloned[saved] = _copy(saved.tensor)
+                del self.tid_to_weakhandle[tid], self.original[saved]
+
+    def pack(self, t: Tensor) -> _Saved:
+        """The place of a saved tensor; one for all nodes that save it unchanged."""
+        a = t._a
+        tid = (pointer(a), a.shape, a.strides, a.dtype)
+        saved = self.tid_to_weakhandle.get(tid)
+        if saved is None or saved.root is not root_of(a):
+            saved = self.tid_to_weakhandle[tid] = _Saved(t.detach())
+            self.original[saved] = saved.tensor
+        return saved  # type: ignore[no-any-return]
+
+    def unpack(self, saved: _Saved) -> Tensor:
+        """The tensor as it was when saved."""
+        if not self.alive:
+            raise AssertionError(
+                "Trying to backward outside of the 'allow_mutation_on_saved_tensors' context"
+                "in which the graph was originally recorded."
+            )
+        return self.cloned.get(saved, saved.tensor)  # type: ignore[no-any-return]
 
     def clear(self) -> None:
-        """Do nothing: each copy belongs to the node that saved it."""
+        """Forget everything."""
+        for table in (self.original, self.cloned, self.tid_to_weakhandle):
+            table.clear()
 
 
 @contextmanager
-def allow_mutation_on_saved_tensors() -> Iterator[_SavedCopies]:
-    """Within the block, saved tensors are copies, so that changing the originals is allowed."""
-    with saved_tensors_hooks(lambda t: t.detach().clone(), lambda t: t):
-        yield _SavedCopies()
+def allow_mutation_on_saved_tensors() -> Iterator[_Mutations]:
+    """Within the block, saved tensors are copied when they are changed, which is allowed so."""
+    watching = STATE.recorder
+    while watching is not None:
+        if isinstance(watching, _Mutations):
+            raise RuntimeError("allow_mutation_on_saved_tensors contexts cannot be nested")
+        watching = watching.inner
+    mutations = _Mutations()
+    with saved_tensors_hooks(mutations.pack, mutations.unpack), mutations:
+        try:
+            yield mutations
+        finally:
+            mutations.clear()
+            mutations.alive = False
 
 
 def increment_version(tensor: Any) -> None:

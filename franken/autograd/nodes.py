@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from franken.autograd import engine
-from franken.core.node import Leaf, Node, Packed, packed, split_edge
+from franken.core.node import Leaf, Node, Packed, nobody, packed, split_edge
 from franken.core.state import STATE
 from franken.core.tensor import Tensor
 
@@ -34,7 +34,8 @@ def shown(node: Any) -> Any:
 def edges(node: Any) -> tuple[tuple[Any, int], ...]:
     """A node's outgoing edges as torch shows them: (node or None, output number) pairs."""
     pairs = [split_edge(p) for p in node.parents]
-    return tuple([(shown(n), i) for n, i in pairs])
+    unseen = [type(n) is Leaf and n.ref is nobody for n, _ in pairs]
+    return tuple([(None if u else shown(n), i) for (n, i), u in zip(pairs, unseen, strict=True)])
 
 
 class Shown(Node):
@@ -58,7 +59,7 @@ class Shown(Node):
         given = {k: g for k, g in enumerate(grads) if g is not None}
         if not given:
             return (None,) * len(self.parents) if len(self.parents) > 1 else None
-        r = engine.Run(STATE.grad, True)
+        r = engine.Run(STATE.grad, True, False)
         got = engine.apply_vjp(r, self, given if self.shape is None else given[0])
         return tuple(got) if len(got) > 1 else got[0]
 

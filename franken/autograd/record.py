@@ -33,7 +33,7 @@ from franken.core.where import describe, here
 SCHEMA = "franken.record/2"
 
 
-class record(_bind.Observer):  # noqa: N801 - used as `with record(...)`
+class record(_bind.Observer):
     """Within the block, record every executed primitive of this thread.
 
     Args:
@@ -63,12 +63,8 @@ class record(_bind.Observer):  # noqa: N801 - used as `with record(...)`
         self.known: set[str] = set()
         self._memory: dict[int, tuple[Any, list[Region]]] = {}
 
-    def __enter__(self) -> record:
-        self.before = set_attribute("recorder", self)
-        return self
-
     def __exit__(self, *exc: object) -> None:
-        set_attribute("recorder", self.before)
+        super().__exit__(*exc)
         self._memory.clear()
         if self.path is not None and exc[0] is None:
             self.save(self.path)
@@ -83,7 +79,7 @@ class record(_bind.Observer):  # noqa: N801 - used as `with record(...)`
         inputs = [self._input(a) for a in args]
         stored = [[k, encode(v)] for k, v in params.items()]
         state = rng.default_generator.get_state() if prim.random else None
-        out = _bind.eager(prim, args, params, grad)
+        out = super().__call__(prim, args, params, grad)
         several = type(out) is tuple
         outs = written if written else out if several else (out,)
         dev = next((t.device for t in (*outs, *args) if isinstance(t, Tensor)), None)
@@ -99,6 +95,7 @@ class record(_bind.Observer):  # noqa: N801 - used as `with record(...)`
 
     def constant(self, t: Tensor) -> None:
         """Note a tensor that a factory made of Python numbers or foreign data."""
+        super().constant(t)
         key, array = fingerprint(t)
         if not self._has(key):
             self.known.add(_digest(key))
@@ -107,6 +104,7 @@ class record(_bind.Observer):  # noqa: N801 - used as `with record(...)`
 
     def rule(self, node: Node, values: list[Any], g: Any, needs: list[bool], got: Any) -> None:
         """Note a derivative rule that the engine has applied: what it was given, what it gave."""
+        super().rule(node, values, g, needs, got)
         grads = [got[i] if needed else None for i, needed in enumerate(needs)]
         if any(t.level for t in _tensors([*values, g, grads])):
             return  # inside of a transform: only its kernels are seen
@@ -121,6 +119,7 @@ class record(_bind.Observer):  # noqa: N801 - used as `with record(...)`
 
     def gradient(self, leaf: Tensor) -> None:
         """Note what a leaf's `.grad` is after the engine accumulated into it."""
+        super().gradient(leaf)
         grad = leaf._grad
         if not grad.level:
             self.gradients.append({

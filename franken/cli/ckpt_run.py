@@ -105,7 +105,9 @@ def opened_log(target: str | None) -> Iterator[Callable[..., Any]]:
     try:
         import structlog
     except ImportError as error:
-        raise click.UsageError("--log needs the package structlog") from error
+        raise click.UsageError(
+            '--log needs the package structlog: pip install "franken[cli]"'
+        ) from error
     try:
         with ExitStack() as stack:
             file: Any = sys.stderr

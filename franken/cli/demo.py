@@ -18,10 +18,11 @@ MINIMUM = 0.97  # held-out accuracy below which the demo fails
 @click.command()
 @click.option("--device", default="cpu", show_default=True, help="cpu or cuda:N.")
 @click.option("--seed", default=0, show_default=True, help="Seed of weights and data order.")
-@click.option("--epochs", default=8, show_default=True, help="Passes over the training images.")
+@click.option("--epochs", default=24, show_default=True, help="Passes over the training images.")
 @click.option(
     "--data", type=click.Path(exists=True, dir_okay=False), default=None,
-    help="UCI's optdigits.tes (handwritten); without it, the drawn digits shipped with franken.",
+    help="A file of UCI's optdigits; by default the one in an installed scikit-learn, or else the "
+    "drawn digits shipped with franken.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object and no progress.")
 def command(device: str, seed: int, epochs: int, data: str | None, as_json: bool) -> None:
@@ -89,29 +90,31 @@ def _verdict(good: bool, yes: str, no: str) -> str:
 def _load(data: str | None, device: str) -> tuple[Any, Any, str]:
     """Training and held-out tensors (every fourth image is held out), and what they are."""
     from franken.cli.training import tensors
-    from franken.data import load_digits, read_optdigits
+    from franken.data import load_digits, read_optdigits, sklearn_optdigits
 
-    if data is None:
+    found = data or sklearn_optdigits()
+    if found is None:
         images, labels = load_digits()
-        source = "drawn digits (made by a program, not handwritten)"
+        source = "drawn digits (made by a program; scikit-learn would bring handwritten ones)"
     else:
         try:
-            images, labels = read_optdigits(data)
-        except ValueError as error:
-            raise click.UsageError(str(error)) from error
-        source = f"handwritten digits of {Path(data).name}"
+            images, labels = read_optdigits(found)
+        except (ValueError, EOFError, OSError) as error:
+            raise click.UsageError(f"{found}: {error}") from error
+        where = f"of {Path(data).name}" if data else "(UCI optdigits, from scikit-learn)"
+        source = f"handwritten digits {where}"
     held = [i % 4 == 3 for i in range(len(images))]
     kept = [not h for h in held]
     return (
         tensors(images[kept], labels[kept], device),
         tensors(images[held], labels[held], device),
         source,
-    )  # noqa: E501
+    )
 
 
 def _train(
     data: Any, seed: int, epochs: int, device: str, console: Any
-) -> tuple[Any, Any, list[float]]:  # noqa: E501
+) -> tuple[Any, Any, list[float]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from franken.cli.training import steps_per_run, train

@@ -11,6 +11,9 @@ from franken.serialization.digest import digest_arrays
 
 CLASSES = 10
 BATCH = 64
+# Chosen by cross-validation on the training images alone: the held-out ones had no say.
+EPOCHS = 24
+RATE = 4e-3  # falls to a hundredth along a cosine
 
 
 def build() -> Any:
@@ -43,13 +46,16 @@ def train(
     """Train from `seed`; `tick(loss)` is called after every step. Returns (model, optimizer)."""
     torch.manual_seed(seed)
     model = build().to(device)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE)
     x, y = data
+    steps = steps_per_run(len(x), epochs)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps, eta_min=RATE / 100)
     for _ in range(epochs):
         order = torch.randperm(len(x)).to(device)
         for start in range(0, len(x), BATCH):
             pick = order[start : start + BATCH]
             tick(step(model, optimizer, x[pick], y[pick]))
+            schedule.step()
     return model, optimizer
 
 

@@ -72,6 +72,42 @@ def element_strides(a: Any) -> tuple[int, ...]:
     return tuple([s // n for s in a.strides]) if n else a.strides
 
 
+def relaid(a: Any, shape: tuple[int, ...], steps: tuple[int, ...]) -> Any:
+    """The array laid anew over its own storage from where it begins; None if that is too short."""
+    row, place = memory_of(a), first_place(a)
+    room = 0 if row is None else row.size - place
+    count = math.prod(shape)
+    return restrided(a, shape, steps, place) if count <= room or count == 0 else None
+
+
+def overlap(a: Any, b: Any) -> str:
+    """How two arrays share memory: "none", "full" (the same places in one order) or "part".
+
+    Only what is certain counts: strided arrays whose places interleave are not looked into.
+    """
+    if a is b:
+        return "full"
+    if type(a) is not np.ndarray or type(b) is not np.ndarray or not (a.size and b.size):
+        return "none"
+    if not np.may_share_memory(a, b) or not (dense(a) and dense(b)):
+        return "none"
+    same = pointer(a) == pointer(b) and a.nbytes == b.nbytes and a.strides == b.strides
+    return "full" if same else "part"
+
+
+def dense(a: Any) -> bool:
+    """Whether an array fills its memory without gaps or repetition, in whatever order."""
+    if a.flags.c_contiguous or a.flags.f_contiguous:
+        return True
+    at = a.itemsize
+    for step, n in sorted(zip(a.strides, a.shape, strict=True)):
+        if n > 1:
+            if step != at:
+                return False
+            at *= n
+    return True
+
+
 def byte_row(root: Any) -> Any:
     """All bytes of a root array in the order they lie in, or None if it has gaps."""
     if not root.flags.c_contiguous:

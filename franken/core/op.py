@@ -7,25 +7,24 @@ Knows no particular op, and parses nothing at import.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable
+from functools import update_wrapper
 from typing import Any
 
 from franken.core import inplace as _inplace
+from franken.core.arrange import arranger
 from franken.core.node import titled
+from franken.core.out import CAST, Into, call_into, refuse_cast, refuse_shared
 from franken.core.overloads import Order, reordered
-from franken.core.promotion import can_cast
 from franken.core.reread import REFUSALS, reread
-from franken.core.state import STATE
-from franken.core.tensor import Tensor, version_of
+from franken.core.tensor import Tensor
 
 OPS: dict[str, Op] = {}
 NO_NAMES: dict[str, str] = {}
 NAMES: dict[str, dict[str, Any]] = {}
 _PREFIXES = ("fft", "linalg", "special")  # in errors torch calls linalg.det linalg_det
 
-# What `out=` may be: see `op`. A function (target, result) raises what it refuses.
-Out = bool | str | Callable[[Any, Any], None]
+Out = bool | Into  # True: the result is cast to the target
 Samples = Callable[[Any], Iterable[Any]]
 Title = str | tuple[str, str, str] | Callable[..., str | None]
 
@@ -76,24 +75,25 @@ def op(
     *,
     name: str | None = None,
     method: bool | None = None,
-    inplace: bool = False,
+    inplace: bool | str = False,
     out: Out = False,
     alias: tuple[str, ...] = (),
     also: dict[str, str] | None = None,
     samples: Samples | NoSamples | None = None,
     old: tuple[Order, ...] = (),
     title: Title | None = None,
+    layout: str | None = None,
 ) -> Callable[[Any], Any]:
-    """Declare a public op by its function; returns the function (unchanged without `title`).
+    """Declare a public op by its function; returns it (unchanged without `title` and `layout`).
 
     Args:
         at: namespace(s) of the function, separated by spaces: "torch", "nn.functional",
             "special", "linalg", "fft", ... or "" for a method only.
         method: also `Tensor.name`; by default, if `at` includes "torch".
-        inplace: also `Tensor.name_` and, if `at` includes "torch", `torch.name_`.
-        out: the function takes `out=`; "apart" if that must not lie in an input's memory,
-            "typed" if it must have the result's dtype, "exact" if both; or a function
-            (target, result) that raises what it refuses.
+        inplace: also `Tensor.name_` and, if `at` includes "torch", `torch.name_`; or what memory it
+            may share with its other operands, as `memory` of `core.out.Into`.
+        out: the function takes `out=`: True, or how it is written where that is not a plain cast
+            (see `core.out`).
         alias: further names, "name" (same forms) or "space.name" (function only).
         old: deprecated orders of the arguments; see `core.overloads`.
         also: further names of arguments, {"A": "input"}; NumPy's names are understood anyway.
@@ -102,11 +102,15 @@ def op(
         title: torch's name of the backward function, where the last primitive would have another
             one; (argument, name where that is a tensor, name where it is not); or a function of
             the call's arguments that gives it (None: the primitive's own).
+        layout: how a new result lies in memory, a name of `core.planning.PLANNERS`, where that
+            does not follow from the ops inside.
     """
 
     def declare(fn: Any) -> Any:
         if title is not None:
             fn = titled_form(fn, title)
+        if layout is not None:
+            fn = laid_out_form(fn, layout)
         taking = reordered(fn, old) if old else fn
         register(taking, name or fn.__name__, at, method, inplace, out, alias, samples, also=also)
         return fn
@@ -119,7 +123,7 @@ def register(
     name: str,
     at: str = "torch",
     method: bool | None = None,
-    inplace: bool = False,
+    inplace: bool | str = False,
     out: Out = False,
     alias: tuple[str, ...] = (),
     samples: Samples | NoSamples | None = None,
@@ -139,7 +143,9 @@ def register(
     if method or (method is None and "torch" in spaces):
         made.method = spelled(fn, also) if also or "dim" in parameters(fn) else fn
     if inplace:
-        made.inplace = inplace_fn or inplace_form(name, fn, also)
+        own = inplace if isinstance(inplace, str) else "beside"
+        shared = out.memory if isinstance(out, Into) else own
+        made.inplace = inplace_fn or inplace_form(name, fn, also, shared)
     for short in (name, *[a for a in alias if "." not in a]):
         _publish(made, spaces, short)
     for full in alias:
@@ -260,13 +266,22 @@ def titled_form(fn: Any, title: Title) -> Any:
                 titled(out, found)
         return out
 
-    form.__name__, form.__qualname__ = fn.__name__, fn.__qualname__
-    form.__doc__, form.__module__, form.__annotations__ = (
-        fn.__doc__,
-        fn.__module__,
-        fn.__annotations__,
-    )
-    form.__wrapped__ = fn  # type: ignore[attr-defined]
+    return update_wrapper(form, fn)
+
+
+def laid_out_form(fn: Any, layout: str) -> Any:
+    """`fn`, whose new result lies in memory as `layout` says; see `op`."""
+    arrange: Any = arranger(layout)
+
+    def form(*args: Any, **kwargs: Any) -> Any:
+        out = fn(*args, **kwargs)
+        given = [a for a in (*args, *kwargs.values()) if isinstance(a, Tensor)]
+        if not out.level and out._base is None and not any(out is a or a.level for a in given):
+            out._a = arrange([a._a for a in given], out._a, {})
+        return out
+
+    update_wrapper(form, fn)
+    form.__wrapped__ = getattr(fn, "__wrapped__", fn)  # type: ignore[attr-defined]
     return form
 
 
@@ -287,6 +302,7 @@ def function_form(
     names = parameters(fn)
     shown = first or (names[0] if names else "input")
     wants_tensor = _first_annotation(fn) == "Tensor" and not hasattr(fn, "orders")
+    into = out if isinstance(out, Into) else CAST
 
     def function(*args: Any, **kwargs: Any) -> Any:
         if wants_tensor and args and not isinstance(args[0], Tensor):
@@ -301,7 +317,7 @@ def function_form(
                     kwargs = renamed(kwargs, names, also)
                     break
             if target is not None:
-                return _into(name, fn, out, args, kwargs, target)
+                return call_into(name, fn, into, args, kwargs, target)
         try:
             return fn(*args, **kwargs)
         except REFUSALS:
@@ -314,124 +330,15 @@ def function_form(
     return function
 
 
-def _into(name: str, fn: Any, out: Out, args: Any, kwargs: Any, target: Any) -> Any:
-    """The call with its result written into `target`, as the op's kind of `out` asks."""
-    if callable(out):
-        result = _untracked(name, fn, args, kwargs, target)
-        out(target, result)
-        return write_out(name, target, result)
-    if isinstance(out, str):
-        if out != "typed":
-            _refuse_shared(target, (*args, *kwargs.values()))
-        if out != "apart":
-            return _write_exact(name, target, _untracked(name, fn, args, kwargs, target))
-    return write_out(name, target, _untracked(name, fn, args, kwargs, target))
-
-
 def _first_annotation(fn: Any) -> Any:
     names = parameters(fn)
     return fn.__annotations__.get(names[0]) if names else None
 
 
-def _refuse_shared(out: Any, inputs: Any) -> None:
-    """Raise if `out` lies in the memory of an input (of ops that read inputs out of order)."""
-    for o in out if isinstance(out, (tuple, list)) else (out,):
-        for t in inputs:
-            if isinstance(t, (tuple, list)):
-                _refuse_shared(o, t)
-            elif (
-                isinstance(t, Tensor)
-                and isinstance(o, Tensor)
-                and (o is t or _inplace.shared(o, t))
-            ):
-                raise RuntimeError(
-                    "unsupported operation: some elements of the input tensor and the written-to "
-                    "tensor refer to a single memory location. Please clone() the tensor before "
-                    "performing the operation."
-                )
-
-
-def _write_exact(name: str, out: Any, result: Any) -> Any:
-    several = isinstance(result, tuple) and isinstance(out, (tuple, list))
-    for o, r in zip(out, result, strict=False) if several else ((out, result),):
-        if isinstance(o, Tensor) and isinstance(r, Tensor) and o.dtype is not r.dtype:
-            raise RuntimeError(
-                f"Expected out tensor to have dtype {r.dtype.cpp_name}, but got "
-                f"{o.dtype.cpp_name} instead"
-            )
-    return write_out(name, out, result)
-
-
-def _untracked(name: str, fn: Any, args: Any, kwargs: Any, target: Any) -> Any:
-    if STATE.grad:
-        involved = [*args, *kwargs.values(), *(target if isinstance(target, tuple) else (target,))]
-        if any(_wants_grad(a) for a in involved):
-            raise RuntimeError(
-                f"{name}(): functions with out=... arguments don't support automatic "
-                "differentiation, but one of the arguments requires grad."
-            )
-    return fn(*args, **kwargs)
-
-
-def _wants_grad(value: Any) -> bool:
-    if isinstance(value, (list, tuple)):
-        return any(_wants_grad(v) for v in value)
-    return isinstance(value, Tensor) and bool(value.requires_grad)
-
-
-def refuse_cast(found: Any, to: Any) -> None:
-    """Raise torch's error if a result of dtype `found` must not be written into dtype `to`."""
-    if not can_cast(found, to):
-        raise RuntimeError(
-            f"result type {found.scalar_name} can't be cast to the desired output type "
-            f"{to.scalar_name}"
-        )
-
-
-def write_out(name: str, out: Any, result: Any) -> Any:
-    """Write a result into `out=`, resizing and casting as torch allows."""
-    if isinstance(result, tuple):
-        if not isinstance(out, (tuple, list)) or len(out) != len(result):
-            raise TypeError(f"{name}(): argument 'out' must be tuple of {len(result)} Tensors")
-        written = [write_out(name, o, r) for o, r in zip(out, result, strict=True)]
-        return type(result)(written) if type(result) is not tuple else tuple(written)
-    if not isinstance(out, Tensor):
-        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
-    refuse_cast(result.dtype, out.dtype)
-    if out.device is not result.device:
-        raise RuntimeError(
-            f"Expected all tensors to be on the same device, but found at least two devices, "
-            f"{out.device} and {result.device}! (argument out of {name})"
-        )
-    if out.level or result.level:
-        return _inplace.commit(out, result.to(out.dtype))
-    if _inplace._self_overlap(out._a):
-        _inplace._refuse_overlap(out._a)
-    if out._a.shape != result._a.shape:
-        _resize_out(out, result)
-    _inplace.store(out, result)
-    ver = version_of(out)
-    ver[0] += 1
-    return out
-
-
-def _resize_out(out: Tensor, result: Tensor) -> None:
-    if out._a.size:
-        warnings.warn(
-            f"An output with one or more elements was resized since it had shape "
-            f"{list(out._a.shape)}, which does not match the required output shape "
-            f"{list(result._a.shape)}. This behavior is deprecated, and in a future PyTorch "
-            "release outputs will not be resized unless they have zero elements. You can "
-            "explicitly reuse an out tensor t by resizing it, inplace, to zero elements with "
-            "t.resize_(0).",
-            stacklevel=5,
-        )
-    out._a = result.to(out.dtype, copy=True)._a
-    out._base = None
-
-
-def inplace_form(name: str, fn: Any, also: dict[str, str] = NO_NAMES) -> Any:
-    """`Tensor.name_`: the op, then its result committed to the tensor."""
+def inplace_form(
+    name: str, fn: Any, also: dict[str, str] = NO_NAMES, shared: str = "beside"
+) -> Any:
+    """`Tensor.name_`: the op, then its result committed to the tensor; `shared` as in `Into`."""
     names = parameters(fn)
 
     def method(input: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: A002
@@ -440,6 +347,8 @@ def inplace_form(name: str, fn: Any, also: dict[str, str] = NO_NAMES) -> Any:
             if key not in names:
                 kwargs = renamed(kwargs, names, also)
                 break
+        if args or kwargs:
+            refuse_shared(input, (*args, *kwargs.values()), shared)
         try:
             result = fn(input, *args, **kwargs)
         except REFUSALS:

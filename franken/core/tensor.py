@@ -8,7 +8,7 @@ Knows no op: every arithmetic method is attached by the op declarations. Slots:
   _base      the tensor that this one is a differentiable view of, or None
   _chain     how _base leads to this view: ((primitive, params, output index), ...)
   _view_ver  the count at which a view's _node was right (only on views)
-  _vmeta     why an in-place change of this view is refused (only on such views)
+  _vmeta     why an in-place change of this view is refused (only there; see core.creation)
   _grad      the accumulated gradient (only once assigned)
 """
 
@@ -49,7 +49,9 @@ class Tensor(_Methods):
     _grad: Any
     _ver: list[Any] | None
     device: device
+    # The transform that a traced tensor belongs to, and its depth; of plain tensors:
     level = 0
+    trace: Any = None
 
     # What Tensor(...) builds; set by the creation ops, since it knows arrays and dtypes.
     _construct: Any = None
@@ -97,6 +99,12 @@ def wrap(array: Any, dev: device = CPU) -> Tensor:
     return t
 
 
+def attach(**members: Any) -> None:
+    """Give Tensor methods and properties; type checkers see them in the stub of its base."""
+    for name, member in members.items():
+        setattr(Tensor, name, member)
+
+
 def as_array(value: Any) -> Any:
     """Turn what a kernel returned into an array: 0-d results arrive as NumPy scalars."""
     return np.asarray(value) if isinstance(value, np.generic) else value
@@ -108,3 +116,15 @@ def version_of(t: Tensor) -> list[Any]:
     if v is None:
         v = t._ver = [0, None]
     return v
+
+
+def alive(t: Any) -> Any:
+    """The value of a tensor that has left its transform; any other one as it is."""
+    while t.level and not t.trace.alive:
+        t = t.escaped()
+    return t
+
+
+def living(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Arguments without the tracers of transforms that have ended."""
+    return tuple([alive(a) if isinstance(a, Tensor) and a.level else a for a in args])

@@ -6,13 +6,16 @@ in this folder says how, and where the handwritten set of the same form can be h
 
 from __future__ import annotations
 
+import gzip
 import os
 from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-__all__ = ["load_digits", "read_optdigits"]
+__all__ = ["load_digits", "read_optdigits", "sklearn_optdigits"]
 
 _PIXELS = 64
 _INK = 16  # a pixel counts the inked points of a 4 x 4 block
@@ -36,8 +39,8 @@ def read_optdigits(
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Read a file of UCI's handwritten digits, such as ``optdigits.tes``, as ``load_digits`` does.
 
-    A line holds 64 pixels of 0..16 and the digit, separated by commas. Raises ValueError, with the
-    line's number, for anything else.
+    A name that ends in ".gz" is that of a compressed file. A line holds 64 pixels of 0..16 and the
+    digit, separated by commas. Raises ValueError, with the line's number, for anything else.
 
     >>> import pathlib, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -47,12 +50,26 @@ def read_optdigits(
     >>> images.shape, labels
     ((1, 8, 8), array([7], dtype=uint8))
     """
-    with open(path, encoding="ascii") as file:
+    opened = gzip.open if os.fspath(path).endswith(".gz") else open
+    with opened(path, "rt", encoding="ascii") as file:
         rows = [_parse(number, line) for number, line in enumerate(file, 1) if line.strip()]
     if not rows:
         raise ValueError(f"read_optdigits: no lines in {os.fspath(path)!r}")
     table = np.array(rows, np.uint8)
     return table[:, :_PIXELS].reshape(-1, 8, 8), table[:, _PIXELS]
+
+
+def sklearn_optdigits() -> Path | None:
+    """Where an installed scikit-learn keeps UCI's handwritten digits; None without it.
+
+    Its wheel holds the file; nothing of scikit-learn is imported.
+    """
+    found = find_spec("sklearn")
+    for folder in (found.submodule_search_locations or ()) if found else ():
+        path = Path(folder, "datasets", "data", "digits.csv.gz")
+        if path.is_file():
+            return path
+    return None
 
 
 def _parse(number: int, line: str) -> list[int]:

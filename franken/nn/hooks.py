@@ -57,16 +57,16 @@ def register_module_full_backward_pre_hook(hook: Any) -> RemovableHandle:
 def register_module_full_backward_hook(hook: Any) -> RemovableHandle:
     """Call hook(module, grad_input, grad_output) after every module's backward."""
     GLOBAL_IS_FULL[0] = choose_kind(
-        GLOBAL_IS_FULL[0], True, "as global Module hooks", "a single of them"
-    )  # noqa: E501
+        GLOBAL_IS_FULL[0], True, "as a global Module hook", "only one of them"
+    )
     return add(GLOBAL_BACKWARD, hook)
 
 
 def register_module_backward_hook(hook: Any) -> RemovableHandle:
     """Call hook on the last node of every module (old form)."""
     GLOBAL_IS_FULL[0] = choose_kind(
-        GLOBAL_IS_FULL[0], False, "as global Module hooks", "a single of them"
-    )  # noqa: E501
+        GLOBAL_IS_FULL[0], False, "as a global Module hook", "only one of them"
+    )
     return add(GLOBAL_BACKWARD, hook)
 
 
@@ -150,19 +150,23 @@ class _Call:
                     stacklevel=4,
                 )
             self.result = backward.on_outputs(self.result)
-        _old_backward_hooks(module, self.result)
+        _old_backward_hooks(module, self.args, self.result)
         return self.result
 
     def run_always(self) -> None:
         """After an error: the hooks that want to run even so."""
         module = self.module
-        for key in (*GLOBAL_ALWAYS, *module._forward_hooks_always_called):
-            hook = GLOBAL_FORWARD.get(key) or module._forward_hooks.get(key)
-            if key not in self.called and hook is not None:
-                self.called.add(key)
-                got = self._call(key, hook)
-                if got is not None:
-                    self.result = got
+        for where, hooks, keys in (
+            ("global module", GLOBAL_FORWARD, GLOBAL_ALWAYS),
+            ("module", module._forward_hooks, module._forward_hooks_always_called),
+        ):
+            for key, hook in list(hooks.items()):
+                if key in keys and key not in self.called:
+                    self.called.add(key)
+                    with _Silenced(where):
+                        got = self._call(key, hook)
+                        if got is not None:
+                            self.result = got
 
     def _call(self, key: int, hook: Any) -> Any:
         if key in self.module._forward_hooks_with_kwargs or key in GLOBAL_WITH_KWARGS:
@@ -187,21 +191,89 @@ class _Call:
                     self.args = got if isinstance(got, tuple) else (got,)
 
 
-def _old_backward_hooks(module: Any, result: Any) -> None:
+class _Silenced:
+    """Makes a warning of what a hook raises, so that the error that came first is the one seen."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> bool:
+        if kind is None or not issubclass(kind, Exception):
+            return False
+        warnings.warn(
+            f"{self.where} forward hook with ``always_call=True`` raised an exception that was "
+            f"silenced as another error was raised in forward: {error}",
+            stacklevel=2,
+        )
+        return True
+
+
+def _old_backward_hooks(module: Any, args: Any, result: Any) -> None:
     """Hooks of the old form sit on the node that made the result."""
     old = [*(GLOBAL_BACKWARD.values() if GLOBAL_IS_FULL[0] is False else ()),
            *(module._backward_hooks.values() if module._is_full_backward_hook is False else ())]  # fmt: skip  # noqa: E501
     if not old:
         return
-    while not hasattr(result, "grad_fn"):
-        if isinstance(result, dict):
-            result = next(v for v in result.values() if hasattr(v, "grad_fn"))
+    first = result
+    while not hasattr(first, "grad_fn"):
+        if isinstance(first, dict):
+            first = next(v for v in first.values() if hasattr(v, "grad_fn"))
         else:
-            result = result[0]
-    if result.grad_fn is None:
+            first = first[0]
+    node = first.grad_fn
+    if node is None:
         return
     for hook in old:
-        result.grad_fn.register_hook(lambda gi, go, hook=hook: hook(module, gi, go))
+        node.register_hook(lambda gi, go, hook=hook: hook(module, gi, go))
+    reason = _why_incomplete(args, result, node)
+    if reason is not None:
+        warnings.warn(
+            f"{reason} Please use register_full_backward_hook to get the documented behavior.",
+            FutureWarning,
+            stacklevel=5,
+        )
+
+
+def _why_incomplete(args: Any, result: Any, node: Any) -> str | None:
+    """Why a hook on the node that made the result does not see all of the module's gradients."""
+    outputs = result if isinstance(result, tuple) else (result,)
+    module, gone = "non-full backward hooks on a Module that does not", "This hook will be missing"
+    deprecated = "is deprecated and will be removed in future versions."
+    tensors = "a single Tensor or a tuple of Tensors"
+    if not all(hasattr(t, "grad_fn") for t in outputs):
+        return f"Using {module} return {tensors} {deprecated} {gone} some of the grad_output."
+    if not all(hasattr(t, "grad_fn") for t in args):
+        return f"Using {module} take as input {tensors} {deprecated} {gone} some of the grad_input."
+    if len({t.grad_fn for t in outputs if t.grad_fn is not None}) > 1:
+        return (
+            "Using a non-full backward hook when outputs are generated by different autograd Nodes "
+            f"{deprecated} {gone} some grad_output."
+        )
+    before = {t.grad_fn for t in args if t.grad_fn is not None}
+    if before != {n for n, _ in node.next_functions}:
+        return (
+            "Using a non-full backward hook when the forward contains multiple autograd Nodes "
+            f"{deprecated} {gone} some grad_input."
+        )
+    return None
+
+
+class BackwardHookFunction(Function):
+    """The identity: what its node's hooks see are the gradients of a module's inputs or outputs."""
+
+    @staticmethod
+    def forward(ctx: Any, *tensors: Any) -> Any:
+        """The tensors as they are."""
+        ctx.mark_non_differentiable(*[t for t in tensors if not t.requires_grad])
+        return tensors
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        """The gradients as they are."""
+        return grads
 
 
 class BackwardHooks:
@@ -209,70 +281,88 @@ class BackwardHooks:
 
     def __init__(self, module: Any, hooks: list[Any], pre: list[Any]) -> None:
         self.module, self.hooks, self.pre = module, hooks, pre
-        self.grad_outputs: Any = None
-        self.at_inputs: list[int] | None = None  # which inputs have a node; None: none has
+        self.grad_outputs: Any = None  # between the two nodes of one backward pass
+        self.at_inputs: list[int] | None = None  # the tensors among the inputs; None: no node
         self.inputs = 0
 
     @staticmethod
     def of(module: Any) -> BackwardHooks | None:
         """The hooks that apply to a module, or None (the common case)."""
-        hooks = [*(GLOBAL_BACKWARD.values() if GLOBAL_IS_FULL[0] is True else ()),
-                 *(module._backward_hooks.values() if module._is_full_backward_hook is True else ())]  # noqa: E501  # fmt: skip
+        own = module._backward_hooks.values() if module._is_full_backward_hook is True else ()
+        hooks = [*(GLOBAL_BACKWARD.values() if GLOBAL_IS_FULL[0] is True else ()), *own]
         pre = [*GLOBAL_BACKWARD_PRE.values(), *module._backward_pre_hooks.values()]
         return BackwardHooks(module, hooks, pre) if hooks or pre else None
 
     def on_inputs(self, args: Any) -> Any:
-        """Pass the tensor inputs through a node whose backward calls the hooks."""
+        """Pass the inputs through a node behind which the hooks are called."""
+
+        def hook(grad_inputs: Any, _: Any) -> Any:
+            return self._after(grad_inputs)
+
         self.inputs = len(args)
-        new, at = _through(args, self._after)
-        if at:
-            self.at_inputs = at
+        new, self.at_inputs, node = _through(args)
+        if node is not None:
+            node.register_hook(hook)
         return new
 
     def on_outputs(self, out: Any) -> Any:
-        """Pass the outputs through a node whose backward runs first."""
+        """Pass the outputs through a node before which the pre-hooks are called."""
+
+        def hook(grad_outputs: Any) -> Any:
+            return self._before(grad_outputs, at, len(values))
+
         many = isinstance(out, tuple)
         values = out if many else (out,)
-        self.outputs = len(values)
-        new, self.at_outputs = _through(values, self._before)
+        new, at, node = _through(values)
+        if node is not None:
+            node.register_prehook(hook)
         return new if many else new[0]
 
-    def _before(self, grads: Any) -> Any:
+    def _before(self, grads: Any, at: Any, count: int) -> Any:
         """Outputs' cotangents have arrived: run the pre-hooks."""
-        full: Any = _spread(grads, self.at_outputs, self.outputs)
+        full = _spread(grads, at, count)
         for hook in self.pre:
             got = hook(self.module, full)
             if got is not None:
-                full = got if isinstance(got, tuple) else (got,)
+                full = _as_many(got, full, "Backward pre hook", "grad_output")
         self.grad_outputs = full
         if self.at_inputs is None:
-            if self.hooks:
-                _warn_no_inputs()
-            for hook in self.hooks:
-                got = hook(self.module, (None,) * self.inputs, full)
-                if got is not None and not all(g is None for g in got):
-                    raise RuntimeError(
-                        "Backward hook for Modules where no input requires gradient should always "
-                        "return None or None for all gradients."
-                    )
-        return tuple(full[i] for i in self.at_outputs)
+            self._without_inputs(full)
+            self.grad_outputs = None
+        return tuple([full[i] for i in at])
+
+    def _without_inputs(self, grad_outputs: Any) -> None:
+        if self.hooks:
+            _warn_no_inputs()
+        for hook in self.hooks:
+            got = hook(self.module, (None,) * self.inputs, grad_outputs)
+            if got is not None and not all(g is None for g in got):
+                raise RuntimeError(
+                    "Backward hook for Modules where no input requires gradient should always "
+                    "return None or None for all gradients."
+                )
 
     def _after(self, grads: Any) -> Any:
         """Inputs' cotangents are known: run the hooks."""
+        if self.grad_outputs is None:  # they came from a use of the inputs outside of the module
+            return None
         at: Any = self.at_inputs
         full: Any = _spread(grads, at, self.inputs)
         for hook in self.hooks:
             got = hook(self.module, full, self.grad_outputs)
             if got is not None:
-                got = got if isinstance(got, tuple) or not hasattr(got, "grad_fn") else (got,)
-                if len(got) != len(full):
-                    raise RuntimeError(
-                        "Backward hook returned an invalid number of grad_input, got "
-                        f"{len(got)}, but expected {len(full)}"
-                    )
-                full = tuple(got)
+                full = _as_many(got, full, "Backward hook", "grad_input")
         self.grad_outputs = None
-        return tuple(full[i] for i in at)
+        return tuple([full[i] for i in at])
+
+
+def _as_many(got: Any, before: Any, who: str, what: str) -> tuple[Any, ...]:
+    if len(got) != len(before):
+        raise RuntimeError(
+            f"{who} returned an invalid number of {what}, got {len(got)}, but expected "
+            f"{len(before)}"
+        )
+    return tuple(got)
 
 
 def _warn_no_inputs() -> None:
@@ -285,33 +375,27 @@ def _warn_no_inputs() -> None:
     )
 
 
-def _spread(grads: Any, at: list[int], size: int) -> tuple[Any, ...]:
+def _spread(grads: Any, at: Any, size: int) -> tuple[Any, ...]:
     full: list[Any] = [None] * size
     for i, g in zip(at, grads, strict=True):
         full[i] = g
     return tuple(full)
 
 
-def _through(values: Any, on_backward: Any) -> tuple[Any, list[int]]:
-    """The tensors that require grad replaced by views with a node that calls `on_backward`."""
+def _through(values: Any) -> tuple[Any, list[int] | None, Any]:
+    """(values, places, node): the tensors, at `places`, as outputs of an identity node.
+
+    Without a tensor that requires grad there is no node: (values, None, None).
+    """
     from franken import Tensor, is_grad_enabled
 
-    at = [i for i, v in enumerate(values) if isinstance(v, Tensor) and v.requires_grad]
-    if not at or not is_grad_enabled():
-        return values, []
-
-    class BackwardHookFunction(Function):
-        @staticmethod
-        def forward(ctx: Any, *tensors: Any) -> Any:
-            ctx.set_materialize_grads(False)
-            return tuple(t.view_as(t) for t in tensors)
-
-        @staticmethod
-        def backward(ctx: Any, *grads: Any) -> Any:
-            return on_backward(grads)
-
-    new = BackwardHookFunction.apply(*[values[i] for i in at])
+    at = [i for i, v in enumerate(values) if isinstance(v, Tensor)]
+    if not is_grad_enabled() or not any(values[i].requires_grad for i in at):
+        return values, None, None
+    made = BackwardHookFunction.apply(*[values[i] for i in at])
+    made = made if isinstance(made, tuple) else (made,)
     out = list(values)
-    for i, v in zip(at, new if isinstance(new, tuple) else (new,), strict=True):
+    for i, v in zip(at, made, strict=True):
         out[i] = v
-    return tuple(out), at
+    new = tuple(out) if type(values) is tuple else type(values)(*out)
+    return new, at, next(t.grad_fn for t in made if t.grad_fn is not None)

@@ -262,3 +262,33 @@ def test_a_name_cannot_steer_the_terminal(tmp_path) -> None:
     safetensors.save_file({"x\x1b[2Jy": np.ones(3, np.float32)}, path, {"k": "\x1b]0;title\x07"})
     output = ckpt("inspect", path).output
     assert "\x1b" not in output and "\x07" not in output and "\\x1b[2Jy" in output
+
+
+def _in_state(folder: Path, state: str) -> Path:
+    """A file that `verify` finds in this state."""
+    path = folder / f"{state}.safetensors"
+    arrays = {"w": np.arange(40_000, dtype=np.float32)}
+    safetensors.save_file(arrays, path)
+    if state != "unproven":
+        assert ckpt("protect", path).exit_code == 0
+    if state == "repairable":
+        change(path, 40_000, b"damage")
+    elif state == "lost":
+        change(path, 40_000, bytes(range(1, 201)) * 500)
+    return path
+
+
+STATES = {"intact": 0, "repairable": 1, "unproven": 3, "lost": 4}
+
+
+@pytest.mark.parametrize("first", STATES)
+@pytest.mark.parametrize("second", STATES)
+def test_the_largest_code_of_several_paths_counts(tmp_path, first, second) -> None:
+    folders = [tmp_path / "1", tmp_path / "2"]
+    for folder in folders:
+        folder.mkdir()
+    paths = [_in_state(f, s) for f, s in zip(folders, (first, second), strict=True)]
+    result = ckpt("verify", "--json", *paths)
+    rows = json.loads(result.output)
+    assert [row["exit_code"] for row in rows] == [STATES[first], STATES[second]]
+    assert result.exit_code == max(STATES[first], STATES[second])

@@ -155,7 +155,7 @@ def test_freezing_round_trip_keeps_identity_and_strides():
     assert describe(tree).startswith("a=(float32[3, 2]")
 
 
-OPTIONS = runner.Options(workers=1, sample_timeout=0.3, op_timeout=3.0, deadline=20.0)
+OPTIONS = runner.Options(workers=1, sample_timeout=0.3)
 
 
 class FakeCase(Case):
@@ -172,6 +172,12 @@ class FakeCase(Case):
 def hang(x):
     while True:
         pass
+
+
+def sleep(x):
+    import time
+
+    time.sleep(3600)
 
 
 def die(x):
@@ -199,6 +205,13 @@ def test_the_runner_survives(ours, verdict, words):
     assert words in first.reason
     assert [r.verdict for r in results if r.op == "ok"] == ["PASS"]
     assert len(done) == 2
+
+
+def test_a_process_that_waits_for_ever_is_ended():
+    cases = [FakeCase("it", "x", (sleep, torch.sin))]
+    options = OPTIONS._replace(op_timeout=0.5)
+    (found,) = runner.run(cases, options, OURS, THEIRS, lambda: None)
+    assert (found.verdict, found.reason) == ("FAIL", "longer than 0.5 s")
 
 
 def test_a_deadline_gives_not_proven():

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import franken.data
-from franken.data import load_digits, read_optdigits
+from franken.data import load_digits, read_optdigits, sklearn_optdigits
 from franken.data.draw import draw_digits
 from franken.serialization.digest import digest_arrays
 
@@ -87,3 +89,22 @@ def test_read_optdigits_names_the_bad_line(tmp_path):
     path.write_text(f"{line()}\n{line(17)}\n")
     with pytest.raises(ValueError, match="line 2"):
         read_optdigits(path)
+
+
+def test_read_optdigits_reads_a_compressed_file(tmp_path):
+    path = tmp_path / "some.csv.gz"
+    path.write_bytes(gzip.compress(f"{line()}\n{line(3, 0)}\n".encode()))
+    images, labels = read_optdigits(path)
+    assert labels.tolist() == [9, 0] and images[1].max() == 3
+
+
+def test_scikit_learns_handwritten_digits_are_found_without_importing_it(tmp_path, monkeypatch):
+    place = tmp_path / "sklearn" / "datasets" / "data"
+    place.mkdir(parents=True)
+    (tmp_path / "sklearn" / "__init__.py").write_text("raise ImportError('not to be imported')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "sklearn", raising=False)
+    assert sklearn_optdigits() is None  # the package, without the file
+    (place / "digits.csv.gz").write_bytes(gzip.compress(line().encode()))
+    assert sklearn_optdigits() == place / "digits.csv.gz"
+    assert "sklearn" not in sys.modules

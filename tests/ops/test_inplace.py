@@ -469,3 +469,46 @@ def test_program(name: str) -> None:
     assert len(got[1]) == len(want[1])
     for a, b in zip(got[1], want[1], strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+# --- memory shared with the other operands -------------------------------------------------------
+
+SHARED = """
+b[1:].add_(b[:-1])
+b[1:].mul_(b[:-1])
+m.mul_(m.t())
+m.add_(m[0])
+m.add_(m[0,0])
+m.add_(m)
+b[1:].copy_(b[:-1])
+m.copy_(m.t())
+b[1:].__setitem__(slice(None),b[:-1])
+m.__setitem__(t.tensor([0,1]),m[2:4])
+m.copy_(m)
+b[1:].clamp_(min=b[:-1])
+b[1:].lerp_(b[:-1],0.5)
+b[1:].addcmul_(b[:-1],b[:-1])
+b[1:].copysign_(b[:-1])
+b[1:].pow_(exponent=b[:-1])
+b[1:].eq_(b[:-1])
+m.masked_fill_(m>3,m[0,0])
+m.index_add_(0,t.tensor([1,2]),m[:2])
+m.index_copy_(0,t.tensor([1,2]),m[:2])
+m.scatter_(0,t.zeros(2,6,dtype=t.int64),m[:2])
+m.scatter_add_(0,t.zeros(2,6,dtype=t.int64),m[:2])
+m.index_put_((t.tensor([0,1]),),m[2:4])
+b[1:].masked_scatter_(b[1:]<0,b[:-1])
+"""
+
+
+@pytest.mark.parametrize("call", SHARED.split("\n")[1:-1])
+def test_memory_shared_with_another_operand(call):
+    def outcome(t):
+        m, b = t.arange(36.0).reshape(6, 6), t.arange(24.0)
+        try:
+            got = eval(call, {"t": t, "m": m, "b": b})
+        except RuntimeError as error:
+            return str(error)[:60]
+        return got.tolist()
+
+    assert outcome(franken) == outcome(pytest.importorskip("torch"))

@@ -170,6 +170,31 @@ def test_a_file_that_changes_while_it_is_verified(
     assert path.read_bytes() == data[:-5]
 
 
+@pytest.mark.parametrize("salvage", [False, True])
+@pytest.mark.parametrize("late", [b"", b"more"])
+def test_a_file_that_changes_while_it_is_repaired_is_left_alone(
+    damaged: tuple[Path, bytes], monkeypatch: pytest.MonkeyPatch, late: bytes, salvage: bool
+) -> None:
+    path, data = damaged
+    changed = data[: 10_000 if salvage else 59_000] + late
+    if salvage:  # more than can be repaired
+        path.write_bytes(data[:100] + bytes(50_000) + data[50_100:])
+    module = importlib.import_module("franken.serialization.durability.repair")
+    real = module._Repair._fill
+
+    def meddle(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = real(self, *args, **kwargs)
+        path.write_bytes(changed)
+        return result
+
+    monkeypatch.setattr(module._Repair, "_fill", meddle)
+    before = set(files(path.parent))
+    with pytest.raises(FileChanged, match=r"a\.bin: it changed while it was read"):
+        repair(path, salvage=salvage)
+    assert path.read_bytes() == changed
+    assert set(files(path.parent)) == before
+
+
 def full(*_: Any) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 
 import ml_dtypes
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from franken.serialization.durability import verify
 from franken.serialization.errors import FormatError
 from franken.serialization.formats import blocks as blocks_module
 from franken.serialization.formats.blocks import blocks
@@ -166,6 +168,21 @@ def test_checksums_of_zip_members(tmp_path):
     assert bad_checksums(path) == ("a.npy",)
     (tmp_path / "plain").write_bytes(b"x")
     assert bad_checksums(tmp_path / "plain") == ()
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_verify_without_a_sidecar_tells_of_a_wrong_checksum(tmp_path, save):
+    path = tmp_path / "a.npz"
+    save(path, a=np.arange(50), b=np.ones(3, np.int64))
+    assert not any("CRC-32" in note for note in verify(path).notes)
+    data = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        start = archive.getinfo("b.npy").CRC.to_bytes(4, "little")
+    at = data.rindex(start)  # what the directory states, not the bytes it is of
+    data[at] ^= 1
+    path.write_bytes(data)
+    found = [note for note in verify(path).notes if "CRC-32" in note]
+    assert found == ["b.npy: its bytes have another CRC-32 than the archive states"]
 
 
 def test_checksums_that_torch_writes_are_right(tmp_path):

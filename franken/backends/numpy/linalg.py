@@ -164,13 +164,43 @@ def inverse(a: Any) -> Any:
 
 def cofactor(a: Any) -> Any:
     """The derivative of det: det(A) A⁻ᵀ, by the SVD so that singular matrices have it too."""
-    u, s, vh = np.linalg.svd(a)
+    finite = np.isfinite(a).all((-2, -1), keepdims=True)
+    u, s, vh = np.linalg.svd(np.where(finite, a, 0))
+    sign = np.linalg.det(u) * np.linalg.det(vh)
+    scale = (sign[..., None] * _products_of_others(s)).astype(a.dtype)
+    out = (u.conj() * scale[..., None, :]) @ vh.conj()
+    return np.where(finite, out, a.dtype.type(np.nan))
+
+
+def _products_of_others(s: Any) -> Any:
+    """For each element of the last axis, the product of all others."""
     ones = np.ones_like(s[..., :1])
     before = np.cumprod(np.concatenate([ones, s[..., :-1]], -1), -1)
     after = np.cumprod(np.concatenate([ones, s[..., :0:-1]], -1), -1)[..., ::-1]
+    return before * after
+
+
+def cofactor_change(a: Any, d: Any) -> Any:
+    """The derivative of `cofactor` along d; singular matrices have it too.
+
+    With A = U S V and d = U D V it is U* E V* (conjugates) det(U) det(V), where with the products
+    p[i, j] of all singular values but two, E[i, j] = -D[j, i] p[i, j] off the diagonal and
+    E[i, i] = sum over k != i of D[k, k] p[i, k].
+    """
+    a, d = np.broadcast_arrays(a, d)
+    finite = np.isfinite(a).all((-2, -1), keepdims=True)
+    u, s, vh = np.linalg.svd(np.where(finite, a, 0))
+    n = s.shape[-1]
+    eye = np.eye(n, dtype=bool)
+    but_two = _products_of_others(np.where(eye, 1, s[..., None, :]))
+    but_two = np.where(eye, 0, but_two)
+    turned = hermitian_transpose(u) @ d @ hermitian_transpose(vh)
+    along = (but_two @ np.diagonal(turned, 0, -2, -1)[..., None])[..., 0]
+    inner = -turned.swapaxes(-2, -1) * but_two
+    inner = np.where(eye, along[..., None], inner)
     sign = np.linalg.det(u) * np.linalg.det(vh)
-    scale = (sign[..., None] * (before * after)).astype(a.dtype)
-    return (u.conj() * scale[..., None, :]) @ vh.conj()
+    out = sign[..., None, None] * (u.conj() @ inner @ vh.conj())
+    return np.where(finite, out, np.nan).astype(a.dtype)
 
 
 def pinv(a: Any, atol: Any, rtol: Any, *, hermitian: bool) -> Any:

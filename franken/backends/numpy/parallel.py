@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import math
 import os
-import queue
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -123,6 +122,8 @@ class _Pool:
     """Threads that wait for pieces: handing one over costs 5 us, an executor's future 20 us."""
 
     def __init__(self, count: int) -> None:
+        import queue
+
         self._count = count
         self._pieces: queue.SimpleQueue[_Piece | None] = queue.SimpleQueue()
         for k in range(count):
@@ -286,7 +287,8 @@ def _along(a: np.ndarray, axis: int, part: slice) -> np.ndarray:
     """Slice `axis` (counted from the end); an axis that broadcasts stays whole."""
     if a.ndim < -axis or a.shape[axis] == 1:
         return a
-    return a[(..., part, *(slice(None),) * (-axis - 1))]
+    index: Any = (..., part, *(slice(None),) * (-axis - 1))
+    return a[index]
 
 
 def _splittable(arrays: tuple[np.ndarray, ...], out: np.ndarray) -> bool:

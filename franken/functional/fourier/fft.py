@@ -11,6 +11,7 @@ from typing import Any
 from franken.core import dtypes as dt
 from franken.core.convert import cast
 from franken.core.op import op
+from franken.core.out import INFER, Into
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S, spectrum, spectrum_2, spectrum_n
@@ -57,6 +58,15 @@ def _refuse_complex(name: str, x: Tensor, kind: str = "real") -> None:
         raise RuntimeError(f"{name} expects a {kind} input tensor, but got {x.dtype.scalar_name}")
 
 
+def _complex(name: str = "{name}") -> Into:
+    return Into(f"{name} expects a complex output tensor, but got {{got}}", cast=True)
+
+
+def _real(name: str = "{name}") -> Into:
+    words = f"{name} expects a floating point output tensor, but got {{got}}"
+    return Into(words, cast=True, real=True)
+
+
 # --- one axis ------------------------------------------------------------------------------------
 
 
@@ -86,37 +96,37 @@ def _c2r(x: Any, n: Any, dim: int, norm: Any, forward: bool, name: str) -> Any:
     return c2r_(x, axis=axis, n=n, scale=_scale(name, norm, n, forward))
 
 
-@op(at="fft", out=True, samples=spectrum)
+@op(at="fft", out=_complex(), samples=spectrum)
 def fft(input: Tensor, n: Any = None, dim: int = -1, norm: Any = None) -> Tensor:
     """The discrete Fourier transform over one dimension."""
     return _c2c(input, n, dim, norm, True, "fft")  # type: ignore[no-any-return]
 
 
-@op(at="fft", out=True, samples=spectrum)
+@op(at="fft", out=_complex(), samples=spectrum)
 def ifft(input: Tensor, n: Any = None, dim: int = -1, norm: Any = None) -> Tensor:
     """The inverse discrete Fourier transform over one dimension."""
     return _c2c(input, n, dim, norm, False, "ifft")  # type: ignore[no-any-return]
 
 
-@op(at="fft", out=True, samples=spectrum)
+@op(at="fft", out=_complex(), samples=spectrum)
 def rfft(input: Tensor, n: Any = None, dim: int = -1, norm: Any = None) -> Tensor:
     """The nonnegative frequencies of the transform of a real signal."""
     return _r2c(input, n, dim, norm, True, "rfft")  # type: ignore[no-any-return]
 
 
-@op(at="fft", out=True, samples=spectrum)
+@op(at="fft", out=_real(), samples=spectrum)
 def irfft(input: Tensor, n: Any = None, dim: int = -1, norm: Any = None) -> Tensor:
     """The real signal (n samples) with the given nonnegative frequencies."""
     return _c2r(input, n, dim, norm, False, "irfft")  # type: ignore[no-any-return]
 
 
-@op(at="fft", out=True, samples=spectrum)
+@op(at="fft", out=_real(), samples=spectrum)
 def hfft(input: Tensor, n: Any = None, dim: int = -1, norm: Any = None) -> Tensor:
     """The real transform of a signal that is Hermitian in time, given by its first half."""
     return _c2r(input, n, dim, norm, True, "hfft")  # type: ignore[no-any-return]
 
 
-@op(at="fft", out=True, samples=spectrum)
+@op(at="fft", out=_complex(), samples=spectrum)
 def ihfft(input: Tensor, n: Any = None, dim: int = -1, norm: Any = None) -> Tensor:
     """The inverse of `hfft`: the first half of the inverse transform of a real spectrum."""
     return _r2c(input, n, dim, norm, False, "ihfft")  # type: ignore[no-any-return]
@@ -200,40 +210,44 @@ def _some(axes: Any, name: str) -> None:
         raise RuntimeError(f"{name} must transform at least one axis")
 
 
-@op(at="fft", out=True, samples=spectrum_n)
+@op(at="fft", out=_complex(), samples=spectrum_n)
 def fftn(input: Tensor, s: Any = None, dim: Any = None, norm: Any = None) -> Tensor:
     """The discrete Fourier transform over several dimensions."""
     return _c2cn(input, s, dim, norm, True, "fftn")  # type: ignore[no-any-return]
 
 
-@op(at="fft", out=True, samples=spectrum_n)
+@op(at="fft", out=_complex("fftn"), samples=spectrum_n)
 def ifftn(input: Tensor, s: Any = None, dim: Any = None, norm: Any = None) -> Tensor:
     """The inverse discrete Fourier transform over several dimensions."""
     return _c2cn(input, s, dim, norm, False, "ifftn")  # type: ignore[no-any-return]
 
 
-@op(at="fft", out=True, samples=spectrum_n)
+@op(at="fft", out=_complex(), samples=spectrum_n)
 def rfftn(input: Tensor, s: Any = None, dim: Any = None, norm: Any = None) -> Tensor:
     """The transform of a real signal; nonnegative frequencies in the last dimension."""
     return _r2cn(input, s, dim, norm, True, "rfftn")  # type: ignore[no-any-return]
 
 
-@op(at="fft", out=True, samples=spectrum_n)
+@op(at="fft", out=_real(), samples=spectrum_n)
 def irfftn(input: Tensor, s: Any = None, dim: Any = None, norm: Any = None) -> Tensor:
     """The inverse of `rfftn`."""
     return _c2rn(input, s, dim, norm, False, "irfftn")  # type: ignore[no-any-return]
 
 
-@op(at="fft", out=True, samples=spectrum_n)
+@op(at="fft", out=_real(), samples=spectrum_n)
 def hfftn(input: Tensor, s: Any = None, dim: Any = None, norm: Any = None) -> Tensor:
     """The real transform of a signal that is Hermitian in time."""
     return _c2rn(input, s, dim, norm, True, "hfftn")  # type: ignore[no-any-return]
 
 
-@op(at="fft", out=True, samples=spectrum_n)
+@op(at="fft", out=_complex(), samples=spectrum_n)
 def ihfftn(input: Tensor, s: Any = None, dim: Any = None, norm: Any = None) -> Tensor:
     """The inverse of `hfftn`."""
     return _r2cn(input, s, dim, norm, False, "ihfftn")  # type: ignore[no-any-return]
+
+
+# torch's two directions of a complex transform are one kernel.
+_SHARED = {"ifftn": "fftn"}
 
 
 def _two(fn: Any, name: str, doc: str) -> Any:
@@ -242,7 +256,9 @@ def _two(fn: Any, name: str, doc: str) -> Any:
 
     transform.__name__ = transform.__qualname__ = name
     transform.__doc__ = doc
-    return op(at="fft", out=True, samples=spectrum_2)(transform)
+    real = fn in (irfftn, hfftn)
+    out = _real(fn.__name__) if real else _complex(_SHARED.get(fn.__name__, fn.__name__))
+    return op(at="fft", out=out, samples=spectrum_2)(transform)
 
 
 fft2 = _two(fftn, "fft2", "The discrete Fourier transform over two dimensions.")
@@ -266,7 +282,7 @@ def _arange(n: int, dtype: Any, device: Any, requires_grad: bool, order: Any, d:
     return whole.requires_grad_() if requires_grad else whole
 
 
-@op(at="fft", out=True, samples=lambda t: [S(5), S(6, 0.5, dtype=t.module.float64), S(1)])
+@op(at="fft", out=INFER, samples=lambda t: [S(5), S(6, 0.5, dtype=t.module.float64), S(1)])
 def fftfreq(
     n: int, d: float = 1.0, *, dtype: Any = None, layout: Any = None, device: Any = None,
     pin_memory: Any = None, requires_grad: bool = False,
@@ -281,7 +297,7 @@ def fftfreq(
     )  # fmt: skip
 
 
-@op(at="fft", out=True, samples=lambda t: [S(5), S(6, 0.5, dtype=t.module.float64), S(1)])
+@op(at="fft", out=INFER, samples=lambda t: [S(5), S(6, 0.5, dtype=t.module.float64), S(1)])
 def rfftfreq(
     n: int, d: float = 1.0, *, dtype: Any = None, layout: Any = None, device: Any = None,
     pin_memory: Any = None, requires_grad: bool = False,

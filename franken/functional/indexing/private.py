@@ -8,7 +8,7 @@ from franken.core.op import op
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
 from franken.ops.indexing.masked import masked_fill_prim
-from franken.ops.shape.join import cat, tensor_list
+from franken.ops.shape.join import CAT, cat, tensor_list
 
 
 def _inside(input: Any, indices: Any) -> tuple[Any, ...]:
@@ -85,7 +85,7 @@ def _chunk_axis(rows: Any, dim: int) -> int:
 
 @op(
     method=False,
-    out=True,
+    out=CAT,
     samples=lambda t: [S([t(4, 3), t(2, 3)], 0, 2)],
     title="torch::autograd::NotImplemented",
 )

@@ -29,6 +29,11 @@ def _norm(x: Any, p: float, keepdim: bool = False) -> Any:
     return namespace("linalg")["vector_norm"](x, p, -1, keepdim)
 
 
+def _distance(x: Any, p: float) -> Any:
+    """The norm of differences; of order 0 it counts them with a slope of zero, and sees NaN."""
+    return _norm(x, p) if p else x.abs().ceil().clamp(max=1).sum(-1)
+
+
 @op(
     "torch nn.functional",
     method=False,
@@ -166,7 +171,7 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: Any = _MODES[0])
         return euclid(x, y, product=product)  # type: ignore[no-any-return]
     if not x.shape[-1]:
         return x.sum(-1).unsqueeze(-1) + y.sum(-1).unsqueeze(-2)  # type: ignore[no-any-return]
-    return _norm(x.unsqueeze(-2) - y.unsqueeze(-3), p)  # type: ignore[no-any-return]
+    return _distance(x.unsqueeze(-2) - y.unsqueeze(-3), p)  # type: ignore[no-any-return]
 
 
 @op(
@@ -189,4 +194,4 @@ def pdist(input: Tensor, p: float = 2) -> Tensor:
     if n <= 1 or not m:
         return x.new_zeros((n * (n - 1) // 2 if n else 0,)) + x.sum() * 0  # type: ignore[no-any-return]
     first, second = namespace("torch")["triu_indices"](n, n, 1, device=x.device)
-    return _norm(x.index_select(0, first) - x.index_select(0, second), p)  # type: ignore[no-any-return]
+    return _distance(x.index_select(0, first) - x.index_select(0, second), p)  # type: ignore[no-any-return]

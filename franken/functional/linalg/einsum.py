@@ -5,7 +5,6 @@ Each pair is brought to one batched matrix product. Knows labels and shapes; com
 
 from __future__ import annotations
 
-import string
 from typing import Any
 
 from franken.core.op import op
@@ -13,7 +12,7 @@ from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
 from franken.ops.linalg.product import matmul_
 
-_LETTERS = string.ascii_uppercase + string.ascii_lowercase
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 class Labels:

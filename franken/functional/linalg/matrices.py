@@ -8,6 +8,7 @@ from typing import Any
 from franken.core import dtypes as dt
 from franken.core.convert import cast
 from franken.core.op import op
+from franken.core.out import FREE, Into, safely
 from franken.core.shapes import broadcast_two, wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.return_types import make
@@ -31,6 +32,8 @@ _LSTSQ = make("linalg_lstsq", "solution", "residuals", "rank", "singular_values"
 
 _ORDERS = ("fro", "nuc", 2, -2, 1, -1, math.inf, -math.inf)
 
+MATRIX_NORM = Into("linalg.matrix_norm expected out tensor dtype {want} but got: {got}")
+
 
 def _shown(order: Any) -> str:
     return order if isinstance(order, str) else f"{order:g}"
@@ -38,7 +41,7 @@ def _shown(order: Any) -> str:
 
 @op(
     at="linalg",
-    out="typed",
+    out=MATRIX_NORM,
     samples=lambda t: [
         S(t.square(3)),
         S(t(2, 3, 4), "nuc"),
@@ -76,7 +79,7 @@ def _spectral_norm(A: Any, order: Any, rows: int, columns: int, keepdim: bool) -
     if order == "nuc":
         out = values.sum(-1)
     else:
-        out = values.amax(-1) if order == 2 else values.amin(-1)
+        out = _largest(values, -1, False) if order == 2 else values.amin(-1)
     return _restored(out, rows, columns) if keepdim else out
 
 
@@ -89,15 +92,20 @@ def _restored(out: Any, rows: int, columns: int) -> Any:
 def _sum_norm(A: Any, order: Any, rows: int, columns: int, keepdim: bool) -> Any:
     summed, other = (rows, columns) if abs(order) == 1 else (columns, rows)
     totals = vector_norm(A, 1, summed, True)
-    out = totals.amax(other, True) if order > 0 else totals.amin(other, True)
+    out = _largest(totals, other, True) if order > 0 else totals.amin(other, True)
     if keepdim:
         return out
     return out.squeeze((rows, columns))
 
 
+def _largest(sizes: Any, d: int, keepdim: bool) -> Any:
+    """The largest of what is not negative; 0 where there is nothing."""
+    return sizes.amax(d, keepdim) if sizes.shape[d] else sizes.sum(d, keepdim)
+
+
 @op(
     at="linalg",
-    out="typed",
+    out=Into("linalg.norm expected out tensor dtype {want} but got: {got}"),
     samples=lambda t: [
         S(t(3, 4)),
         S(t(2, 3, 4), 2, dim=-1),
@@ -128,7 +136,7 @@ def norm(
     return vector_norm(A, 2 if ord is None else ord, dims, keepdim, dtype=dtype)
 
 
-@op(at="linalg", out="typed", samples=lambda t: [S(t.square(3)), S(t.square(3), 1)])
+@op(at="linalg", out=safely("linalg.cond"), samples=lambda t: [S(t.square(3)), S(t.square(3), 1)])
 def cond(A: Tensor, p: Any = None) -> Tensor:
     """The condition numbers of matrices in the norm p (2 by default)."""
     if A.ndim < 2:
@@ -178,7 +186,7 @@ def _cutoff(values: Any, atol: Any, rtol: Any) -> Any:
 
 @op(
     at="linalg",
-    out="typed",
+    out=safely("torch.linalg.matrix_rank"),
     samples=lambda t: [
         S(t.square(3)),
         S(t.of([[1, 2], [2, 4]], t.dtype)),
@@ -217,7 +225,7 @@ def _magnitudes(A: Tensor, hermitian: bool) -> Any:
 
 @op(
     at="linalg",
-    out="typed",
+    out=safely("linalg.pinv"),
     samples=lambda t: [
         S(t(4, 2)),
         S(t.square(3, 2)),
@@ -326,7 +334,7 @@ def _residuals(A: Any, x: Any, b: Any, rank: Any, driver: str) -> Any:
 
 @op(
     at="linalg",
-    out="typed",
+    out=FREE,
     method=True,
     alias=("torch.matrix_power",),
     samples=lambda t: [S(t.square(3), 3), S(t.square(2, 2), -2), S(t.square(2), 0)],

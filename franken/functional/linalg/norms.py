@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from franken.core.op import op
+from franken.core.out import SAME
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
-from franken.functional.linalg.matrices import matrix_norm
+from franken.functional.linalg.matrices import MATRIX_NORM, matrix_norm
 from franken.ops.declaring.samples import S
 from franken.ops.reduction.norm import vector_norm
 
 
 @op(
     method=False,
-    out="typed",
+    out=SAME,
     samples=lambda t: [S(t(3, 4), (0, 1)), S(t(3, 4), 0, True), S(t(2, 3, 4), dim=(1, 2))],
     title="NormBackward1",
 )
@@ -32,7 +33,7 @@ def frobenius_norm(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
 
 @op(
     method=False,
-    out="typed",
+    out=MATRIX_NORM,
     samples=lambda t: [S(t(3, 4)), S(t(3, 4), keepdim=True), S(t(2, 3, 4), (1, 2), True)],
 )
 def nuclear_norm(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Any
 
 from franken.core import dtypes as dt
 from franken.core.op import namespace, op
+from franken.core.out import APART, FREE, Into, safely
 from franken.core.shapes import broadcast_two, wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import refused
@@ -17,7 +18,7 @@ from franken.ops.linalg.product import matmul
 from franken.ops.linalg.solve import inv, solve
 
 
-@op(out=True, samples=lambda t: [S(t(3, 4)), S(t(3, 3)), S(t(0, 2))], title="TraceBackward0")
+@op(samples=lambda t: [S(t(3, 4)), S(t(3, 3)), S(t(0, 2))], title="TraceBackward0")
 def trace(input: Tensor) -> Tensor:
     """The sum of the diagonal of a matrix."""
     if input.ndim != 2:
@@ -58,7 +59,7 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
 
 @op(
     at="linalg",
-    out=True,
+    out=FREE,
     name="matmul",
     samples=lambda t: [
         S(t(3, 4), t(4, 2)),
@@ -75,7 +76,7 @@ def _matmul(input: Tensor, other: Tensor) -> Tensor:
 
 @op(
     at="linalg",
-    out=True,
+    out=Into("linalg.vecdot: Expected out of dtype{want} but found {got}"),
     samples=lambda t: [S(t(3, 4), t(4)), S(t(3, 4), t(3, 4), dim=0), S(t(2, 0), t(2, 0))],
 )
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
@@ -95,9 +96,10 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
 
 @op(
     at="linalg",
-    out=True,
+    out=APART,
     samples=lambda t: [S(t(2, 3), t(2, 3)), S(t(3, 4), t(3, 1), dim=0)],
     title="LinalgCrossBackward0",
+    layout="contiguous",
 )
 def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     """Cross products of 3-vectors along a dimension; the others broadcast."""
@@ -122,7 +124,7 @@ def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
 
 @op(
     name="cross",
-    out=True,
+    out=APART,
     samples=lambda t: [S(t(2, 3), t(2, 3)), S(t(3, 4), t(3, 4), 0)],
     title="LinalgCrossBackward0",
 )
@@ -141,7 +143,7 @@ def _cross_torch(input: Tensor, other: Tensor, dim: Any = None) -> Tensor:
 
 @op(
     at="linalg",
-    out=True,
+    out=Into("multi_dot(): expected out tensor to have dtype {want_c} but got {got_c}"),
     samples=lambda t: [
         S([t(2, 3), t(3, 4), t(4, 2)]),
         S([t(3), t(3, 2), t(2)]),
@@ -173,7 +175,7 @@ def multi_dot(tensors: Any) -> Tensor:
             )
     out = _multiply(
         chain, _splits([t.shape[0] for t in chain] + [chain[-1].shape[1]]), 0, len(chain) - 1
-    )  # noqa: E501
+    )
     if first:
         out = out.squeeze(0)
     return out.squeeze(-1) if last else out  # type: ignore[no-any-return]
@@ -210,21 +212,20 @@ def _multiply(chain: list[Any], at: Any, i: int, j: int) -> Any:
     return matmul(_multiply(chain, at, i, k), _multiply(chain, at, k + 1, j))
 
 
-@op(method=False, samples=lambda t: [S(t(2, 3), t(3, 4), t(4, 2))])
-def chain_matmul(*matrices: Any, out: Any = None) -> Tensor:
+@op(method=False, out=FREE, samples=lambda t: [S(t(2, 3), t(3, 4), t(4, 2))])
+def chain_matmul(*matrices: Any) -> Tensor:
     """The product of a chain of matrices in the cheapest order."""
     chain = (
         list(matrices[0])
         if len(matrices) == 1 and not isinstance(matrices[0], Tensor)
         else list(matrices)
-    )  # noqa: E501
+    )
     if not chain:
         raise RuntimeError("chain_matmul(): Expected one or more matrices")
     for i, t in enumerate(chain):
         if t.ndim != 2:
             raise RuntimeError(f"Tensor dimension is {t.ndim}, expected 2 instead (matrix {i})")
-    product = chain[0].clone() if len(chain) == 1 else multi_dot(chain)
-    return product if out is None else out.copy_(product)  # type: ignore[no-any-return]
+    return chain[0].clone() if len(chain) == 1 else multi_dot(chain)  # type: ignore[no-any-return]
 
 
 # --- tensor equations ----------------------------------------------------------------------------
@@ -232,7 +233,7 @@ def chain_matmul(*matrices: Any, out: Any = None) -> Tensor:
 
 @op(
     at="linalg",
-    out="typed",
+    out=safely("tensorinv"),
     samples=lambda t: [S((t.square(6)).reshape(2, 3, 6)), S(t.square(4).reshape(4, 2, 2), ind=1)],
 )
 def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
@@ -251,7 +252,7 @@ def tensorinv(A: Tensor, ind: int = 2) -> Tensor:
 
 @op(
     at="linalg",
-    out="typed",
+    out=safely("tensorsolve"),
     also={"other": "B"},
     samples=lambda t: [
         S(t.square(6).reshape(2, 3, 6), t(2, 3)),

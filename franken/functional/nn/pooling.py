@@ -7,8 +7,10 @@ from typing import Any
 from franken.core import dtypes as dt
 from franken.core.node import titled
 from franken.core.op import op
+from franken.core.out import SAME
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S, pooled, power_pooled
+from franken.ops.elementwise.activation import relu
 from franken.ops.nn.pool import avg_pool, max_pool
 from franken.ops.nn.windows import pool_output_shape
 
@@ -148,6 +150,8 @@ def _pool_max(
     y, index = max_pool(
         x, kernel=kernel, stride=steps, padding=pads, dilation=spread, ceil_mode=bool(ceil_mode)
     )
+    if n == 1 and plain and y._node is None:  # torch's faster kernel, without indices
+        y = y.contiguous()
     return finished("MaxPool", n, (y, index), single, "WithIndices")
 
 
@@ -306,7 +310,7 @@ def _average_op(n: int) -> Any:
 
     average.__name__ = f"avg_pool{n}d"
     average.__doc__ = f"The average of each window over {n} axes."
-    return op(at="nn.functional", method=False, out=True, samples=pooled(n))(average)
+    return op(at="nn.functional", method=False, out=SAME, samples=pooled(n))(average)
 
 
 avg_pool2d, avg_pool3d = _average_op(2), _average_op(3)
@@ -320,7 +324,7 @@ def _power_op(n: int, average: Any) -> Any:
         for k in ints(f"lp_pool{n}d", "kernel_size", kernel_size, n):
             taps *= k
         out = average(input.pow(norm_type), kernel_size, stride, 0, ceil_mode)
-        return (out.sign() * out.abs() * taps).pow(1.0 / norm_type)
+        return (out.sign() * relu(out.abs()) * taps).pow(1.0 / norm_type)  # slope 0 at 0
 
     power_average.__name__ = f"lp_pool{n}d"
     power_average.__doc__ = f"(sum of x^p over each window)^(1/p), windows over {n} axes."

@@ -8,6 +8,7 @@ from typing import Any
 from franken.core import dtypes as dt
 from franken.core.convert import cast
 from franken.core.op import op
+from franken.core.out import Into
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
@@ -105,7 +106,7 @@ def _quantile(name: str, x: Tensor, q: Any, dim: Any, keepdim: bool, interpolati
 
 
 @op(
-    out="typed",
+    out=Into("{name}() out tensor must be same dtype as the input tensor"),
     samples=lambda t: [
         S(t.distinct(3, 4), 0.3),
         S(t.distinct(3, 4), t.of([0.1, 0.6], t.dtype), 1, keepdim=True),
@@ -121,7 +122,7 @@ def quantile(
 
 
 @op(
-    out="typed",
+    out=Into("{name}() out tensor must be same dtype as the input tensor"),
     samples=lambda t: [
         S(t.distinct(3, 4), 0.3),
         S(t.distinct(3, 4), t.of([0.1, 0.6], t.dtype), 1, keepdim=True),

@@ -12,6 +12,7 @@ from franken.core import shapes
 from franken.core.convert import cast
 from franken.core.node import titled
 from franken.core.op import op
+from franken.core.out import SAME
 from franken.core.tensor import Tensor
 from franken.functional.views.named import meshgrid
 from franken.ops.declaring.samples import S
@@ -212,7 +213,7 @@ def _interleaved_places(repeats: Tensor, output_size: int | None) -> Tensor:
 # --- diagonals ------------------------------------------------------------------------------------
 
 
-@op(out=True, samples=lambda t: [S(t(3)), S(t(3, 4)), S(t(3, 4), 1), S(t(2), -1)])
+@op(out=SAME, samples=lambda t: [S(t(3)), S(t(3, 4)), S(t(3, 4), 1), S(t(2), -1)])
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     """A vector's diagonal matrix, or a copy of a matrix's diagonal."""
     if input.ndim == 1:
@@ -316,7 +317,7 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
 
 
 @op(method=False, samples=lambda t: [S(t(3)), S(t(3), 4, increasing=True), S(t(0))])
-def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:  # noqa: N803
+def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
     """The matrix of powers of a vector's elements."""
     if x.ndim != 1:
         raise RuntimeError("x must be a one-dimensional tensor.")

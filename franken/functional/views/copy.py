@@ -8,6 +8,7 @@ from franken.core import shapes
 from franken.core.linear import view_scatter
 from franken.core.node import split_edge, titled
 from franken.core.op import op
+from franken.core.out import FREE, Into
 from franken.core.tensor import Tensor
 from franken.functional.views import named as views
 from franken.ops.declaring.samples import S, unary
@@ -28,6 +29,9 @@ from franken.ops.surface.copies import clone_
 # --- copies ---------------------------------------------------------------------------------------
 
 
+_NARROW = Into("Expected self.dtype() == output.dtype() to be true, but got false.", memory="free")
+
+
 def _title(name: str, view: Any) -> str:
     """torch's name for the copy of a view: the view's own, with `_copy` behind it."""
     if name in ("narrow", "alias"):
@@ -46,7 +50,7 @@ def _copying(name: str, fn: Any, samples: Any, method: bool = False) -> Any:
     copied.__wrapped__ = fn  # type: ignore[attr-defined]  # whose arguments it takes
     copied.__name__ = name + "_copy"
     copied.__doc__ = f"A copy of what `{name}` would show."
-    return op(method=method, out=True, samples=samples)(copied)
+    return op(method=method, out=_NARROW if name == "narrow" else FREE, samples=samples)(copied)
 
 
 def _alias(input: Tensor) -> Tensor:
@@ -131,7 +135,6 @@ def _scattered(input: Tensor, src: Any, prim: Any, params: Any, want: tuple[int,
 
 
 @op(
-    out=True,
     samples=lambda t: [S(t(3, 4), t(3), 1, 2), S(t(3, 4), t(4), -2, -1)],
     title="SelectScatterBackward0",
 )
@@ -144,7 +147,7 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
 
 
 @op(
-    out=True,
+    out=FREE,
     samples=lambda t: [S(t(3, 4), t(3, 2), 1, 1, 3), S(t(5, 2), t(2, 2), 0, 1, None, 2)],
     title="SliceScatterBackward0",
 )
@@ -159,7 +162,6 @@ def slice_scatter(
 
 
 @op(
-    out=True,
     samples=lambda t: [S(t(3, 4), t(3)), S(t(3, 3), t(2), -1)],
     title="DiagonalScatterBackward0",
 )
@@ -172,7 +174,6 @@ def diagonal_scatter(
 
 
 @op(
-    out=True,
     samples=lambda t: [S(t(3, 4), t(2, 2), (2, 2), (4, 1), 1)],
     title="AsStridedScatterBackward0",
 )

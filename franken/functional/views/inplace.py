@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from franken.core import inplace, strides
-from franken.core.memory import first_place, memory_of, restrided
+from franken.core.memory import first_place, memory_of, relaid, restrided
 from franken.core.node import edge_of
 from franken.core.op import NAMES, op, spelled
 from franken.core.primitive import NO_BATCH_RULE, Primitive, _wrap
@@ -22,20 +22,17 @@ from franken.ops.declaring.samples import S
 from franken.ops.shape import movement
 from franken.ops.shape.movement import sizes
 from franken.ops.shape.strided import as_strided
+from franken.ops.surface.args import unwritten
 from franken.ops.surface.copies import order_of
 
 
 def become(x: Any, view: Any) -> Tensor:
     """Let `x` be the view of itself that was computed."""
+    edge = edge_of(view)
     if x.level:
         x.rebind(view)
-        if view._base is not x:
-            x._base, x._ver = view._base, view._ver
-            if view._base is not None:
-                x._chain, x._view_ver = view._chain, view._view_ver
-        return x
-    edge = edge_of(view)
-    x._a = view._a
+    else:
+        x._a = view._a
     if x._base is not None:
         x._chain, x._view_ver = view._chain, view._view_ver
     x._node = edge
@@ -45,7 +42,7 @@ def become(x: Any, view: Any) -> Tensor:
 def _in_place(name: str, fn: Any) -> Any:
     fn = spelled(fn, {})
 
-    def method(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:  # noqa: A002
+    def method(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         inplace.check(input, name)
         become(input, fn(input, *args, **kwargs))
         inplace.bump(input)
@@ -74,25 +71,26 @@ def _steps_for(shape: tuple[int, ...], memory_format: Any) -> tuple[int, ...]:
     return strides.memory_format_strides(shape, memory_format)
 
 
-def _grow_kernel(x: Any, *, size: int) -> Any:
-    out = np.zeros(size, x.dtype)
+def _grow_kernel(x: Any, *, size: int, rest: Any) -> Any:
+    out = np.full(size, rest, x.dtype)
     out[: x.size] = x[:size]
     return out
 
 
-# A storage made larger: what it held, then zeros.
+# A storage made larger: what it held, then `rest`.
 grow_ = Primitive("grow", ("x",), _grow_kernel, batch=NO_BATCH_RULE).not_differentiable()
 
 
 def _resized(x: Tensor, shape: tuple[int, ...], memory_format: Any) -> Any:
     """The array that x becomes: over its own storage if that is large enough."""
     a, steps = x._a, _steps_for(shape, memory_format)
+    found = relaid(a, shape, steps)
+    if found is not None:
+        return found
     row, place = memory_of(a), first_place(a)
-    room = 0 if row is None else row.size - place
-    count = math.prod(shape)
-    if count <= room or count == 0:
-        return restrided(a, shape, steps, place)
-    grown = grow_(_wrap(a.reshape(-1) if row is None else row, x.device), size=count + place)._a
+    size = math.prod(shape) + place
+    grown = grow_(_wrap(a.reshape(-1) if row is None else row, x.device), size=size,
+                  rest=unwritten(x.dtype))._a  # fmt: skip
     return restrided(grown, shape, steps, place)
 
 

@@ -8,7 +8,7 @@ from franken.core.op import op
 from franken.core.tensor import Tensor
 from franken.functional.views.named import atleast_1d, atleast_2d, atleast_3d
 from franken.ops.declaring.samples import S
-from franken.ops.shape.join import cat, tensor_list
+from franken.ops.shape.join import CAT, cat, tensor_list
 
 
 def _rows(tensors: Any, name: str, least: Any) -> list[Any]:
@@ -20,7 +20,7 @@ def _rows(tensors: Any, name: str, least: Any) -> list[Any]:
 
 @op(
     method=False,
-    out="apart",
+    out=CAT,
     samples=lambda t: [S([t(3, 4), t(3, 2)]), S((t(3), t(2))), S([t(), t()])],
 )
 def hstack(tensors: Any) -> Tensor:
@@ -31,7 +31,7 @@ def hstack(tensors: Any) -> Tensor:
 
 @op(
     method=False,
-    out="apart",
+    out=CAT,
     alias=("row_stack",),
     samples=lambda t: [S([t(3, 4), t(1, 4)]), S((t(3), t(3))), S([t(), t()])],
 )
@@ -42,7 +42,7 @@ def vstack(tensors: Any) -> Tensor:
 
 @op(
     method=False,
-    out="apart",
+    out=CAT,
     samples=lambda t: [S([t(3, 4), t(3, 4)]), S((t(3), t(3))), S([t(), t()])],
 )
 def dstack(tensors: Any) -> Tensor:
@@ -52,7 +52,7 @@ def dstack(tensors: Any) -> Tensor:
 
 @op(
     method=False,
-    out="apart",
+    out=CAT,
     samples=lambda t: [S([t(3, 4), t(3, 2)]), S((t(3), t(3))), S([t(), t()])],
 )
 def column_stack(tensors: Any) -> Tensor:

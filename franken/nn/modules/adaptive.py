@@ -69,9 +69,10 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     def reset_parameters(self) -> None:
         """Draw all weights anew."""
         self.head.reset_parameters()
-        for first, second in self.tail:
-            first.reset_parameters()
-            second.reset_parameters()
+        pair: Any
+        for pair in self.tail:
+            pair[0].reset_parameters()
+            pair[1].reset_parameters()
 
     def forward(self, input_: Tensor, target_: Tensor) -> _ASMoutput:
         """(N, in_features), (N) -> (N), scalar; or one example without N."""
@@ -112,19 +113,19 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             if input_.size(0) != target_.size(0):
                 raise RuntimeError(
                     "Input and target should have the same size in the batch dimension."
-                )  # noqa: E501
+                )
             if input_.dim() != 2:
                 raise RuntimeError(
                     "1D target tensor expects 2D input tensors, but found inputs with size",
                     input_.size(),
-                )  # noqa: E501
+                )
             if target_.dim() != 1:
                 raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
         elif input_.dim() != 1:
             raise RuntimeError(
                 "0D target tensor expects 1D input tensors, but found inputs with size",
                 input_.size(),
-            )  # noqa: E501
+            )
 
     def log_prob(self, input: Tensor) -> Tensor:
         """Log-probabilities of all classes: (N, in_features) -> (N, n_classes)."""

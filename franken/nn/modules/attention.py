@@ -27,7 +27,12 @@ class MultiheadAttention(Module):
     (torch.Size([5, 2, 8]), torch.Size([2, 5, 5]))
     """
 
-    __constants__ = ["batch_first"]  # noqa: RUF012
+    __constants__ = ["batch_first"]
+    in_proj_weight: Any  # a Parameter, or None
+    in_proj_bias: Any
+    q_proj_weight: Any
+    k_proj_weight: Any
+    v_proj_weight: Any
     bias_k: Tensor | None
     bias_v: Tensor | None
 

@@ -184,7 +184,7 @@ class ModuleList(Module):
             [str(i) for i in range(len(self))[index]]
             if isinstance(index, slice)
             else [self._name_at(index)]
-        )  # noqa: E501
+        )
         for name in names:
             delattr(self, name)
         modules = list(self._modules.values())
@@ -321,11 +321,12 @@ class ModuleDict(Module):
                     f"ModuleDict update sequence element #{at} should be Iterable; is"
                     + type(pair).__name__
                 )
-            if len(pair) != 2:
+            key_value: Any = pair
+            if len(key_value) != 2:
                 raise ValueError(
-                    f"ModuleDict update sequence element #{at} has length {len(pair)}; 2 is required"  # noqa: E501
+                    f"ModuleDict update sequence element #{at} has length {len(key_value)}; 2 is required"  # noqa: E501
                 )
-            self[pair[0]] = pair[1]
+            self[key_value[0]] = key_value[1]
 
 
 __all__ = ["Container", "ModuleDict", "ModuleList", "Sequential"]

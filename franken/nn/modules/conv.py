@@ -24,7 +24,7 @@ class _ConvNd(Module):
     """Sizes, parameters and repr of convolutions of `dims` spatial dimensions."""
 
     __constants__ = ["stride", "padding", "dilation", "groups", "padding_mode", "output_padding",
-                     "in_channels", "out_channels", "kernel_size"]  # noqa: RUF012  # fmt: skip
+                     "in_channels", "out_channels", "kernel_size"]  # fmt: skip
     dims = 1
 
     def __init__(
@@ -137,7 +137,7 @@ class _Conv(_ConvNd):
             input = F.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode)
             return convolve(
                 input, weight, bias, self.stride, (0,) * self.dims, self.dilation, self.groups
-            )  # noqa: E501
+            )
         return convolve(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -259,10 +259,21 @@ class ConvTranspose3d(_ConvTransposeNd):
 class _LazyConvXdMixin(LazyModuleMixin):
     """The part that all lazy convolutions share."""
 
+    # those of the convolution that it stands before
+    dims: int
+    groups: int
+    in_channels: int
+    out_channels: int
+    transposed: bool
+    kernel_size: Any
+    weight: Any
+    bias: Any
+
     def reset_parameters(self) -> None:
         """Nothing while sizes are unknown."""
         if not self.has_uninitialized_params() and self.in_channels != 0:
-            super().reset_parameters()
+            base: Any = super()
+            base.reset_parameters()
 
     def initialize_parameters(self, input: Tensor, *args: Any, **kwargs: Any) -> None:
         """Take in_channels from `input` and draw the parameters."""

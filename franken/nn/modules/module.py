@@ -30,6 +30,14 @@ class Module(StateDict):
     """
 
     training: bool
+    _backward_pre_hooks: Any
+    _backward_hooks: Any
+    _is_full_backward_hook: bool | None
+    _forward_hooks: Any
+    _forward_hooks_with_kwargs: Any
+    _forward_hooks_always_called: Any
+    _forward_pre_hooks: Any
+    _forward_pre_hooks_with_kwargs: Any
     dump_patches = False
     call_super_init = False
 
@@ -253,7 +261,7 @@ class Module(StateDict):
             self.named_modules(prefix=prefix, remove_duplicate=unique)
             if recurse
             else [(prefix, self)]
-        )  # noqa: E501
+        )
         for path, module in walk:
             for name, value in members(module):
                 if value is None or (unique and value in seen):
@@ -363,7 +371,7 @@ class Module(StateDict):
                     if isinstance(a, (str, device_type, int)) and not isinstance(a, bool)
                 ),
                 None,
-            )  # noqa: E501
+            )
         if target is not None:
             dtype, dev = target.dtype, target.device
         if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):

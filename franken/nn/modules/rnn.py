@@ -26,7 +26,7 @@ class RNNBase(Module):
     """Parameters, checks and the call that RNN, LSTM and GRU share."""
 
     __constants__ = ["mode", "input_size", "hidden_size", "num_layers", "bias", "batch_first",
-                     "dropout", "bidirectional", "proj_size"]  # noqa: RUF012  # fmt: skip
+                     "dropout", "bidirectional", "proj_size"]  # fmt: skip
 
     def __init__(
         self, mode: str, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
@@ -192,11 +192,8 @@ def _permuted(state: Tensor, order: Tensor | None) -> Tensor:
 
 
 def _check_options(dropout: Any, num_layers: int, hidden_size: Any, proj_size: int) -> None:
-    if (
-        not isinstance(dropout, numbers.Number)
-        or not 0 <= dropout <= 1
-        or isinstance(dropout, bool)
-    ):
+    number: Any = numbers.Number  # which has no order of its own
+    if not isinstance(dropout, number) or not 0 <= dropout <= 1 or isinstance(dropout, bool):
         raise ValueError(
             "dropout should be a number in range [0, 1] representing the probability of an element "
             "being zeroed"
@@ -259,7 +256,7 @@ class LSTM(RNNBase):
 
     def _starting_state(self, x: Tensor, hx: Any, batch: int, batched: bool) -> Any:
         if hx is None:
-            made = {"dtype": x.dtype, "device": x.device}
+            made: dict[str, Any] = {"dtype": x.dtype, "device": x.device}
             h = franken.zeros(self._state_size(batch, self.proj_size or self.hidden_size), **made)
             return h, franken.zeros(self._state_size(batch, self.hidden_size), **made)
         return super()._starting_state(x, hx, batch, batched)
@@ -303,7 +300,7 @@ class GRU(RNNBase):
 class RNNCellBase(Module):
     """The parameters of one step."""
 
-    __constants__ = ["input_size", "hidden_size", "bias"]  # noqa: RUF012
+    __constants__ = ["input_size", "hidden_size", "bias"]
     nonlinearity: str
 
     def __init__(
@@ -370,7 +367,7 @@ class RNNCell(RNNCellBase):
     torch.Size([3, 20])
     """
 
-    __constants__ = ["input_size", "hidden_size", "bias", "nonlinearity"]  # noqa: RUF012
+    __constants__ = ["input_size", "hidden_size", "bias", "nonlinearity"]
 
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh",

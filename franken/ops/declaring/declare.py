@@ -17,9 +17,11 @@ from franken.core import inplace, state
 from franken.core.arrange import followed
 from franken.core.convert import cast
 from franken.core.device import CPU
+from franken.core.memory import overlap
 from franken.core.node import backward_name, edge_of, record, titled
 from franken.core.numbers import NUMBERS, python_number
-from franken.core.op import commit_as, inplace_form, parameters, refuse_cast, register
+from franken.core.op import Out, commit_as, inplace_form, parameters, register
+from franken.core.out import refuse_cast
 from franken.core.pointwise import pointwise_primitive
 from franken.core.primitive import (
     F32,
@@ -62,8 +64,8 @@ def elementwise(
     holomorphic: bool = True,
     at: str = "torch",
     method: bool | None = None,
-    inplace: bool = True,  # noqa: F811
-    out: bool = True,
+    inplace: bool = True,
+    out: Out = True,
     alias: tuple[str, ...] = (),
     scale: str | None = None,
     refuse: str = "",
@@ -237,13 +239,13 @@ def _face(
 
     if arity == 1:
 
-        def one(input: Any) -> Any:  # noqa: A002
+        def one(input: Any) -> Any:
             return general(input)
 
         return with_names(one if "f" in refuse else unary_lane(prim, kernel, one), words)
     if arity == 2:
 
-        def two(input: Any, other: Any) -> Any:  # noqa: A002
+        def two(input: Any, other: Any) -> Any:
             return general(input, other)
 
         lane = two if "f" in refuse else binary_lane(prim, kernel, two, numbers != "none")
@@ -287,7 +289,7 @@ def refuse_grad(function: str, **inputs: Any) -> None:
 def operator(fn: Any) -> Any:
     """`x.__op__(y)` of a binary op: NotImplemented, so that Python asks `y`, for foreign types."""
 
-    def other_kinds(input: Any, other: Any) -> Any:  # noqa: A002
+    def other_kinds(input: Any, other: Any) -> Any:
         return fn(input, other) if isinstance(other, OPERANDS) else NotImplemented
 
     return binary_lane(fn.prim, fn.lane.kernel, other_kinds) if fn.lane.fast else other_kinds
@@ -307,10 +309,11 @@ def _cast_first(form: Any, name: str, promote: str) -> Any:
     if promote == ALWAYS_BOOL:
         return form
 
-    def method(input: Any, other: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: A002
+    def method(input: Any, *args: Any, **kwargs: Any) -> Any:
         try:
-            return form(input, other, *args, **kwargs)
+            return form(input, *args, **kwargs)
         except NotImplementedError:
+            other = args[0] if args else next(iter(kwargs.values()))
             refuse_cast(promoted(name, promote, (input, other))[1], input.dtype)
             if isinstance(other, Tensor):
                 broadcast = broadcast_two(tuple(input.shape), tuple(other.shape))
@@ -371,7 +374,7 @@ def reflected(fn: Any, title: str | None = None) -> Any:
 def _scaled(fn: Any, scale: str) -> Any:
     """The function with a factor on its second input."""
 
-    def scaled(input: Any, other: Any, *old: Any, alpha: Any = 1) -> Any:  # noqa: A002
+    def scaled(input: Any, other: Any, *old: Any, alpha: Any = 1) -> Any:
         if old:
             other, alpha = old_order(fn.__name__, other, *old)
         if alpha == 1 and alpha.__class__ is not bool:
@@ -400,11 +403,11 @@ def _check_alpha(x: Any, y: Any, alpha: Any) -> dt.dtype:
     if isinstance(alpha, float) and common.kind <= dt.INTEGER:
         raise RuntimeError(
             "For integral input tensors, argument alpha must not be a floating point number."
-        )  # noqa: E501
+        )
     if isinstance(alpha, complex) and not common.is_complex:
         raise RuntimeError(
             "For non-complex input tensors, argument alpha must not be a complex number."
-        )  # noqa: E501
+        )
     return common
 
 
@@ -413,7 +416,7 @@ def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool, slow: Any) -> Any
     if not isinstance(kernel, np.ufunc) or not fast:
         return slow
 
-    def method(input: Any, other: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: A002
+    def method(input: Any, other: Any, *args: Any, **kwargs: Any) -> Any:
         st = state.STATE
         if args or kwargs or input.level or st.traces or st.recorder is not None:
             return slow(input, other, *args, **kwargs)
@@ -428,6 +431,7 @@ def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool, slow: Any) -> Any
                 and not other.level
                 and b.shape == a.shape
                 and (not state.STATE.grad or edge_of(other) is None)
+                and ((input._base is None and other._base is None) or overlap(a, b) != "part")
             )
         else:
             b, plain = other, type(other) is float or type(other) is int
@@ -438,9 +442,10 @@ def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool, slow: Any) -> Any
             or 0 in a.strides
             or state.STATE.grad
             and (
-                edge_of(input) is not None
-                or input._base is not None
+                input._base
+                is not None  # first: a view whose base was changed has no edge to ask for
                 and input._base._node is not None
+                or edge_of(input) is not None
             )
         ):
             return slow(input, other)

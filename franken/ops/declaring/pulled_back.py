@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from franken.core.tensor import Tensor
-from franken.transforms.api import jvp, vjp
 
 Formula = Callable[..., Any]
 
@@ -30,6 +29,8 @@ def _closed(formula: Formula, inputs: Sequence[Any], live: list[int]) -> Formula
 def pulled_back(formula: Formula, inputs: Sequence[Any], g: Any) -> list[Any]:
     """Cotangents of the tensors among `inputs` for the formula's cotangents g (None: it has none);
     None for what is no tensor and for what no output with a cotangent depends on."""
+    from franken.transforms.api import vjp  # here, so that an import without derivatives is short
+
     live = [i for i, a in enumerate(inputs) if isinstance(a, Tensor)]
     _, back = vjp(_closed(formula, inputs, live), *[inputs[i] for i in live])
     got = back.reached(list(g) if type(g) is tuple else [g])
@@ -41,6 +42,8 @@ def pulled_back(formula: Formula, inputs: Sequence[Any], g: Any) -> list[Any]:
 
 def pushed_forward(formula: Formula, inputs: Sequence[Any], tangents: Sequence[Any]) -> Any:
     """The tangent(s) of the formula; a None tangent is zero."""
+    from franken.transforms.api import jvp
+
     live = [i for i, t in enumerate(tangents) if t is not None]
     _, moved = jvp(
         _closed(formula, inputs, live),

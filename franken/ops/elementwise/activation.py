@@ -14,6 +14,7 @@ from franken.backends.numpy import parallel
 from franken.core import dtypes as dt
 from franken.core import inplace as changes
 from franken.core.op import commit_as, op
+from franken.core.out import FOUND
 from franken.core.pointwise import pointwise_primitive
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import elementwise, refused
@@ -183,7 +184,7 @@ def _hardswish_grad_kernel(g: Any, x: Any) -> Any:
 hardswish_grad: Any = pointwise_primitive(
     "hardswish_grad", ("g_", "x"), _hardswish_grad_kernel,
     d=(lambda g, x: hardswish_grad(g, x),
-       lambda g, g_, x: pass_between(g * g_, x, low=-3, high=3) * (1 / 3)),
+       lambda g, g_, x: (g * g_).masked_fill(~((x > -3) & (x < 3)), 0) * (1 / 3)),
 )  # fmt: skip
 hardswish_ = pointwise_primitive(
     "hardswish", ("x",), lambda x: x * np.minimum(np.maximum(x + 3, 0), 6) / 6,
@@ -291,7 +292,7 @@ hardshrink_ = pointwise_primitive(
 
 @op(
     "torch nn.functional",
-    out=True,
+    out=FOUND,
     samples=lambda t: [S(t(3, 4)), S(t(3, 4), 1.2), S(t()), S(t(2, 0))],
 )
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -300,7 +301,7 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     return hardshrink_(input, radius=lambd)  # type: ignore[no-any-return]
 
 
-@op("nn.functional", out=True, samples=lambda t: [S(t(3, 4)), S(t(3, 4), 1.2), S(t()), S(t(2, 0))])
+@op("nn.functional", out=FOUND, samples=lambda t: [S(t(3, 4)), S(t(3, 4), 1.2), S(t()), S(t(2, 0))])
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x moved towards 0 by lambd, 0 within [-lambd, lambd]."""
     refused("softshrink_check", input.dtype, "bic")

@@ -14,6 +14,7 @@ import numpy as np
 from franken.backends.numpy import erf as gauss
 from franken.backends.numpy import special
 from franken.core.op import op
+from franken.core.out import FOUND, Into
 from franken.core.pointwise import pointwise_primitive
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
@@ -51,11 +52,12 @@ def _elu_kernel(x: Any, *, args: Any) -> Any:
 def _elu_slope(g: Any, x: Any, *, args: Any) -> Any:
     negative, scale, inner = args
     low = np.exp(np.minimum(x, 0) * inner) * (negative * inner)
-    return g * np.where(x > 0, x.dtype.type(scale), low).astype(x.dtype, copy=False)
+    return g * np.where(x <= 0, low, x.dtype.type(scale)).astype(x.dtype, copy=False)
 
 
 def _elu_bend(x: Any, negative: float, scale: float, inner: float) -> Any:
-    return (exp(x.clamp(max=0) * inner) * (negative * inner * inner)).masked_fill(x > 0, 0)
+    bend = exp(x.clamp(max=0) * inner) * (negative * inner * inner)
+    return bend.masked_fill((x < 0).logical_not(), 0)  # none at the joint itself
 
 
 elu_ = _smooth("elu", _elu_kernel, _elu_slope, _elu_bend)
@@ -135,7 +137,7 @@ gelu_ = _smooth(
 
 @op(
     "nn.functional",
-    out=True,
+    out=FOUND,
     samples=lambda t: [S(t(3, 4)), S(t(3, 4), approximate="tanh"), S(t()), S(t(2, 0))],
 )
 def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
@@ -210,7 +212,7 @@ logsigmoid_ = _smooth(
 
 @op(
     "nn.functional",
-    out=True,
+    out=FOUND,
     samples=lambda t: [S(t(3, 4)), S(t(3, 4), beta=2.0, threshold=1.5), S(t()), S(t(2, 0))],
 )
 def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
@@ -219,11 +221,16 @@ def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
     return softplus_(input, args=(float(beta), float(threshold)))  # type: ignore[no-any-return]
 
 
-@op("nn.functional", out=True, samples=unary)
+@op(
+    "nn.functional",
+    out=Into("expected scalar type {want} but found {got}"),
+    samples=unary,
+    layout="contiguous",
+)
 def logsigmoid(input: Tensor) -> Tensor:
     """log(1 / (1 + exp(-x))) without overflow."""
     refused("log_sigmoid_cpu", input.dtype, "bic")
-    return logsigmoid_(input.contiguous(), args=())  # type: ignore[no-any-return]
+    return logsigmoid_(input, args=())  # type: ignore[no-any-return]
 
 
 # --- glu ------------------------------------------------------------------------------------------

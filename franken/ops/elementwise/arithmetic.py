@@ -12,7 +12,8 @@ import numpy as np
 from franken.core import dtypes as dt
 from franken.core import linear
 from franken.core.op import op
-from franken.core.tensor import Tensor
+from franken.core.out import FOUND
+from franken.core.tensor import Tensor, attach
 from franken.ops.declaring.declare import (
     BOOL_TO_LONG,
     INT_TO_FLOAT,
@@ -81,7 +82,7 @@ true_divide = elementwise(
 neg = elementwise(
     "neg(Tensor self) -> Tensor", np.negative, d=lambda g: -g, alias=("negative",),
     check=_refuse_bool_neg, expr="-{0}", doc="The tensor with its sign changed.",
-)  # fmt: skip
+    out=FOUND)  # fmt: skip
 square = elementwise(
     "square(Tensor self) -> Tensor", np.square, d=lambda g, x: g * (x * 2),
     promote=BOOL_TO_LONG, expr="{0} * {0}", doc="The square of each element.", title="PowBackward0"
@@ -238,8 +239,12 @@ for _name, _fn in (
     setattr(Tensor, f"__{_name}__", operator(_fn))
     setattr(Tensor, f"__r{_name}__", reflected(_fn))
     setattr(Tensor, f"__i{_name}__", _fn.augmented)
-Tensor.__rsub__ = reflected(sub, "RsubBackward1")  # type: ignore[attr-defined]
-Tensor.__rtruediv__ = Tensor.__rdiv__ = _divide_into  # type: ignore[method-assign, attr-defined]
-Tensor.__neg__ = neg  # type: ignore[attr-defined, operator]
-Tensor.__pos__ = positive  # type: ignore[attr-defined, operator]
-Tensor.__array_priority__ = 1000  # type: ignore[attr-defined]  # NumPy leaves mixed operators to us
+attach(
+    __rsub__=reflected(sub, "RsubBackward1"),
+    __rtruediv__=_divide_into,
+    __rdiv__=_divide_into,
+    __neg__=neg,
+    __pos__=positive,
+)
+# NumPy leaves mixed operators to us
+attach(__array_priority__=1000)

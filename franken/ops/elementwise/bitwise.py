@@ -8,6 +8,7 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core.op import op
+from franken.core.out import FOUND
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import elementwise, operator, reflected
 from franken.ops.declaring.samples import S
@@ -47,8 +48,7 @@ bitwise_or = _bitwise("bitwise_or", np.bitwise_or, "|", "Bits set in either oper
 bitwise_xor = _bitwise("bitwise_xor", np.bitwise_xor, "^", "Bits set in exactly one operand.")
 bitwise_not = elementwise(
     "bitwise_not(Tensor self) -> Tensor", np.invert, refuse="fc", expr="~{0}",
-    doc="All bits flipped; of bools, the logical not.",
-)  # fmt: skip
+    doc="All bits flipped; of bools, the logical not.", out=FOUND)  # fmt: skip
 
 
 def _shift(kernel: Any, left: bool) -> Any:
@@ -86,7 +86,7 @@ lcm = _bitwise("lcm", np.lcm, "", "The least common multiple.", refuse="bfc", nu
     alias=(),
     samples=lambda t: [S(t.const(3, 4)), S(t.const()), S(t.const(2, 0))],
 )
-def __invert__(input: Tensor) -> Tensor:  # noqa: N807
+def __invert__(input: Tensor) -> Tensor:
     """All bits flipped, for the operator `~`."""
     if input.dtype.kind > dt.INTEGER:
         raise TypeError(

@@ -8,7 +8,8 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core.op import op
-from franken.core.tensor import Tensor, wrap
+from franken.core.out import Into
+from franken.core.tensor import Tensor, attach, wrap
 from franken.ops.declaring.declare import ALWAYS_BOOL, elementwise, operator
 from franken.ops.declaring.samples import S
 
@@ -38,13 +39,13 @@ def _equal_to(fn: Any) -> Any:
 
 
 eq = _comparison("eq", np.equal, "==", "", "")
-Tensor.__eq__ = _equal_to(eq)  # type: ignore[method-assign]
+attach(__eq__=_equal_to(eq))
 ne = _comparison("ne", np.not_equal, "!=", "not_equal", "")
 lt = _comparison("lt", np.less, "<", "less")
 le = _comparison("le", np.less_equal, "<=", "less_equal")
 gt = _comparison("gt", np.greater, ">", "greater")
 ge = _comparison("ge", np.greater_equal, ">=", "greater_equal")
-Tensor.__hash__ = object.__hash__  # type: ignore[method-assign,assignment]
+attach(__hash__=object.__hash__)
 
 # --- the larger and the smaller of two -----------------------------------------------------------
 
@@ -127,12 +128,13 @@ isfinite = _test(
     "isfinite", _float_test(np.isfinite, lambda x: np.ones(x.shape, bool)),
     "Whether each element is neither infinite nor NaN.", out=False,
 )  # fmt: skip
+_BOOLEAN = Into("{name} does not support non-boolean outputs.")
 isposinf = _test(
-    "isposinf", _float_test(lambda x: x == np.inf), "Whether each element is +inf.",
+    "isposinf", _float_test(lambda x: x == np.inf), "Whether each element is +inf.", out=_BOOLEAN,
     check=_no_complex("isposinf", "{} does not support complex inputs."),
 )  # fmt: skip
 isneginf = _test(
-    "isneginf", _float_test(lambda x: x == -np.inf), "Whether each element is -inf.",
+    "isneginf", _float_test(lambda x: x == -np.inf), "Whether each element is -inf.", out=_BOOLEAN,
     check=_no_complex("isneginf", "{} does not support complex inputs."),
 )  # fmt: skip
 isreal = _test(

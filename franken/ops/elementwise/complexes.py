@@ -14,9 +14,10 @@ import numpy as np
 from franken.core import dtypes as dt
 from franken.core.batching import pointwise, view_rule
 from franken.core.op import commit_as, op
+from franken.core.out import FOUND, Into
 from franken.core.pointwise import pointwise_primitive
 from franken.core.primitive import Primitive
-from franken.core.tensor import Tensor
+from franken.core.tensor import Tensor, attach
 from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise
 from franken.ops.declaring.samples import S, filled_at_random, read, unary
 from franken.ops.elementwise.arithmetic import zero
@@ -29,7 +30,7 @@ _conj.vjp("x")(lambda g: _conj(g))
 _conj.jvp(lambda tangents, out, x: _conj(tangents[0]))
 
 
-@op(inplace=True, out=True, samples=unary)
+@op(inplace=True, out=FOUND, samples=unary)
 def conj_physical(input: Tensor) -> Tensor:
     """The complex conjugate; the tensor itself if it is real."""
     return _conj(input) if input.dtype.is_complex else input  # type: ignore[no-any-return]
@@ -106,8 +107,10 @@ def _write(self: Tensor, part: Tensor, value: Any) -> None:
     part.copy_(value if isinstance(value, Tensor) else part.new_tensor(value))  # type: ignore[attr-defined]
 
 
-Tensor.real = property(real, lambda self, value: _write(self, real(self), value))  # type: ignore[attr-defined]
-Tensor.imag = property(imag, lambda self, value: _write(self, imag(self), value))  # type: ignore[attr-defined]
+attach(
+    real=property(real, lambda self, value: _write(self, real(self), value)),
+    imag=property(imag, lambda self, value: _write(self, imag(self), value)),
+)
 
 
 @op(
@@ -161,20 +164,17 @@ complex_ = pointwise_primitive(
 _MAKES_COMPLEX = (dt.float32, dt.float64, dt.float16)
 
 
-def _of_one_type(out: Any, made: Any) -> None:
-    if out.dtype is not made.dtype:
-        raise RuntimeError(
-            f"Expected object of scalar type {made.dtype.scalar_name} but got scalar type "
-            f"{out.dtype.scalar_name} for argument 'out'"
-        )
+_OF_ONE_TYPE = Into(
+    "Expected object of scalar type {want} but got scalar type {got} for argument 'out'"
+)
 
 
 @op(
     method=False,
-    out=_of_one_type,
+    out=_OF_ONE_TYPE,
     samples=lambda t: [S(t(3, 4), t(3, 4)), S(t(3, 1), t(4)), S(t(), t())],
 )
-def complex(real: Tensor, imag: Tensor) -> Tensor:  # noqa: A001
+def complex(real: Tensor, imag: Tensor) -> Tensor:
     """Complex numbers with the given real and imaginary parts."""
     if real.dtype not in _MAKES_COMPLEX or imag.dtype not in _MAKES_COMPLEX:
         raise RuntimeError(
@@ -193,13 +193,27 @@ def _same_dtype(x: Tensor, y: Tensor) -> None:
         )
 
 
+def _polar_kernel(x: Any, y: Any) -> Any:
+    out = np.empty(np.broadcast_shapes(x.shape, y.shape), _COMPLEX[x.dtype])
+    np.multiply(x, np.cos(y), out=out.real)
+    np.multiply(x, np.sin(y), out=out.imag)
+    return out
+
+
+# The slope in the magnitude is the direction of the result: none where that is 0.
+polar_ = pointwise_primitive(
+    "polar", ("x", "y"), _polar_kernel, holomorphic=False,
+    d=(lambda g, out: _along(sgn(out), g), lambda g, out: _along(out * 1j, g)),
+)  # fmt: skip
+
+
 @op(
     method=False,
-    out=_of_one_type,
+    out=_OF_ONE_TYPE,
     samples=lambda t: [S(t(3, 4, low=0.2), t(3, 4)), S(t(3, 1, low=0.2), t(4)), S(t(low=0.2), t())],
     title="PolarBackward0",
 )
-def polar(abs: Tensor, angle: Tensor) -> Tensor:  # noqa: A002
+def polar(abs: Tensor, angle: Tensor) -> Tensor:
     """Complex numbers with the given magnitudes and angles."""
     kinds = (dt.float16, dt.float32, dt.float64)
     if abs.dtype not in kinds or angle.dtype not in kinds:
@@ -210,7 +224,7 @@ def polar(abs: Tensor, angle: Tensor) -> Tensor:  # noqa: A002
     _same_dtype(abs, angle)
     if abs.dtype is dt.float16:
         raise NotImplementedError("\"polar_cpu\" not implemented for 'Half'")
-    return complex_(abs * angle.cos(), abs * angle.sin())  # type: ignore[attr-defined, no-any-return]
+    return polar_(abs, angle)  # type: ignore[no-any-return]
 
 
 # --- magnitude and sign --------------------------------------------------------------------------
@@ -257,28 +271,32 @@ def _refuse_complex_signbit(common: Any, x: Any) -> None:
         raise NotImplementedError("signbit is not implemented for complex tensors.")
 
 
-abs = elementwise(  # noqa: A001
+abs = elementwise(
     "abs(Tensor self) -> Tensor", np.absolute, d=lambda g, x: g * sgn(x), holomorphic=False,
     jvp=_abs_tangent, refuse="b", alias=("absolute",), expr="abs({0})", inplace=False,
-    doc="The magnitude of each element; of complex numbers, a real one.", samples=unary
-)  # fmt: skip
+    doc="The magnitude of each element; of complex numbers, a real one.", samples=unary,
+    out=FOUND)  # fmt: skip
 sgn: Any = elementwise(
     "sgn(Tensor self) -> Tensor", _sgn_kernel, d=_sgn_slope, holomorphic=False,
     jvp=lambda tangents, out, x: _sgn_slope(tangents[0], x, out),
     doc="The sign; of a complex number, the one of magnitude 1 in its direction.",
-)  # fmt: skip
+    out=FOUND)  # fmt: skip
 sign = elementwise(
     "sign(Tensor self) -> Tensor", _sgn_kernel, d=zero, check=_refuse_complex_sign,
-    expr="sign({0})", doc="-1, 0 or 1 with the sign of each element.",
-)  # fmt: skip
+    expr="sign({0})", doc="-1, 0 or 1 with the sign of each element.", out=FOUND)  # fmt: skip
+_SIGNBIT_OUT = Into(
+    "{name} does not support non-boolean outputs.",
+)
+
+
 signbit = elementwise(
     "signbit(Tensor self) -> Tensor",
     lambda x: x < 0 if x.dtype.kind in "iub" else np.signbit(x), inplace=False,
     check=_refuse_complex_signbit, doc="Whether the sign bit is set; true of -0.",
-)  # fmt: skip
+    out=_SIGNBIT_OUT)  # fmt: skip
 
 
-def abs_(input: Tensor) -> Tensor:  # noqa: A002
+def abs_(input: Tensor) -> Tensor:
     """In-place form of `abs`; real tensors only."""
     if input.dtype.is_complex:
         raise RuntimeError("In-place abs is not supported for complex tensors.")
@@ -288,9 +306,9 @@ def abs_(input: Tensor) -> Tensor:  # noqa: A002
     return commit_as(input, abs(input))
 
 
-Tensor.abs_ = Tensor.absolute_ = abs_  # type: ignore[attr-defined]
+attach(abs_=abs_, absolute_=abs_)
 op(at="torch", method=False, name="abs_", samples=filled_at_random)(abs_)
-Tensor.__abs__ = abs  # type: ignore[attr-defined]
+attach(__abs__=abs)
 
 # --- angle ---------------------------------------------------------------------------------------
 

@@ -14,7 +14,8 @@ import numpy as np
 from franken.core import dtypes as dt
 from franken.core.convert import cast
 from franken.core.op import commit_as, op
-from franken.core.tensor import Tensor
+from franken.core.out import Into
+from franken.core.tensor import Tensor, attach
 from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, operator, promoted, reflected
 from franken.ops.declaring.samples import S, on
 from franken.ops.elementwise.arithmetic import mul, sub, zero
@@ -106,16 +107,14 @@ def _title(node: Any) -> str:
     return f"PowBackward{ {(): 1, (1,): 0, (0,): 2}[tuple(numbers)] }"
 
 
-pow = elementwise(  # noqa: A001
+pow = elementwise(
     "pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", _pow_kernel,
     d=(_pow_dx, _pow_dy), numbers="any",
     check=_check_pow, doc="Each element to the power of `exponent`.", samples=on(0.2, 2, 2),
     title=_title,
 )  # fmt: skip
 
-Tensor.__pow__ = operator(pow)  # type: ignore[attr-defined, operator]
-Tensor.__rpow__ = reflected(pow)  # type: ignore[attr-defined]
-Tensor.__ipow__ = pow.augmented  # type: ignore[attr-defined]
+attach(__pow__=operator(pow), __rpow__=reflected(pow), __ipow__=pow.augmented)
 
 
 def _double_kind(x: Any, y: Any) -> dt.dtype:
@@ -125,8 +124,14 @@ def _double_kind(x: Any, y: Any) -> dt.dtype:
     return dt.float64
 
 
+_FLOAT_POWER_OUT = Into(
+    "the output given to float_power has dtype {got} but the operation's result requires "
+    "dtype {want}",
+)
+
+
 @op(
-    out=True,
+    out=_FLOAT_POWER_OUT,
     samples=lambda t: [
         S(t(3, 4, low=0.2), t(4)),
         S(t(3, low=0.2), 2.5),
@@ -154,4 +159,4 @@ def _float_power_(self: Any, exponent: Any) -> Any:
     return commit_as(self, float_power(self, exponent))
 
 
-Tensor.float_power_ = _float_power_  # type: ignore[attr-defined]
+attach(float_power_=_float_power_)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from franken.core.op import op
+from franken.core.out import FOUND
 from franken.core.pointwise import pointwise_primitive
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, refused
@@ -37,6 +38,7 @@ def _rounding(name: str, kernel: Any, doc: str, alias: tuple[str, ...] = ()) -> 
     return elementwise(
         f"{name}(Tensor self) -> Tensor", _unless_integer(kernel), d=zero, refuse="b",
         tag=f"{name}_vml_cpu", check=_no_complex(name), alias=alias, expr=f"{name}({{0}})", doc=doc,
+        out=FOUND,
     )  # fmt: skip
 
 
@@ -46,7 +48,7 @@ trunc = _rounding("trunc", np.trunc, "Each element without its fraction.", alias
 frac = elementwise(
     "frac(Tensor self) -> Tensor", lambda x: x - np.trunc(x), d=lambda g: g, refuse="bic",
     expr="{0} - trunc({0})", doc="The fraction of each element, with its sign.",
-)  # fmt: skip
+    out=FOUND)  # fmt: skip
 
 
 def _round_kernel(x: Any, *, decimals: int) -> Any:
@@ -70,11 +72,11 @@ round_ = pointwise_primitive(
 @op(
     at="torch",
     inplace=True,
-    out=True,
+    out=FOUND,
     alias=("special.round",),
     samples=lambda t: [S(t(3, 4)), S(t(3, 4), decimals=1), S(t()), S(t(2, 0))],
 )
-def round(input: Tensor, *, decimals: int = 0) -> Tensor:  # noqa: A001
+def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """Each element rounded to `decimals` digits, halves to the even neighbour."""
     refused("round_cpu" if decimals else "round_vml_cpu", input.dtype, "bic" if decimals else "bc")
     return round_(input, decimals=decimals)  # type: ignore[no-any-return]

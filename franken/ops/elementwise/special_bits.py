@@ -13,8 +13,9 @@ from franken.core.convert import cast
 from franken.core.device import CPU
 from franken.core.node import edge_of, titled
 from franken.core.op import commit_as, op
+from franken.core.out import Into
 from franken.core.pointwise import pointwise_primitive
-from franken.core.tensor import Tensor
+from franken.core.tensor import Tensor, attach
 from franken.ops.declaring import return_types
 from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, typed
 from franken.ops.declaring.samples import S, filled_at_random, unary
@@ -49,10 +50,16 @@ def _no_slope(g: Any) -> Any:
     raise RuntimeError("derivative for aten::heaviside is not implemented")
 
 
+_HEAVISIDE_OUT = Into(
+    "heaviside is not yet implemented for tensors with different dtypes.",
+)
+
+
 heaviside = elementwise(
     "heaviside(Tensor self, Tensor values) -> Tensor",
     lambda x, y: np.where(x == 0, y, (x > 0).astype(x.dtype)), d=(_no_slope, _no_slope),
     check=_check_heaviside, numbers="none", doc="0 below zero, 1 above, and `values` at zero.",
+    out=_HEAVISIDE_OUT,
     title="torch::autograd::NotImplemented"
 )  # fmt: skip
 
@@ -65,7 +72,13 @@ frexp_ = pointwise_primitive(
 _FREXP = return_types.make("frexp", "mantissa", "exponent")
 
 
-@op(out=True, samples=unary)
+@op(
+    out=Into(
+        "torch.frexp() expects mantissa to have dtype {want_c} but got {got_c}",
+        "torch.frexp() expects exponent to have int dtype but got {got_c}",
+    ),
+    samples=unary,
+)
 def frexp(input: Tensor) -> Any:
     """Mantissa in [0.5, 1) and integer exponent of each element."""
     if not input.dtype.is_floating_point:
@@ -87,11 +100,16 @@ def _ldexp_kernel(x: Any, y: Any) -> Any:
     return np.ldexp(x, np.clip(whole, -5000, 5000).astype(np.int32))
 
 
+_LDEXP_OUT = Into(
+    "ldexp can't be cast to the desired output type {got}",
+    cast=True,
+)
+
+
 ldexp = elementwise(
     "ldexp(Tensor self, Tensor other) -> Tensor", _ldexp_kernel,
     d=(lambda g, y: g * exp2(y), lambda g, out: g * out * LN2),
-    promote=INT_TO_FLOAT, numbers="none", doc="input times 2^other.",
-)  # fmt: skip
+    promote=INT_TO_FLOAT, numbers="none", doc="input times 2^other.", out=_LDEXP_OUT)  # fmt: skip
 ldexp.prim.cpu = typed(_ldexp_kernel)
 
 # --- nan_to_num ----------------------------------------------------------------------------------
@@ -113,7 +131,11 @@ nan_to_num_ = pointwise_primitive(
 )
 
 
-@op(inplace=True, out=True, samples=unary)
+@op(
+    inplace=True,
+    out=Into("nan_to_num: dtype of out: {got} should be same as input: {want}"),
+    samples=unary,
+)
 def nan_to_num(input: Tensor, nan: Any = None, posinf: Any = None, neginf: Any = None) -> Tensor:
     """NaN and infinities replaced; by default by 0 and the type's extreme numbers."""
     if input.dtype.kind > dt.INTEGER:
@@ -146,7 +168,6 @@ def _fill_value(x: Tensor, value: Any) -> Any:
 
 @op(
     method=False,
-    out=True,
     samples=lambda t: [S(t(3, 4), 2), S(t(2, 3), t()), S(t(2, 0), 1)],
     title=("value", "FillBackward1", "FillBackward0"),
 )
@@ -163,7 +184,7 @@ def _fill_in_place(input: Tensor, value: Any) -> Tensor:
     if plain and not (st.grad and edge_of(input) is not None):
         inplace.check(input, "fill")
         a = input._a
-        if a.flags.writeable and 0 not in a.strides:
+        if a.flags.writeable:  # torch fills broadcast tensors too
             a.fill(_fill_value(input, value))
             inplace.bump(input)
             return input
@@ -182,8 +203,7 @@ def _zero_in_place(input: Tensor) -> Tensor:
     return _filled(input, 0, "ZeroBackward0")
 
 
-Tensor.fill_ = _fill_in_place  # type: ignore[attr-defined]
-Tensor.zero_ = _zero_in_place  # type: ignore[attr-defined]
+attach(fill_=_fill_in_place, zero_=_zero_in_place)
 op(
     method=False, name="fill_", samples=lambda t: [S(t.const(3, 4), 2), S(t.const(2, 3), t.const())]
 )(_fill_in_place)

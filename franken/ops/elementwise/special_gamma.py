@@ -11,8 +11,9 @@ from franken.core import dtypes as dt
 from franken.core.convert import cast
 from franken.core.node import titled
 from franken.core.op import OPS, inplace_form, op
+from franken.core.out import Into
 from franken.core.pointwise import pointwise_primitive
-from franken.core.tensor import Tensor
+from franken.core.tensor import Tensor, attach
 from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, refused
 from franken.ops.declaring.samples import S, on
 from franken.ops.elementwise.transcendental import exp, log
@@ -109,8 +110,10 @@ def _polygamma_method(self: Tensor, n: int) -> Tensor:
     return _polygamma(n, self)
 
 
-Tensor.polygamma = OPS["polygamma"].method = _polygamma_method  # type: ignore[attr-defined, assignment]
-Tensor.polygamma_ = OPS["polygamma"].inplace = inplace_form("polygamma", _polygamma_method)  # type: ignore[attr-defined]
+OPS["polygamma"].method = _polygamma_method
+attach(polygamma=_polygamma_method)
+OPS["polygamma"].inplace = inplace_form("polygamma", _polygamma_method)
+attach(polygamma_=OPS["polygamma"].inplace)
 
 
 def _mvlgamma_slope(g: Any, x: Any, p: int) -> Any:
@@ -127,9 +130,12 @@ mvlgamma_ = pointwise_primitive(
 
 @op(
     inplace=True,
-    out=True,
+    out=Into(
+        "mvlgamma: result type {want} can't be cast to the desired output type {want}", cast=True
+    ),
     alias=("special.multigammaln",),
     samples=lambda t: [S(t(3, 4, low=2, high=5), 2), S(t(low=2, high=5), 3), S(t(2, 0), 1)],
+    layout="contiguous",
 )
 def mvlgamma(input: Tensor, p: int) -> Tensor:
     """The logarithm of the multivariate gamma function of dimension `p`."""

@@ -11,9 +11,10 @@ from franken.core import dtypes as dt
 from franken.core.convert import cast
 from franken.core.numbers import unboxed
 from franken.core.op import OPS, op
+from franken.core.out import FOUND, Into
 from franken.core.overloads import orders
 from franken.core.pointwise import pointwise_primitive
-from franken.core.tensor import Tensor
+from franken.core.tensor import Tensor, attach
 from franken.ops.declaring.declare import promoted, refused, typed
 from franken.ops.declaring.samples import S
 from franken.ops.surface.args import checked_number
@@ -71,7 +72,7 @@ def where(condition: Tensor) -> tuple[Tensor, ...]: ...
 def where(condition: Tensor, input: Tensor | complex, other: Tensor | complex) -> Tensor: ...
 @op(
     method=False,
-    out=True,
+    out=Into("Expected out type to be {want} but got {got}"),
     samples=lambda t: [
         S(t.mask(3, 4), t(3, 4), t(4)),
         S(t.mask(3), t(3), 1.5),
@@ -79,7 +80,7 @@ def where(condition: Tensor, input: Tensor | complex, other: Tensor | complex) -
         S(t.mask(2, 0), t(0), t(2, 1)),
     ],
 )
-def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:  # noqa: A002
+def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     """Elements of `input` where the condition holds, of `other` elsewhere.
 
     With the condition alone: the tuple of indices where it holds, as `nonzero(as_tuple=True)`.
@@ -94,7 +95,8 @@ def _where_method(self: Tensor, condition: Tensor, other: Any) -> Tensor:
     return _selected(condition, self, other)
 
 
-Tensor.where = OPS["where"].method = _where_method  # type: ignore[attr-defined, assignment]
+OPS["where"].method = _where_method
+attach(where=_where_method)
 
 
 # --- clamp ---------------------------------------------------------------------------------------
@@ -149,7 +151,7 @@ def _check_bounds(low: Any, high: Any) -> None:
 
 @op(
     inplace=True,
-    out=True,
+    out=FOUND,
     alias=("clip",),
     samples=lambda t: [
         S(t(3, 4), -0.5, 0.7),
@@ -159,7 +161,7 @@ def _check_bounds(low: Any, high: Any) -> None:
         S(t(2, 0), 0, 1),
     ],
 )
-def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:  # noqa: A002
+def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """Each element brought into [min, max]; a bound below the other loses to `max`."""
     _check_bounds(min, max)
     bounds = [b for b in (min, max) if b is not None]
@@ -181,7 +183,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:  # noqa: A
     samples=lambda t: [S(t(3, 4), 0.2), S(t(3, 4), t(4)), S(t(), 0), S(t(2, 0), 0)],
     title=("min", "ClampMinBackward1", "ClampMinBackward0"),
 )
-def clamp_min(input: Tensor, min: Any) -> Tensor:  # noqa: A002
+def clamp_min(input: Tensor, min: Any) -> Tensor:
     """Each element, or `min` where that is larger."""
     return clamp(input, min=min)
 
@@ -192,7 +194,7 @@ def clamp_min(input: Tensor, min: Any) -> Tensor:  # noqa: A002
     samples=lambda t: [S(t(3, 4), 0.2), S(t(3, 4), t(4)), S(t(), 0), S(t(2, 0), 0)],
     title=("max", "ClampMaxBackward1", "ClampMaxBackward0"),
 )
-def clamp_max(input: Tensor, max: Any) -> Tensor:  # noqa: A002
+def clamp_max(input: Tensor, max: Any) -> Tensor:
     """Each element, or `max` where that is smaller."""
     return clamp(input, max=max)
 

@@ -12,6 +12,7 @@ import numpy as np
 from franken.core import dtypes as dt
 from franken.core.batching import to_front
 from franken.core.op import op
+from franken.core.out import SAME
 from franken.core.primitive import Primitive
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
@@ -76,7 +77,7 @@ def _check_vector(name: str, input: Tensor, dim: int, index: Tensor, source: Ten
 
 
 @op(
-    out="exact",
+    out=SAME,
     inplace=True,
     samples=lambda t: [
         S(t(3, 4), 1, t.index(5, high=4), t(3, 5)),
@@ -84,6 +85,7 @@ def _check_vector(name: str, input: Tensor, dim: int, index: Tensor, source: Ten
         S(t(3), 0, t.index(0, high=3), t(0)),
     ],
     title="IndexAddBackward0",
+    layout="contiguous",
 )
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
     """A copy with alpha * source added to the entries that `index` names."""
@@ -97,7 +99,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
 
 
 @op(
-    out="exact",
+    out=SAME,
     inplace=True,
     samples=lambda t: [
         S(t(3, 4), 1, t.of([3, 0]), t(3, 2)),
@@ -105,6 +107,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
         S(t(3), 0, t.index(0, high=3), t(0)),
     ],
     title="IndexCopyBackward0",
+    layout="contiguous",
 )
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """A copy with the entries that `index` names replaced by those of `source`."""
@@ -165,6 +168,7 @@ def _check_copy(input: Tensor, d: int, index: Tensor, source: Tensor) -> None:
         S(t(3), 0, t.index(0, high=3), 1),
     ],
     title=("value", "IndexFillBackward1", "IndexFillBackward0"),
+    layout="as_input",
 )
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """A copy with the entries that `index` names filled with a number or 0-d tensor."""
@@ -250,7 +254,7 @@ def _(prim: Primitive, values: Any, dims: Any, params: Any) -> Any:
 
 
 @op(
-    out="exact",
+    out=SAME,
     inplace=True,
     samples=lambda t: [
         S(t(3, 4, low=0.5), 1, t.index(5, high=4), t(3, 5, low=0.5), "prod"),

@@ -11,6 +11,7 @@ import numpy as np
 
 from franken.core.batching import pointwise
 from franken.core.op import op
+from franken.core.out import APART, Into
 from franken.core.primitive import Primitive
 from franken.core.shapes import broadcast_two, wrap_dim
 from franken.core.tensor import Tensor
@@ -49,7 +50,7 @@ def check_no_larger(index: Any, input: Any, dim: int) -> None:
 
 
 @op(
-    out="exact",
+    out=APART,
     samples=lambda t: [
         S(t(3, 4), 1, t.index(3, 2, high=4)),
         S(t(3, 4), 0, t.index(2, 4, high=3)),
@@ -75,7 +76,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
 
 
 @op(
-    out="apart",
+    out=APART,
     samples=lambda t: [
         S(t(3, 4), t.index(3, 2, high=4), 1),
         S(t(3, 4), t.index(1, 4, high=3), 0),
@@ -108,7 +109,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: Any = None) -> Tensor:
 
 
 @op(
-    out="apart",
+    out=Into("index_select(): self and result must have the same scalar type", memory="apart"),
     samples=lambda t: [
         S(t(3, 4), 1, t.index(5, high=4)),
         S(t(2, 3, 2), -2, t.of([2, 0])),
@@ -116,6 +117,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: Any = None) -> Tensor:
         S(t(), 0, t.of([0])),
     ],
     title="IndexSelectBackward0",
+    layout="contiguous",
 )
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """The entries of one dimension that a vector of places names."""
@@ -143,14 +145,22 @@ def refuse_outside(index: Any, size: int, kind: Any, text: str, least: int = 0) 
         raise kind(text.replace("{}", str(a[(a < least) | (a >= size)].flat[0])))
 
 
+_TAKE_OUT = Into(
+    "take(): self and out expected to have the same dtype, but got self.dtype = {want} and "
+    "out.dtype = {got}",
+    memory="apart",
+)
+
+
 @op(
-    out="apart",
+    out=_TAKE_OUT,
     samples=lambda t: [
         S(t(3, 4), t.index(2, 3, high=12)),
         S(t(3, 4), t.of([-1, 0])),
         S(t(3), t.index(0, high=3)),
     ],
     title="TakeBackward0",
+    layout="contiguous",
 )
 def take(input: Tensor, index: Tensor) -> Tensor:
     """Elements of the flattened tensor; has the shape of `index`."""

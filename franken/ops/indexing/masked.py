@@ -10,10 +10,11 @@ from franken.core import dtypes as dt
 from franken.core import inplace
 from franken.core.batching import pointwise, to_front
 from franken.core.op import op
+from franken.core.out import Into
 from franken.core.primitive import NO_BATCH_RULE, NOT_DIFFERENTIABLE, Primitive
 from franken.core.promotion import can_cast
 from franken.core.shapes import broadcast_two
-from franken.core.tensor import Tensor
+from franken.core.tensor import Tensor, attach
 from franken.ops.declaring.loop import loop
 from franken.ops.declaring.samples import S
 from franken.ops.indexing.write import plain, warn_expanded
@@ -61,7 +62,6 @@ def _check_fill(input: Tensor, mask: Tensor, value: Any) -> Any:
 
 
 @op(
-    out=True,
     samples=lambda t: [
         S(t(3, 4), t.mask(3, 4), 0.5),
         S(t(3, 4), t.mask(4), t()),
@@ -98,7 +98,7 @@ def _raw(value: Any) -> Any:
     return value._a if isinstance(value, Tensor) else value
 
 
-Tensor.masked_fill_ = _masked_fill_inplace  # type: ignore[attr-defined]
+attach(masked_fill_=_masked_fill_inplace)
 
 # --- masked_select and masked_scatter -------------------------------------------------------------
 
@@ -190,7 +190,7 @@ def _same_shape(*tensors: Any) -> Any:
 
 
 @op(
-    out="apart",
+    out=Into("masked_select(): self and result must have the same scalar type", memory="apart"),
     samples=lambda t: [S(t(3, 4), t.mask(3, 4)), S(t(3, 1), t.mask(4)), S(t(2, 0), t.mask(2, 0))],
 )
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
@@ -203,7 +203,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
 
 
 @op(
-    inplace=True,
+    inplace="free",
     samples=lambda t: [
         S(t(3, 4), t.mask(3, 4), t(12)),
         S(t(3, 4), t.mask(4), t(3, 4)),
@@ -243,7 +243,10 @@ nonzero_ = Primitive(
 
 
 @op(
-    out=True,
+    out=Into(
+        "{name}: Expected out tensor to have scalar type {want} but got scalar type{got}",
+        memory="apart",
+    ),
     samples=lambda t: [
         S(t.mask(3, 4)),
         S(t.mask(2, 3, 2), as_tuple=True),
@@ -259,7 +262,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     return nonzero_(x).unbind(1)
 
 
-@op(out=True, samples=lambda t: [S(t.mask(3, 4)), S(t.const()), S(t.const(2, 0))])
+@op(samples=lambda t: [S(t.mask(3, 4)), S(t.const()), S(t.const(2, 0))])
 def argwhere(input: Tensor) -> Tensor:
     """The places of the nonzero elements as rows."""
     return nonzero_(input)
@@ -277,7 +280,13 @@ nonzero_static_ = Primitive(
 ).not_differentiable()
 
 
-@op(out=True, samples=lambda t: [S(t.mask(3, 4), size=5), S(t.mask(3), size=7, fill_value=9)])
+@op(
+    out=Into(
+        "{name}: Expected out tensor to have scalar type {want} but got scalar type{got}",
+        memory="apart",
+    ),
+    samples=lambda t: [S(t.mask(3, 4), size=5), S(t.mask(3), size=7, fill_value=9)],
+)
 def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
     """`nonzero` cut or filled with `fill_value` to `size` rows."""
     if size < 0:
@@ -302,7 +311,8 @@ def _unravel_kernel(x: Any, *, sizes: tuple[int, ...]) -> Any:
     for n in reversed(sizes):
         out.append(x % max(n, 1))
         x = x // max(n, 1)
-    return tuple(reversed(out))
+    rows = np.stack(out[::-1], axis=-1) if out else x
+    return tuple([rows[..., i] for i in range(len(out))])
 
 
 def _unravel_batched(prim: Primitive, values: Any, dims: Any, params: Any) -> Any:
@@ -310,5 +320,5 @@ def _unravel_batched(prim: Primitive, values: Any, dims: Any, params: Any) -> An
 
 
 unravel_ = Primitive(
-    "unravel_index", ("x",), _unravel_kernel, outputs=0, batch=_unravel_batched
+    "unravel_index", ("x",), _unravel_kernel, outputs=0, batch=_unravel_batched, layout=None
 ).not_differentiable()

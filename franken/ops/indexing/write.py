@@ -12,6 +12,7 @@ from franken.core import inplace, state
 from franken.core.node import edge_of
 from franken.core.numbers import unboxed
 from franken.core.op import op
+from franken.core.out import refuse_shared
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
 from franken.ops.indexing.expression import (
@@ -32,6 +33,8 @@ from franken.ops.surface.args import checked_number
 
 def put_inplace(x: Tensor, values: Any, indices: Any, pattern: Any, accumulated: bool) -> None:
     """Put values into x's own memory where nothing is recorded, else commit a new value."""
+    if isinstance(values, Tensor):
+        refuse_shared(x, (values,), "apart")
     if plain(x, values, *indices) and x._a.flags.writeable and not accumulated:
         warn_expanded(x, "index_put_")
         raw = values._a if isinstance(values, Tensor) else values

@@ -12,8 +12,9 @@ import numpy as np
 from franken.core import dtypes as dt
 from franken.core.convert import cast
 from franken.core.op import op, spelled
+from franken.core.out import FREE, Into, safely
 from franken.core.primitive import Primitive
-from franken.core.tensor import Tensor
+from franken.core.tensor import Tensor, attach
 from franken.ops.declaring.return_types import make
 from franken.ops.declaring.samples import S, after, definite, given, hermitian, matrices
 from franken.ops.linalg.checks import (
@@ -41,7 +42,7 @@ _EIG = make("linalg_eig", "eigenvalues", "eigenvectors")
 
 @op(
     at="linalg",
-    out="typed",
+    out=FREE,
     samples=lambda t: [
         S(t.square(3)),
         S(t(4, 2)),
@@ -61,7 +62,7 @@ def qr(A: Tensor, mode: str = "reduced") -> Any:
     return _QR(qr_(A, mode=mode))
 
 
-@op(name="qr", out="typed", samples=lambda t: [S(t.square(3)), S(t(4, 2)), S(t(4, 2), some=False)])
+@op(name="qr", out=FREE, samples=lambda t: [S(t.square(3)), S(t(4, 2)), S(t(4, 2), some=False)])
 def _qr_torch(input: Tensor, some: bool = True) -> Any:
     """Q with orthonormal columns and upper triangular R."""
     return _OLD_QR(tuple(qr(input, "reduced" if some else "complete")))
@@ -87,7 +88,11 @@ def _(g0: Any, g1: Any) -> Any:
     raise NotImplementedError("the derivative for 'geqrf' is not implemented.")
 
 
-@op(out="typed", samples=lambda t: [S(t.square(3)), S(t(4, 2))], title="GeqrfBackward0")
+@op(
+    out=safely("torch.geqrf", "a", "tau"),
+    samples=lambda t: [S(t.square(3)), S(t(4, 2))],
+    title="GeqrfBackward0",
+)
 def geqrf(input: Tensor) -> Any:
     """The compact QR: R above the Householder vectors, and their factors tau."""
     check_matrix(input, "torch.geqrf", "input")
@@ -113,7 +118,7 @@ def _reflect(v: Any, tau: Any, order: Any, b: Any, adjoint: bool) -> Any:
 
 @op(
     at="linalg",
-    out="typed",
+    out=safely("torch.linalg.householder_product"),
     alias=("torch.orgqr",),
     also={"input2": "tau"},
     samples=lambda t: [
@@ -121,6 +126,7 @@ def _reflect(v: Any, tau: Any, order: Any, b: Any, adjoint: bool) -> Any:
         S(t(2, 3, 3, high=0.5, low=-0.5), t(2, 2, low=0.2, high=0.8)),
     ],
     title="LinalgHouseholderProductBackward0",
+    layout="column_major",
 )
 def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     """The first n columns of the product of Householder reflections (..., m, n)."""
@@ -130,7 +136,7 @@ def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     if A.shape[-2] < A.shape[-1]:
         raise RuntimeError(
             f"{name}: input.shape[-2] must be greater than or equal to input.shape[-1]"
-        )  # noqa: E501
+        )
     if A.shape[-1] < tau.shape[-1]:
         raise RuntimeError(
             f"{name}: input.shape[-1] must be greater than or equal to tau.shape[-1]"
@@ -141,7 +147,7 @@ def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     return _reflect(_vectors(A, k), tau, reversed(range(k)), start, False)  # type: ignore[no-any-return]
 
 
-Tensor.orgqr = spelled(householder_product, {"input2": "tau"})  # type: ignore[attr-defined]
+attach(orgqr=spelled(householder_product, {"input2": "tau"}))
 
 
 def _check_tau(a: Tensor, tau: Tensor, name: str, what: str) -> None:
@@ -163,8 +169,15 @@ def _check_tau(a: Tensor, tau: Tensor, name: str, what: str) -> None:
     check_kernel(a, "orgqr_cpu")
 
 
+_ORMQR_OUT = Into(
+    "torch.ormqr: Expected input and result to have the same dtype, but input has "
+    "dtype{want} and result has dtype {got}",
+    memory="free",
+)
+
+
 @op(
-    out="typed",
+    out=_ORMQR_OUT,
     also={"input2": "tau", "input3": "other"},
     samples=lambda t: [
         S(t(4, 2, high=0.5, low=-0.5), t(2, low=0.2, high=0.8), t(4, 3)),
@@ -177,6 +190,7 @@ def _check_tau(a: Tensor, tau: Tensor, name: str, what: str) -> None:
         ),
     ],
     title="OrmqrBackward0",
+    layout="column_major",
 )
 def ormqr(
     input: Tensor, tau: Tensor, other: Tensor, left: bool = True, transpose: bool = False
@@ -208,7 +222,7 @@ def ormqr(
 
 @op(
     at="linalg",
-    out="typed",
+    out=FREE,
     samples=lambda t: [
         after(lambda out: (abs(out[0]), out[1], abs(out[2])), S(t.square(3))),
         after(lambda out: out[1], S(t(2, 4))),
@@ -233,7 +247,7 @@ def _refuse_driver(name: str, driver: Any) -> None:
 
 @op(
     at="linalg",
-    out="typed",
+    out=FREE,
     samples=lambda t: [S(t.square(3)), S(t(2, 4)), S(t(2, 3, 2))],
     title="LinalgSvdBackward0",
 )
@@ -247,7 +261,7 @@ def svdvals(A: Tensor, *, driver: Any = None) -> Tensor:
 
 @op(
     name="svd",
-    out="typed",
+    out=FREE,
     samples=lambda t: [
         after(lambda out: (abs(out[0]), out[1], abs(out[2])), S(t.square(3))),
         after(lambda out: out[1], S(t(2, 4))),
@@ -280,7 +294,7 @@ def _check_hermitian(A: Tensor, uplo: str) -> bool:
 
 @op(
     at="linalg",
-    out="typed",
+    out=FREE,
     samples=lambda t: [
         after(lambda out: (out[0], abs(out[1])), given(hermitian, S(t.positive(3)))),
         after(lambda out: (out[0], abs(out[1])), given(hermitian, S(t.positive(2, 2), "U"))),
@@ -292,7 +306,7 @@ def eigh(A: Tensor, UPLO: str = "L") -> Any:
     return _EIGH(eigh_(A, lower=lower))
 
 
-@op(at="linalg", out="typed", samples=definite, title="LinalgEighBackward0")
+@op(at="linalg", out=FREE, samples=definite, title="LinalgEighBackward0")
 def eigvalsh(A: Tensor, UPLO: str = "L") -> Tensor:
     """Real eigenvalues (ascending) of Hermitian matrices."""
     return eigvalsh_(A, lower=_check_hermitian(A, UPLO))  # type: ignore[no-any-return]
@@ -307,7 +321,7 @@ def _check_general(A: Tensor, name: str) -> None:
 
 @op(
     at="linalg",
-    out="typed",
+    out=safely("torch.linalg.eig", "eigenvalues", "eigenvectors"),
     samples=lambda t: [after(lambda out: (out[0], abs(out[1])), S(t.square(3)))],
 )
 def eig(A: Tensor) -> Any:
@@ -316,7 +330,11 @@ def eig(A: Tensor) -> Any:
     return _EIG(eig_(A))
 
 
-@op(at="linalg", out="typed", samples=lambda t: [S(t.square(3)), S(t.square(2, 2))])
+@op(
+    at="linalg",
+    out=safely("torch.linalg.eigvals", "eigenvalues"),
+    samples=lambda t: [S(t.square(3)), S(t.square(2, 2))],
+)
 def eigvals(A: Tensor) -> Tensor:
     """Complex eigenvalues of square matrices."""
     _check_general(A, "linalg.eigvals")

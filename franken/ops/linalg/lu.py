@@ -11,6 +11,7 @@ from typing import Any
 from franken.backends.numpy import linalg as kernels
 from franken.core import dtypes as dt
 from franken.core.op import op
+from franken.core.out import FREE, write_made
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.tensor import Tensor
 from franken.ops.declaring.return_types import make
@@ -102,7 +103,7 @@ def _factor(input: Tensor, pivot: bool, name: str) -> Any:
 
 @op(
     at="linalg",
-    out="typed",
+    out=FREE,
     samples=lambda t: [S(t.square(3)), S(t(2, 4, 3)), S(t(2, 3))],
     title="LinalgLuFactorExBackward0",
 )
@@ -121,7 +122,7 @@ def lu_factor(A: Tensor, *, pivot: bool = True) -> Any:
 
 @op(
     at="linalg",
-    out="typed",
+    out=FREE,
     samples=lambda t: [S(t.square(3)), S(t(2, 4, 3)), S(t(2, 3))],
     title="LinalgLuFactorExBackward0",
 )
@@ -141,7 +142,7 @@ def _unpack(lu: Tensor) -> tuple[Any, Any]:
 
 @op(
     at="linalg",
-    out="typed",
+    out=FREE,
     samples=lambda t: [S(t.square(3)), S(t(2, 4, 3)), S(t(2, 3))],
     title="LinalgLuBackward0",
 )
@@ -160,12 +161,13 @@ def lu(A: Tensor, *, pivot: bool = True) -> Any:
 def _lu_torch(A: Tensor, pivot: bool = True, get_infos: bool = False, out: Any = None) -> Any:
     """L and U in one array and the row exchanges (and info)."""
     packed, pivots, info = _factor(A, pivot, "torch.lu_factor")
-    return (packed, pivots, info) if get_infos else (packed, pivots)
+    made = (packed, pivots, info) if get_infos else (packed, pivots)
+    return made if out is None else write_made("lu", out, made)
 
 
 @op(
     method=False,
-    out="typed",
+    out=FREE,
     samples=lambda t: [
         S(t.square(3), t.of([2, 2, 3], t.module.int32)),
         S(t(3, 2), t.of([3, 2], t.module.int32), unpack_pivots=False),
@@ -195,7 +197,7 @@ def lu_unpack(
 
 @op(
     at="linalg",
-    out="typed",
+    out=FREE,
     samples=lambda t: [
         S(t.square(3), t.of([2, 2, 3], t.module.int32), t(3, 2)),
         S(t.square(3), t.of([1, 3, 3], t.module.int32), t(2, 3), left=False, adjoint=True),
@@ -236,7 +238,7 @@ def _lu_apply(lu: Tensor, order: Tensor, b: Any, adjoint: bool) -> Any:
 
 @op(
     name="lu_solve",
-    out="typed",
+    out=FREE,
     samples=lambda t: [S(t(3, 2), t.square(3), t.of([2, 2, 3], t.module.int32))],
     title="LinalgLuSolveBackward0",
 )
@@ -288,7 +290,7 @@ def _(g: Any, ld: Any, pivots: Any, hermitian: bool) -> Any:
     return ldl_solve_(ld, pivots, g.conj_physical(), hermitian=False).conj_physical()
 
 
-@op(at="linalg", out="typed", samples=definite)
+@op(at="linalg", out=FREE, samples=definite)
 def ldl_factor_ex(A: Tensor, *, hermitian: bool = False, check_errors: bool = False) -> Any:
     """LD in one array, pivots and info of the LDL factorization of (conjugate) symmetric A."""
     check_square(A, "torch.linalg.ldl_factor_ex")
@@ -300,7 +302,7 @@ def ldl_factor_ex(A: Tensor, *, hermitian: bool = False, check_errors: bool = Fa
     return _LDL_FACTOR_EX(ld, pivots, info)
 
 
-@op(at="linalg", out="typed", samples=definite)
+@op(at="linalg", out=FREE, samples=definite)
 def ldl_factor(A: Tensor, *, hermitian: bool = False) -> Any:
     """LD in one array and pivots; an error if D is singular."""
     ld, pivots, info = ldl_factor_ex(A, hermitian=hermitian)
@@ -312,7 +314,7 @@ def ldl_factor(A: Tensor, *, hermitian: bool = False) -> Any:
 
 @op(
     at="linalg",
-    out="typed",
+    out=FREE,
     samples=lambda t: [S(t.triangle(3).detach(), t.of([1, 2, 3], t.module.int32), t(3, 2))],
 )
 def ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: bool = False) -> Tensor:

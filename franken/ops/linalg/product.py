@@ -15,10 +15,11 @@ from franken.core.convert import cast
 from franken.core.node import titled
 from franken.core.numbers import unboxed
 from franken.core.op import op
+from franken.core.out import FREE, SAME, Into
 from franken.core.overloads import Order, orders
 from franken.core.primitive import F32, F64, Primitive
 from franken.core.shapes import broadcast_two, wrap_dim
-from franken.core.tensor import Tensor
+from franken.core.tensor import Tensor, attach
 from franken.ops.declaring.samples import S
 from franken.ops.surface.args import checked_number
 
@@ -118,7 +119,7 @@ def _kernel_name(n: int, m: int) -> str:
 
 
 @op(
-    out=True,
+    out=FREE,
     samples=lambda t: [
         S(t(3, 4), t(4, 2)),
         S(t(4), t(4)),
@@ -166,8 +167,7 @@ def _rmatmul(self: Tensor, other: Any) -> Any:
     return matmul(other, self) if isinstance(other, Tensor) else NotImplemented
 
 
-Tensor.__matmul__ = _matmul  # type: ignore[attr-defined]
-Tensor.__rmatmul__ = _rmatmul  # type: ignore[attr-defined]
+attach(__matmul__=_matmul, __rmatmul__=_rmatmul)
 
 
 def _check_tensor(name: str, what: str, value: Any) -> None:
@@ -177,7 +177,7 @@ def _check_tensor(name: str, what: str, value: Any) -> None:
         )
 
 
-@op(out=True, samples=lambda t: [S(t(3, 4), t(4, 2)), S(t(4, 3).t(), t(4, 2)), S(t(2, 0), t(0, 3))])
+@op(out=FREE, samples=lambda t: [S(t(3, 4), t(4, 2)), S(t(4, 3).t(), t(4, 2)), S(t(2, 0), t(0, 3))])
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
     """Product of two matrices."""
     _check_tensor("mm", "mat2", mat2)
@@ -189,7 +189,7 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
 
 
 @op(
-    out=True,
+    out=FREE,
     samples=lambda t: [
         S(t(2, 3, 4), t(2, 4, 2)),
         S(t(2, 3, 0), t(2, 0, 4)),
@@ -217,7 +217,12 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
     return matmul_(input, mat2)
 
 
-@op(out=True, samples=lambda t: [S(t(3, 4), t(4)), S(t(3, 0), t(0))], title="MvBackward0")
+_MV_OUT = Into(
+    "addmv input tensors must have the same dtype, but got {got}, {want}, and {want}",
+)
+
+
+@op(out=_MV_OUT, samples=lambda t: [S(t(3, 4), t(4)), S(t(3, 0), t(0))], title="MvBackward0")
 def mv(input: Tensor, vec: Tensor) -> Tensor:
     """Product of a matrix and a vector."""
     _check_tensor("mv", "vec", vec)
@@ -256,22 +261,33 @@ def _check_vectors(name: str, x: Tensor, y: Tensor) -> None:
         )
 
 
-@op(out=True, samples=lambda t: [S(t(4), t(4)), S(t(0), t(0))], title="DotBackward0")
+_DOT_OUT = Into(
+    "result dtype {got} does not match input dtype {want}",
+)
+
+
+@op(out=_DOT_OUT, samples=lambda t: [S(t(4), t(4)), S(t(0), t(0))], title="DotBackward0")
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """Inner product of two vectors."""
     _check_vectors("dot", input, tensor)
     return matmul(input, tensor)
 
 
-@op(out=True, samples=lambda t: [S(t(4), t(4)), S(t(0), t(0))], title="VdotBackward0")
+@op(out=_DOT_OUT, samples=lambda t: [S(t(4), t(4)), S(t(0), t(0))], title="VdotBackward0")
 def vdot(input: Tensor, other: Tensor) -> Tensor:
     """Inner product of two vectors, the first conjugated."""
     _check_vectors("vdot", input, other)
     return matmul(input.conj_physical(), other)
 
 
+_TENSORDOT = Into(
+    "tensordot: Expected the output tensor to have dtype {want}, but got an output tensor with "
+    "dtype {got}"
+)
+
+
 @op(
-    out=True,
+    out=_TENSORDOT,
     samples=lambda t: [S(t(4), t(4)), S(t(3, 4), t(2, 4)), S(t(), t(3)), S(t(2, 0), t(3, 0))],
 )
 def inner(input: Tensor, other: Tensor) -> Tensor:
@@ -316,7 +332,7 @@ def _blend(base: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
             scaled.expand(tuple(product.shape))
             if tuple(scaled.shape) != tuple(product.shape)
             else scaled
-        )  # noqa: E501
+        )
     total: Tensor = (base if beta == 1 else base * beta) + scaled
     if tuple(total.shape) != tuple(product.shape):
         raise RuntimeError(
@@ -355,7 +371,7 @@ def _check_base(base: Tensor, shape: tuple[int, ...]) -> None:
 
 
 @op(
-    out=True,
+    out=SAME,
     inplace=True,
     old=_blended("mat1 mat2"),
     samples=lambda t: [
@@ -364,6 +380,7 @@ def _check_base(base: Tensor, shape: tuple[int, ...]) -> None:
         S(t(3, 1), t(3, 0), t(0, 2)),
     ],
     title="AddmmBackward0",
+    layout="contiguous",
 )
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * (mat1 @ mat2)."""
@@ -379,7 +396,7 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: An
 
 
 @op(
-    out=True,
+    out=SAME,
     inplace=True,
     old=_blended("mat vec"),
     samples=lambda t: [
@@ -436,7 +453,7 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
 
 
 @op(
-    out=True,
+    out=SAME,
     inplace=True,
     old=_blended("batch1 batch2"),
     samples=lambda t: [
@@ -445,6 +462,7 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
         S(t(1, 3, 2), t(2, 3, 0), t(2, 0, 2)),
     ],
     title="BaddbmmBackward0",
+    layout="contiguous",
 )
 def baddbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1
@@ -458,7 +476,7 @@ def baddbmm(
 
 
 @op(
-    out=True,
+    out=Into("self and mat2 must have the same dtype, but got {got} and {want}"),
     inplace=True,
     old=_blended("batch1 batch2"),
     samples=lambda t: [
@@ -467,6 +485,7 @@ def baddbmm(
         S(t(3, 2), t(0, 3, 4), t(0, 4, 2)),
     ],
     title="AddbmmBackward0",
+    layout="contiguous",
 )
 def addbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1
@@ -504,7 +523,7 @@ def _tensordot_axes(x: Tensor, y: Tensor, dims: Any) -> tuple[list[int], list[in
 
 
 @op(
-    out=True,
+    out=_TENSORDOT,
     method=False,
     samples=lambda t: [
         S(t(2, 3, 4), t(3, 4, 2)),
@@ -547,7 +566,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
 
 
 def _linear_kernel(x: Any, w: Any, b: Any) -> Any:
-    if x.ndim > 2 and x.flags.c_contiguous:
+    if x.ndim > 2 and x.flags.c_contiguous and x.size:
         out = matmul_on_threads(x.reshape(-1, x.shape[-1]), w.T).reshape(*x.shape[:-1], w.shape[0])
     else:
         out = matmul_on_threads(x, w.T)
@@ -557,7 +576,8 @@ def _linear_kernel(x: Any, w: Any, b: Any) -> Any:
 
 
 def _linear_weight_grad_kernel(g: Any, x: Any) -> Any:
-    return matmul_on_threads(g.reshape(-1, g.shape[-1]).T, x.reshape(-1, x.shape[-1]))
+    rows = math.prod(g.shape[:-1])
+    return matmul_on_threads(g.reshape(rows, g.shape[-1]).T, x.reshape(rows, x.shape[-1]))
 
 
 def _linear_title(node: Any) -> str:
@@ -625,7 +645,7 @@ def _(prim: Any, values: Any, dims: Any, params: Any) -> Any:
 
 @op(
     at="nn.functional",
-    out=True,
+    out=SAME,
     samples=lambda t: [
         S(t(3, 4), t(2, 4), t(2)),
         S(t(2, 3, 4), t(2, 4)),

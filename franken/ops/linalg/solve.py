@@ -12,10 +12,13 @@ import numpy as np
 
 from franken.backends.numpy import linalg as kernels
 from franken.core.errors import LinAlgError
+from franken.core.layout import contiguous_format
 from franken.core.op import op
+from franken.core.out import FREE, Into, safely
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.shapes import broadcast_shapes
-from franken.core.tensor import Tensor
+from franken.core.tensor import Tensor, attach
+from franken.ops.declaring.pulled_back import pulled_back
 from franken.ops.declaring.return_types import make
 from franken.ops.declaring.samples import S, definite, given, matrices
 from franken.ops.linalg.checks import (
@@ -73,7 +76,7 @@ def _inverse(input: Tensor, name: str) -> Tensor:
 
 @op(
     at="linalg",
-    out="typed",
+    out=FREE,
     alias=("torch.inverse",),
     samples=matrices,
     title="LinalgInvExBackward0",
@@ -83,10 +86,10 @@ def inv(A: Tensor) -> Tensor:
     return _inverse(A, "linalg.inv")
 
 
-Tensor.inverse = inv  # type: ignore[attr-defined]
+attach(inverse=inv)
 
 
-@op(at="linalg", out="typed", samples=matrices, title="LinalgInvExBackward0")
+@op(at="linalg", out=FREE, samples=matrices, title="LinalgInvExBackward0")
 def inv_ex(A: Tensor, *, check_errors: bool = False) -> Any:
     """Inverses and LAPACK's info, without an error unless `check_errors`."""
     check_float(A, "linalg.inv")
@@ -169,7 +172,7 @@ def _raise_unsolved(info: Tensor, name: str) -> None:
 
 @op(
     at="linalg",
-    out="typed",
+    out=FREE,
     samples=lambda t: [
         S(t.square(3), t(3, 2)),
         S(t.square(3), t(3)),
@@ -187,7 +190,7 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
 
 @op(
     at="linalg",
-    out="typed",
+    out=FREE,
     samples=lambda t: [
         S(t.square(3), t(3, 2)),
         S(t.square(3), t(3)),
@@ -254,7 +257,7 @@ def _(g: Any, a: Any, upper: bool, unit: bool) -> Any:
 
 @op(
     at="linalg",
-    out="typed",
+    out=Into("expected scalar type {want} but found {got}"),
     samples=lambda t: [
         S(t.triangle(3), t(3, 2), upper=False),
         S(t.triangle(3, upper=True), t(2, 3), upper=True, left=False),
@@ -274,11 +277,11 @@ def solve_triangular(
     if left:
         return triangular_(A, B, upper=upper, unit=unitriangular)  # type: ignore[no-any-return]
     flipped = triangular_(A.mT, B.mT, upper=not upper, unit=unitriangular)  # type: ignore[attr-defined]
-    return flipped.mT  # type: ignore[no-any-return]
+    return flipped.contiguous().mT  # type: ignore[no-any-return]
 
 
 @op(
-    out="typed",
+    out=FREE,
     samples=lambda t: [
         S(t(3, 2), t.triangle(3, upper=True)),
         S(t(3, 2), t.triangle(3), upper=False, transpose=True),
@@ -303,16 +306,18 @@ def triangular_solve(
     else:
         x = triangular_(A, input, upper=upper, unit=unitriangular)
     lead = tuple(x.shape[:-2])
-    return _TRIANGULAR_SOLVE(
-        x,
-        A.expand(*lead, *A.shape[-2:]).clone(),  # type: ignore[attr-defined]
-    )
+    copy = A.expand(*lead, *A.shape[-2:]).mT.clone(memory_format=contiguous_format)  # type: ignore[attr-defined]
+    return _TRIANGULAR_SOLVE(x, copy.mT)
 
 
 # --- determinants --------------------------------------------------------------------------------
 
 det_ = Primitive("linalg_det", ("x",), lambda x: np.asarray(np.linalg.det(x)), batch=leading())
 cofactor_ = Primitive("linalg_cofactor", ("x",), kernels.cofactor, batch=leading())
+# what a change y of x changes in the cofactors; as the second derivative of det, symmetric
+cofactor_change_ = Primitive(
+    "linalg_cofactor_change", ("x", "y"), kernels.cofactor_change, batch=leading()
+)
 
 
 @det_.vjp("x")
@@ -321,11 +326,25 @@ def _(g: Any, x: Any) -> Any:
 
 
 @cofactor_.vjp("x")
-def _(g: Any, x: Any, out: Any) -> Any:
-    """C = det(A) A⁻ᵀ, so dC = tr(A⁻¹ dA) C - A⁻ᵀ dAᵀ C; x must be invertible here."""
-    back = inverse_(x)[0].mT
-    along = (g * out).sum((-2, -1), keepdim=True)
-    return along * back - out @ g.mT @ back
+def _(g: Any, x: Any) -> Any:
+    return cofactor_change_(x, g)
+
+
+@cofactor_change_.vjp("y")
+def _(g: Any, x: Any) -> Any:
+    return cofactor_change_(x, g)
+
+
+@cofactor_change_.vjp("x")
+def _(g: Any, x: Any, y: Any) -> Any:
+    return pulled_back(lambda a: _cofactor_change(a, y), (x,), g)[0]
+
+
+def _cofactor_change(x: Any, y: Any) -> Any:
+    """C = det(A) A⁻ᵀ, so dC = tr(A⁻¹ dA) C - C dAᵀ A⁻ᵀ; x must be invertible here."""
+    back, whole = inverse_(x)[0].mT, cofactor_(x)
+    along = (y * whole).sum((-2, -1), keepdim=True)
+    return along * back - whole @ y.mT @ back
 
 
 def _slogdet_kernel(x: Any) -> Any:
@@ -352,7 +371,7 @@ def _(g0: Any, x: Any, out0: Any) -> Any:
     return slope.unsqueeze(-1).unsqueeze(-1) * inverse_(x)[0].mH
 
 
-@op(at="linalg", out="typed", method=True, alias=("torch.det",), samples=matrices)
+@op(at="linalg", out=FREE, method=True, alias=("torch.det",), samples=matrices)
 def det(A: Tensor) -> Tensor:
     """The determinants of square matrices (..., n, n)."""
     check_float(A, "linalg.det", kernel="lu_cpu")
@@ -360,7 +379,7 @@ def det(A: Tensor) -> Tensor:
     return det_(A)  # type: ignore[no-any-return]
 
 
-@op(at="linalg", out="typed", samples=definite)
+@op(at="linalg", out=FREE, samples=definite)
 def slogdet(A: Tensor) -> Any:
     """Sign (or phase) and natural logarithm of the magnitude of determinants."""
     check_float(A, "linalg.slogdet")
@@ -368,7 +387,7 @@ def slogdet(A: Tensor) -> Any:
     return _SLOGDET(slogdet_(A))
 
 
-@op(name="slogdet", out="typed", samples=definite)
+@op(name="slogdet", out=FREE, samples=definite)
 def _slogdet(input: Tensor) -> Any:
     """Sign (or phase) and natural logarithm of the magnitude of determinants."""
     return _OLD_SLOGDET(tuple(slogdet(input)))
@@ -420,7 +439,7 @@ def _cholesky(input: Tensor, upper: bool) -> tuple[Tensor, Tensor]:
     return (factor.mH if upper else factor), info
 
 
-@op(at="linalg", out="typed", samples=definite, title="LinalgCholeskyExBackward0")
+@op(at="linalg", out=FREE, samples=definite, title="LinalgCholeskyExBackward0")
 def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     """The Cholesky factors of Hermitian positive-definite matrices."""
     check_float(A, "linalg.cholesky", kernel="cholesky_cpu")
@@ -430,7 +449,7 @@ def cholesky(A: Tensor, *, upper: bool = False) -> Tensor:
     return factor
 
 
-@op(at="linalg", out="typed", samples=definite, title="LinalgCholeskyExBackward0")
+@op(at="linalg", out=FREE, samples=definite, title="LinalgCholeskyExBackward0")
 def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -> Any:
     """Cholesky factors and LAPACK's info, without an error unless `check_errors`."""
     check_float(A, "linalg.cholesky", kernel="cholesky_cpu")
@@ -441,7 +460,7 @@ def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -
     return _CHOLESKY_EX(factor, info)
 
 
-@op(name="cholesky", out="typed", samples=definite, title="CholeskyBackward0")
+@op(name="cholesky", out=safely("cholesky"), samples=definite, title="CholeskyBackward0")
 def _cholesky_torch(input: Tensor, upper: bool = False) -> Tensor:
     """The Cholesky factors of Hermitian positive-definite matrices."""
     check_square(input, "cholesky")
@@ -477,7 +496,7 @@ def _(g: Any, x: Any, out: Any, upper: bool) -> Any:
 
 
 @op(
-    out="typed",
+    out=safely("cholesky_solve"),
     also={"B": "input", "input2": "L"},
     samples=lambda t: [
         given(lambda b, a: (b, a.tril()), S(t(3, 2), t.triangle(3))),
@@ -492,7 +511,7 @@ def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False) -> Tensor:
         if t.ndim < 2:
             raise RuntimeError(
                 f"{what} should have at least 2 dimensions, but has {t.ndim} dimensions instead"
-            )  # noqa: E501
+            )
     check_square(L, "cholesky_solve")
     _check_system(L, input, True, "cholesky_solve")
     check_same(input, L, "cholesky_solve", "b", "A")
@@ -501,7 +520,7 @@ def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False) -> Tensor:
 
 
 @op(
-    out="typed",
+    out=safely("cholesky_inverse"),
     samples=lambda t: [
         given(lambda a: (a.tril(),), S(t.triangle(3))),
         given(lambda a, upper: (a.triu(), upper), S(t.triangle(3, upper=True), True)),

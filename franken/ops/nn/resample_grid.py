@@ -13,7 +13,6 @@ from franken.core.convert import cast
 from franken.core.op import namespace
 from franken.ops.declaring.pulled_back import pulled_back, pushed_forward
 from franken.ops.nn.resample import grid_sample_, grid_sample_grad
-from franken.transforms.api import vjp
 
 _CUBIC = -0.75  # Keys' coefficient, as the kernel has it
 
@@ -103,6 +102,8 @@ def _term(flat: Any, corner: Any, size: Any) -> Any:
 
 
 def _gradients(y: Any, x: Any, grid: Any, **params: Any) -> Any:
+    from franken.transforms.api import vjp
+
     _, back = vjp(lambda a, b: sampled(a, b, **params), x, grid)
     return tuple(back(y))
 

@@ -10,9 +10,11 @@ from franken.backends.numpy import reduce as kernels
 from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
 from franken.core.batching import all_batched, pointwise, shift_axes
+from franken.core.convert import cast
 from franken.core.linear import SMALL, kept, reduce_sum, small_first
 from franken.core.node import titled
 from franken.core.op import op
+from franken.core.out import INFER, SAME, Into
 from franken.core.primitive import Primitive
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
@@ -22,6 +24,11 @@ from franken.ops.reduction.recurrence import linear_scan, shift
 from franken.ops.reduction.sums import canonical_axes, float_if_int, long_if_int
 
 _AMINMAX = make("aminmax", "min", "max")
+
+_MATCHING = Into(
+    "Expected the dtype for input and out to match, but got {want} for input's dtype and {got} for "
+    "out's dtype."
+)
 
 # --- prod ----------------------------------------------------------------------------------------
 
@@ -43,7 +50,7 @@ reduce_prod = Primitive(
 )
 prod_others = Primitive(
     "prod_others", ("x",), halved(_prod_others_kernel), batch=shift_axes("axes")
-)  # fmt: skip
+)
 
 
 @reduce_prod.vjp("x")
@@ -108,7 +115,7 @@ def _(tangents: Any, out: Any, x: Any, *, axes: Any) -> Any:
 
 
 @op(
-    out=True,
+    out=INFER,
     samples=lambda t: [
         S(t(2, 3, low=0.5)),
         S(t(2, 3, 4), -2),
@@ -126,7 +133,8 @@ def prod(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
             f"({type(dim).__name__}), but dim must be one int"
         )
     out = reduce_prod(x, axes=canonical_axes(dim, x.ndim), keepdim=keepdim)
-    return out if dim is None else titled(out, "ProdBackward1")
+    out = out if dim is None else titled(out, "ProdBackward1")
+    return out if dtype is None else cast(out, dtype)  # what bools come to is counted in int64
 
 
 # --- extrema -------------------------------------------------------------------------------------
@@ -143,7 +151,7 @@ def _tie_weights_kernel(x: Any, top: Any, *, axes: tuple[int, ...], nan: bool) -
 
 tie_weights = Primitive(
     "tie_weights", ("x", "top"), halved(_tie_weights_kernel), batch=all_batched("axes")
-).not_differentiable()  # fmt: skip
+).not_differentiable()
 
 
 def _extremum(name: str, ufunc: Any, kernel: Any) -> Primitive:
@@ -201,7 +209,7 @@ def nonempty_dims(name: str, shape: tuple[int, ...], axes: tuple[int, ...]) -> N
 
 
 @op(
-    out="typed",
+    out=_MATCHING,
     samples=lambda t: [
         S(t.distinct(3, 4)),
         S(t.distinct(2, 3, 4), -2),
@@ -216,7 +224,7 @@ def amax(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
 
 
 @op(
-    out="typed",
+    out=_MATCHING,
     samples=lambda t: [
         S(t.distinct(3, 4)),
         S(t.distinct(2, 3, 4), -2),
@@ -238,7 +246,7 @@ def _extreme(name: str, prim: Primitive, label: str, x: Tensor, dim: Any, keepdi
 
 
 @op(
-    out="typed",
+    out=SAME,
     samples=lambda t: [
         S(t.distinct(3, 4)),
         S(t.distinct(2, 3, 4), dim=-2, keepdim=True),
@@ -285,7 +293,7 @@ any_ = _logical("any", np.logical_or, kernels.any)
 
 
 @op(
-    out="typed",
+    out=Into("{name} only supports bool tensor for result, got: {got}", also=("uint8",)),
     samples=lambda t: [
         S(t.const(2, 3, 4)),
         S(t.mask(3, 4), 1),
@@ -300,7 +308,7 @@ def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
 
 
 @op(
-    out="typed",
+    out=Into("{name} only supports bool tensor for result, got: {got}", also=("uint8",)),
     samples=lambda t: [
         S(t.const(2, 3, 4)),
         S(t.mask(3, 4), 1),
@@ -337,7 +345,7 @@ def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
 # --- logsumexp -----------------------------------------------------------------------------------
 
 
-def _logsumexp_kernel(x: Any, *, axes: tuple[int, ...], keepdim: bool) -> Any:
+def _logsumexp_kernel(x: Any, *, axes: tuple[int, ...], keepdim: Any) -> Any:
     if x.size > SMALL or not x.size:
         return kernels.logsumexp(x, axes, keepdim)
     top = np.asarray(np.maximum.reduce(x.real, axis=axes, keepdims=True))
@@ -374,7 +382,13 @@ def _(tangents: Any, out: Any, x: Any, *, axes: Any, keepdim: bool) -> Any:
     return reduce_sum(tangents[0] * portion, axes=axes, keepdim=keepdim)
 
 
-@op(at="torch special", out=True, samples=reduction_along)
+@op(
+    at="torch special",
+    out=Into(
+        "logsumexp(): Expected floating point type for result tensor, but got: {got}", cast=True
+    ),
+    samples=reduction_along,
+)
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """log(sum(exp(x))) over dimensions, without overflow."""
     x = float_if_int(input)
@@ -384,7 +398,7 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
 # --- hash ----------------------------------------------------------------------------------------
 
 
-def _hash_kernel(x: Any, *, axes: tuple[int, ...], keepdim: bool) -> Any:
+def _hash_kernel(x: Any, *, axes: tuple[int, ...], keepdim: Any) -> Any:
     kind = x.dtype.kind
     wide = x.astype(np.uint64 if kind in "ub" else np.int64 if kind == "i" else np.float64)
     return np.bitwise_xor.reduce(wide.view(np.uint64), axis=axes, keepdims=keepdim)
@@ -395,7 +409,10 @@ hash_tensor_ = Primitive(
 ).not_differentiable()
 
 
-@op(out=True, samples=lambda t: [S(t.const(3, 4)), S(t.const(2, 3), 1, keepdim=True)])
+@op(
+    out=Into("Expected result to be of dtype uint64, but got {got}"),
+    samples=lambda t: [S(t.const(3, 4)), S(t.const(2, 3), 1, keepdim=True)],
+)
 def hash_tensor(input: Tensor, dim: Any = (), *, keepdim: bool = False, mode: int = 0) -> Tensor:
     """The exclusive or, in uint64, of the 64-bit patterns of the elements over dimensions."""
     if mode != 0:

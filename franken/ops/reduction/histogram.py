@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from franken.core.op import op
+from franken.core.out import Into
 from franken.core.primitive import NO_BATCH_RULE, Primitive
 from franken.core.shapes import brackets
 from franken.core.tensor import Tensor
@@ -38,7 +39,16 @@ histc_ = Primitive("histc", ("x",), _histc_kernel, batch=NO_BATCH_RULE)
 histc_.not_differentiable()
 
 
-@op(out="typed", samples=lambda t: [S(t.const(3, 4), 5, -2, 2), S(t.const(6), bins=3)])
+_HISTC_OUT = Into(
+    "torch.histogram: input tensor and hist tensor should have the same dtype, but got input "
+    "{want_c} and hist {got_c}",
+)
+
+
+@op(
+    out=_HISTC_OUT,
+    samples=lambda t: [S(t.const(3, 4), 5, -2, 2), S(t.const(6), bins=3)],
+)
 def histc(input: Tensor, bins: int = 100, min: Any = 0, max: Any = 0) -> Tensor:
     """Counts of equal bins from `min` to `max` (of the data where they are equal)."""
     if not input.dtype.is_floating_point:
@@ -204,8 +214,16 @@ def _counted(x: Tensor, bins: Any, span: Any, weight: Any, density: bool) -> Any
     return found[0], (tuple(edges) or tuple(found[1:]))
 
 
+_HISTOGRAM_OUT = Into(
+    "torch.histogram: input tensor and hist tensor should have the same dtype, but got input "
+    "{want_c} and hist {got_c}",
+    "torch.histogram: input tensor and bin_edges tensor should have the same dtype, but got "
+    "input {want_c} and bin_edges {got_c} for dimension 0",
+)
+
+
 @op(
-    out="typed",
+    out=_HISTOGRAM_OUT,
     samples=lambda t: [
         S(t.const(3, 4), 5, range=(-2.0, 2.0)),
         S(t.const(6), t.of([-2.0, 0.0, 1.5], t.dtype), weight=t.const(6), density=True),

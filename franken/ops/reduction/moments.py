@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -19,7 +20,7 @@ from franken.ops.declaring.samples import S
 from franken.ops.reduction.sums import canonical_axes, count_of, reduce_mean
 
 
-def _var_mean_kernel(x: Any, *, axes: tuple[int, ...], correction: float, keepdim: bool) -> Any:
+def _var_mean_kernel(x: Any, *, axes: tuple[int, ...], correction: float, keepdim: Any) -> Any:
     if x.size > SMALL:
         return kernels.var_mean(x, axes, correction, keepdim)
     n = count_of(x.shape, axes)
@@ -52,11 +53,12 @@ for _prim in (reduce_var, reduce_std, reduce_var_mean):
 
 def _slope(x: Any, axes: Any, correction: float) -> Any:
     """d var / d x as a factor of the cotangent: 2 (x - mean) / (n - correction)."""
-    centred = x - reduce_mean(x, axes=axes, keepdim=True)
+    mean = reduce_mean(x, axes=axes, keepdim=True)
     freedom = count_of(tuple(x.shape), axes) - correction
     if freedom > 0:
-        return centred * (2.0 / freedom)
-    return centred * float("inf")  # NaN where the element is the mean, as var itself is
+        return (x - mean) * (2.0 / freedom)
+    # torch's convention, without a slope of its own: NaN where the element is the mean
+    return x.new_ones(tuple(x.shape)).masked_fill(x == mean, math.nan) * math.inf
 
 
 def _pair(a: Any, t: Any) -> Any:

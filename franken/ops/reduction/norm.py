@@ -14,6 +14,7 @@ from franken.core.batching import shift_axes
 from franken.core.convert import cast
 from franken.core.linear import SMALL, kept, reduce_sum
 from franken.core.op import namespace, op
+from franken.core.out import SAME
 from franken.core.primitive import Primitive
 from franken.core.promotion import promote_types
 from franken.core.shapes import wrap_dim
@@ -23,7 +24,7 @@ from franken.ops.reduction.extrema import amax_, amin_, tie_weights
 from franken.ops.reduction.sums import canonical_axes
 
 
-def _norm_kernel(x: Any, *, p: float, axes: tuple[int, ...], keepdim: bool) -> Any:
+def _norm_kernel(x: Any, *, p: float, axes: tuple[int, ...], keepdim: Any) -> Any:
     if p == 2 and x.size <= SMALL and x.dtype.kind == "f":
         squares = np.square(x, dtype=np.float64)
         return np.sqrt(np.add.reduce(squares, axis=axes, keepdims=keepdim)).astype(x.dtype)
@@ -45,8 +46,6 @@ def _norm_vjp(g: Any, x: Any, out: Any, p: float, axes: Any) -> Any:
 
     The order of the factors decides which second derivatives are NaN at 0: it is torch's.
     """
-    if p == 0:
-        return x * 0 * g
     if p == 1:
         return x.sgn() * g
     if math.isinf(p):
@@ -64,12 +63,16 @@ def _norm_vjp(g: Any, x: Any, out: Any, p: float, axes: Any) -> Any:
 
 @reduce_norm.vjp("x")
 def _(g: Any, x: Any, out: Any, p: float, axes: Any, keepdim: bool) -> Any:
+    if p == 0:
+        return None  # a count
     shape = tuple(x.shape)
     return _norm_vjp(kept(g, shape, axes, keepdim), x, kept(out, shape, axes, keepdim), p, axes)
 
 
 @reduce_norm.jvp
 def _(tangents: Any, out: Any, x: Any, *, p: float, axes: Any, keepdim: bool) -> Any:
+    if p == 0:
+        return out.new_zeros(tuple(out.shape))
     whole = kept(out, tuple(x.shape), axes, keepdim)
     slope = _norm_vjp(whole.new_ones(()), x, whole, p, axes)
     t = tangents[0]
@@ -116,7 +119,7 @@ def _check_identity(x: Tensor, p: float, dim: Any, axes: tuple[int, ...]) -> Non
 
 @op(
     at="linalg",
-    out="typed",
+    out=SAME,
     samples=lambda t: [
         S(t(3, 4)),
         S(t(2, 3, 4), 1, dim=-2),
@@ -141,7 +144,7 @@ def vector_norm(
 
 
 @op(
-    out="typed",
+    out=SAME,
     samples=lambda t: [
         S(t(3, 4)),
         S(t(3, 4), 3, dim=1),
@@ -177,10 +180,11 @@ def dist(input: Tensor, other: Tensor, p: Any = 2) -> Tensor:
 
 
 @op(
-    out="typed",
+    out=SAME,
     inplace=True,
     samples=lambda t: [S(t(3, 4), 2, 0, 1.5), S(t(2, 3, 4), 1, -1, 2.0)],
     title="RenormBackward0",
+    layout="contiguous",
 )
 def renorm(input: Tensor, p: Any, dim: int, maxnorm: Any) -> Tensor:
     """Scale down each slice along `dim` whose p-norm exceeds `maxnorm` to that norm."""
@@ -200,5 +204,5 @@ def renorm(input: Tensor, p: Any, dim: int, maxnorm: Any) -> Tensor:
     others = tuple(i for i in range(input.ndim) if i != d)
     half = input.dtype in (dt.float16, dt.bfloat16)
     size = vector_norm(input, p, others, True, dtype=dt.float32 if half else None)
-    factor = (maxnorm / (size + 1e-7)).masked_fill(size <= maxnorm, 1)
+    factor = (maxnorm / (size + 1e-7)).masked_fill((size > maxnorm).logical_not(), 1)
     return input * (cast(factor, input.dtype) if half else factor)

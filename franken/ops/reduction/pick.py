@@ -14,6 +14,7 @@ from franken.core.batching import shift_axes, to_front
 from franken.core.linear import SMALL, reduce_sum
 from franken.core.node import titled
 from franken.core.op import op
+from franken.core.out import SAME, Into
 from franken.core.primitive import Primitive
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
@@ -33,7 +34,7 @@ def _picking(name: str, kernel: Any, title: str) -> Primitive:
             nondiff=(1,),
             batch=shift_axes("dim"),
             title=title,
-        )  # fmt: skip
+        )
     )
 
 
@@ -99,8 +100,17 @@ def _overloads(name: str, x: Tensor, dim: Any, keepdim: bool, other: Any) -> Any
     return along(prim, named, x, dim, keepdim)
 
 
+_EXTREME = Into(
+    single=Into(
+        "Expected canCast( typeMetaToScalarType(self.dtype()), "
+        "typeMetaToScalarType(out.dtype())) to be true, but got false.",
+        cast=True,
+    )
+)
+
+
 @op(
-    out="typed",
+    out=_EXTREME,
     samples=lambda t: [
         S(t.distinct(3, 4)),
         S(t.distinct(2, 3, 4), -2),
@@ -116,7 +126,7 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = N
 
 
 @op(
-    out="typed",
+    out=_EXTREME,
     samples=lambda t: [
         S(t.distinct(3, 4)),
         S(t.distinct(2, 3, 4), -2),
@@ -169,7 +179,7 @@ def _arg(name: str, small: Any, kernel: Any) -> Any:
 
     public.__name__ = public.__qualname__ = name
     public.__doc__ = f"Index of the first {name[3:]}imum along a dimension, or in the flat tensor."
-    return op(out="typed", samples=reduction_one)(public)
+    return op(out=SAME, samples=reduction_one)(public)
 
 
 argmax = _arg("argmax", np.argmax, kernels.argmax)
@@ -225,6 +235,15 @@ def _unordered(x: Tensor, label: str) -> None:
         raise NotImplementedError(f"\"{label}\" not implemented for '{x.dtype.scalar_name}'")
 
 
+_MEDIAN = Into(
+    "Expected tensor for 'values' to have the same type as tensor for argument #2 'self'; but type "
+    "torch.{got}Tensor does not equal torch.{want}Tensor (while checking arguments for median)",
+    "Expected tensor for argument #1 'indices' to have scalar type {want}; but got "
+    "torch.{got}Tensor instead (while checking arguments for median)",
+    single=SAME,
+)
+
+
 def _median(name: str, whole: Primitive, by_dim: Primitive) -> Any:
     named = make(name, "values", "indices")
 
@@ -238,7 +257,7 @@ def _median(name: str, whole: Primitive, by_dim: Primitive) -> Any:
 
     public.__name__ = public.__qualname__ = name
     public.__doc__ = "The lower median of all, or (values, indices) along a dimension."
-    return op(out="typed", samples=reduction_one)(public)
+    return op(out=_MEDIAN, samples=reduction_one)(public)
 
 
 median = _median("median", median_all, median_dim)
@@ -247,7 +266,10 @@ _MODE, _KTH = make("mode", "values", "indices"), make("kthvalue", "values", "ind
 
 
 @op(
-    out="typed",
+    out=Into(
+        "expected scalar type '{want}' but got '{got}' for values output",
+        "expected scalar type '{want}' but got '{got}' for indices output",
+    ),
     samples=lambda t: [
         S(t.distinct(3, 4)),
         S(t.of([[1, 2, 2], [3, 3, 3]]), 1),
@@ -263,7 +285,11 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> Any:
 
 
 @op(
-    out="exact",
+    out=Into(
+        "output values must be of same type as input",
+        "output indices must be of scalar type {want}",
+        memory="apart",
+    ),
     samples=lambda t: [
         S(t.distinct(3, 4), 2),
         S(t.distinct(2, 3, 4), 1, -2, keepdim=True),

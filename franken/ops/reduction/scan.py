@@ -9,18 +9,23 @@ import numpy as np
 
 from franken.backends.numpy import scan as kernels
 from franken.backends.numpy.halves import halved
+from franken.core import dtypes as dt
 from franken.core.batching import shift_axes
 from franken.core.linear import SMALL
 from franken.core.node import backward_name, titled
 from franken.core.op import op
+from franken.core.out import INFER, Into
 from franken.core.primitive import Primitive
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
+from franken.ops.declaring.declare import refused
 from franken.ops.declaring.return_types import make
 from franken.ops.declaring.samples import along, along_distinct
 from franken.ops.reduction.picked import by_index
 from franken.ops.reduction.recurrence import WIDER, linear_scan, shift
 from franken.ops.reduction.sums import long_if_int
+
+_SCALAR = Into("expected scalar_type {want} but found {got}")
 
 
 def on_vector(fn: Any) -> Any:
@@ -85,10 +90,12 @@ def _(tangents: Any, out: Any, x: Any, *, dim: int, reverse: bool) -> Any:
     return cumsum_(tangents[0], dim=dim, reverse=reverse)
 
 
-@op(out=True, inplace=True, samples=along)
+@op(out=INFER, inplace=True, samples=along)
 @on_vector
 def cumsum(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     """Cumulative sum along a dimension; integers and bools sum to int64."""
+    if dtype is dt.bool:
+        refused("cumsum_out_cpu", dtype, "b")
     return cumsum_(long_if_int(input, dtype), dim=wrap_dim(dim, input.ndim), reverse=False)
 
 
@@ -118,10 +125,12 @@ def _(tangents: Any, out: Any, x: Any, *, dim: int) -> Any:
     return linear_scan(x, shift(out, dim, False, 1) * tangents[0], dim=dim, reverse=False)
 
 
-@op(out=True, inplace=True, samples=along)
+@op(out=INFER, inplace=True, samples=along)
 @on_vector
 def cumprod(input: Tensor, dim: int, *, dtype: Any = None) -> Tensor:
     """Cumulative product along a dimension; integers and bools multiply to int64."""
+    if dtype is dt.bool:
+        refused("cumprod_out_cpu", dtype, "b")
     return cumprod_(long_if_int(input, dtype), dim=wrap_dim(dim, input.ndim))
 
 
@@ -149,7 +158,7 @@ def _complex_logcumsumexp(x: Any, dim: int) -> Any:
 
 logcumsumexp_ = Primitive(
     "logcumsumexp", ("x",), halved(_logcumsumexp_kernel), batch=shift_axes("dim")
-)  # fmt: skip
+)
 
 
 @logcumsumexp_.vjp("x")
@@ -166,7 +175,7 @@ def _(tangents: Any, out: Any, x: Any, *, dim: int) -> Any:
     return linear_scan(decay, tangents[0] * (x - out).exp(), dim=dim, reverse=False)
 
 
-@op(out="typed", samples=along)
+@op(out=_SCALAR, samples=along)
 @on_vector
 def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     """log(cumsum(exp(x))) along a dimension, without overflow."""
@@ -210,7 +219,7 @@ def _extreme(name: str, ufunc: Any, rows: Any) -> Any:
 
     public.__name__ = public.__qualname__ = name
     public.__doc__ = f"Running {name[3:]}imum and its last index."
-    return op(out="typed", samples=along_distinct)(on_vector(public))
+    return op(out=_SCALAR, samples=along_distinct)(on_vector(public))
 
 
 cummax = _extreme("cummax", np.maximum, kernels.cummax)

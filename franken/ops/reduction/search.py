@@ -12,10 +12,16 @@ from franken.core.batching import batch_size, spread
 from franken.core.convert import cast
 from franken.core.device import CPU
 from franken.core.op import op
+from franken.core.out import Into
 from franken.core.primitive import NO_BATCH_RULE, Primitive
 from franken.core.promotion import promote_types
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
+
+_INDEX = Into(
+    "torch.searchsorted(): output tensor's dtype is wrong, it can only be Int(int32) or Long(int64)"
+    " depending on whether out_int32 flag is True, but we got output tensor's dtype {got}"
+)
 
 # --- searchsorted
 
@@ -24,7 +30,7 @@ def _search_kernel(seq: Any, values: Any, sorter: Any, *, right: bool, int32: bo
     """Places along the last axis of `seq` (one row, or as many as `values` has)."""
     if type(sorter) is np.ndarray:
         seq = np.take_along_axis(seq, sorter, axis=-1)
-    side = "right" if right else "left"
+    side: Any = "right" if right else "left"
     floating = seq.dtype.kind == "f"
     if seq.ndim == 1 and not (floating and np.isnan(seq).any()):
         out = np.asarray(np.searchsorted(seq, values, side))
@@ -108,7 +114,7 @@ def _check_sequence(seq: Tensor, values: Any, sorter: Any) -> None:
 
 @op(
     method=False,
-    out="typed",
+    out=_INDEX,
     samples=lambda t: [
         S(t.of([-1, 0, 1, 1, 4], t.dtype), t.const(3, 2)),
         S(t.of([[0, 1], [-1, 2]], t.dtype), t.const(2, 3), right=True),
@@ -146,7 +152,7 @@ def searchsorted(
 
 @op(
     method=False,
-    out="typed",
+    out=_INDEX,
     samples=lambda t: [
         S(t.const(3, 2), t.of([-1, 0, 1, 1, 4], t.dtype)),
         S(0.5, t.of([-1, 0, 3], t.dtype), right=True),

@@ -10,6 +10,7 @@ from franken.core import dtypes as dt
 from franken.core.batching import batch_size, spread
 from franken.core.convert import cast
 from franken.core.op import op
+from franken.core.out import SAME
 from franken.core.primitive import NO_BATCH_RULE, Primitive
 from franken.core.promotion import DIMENSIONED, WRAPPED_NUMBER, ZERO_DIM, result_type
 from franken.core.shapes import wrap_dim
@@ -203,7 +204,7 @@ def _kind(a: Any) -> tuple[dt.dtype, int]:
 
 @op(
     method=False,
-    out="typed",
+    out=SAME,
     also={"element": "elements", "test_element": "test_elements"},
     samples=lambda t: [
         S(t.index(3, 4, high=6), t.of([1, 4])),

@@ -15,6 +15,7 @@ from franken.core.convert import cast
 from franken.core.linear import reduce_sum
 from franken.core.node import backward_name, titled
 from franken.core.op import op
+from franken.core.out import FREE
 from franken.core.primitive import Primitive
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
@@ -183,13 +184,13 @@ def _apply(prim: Primitive, x: Tensor, dim: int, dtype: Any) -> Tensor:
     return prim(x, dim=d)
 
 
-@op(at="torch special", out="typed", samples=along)
+@op(at="torch special", out=FREE, samples=along)
 def softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     """exp(x) divided by its sum along a dimension."""
     return _apply(softmax_, input, dim, dtype)
 
 
-@op(at="torch special", out="typed", samples=along)
+@op(at="torch special", out=FREE, samples=along)
 def log_softmax(input: Tensor, dim: int, dtype: Any = None) -> Tensor:
     """The logarithm of softmax along a dimension, computed as one."""
     return _apply(log_softmax_, input, dim, dtype)

@@ -11,6 +11,7 @@ from franken.core import dtypes as dt
 from franken.core.batching import shift_axes
 from franken.core.node import titled
 from franken.core.op import op
+from franken.core.out import SAME
 from franken.core.primitive import Primitive
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
@@ -144,7 +145,7 @@ def _comparable(x: Tensor) -> None:
 
 
 @op(
-    out="typed",
+    out=SAME,
     samples=lambda t: [
         S(t.distinct(3, 4)),
         S(t.distinct(2, 3, 4), 1, True),
@@ -154,9 +155,7 @@ def _comparable(x: Tensor) -> None:
     ],
 )
 @on_vector
-def sort(
-    input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False
-) -> Any:  # fmt: skip
+def sort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Any:
     """(values, indices) in order along a dimension; equal values keep their order."""
     if isinstance(dim, bool) or not isinstance(dim, int):
         raise TypeError(
@@ -169,7 +168,7 @@ def sort(
 
 
 @op(
-    out="typed",
+    out=SAME,
     samples=lambda t: [
         S(t.distinct(3, 4)),
         S(t.distinct(2, 3, 4), 1, True),
@@ -179,15 +178,13 @@ def sort(
     ],
 )
 @on_vector
-def argsort(
-    input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False
-) -> Tensor:  # fmt: skip
+def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
     """The indices that put a dimension in order."""
     _comparable(input)
     return argsort_(input, dim=wrap_dim(dim, input.ndim), descending=bool(descending))
 
 
-@op(out="typed", samples=lambda t: [S(t.distinct(3, 4)), S(t.distinct(5)), S(t(2, 0))])
+@op(out=SAME, samples=lambda t: [S(t.distinct(3, 4)), S(t.distinct(5)), S(t(2, 0))])
 @on_vector
 def msort(input: Tensor) -> Tensor:
     """The tensor in order along its first dimension."""
@@ -196,7 +193,7 @@ def msort(input: Tensor) -> Tensor:
 
 
 @op(
-    out="typed",
+    out=SAME,
     samples=lambda t: [
         S(t.distinct(3, 4), 2),
         S(t.distinct(3, 4), 2, 0, largest=False),
@@ -204,9 +201,7 @@ def msort(input: Tensor) -> Tensor:
         S(t(2, 3), 0),
     ],
 )
-def topk(
-    input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
-) -> Any:  # fmt: skip
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
     """(values, indices) of the k largest (or smallest) entries of a dimension, best first."""
     d = wrap_dim(dim, input.ndim)
     if not 0 <= k <= (input.shape[d] if input.ndim else 1):

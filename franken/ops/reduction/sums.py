@@ -17,9 +17,11 @@ from franken.core.convert import cast
 from franken.core.linear import SMALL, reduce_sum, sum_to, unreduce
 from franken.core.node import titled
 from franken.core.op import op
+from franken.core.out import INFER
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.shapes import brackets, wrap_dims
 from franken.core.tensor import Tensor
+from franken.ops.declaring.declare import refused
 from franken.ops.declaring.samples import S, reduction
 from franken.ops.shape.movement import sizes
 
@@ -60,12 +62,13 @@ def float_if_int(x: Tensor) -> Tensor:
 # --- sum -----------------------------------------------------------------------------------------
 
 
-@op(out=True, samples=reduction)
+@op(out=INFER, samples=reduction)
 def sum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Sum over dimensions; integers and bools sum to int64."""
     x = long_if_int(input, dtype)
     out = reduce_sum(x, axes=canonical_axes(dim, x.ndim), keepdim=keepdim)
-    return out if dim is None else titled(out, "SumBackward1")
+    out = out if dim is None else titled(out, "SumBackward1")
+    return out if dtype is None else cast(out, dtype)  # what bools come to is counted in int64
 
 
 @op(
@@ -87,7 +90,7 @@ def sum_to_size(input: Tensor, *sizes_: Any, size: Any = None) -> Tensor:
 # --- mean ----------------------------------------------------------------------------------------
 
 
-def _mean_kernel(x: Any, *, axes: tuple[int, ...], keepdim: bool) -> Any:
+def _mean_kernel(x: Any, *, axes: tuple[int, ...], keepdim: Any) -> Any:
     if x.size > SMALL:
         return kernels.mean(x, axes, keepdim)
     return np.add.reduce(x, axis=axes, keepdims=keepdim) / count_of(x.shape, axes)
@@ -154,7 +157,8 @@ reduce_nansum = Primitive("nansum", ("x",), halved(_nansum_kernel), batch=shift_
 
 @reduce_nansum.vjp("x")
 def _(g: Any, x: Any, axes: Any, keepdim: bool) -> Any:
-    return zero_nan(unreduce(g, tuple(x.shape), axes, keepdim), x)
+    # a product, as torch's: 0 / 0 of the mean of nothing but NaN must not vanish
+    return unreduce(g, tuple(x.shape), axes, keepdim) * _not_nan(x)
 
 
 @reduce_nansum.jvp
@@ -162,15 +166,18 @@ def _(tangents: Any, out: Any, x: Any, *, axes: Any, keepdim: bool) -> Any:
     return reduce_sum(zero_nan(tangents[0], x), axes=axes, keepdim=keepdim)
 
 
-@op(out=True, samples=reduction)
+@op(out=INFER, samples=reduction)
 def nansum(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """Sum over dimensions with NaN counted as zero."""
     if input.dtype.is_complex:
         raise RuntimeError("nansum on CPU does not support complex inputs")
+    if dtype is not None and input.dtype.is_floating_point and dtype.is_complex:
+        refused("nansum_cpu", dtype, "c")
     x = long_if_int(input, dtype)
     axes = canonical_axes(dim, x.ndim)
     prim = reduce_nansum if x.dtype.is_floating_point else reduce_sum
-    return prim(x, axes=axes, keepdim=keepdim)
+    out = prim(x, axes=axes, keepdim=keepdim)
+    return out if dtype is None else cast(out, dtype)
 
 
 @op(out=True, samples=reduction)
@@ -187,4 +194,4 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any
 
 _not_nan = Primitive(
     "not_nan", ("x",), lambda x: ~np.isnan(x), batch=pointwise, layout="iterator"
-).not_differentiable()  # fmt: skip
+).not_differentiable()

@@ -18,8 +18,10 @@ from franken.core import inplace
 from franken.core.batching import spread
 from franken.core.device import CPU
 from franken.core.errors import MissingKernel
+from franken.core.linear import zeros as plain_zeros
 from franken.core.memory import element_strides
-from franken.core.op import op, write_out
+from franken.core.op import op
+from franken.core.out import Into, write_made
 from franken.core.primitive import Primitive, bind
 from franken.core.shapes import broadcast_two
 from franken.core.strides import axes_by_stride
@@ -44,8 +46,9 @@ _ERROR = (
     "'different' randomness flags on vmap or perform the randomness operation out of vmap"
 )
 _SAME_BATCHED = (
-    "vmap: Vmap does not currently support same randomness with a batched tensor input. Please "
-    "rewrite your program"
+    "Vmap does not currently support same randomness with a batched tensor input. Please rewrite "
+    "your code to not use same randomness with a batched tensor input, or use randomness="
+    "'different'."
 )
 _DIFFERENT_INPLACE = (
     "vmap: Cannot ask for different inplace randomness on an unbatched tensor. This will appear "
@@ -121,6 +124,8 @@ def _batched_fill(prim: Any, values: Any, dims: Any, params: Any) -> Any:
     mode, size, own = _mode(params)
     if mode == "same":
         one = [v if d is None else v.select(d, 0) for v, d in zip(values, dims, strict=True)]
+        if dims[0] is not None:  # drawn apart, so that an outer vmap sees a tensor without a batch
+            one[0] = plain_zeros(tuple(one[0].shape), one[0].dtype.np, one[0].device)
         return bind(prim, tuple(one), own), None
     if dims[0] is None:
         raise RuntimeError(_DIFFERENT_INPLACE)
@@ -163,7 +168,7 @@ randn_ = _source("randn", rng_distributions.normal)
 randint_ = _source("randint", rng_distributions.randint)
 
 
-def _randperm_kernel(*, n: int, to: dt.dtype, generator: Any, device: Any) -> Any:
+def _randperm_kernel(*, n: int, to: Any, generator: Any, device: Any) -> Any:
     return rng_distributions.randperm(generator, n, to.np)
 
 
@@ -241,7 +246,7 @@ def _created(
     params = {"shape": shape, "to": d, "args": args, "device": dev}
     made: Tensor = prim(generator=core_of(name, generator, dev), **params)
     if out is not None:
-        return write_out(name, out, made)  # type: ignore[no-any-return]
+        return write_made(name, out, made)  # type: ignore[no-any-return]
     if requires_grad:
         require_grad(made)
     return made
@@ -327,7 +332,7 @@ def randperm(
         n=count, to=d, generator=core_of("randperm", generator, dev), device=dev
     )
     if out is not None:
-        return write_out("randperm", out, made)  # type: ignore[no-any-return]
+        return write_made("randperm", out, made)  # type: ignore[no-any-return]
     if requires_grad:
         require_grad(made)
     return made
@@ -522,13 +527,8 @@ def binomial(count: Tensor, prob: Tensor, generator: Any = None) -> Tensor:
     return binomial_draw(count, prob, generator=core_of("binomial", generator, count.device))  # type: ignore[no-any-return]
 
 
-def _longs(out: Any, drawn: Any) -> None:
-    if out.dtype is not dt.int64:
-        raise RuntimeError(f"multinomial expects Long tensor out, got: {out.dtype.scalar_name}")
-
-
 @op(
-    out=_longs,
+    out=Into("multinomial expects {want} tensor out, got: {got}"),
     samples=lambda t: [S(t.const(4, low=0.1), 2), S(t.const(3, 4, low=0.1), 5, replacement=True)],
 )
 def multinomial(

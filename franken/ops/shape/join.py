@@ -9,11 +9,17 @@ import numpy as np
 from franken.core.batching import batch_size, spread
 from franken.core.convert import cast
 from franken.core.op import op
+from franken.core.out import Into
 from franken.core.primitive import Primitive, bind
 from franken.core.promotion import DIMENSIONED, ZERO_DIM, result_type
 from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
+
+CAT = Into(
+    "torch.cat(): input types can't be cast to the desired output type {got}",
+    cast=True, memory="apart", error=TypeError,
+)  # fmt: skip
 
 
 def _cat_kernel(*xs: Any, dim: int) -> Any:
@@ -106,7 +112,7 @@ def _joined(rows: list[Tensor], dim: int) -> Tensor:
 
 @op(
     method=False,
-    out="apart",
+    out=CAT,
     samples=lambda t: [
         S([t(3, 4), t(3, 4)]),
         S((t(3), t(3), t(3)), -1),
@@ -132,7 +138,7 @@ def stack(tensors: Any, dim: int = 0) -> Tensor:
 
 @op(
     method=False,
-    out="apart",
+    out=CAT,
     alias=("concat", "concatenate"),
     samples=lambda t: [
         S([t(3, 4), t(2, 4)]),

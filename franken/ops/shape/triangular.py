@@ -9,6 +9,7 @@ import numpy as np
 from franken.core import dtypes as dt
 from franken.core.batching import to_front
 from franken.core.op import op
+from franken.core.out import FREE
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
@@ -45,7 +46,7 @@ def _check_matrix(input: Tensor, name: str) -> None:
 
 
 @op(
-    out=True,
+    out=FREE,
     inplace=True,
     samples=lambda t: [S(t(3, 4)), S(t(3, 4), 1), S(t(2, 3, 3), -1), S(t(0, 3))],
 )
@@ -56,7 +57,7 @@ def tril(input: Tensor, diagonal: int = 0) -> Tensor:
 
 
 @op(
-    out=True,
+    out=FREE,
     inplace=True,
     samples=lambda t: [S(t(3, 4)), S(t(3, 4), 1), S(t(2, 3, 3), -1), S(t(0, 3))],
 )

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
+from franken.core import state
 from franken.core.convert import cast_array
 from franken.core.device import CPU
 from franken.core.device import device as dev_class
 from franken.core.op import op
-from franken.core.primitive import _wrap
+from franken.core.primitive import _wrap, born
 from franken.core.promotion import promote_types
-from franken.core.tensor import Tensor
+from franken.core.tensor import Tensor, attach
 from franken.ops.declaring.samples import NoSamples, S
 from franken.ops.surface.args import as_device, as_dtype, check_options, checked_number
 from franken.ops.surface.creation import finish, require_grad
@@ -275,7 +276,7 @@ def _array_wrap(
     return share_array(array.astype(np.uint8) if array.dtype == np.bool_ else array)
 
 
-Tensor.__array_wrap__ = _array_wrap  # type: ignore[attr-defined]
+attach(__array_wrap__=_array_wrap)
 
 
 @op(
@@ -286,7 +287,10 @@ def from_numpy(ndarray: Any) -> Tensor:
     """A tensor that shares memory with a NumPy array."""
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
-    return share_array(ndarray)
+    t = share_array(ndarray)
+    if state.SPECIAL:
+        t = born(t)
+    return t
 
 
 @op(
@@ -313,7 +317,7 @@ def _aliased(obj: Any, d: dt.dtype | None) -> Tensor | None:
         return obj
     if isinstance(obj, (np.ndarray, np.generic)):
         return share_array(np.asarray(obj))
-    if hasattr(obj, "__dlpack__"):
+    if hasattr(obj, "__dlpack__") or type(obj).__name__ == "PyCapsule":
         return from_dlpack(obj)  # type: ignore[no-any-return]
     if isinstance(obj, (bytes, bytearray, memoryview)):
         return frombuffer(obj, dtype=d or dt.get_default_dtype())  # type: ignore[no-any-return]
@@ -409,8 +413,9 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: Any = None) -> Ten
     from franken.backends import registry
 
     if type(ext_tensor).__name__ == "PyCapsule":
-        ext_tensor = _Capsule(ext_tensor)
-    array, kind, index = registry.from_dlpack(ext_tensor)
+        array, kind, index = registry.from_capsule(_Capsule(ext_tensor)), "cpu", None
+    else:
+        array, kind, index = registry.from_dlpack(ext_tensor)
     dev = dev_class(kind, index)
     made = _wrap(array, dev)
     if device is None and not copy:

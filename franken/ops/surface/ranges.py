@@ -15,6 +15,7 @@ from franken.backends.numpy.random.formulas import fma32, fma64
 from franken.core import dtypes as dt
 from franken.core.convert import cast_array
 from franken.core.op import op
+from franken.core.out import MADE, Into
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import NoSamples, S
 from franken.ops.surface.args import (
@@ -29,6 +30,21 @@ from franken.ops.surface.args import (
 from franken.ops.surface.creation import finish, written
 
 _NO_RANGE = (dt.bool, dt.complex64, dt.complex128)
+
+
+_COUNTED = Into(
+    "", cast=True,
+    resized="The number of elements in the out tensor of shape {have} is {size} which does not "
+    "match the computed number of elements {need}. Note that this may occur as a result of "
+    "rounding error. The out tensor will be resized to a tensor of shape ({need},).",
+)  # fmt: skip
+
+
+def _spread(name: str, out: Any, array: Any, dtype: Any = None) -> Tensor:
+    """Write a row into `out=`: a target of as many elements keeps its shape."""
+    if isinstance(out, Tensor) and not out.level and out._a.size == array.size:
+        array = array.reshape(out._a.shape)
+    return written(name, out, array, dtype, _COUNTED if name == "arange" else MADE)
 
 
 def _numbers(name: str, values: tuple[Any, ...]) -> list[Any]:
@@ -115,7 +131,7 @@ def arange(
     count = -((lo - hi) // by) if d is dt.int64 else math.ceil((hi - lo) / by)
     array = _steps(lo, by, max(count, 0), d)
     if out is not None:
-        return written("arange", out, array, d if dtype is not None else None)
+        return _spread("arange", out, array, d if dtype is not None else None)
     return finish(array, as_device("arange", device), requires_grad)
 
 
@@ -138,7 +154,7 @@ def _arange_arguments(args: tuple[Any, ...], start: Any, end: Any, step: Any) ->
 
 
 @op(method=False, samples=NoSamples("deprecated by torch, whose call warns; arange is checked"))
-def range(  # noqa: A001
+def range(
     start: Any = 0, end: Any = None, step: Any = 1, *, out: Any = None, dtype: Any = None,
     layout: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip
@@ -155,7 +171,7 @@ def range(  # noqa: A001
     d = as_dtype("range", dtype, out.dtype if isinstance(out, Tensor) else None)
     array = _steps(lo, by, int((hi - lo) / by) + 1, d)
     if out is not None:
-        return written("range", out, array, d if dtype is not None else None)
+        return _spread("range", out, array, d if dtype is not None else None)
     return finish(array, as_device("range", device), requires_grad)
 
 
@@ -214,6 +230,8 @@ def _spaced(start: Any, end: Any, n: int, d: dt.dtype) -> Any:
     by = _rounded((last - first) / kind(n - 1), d, kind)
     i = np.arange(n)
     up, down = i.astype(kind), (n - 1 - i).astype(kind)
+    low: Any
+    high: Any
     if kind is np.float32:
         low, high = fma32(up, by, first), fma32(down, -by, last)
     elif kind is np.float64:
@@ -247,7 +265,7 @@ def linspace(
     else:
         array = cast_array(_spaced(lo, hi, n, d), d)
     if out is not None:
-        return written("linspace", out, array, d if dtype is not None else None)
+        return _spread("linspace", out, array, d if dtype is not None else None)
     return finish(array, as_device("linspace", device), requires_grad)
 
 
@@ -276,7 +294,7 @@ def logspace(
     power = _spaced_powers(lo, hi, n, base, d)
     array = cast_array(np.asarray(power), d)
     if out is not None:
-        return written("logspace", out, array, d if dtype is not None else None)
+        return _spread("logspace", out, array, d if dtype is not None else None)
     return finish(array, as_device("logspace", device), requires_grad)
 
 

@@ -18,6 +18,7 @@ from franken.core.convert import cast, cast_array
 from franken.core.device import CPU, device, resolve
 from franken.core.node import edge_of
 from franken.core.op import op
+from franken.core.out import refuse_shared
 from franken.core.primitive import Primitive
 from franken.core.shapes import broadcast_two
 from franken.core.state import STATE
@@ -211,6 +212,8 @@ def copy_(input: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
         raise RuntimeError(
             f"output with shape {list(shape)} doesn't match the broadcast shape {list(common)}"
         )
+    if input._base is not None or other._base is not None:
+        refuse_shared(input, (other,), "beside")
     if _recorded(input, other):
         value = move(cast(other, input.dtype), input.device)
         return inplace.commit(input, overwritten(input, value))
@@ -218,7 +221,7 @@ def copy_(input: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
 
 
 def _recorded(x: Tensor, src: Tensor) -> bool:
-    if x.level or src.level or STATE.recorder is not None:
+    if STATE.traces or x.level or src.level or STATE.recorder is not None:
         return True
     return STATE.grad and (edge_of(x) is not None or edge_of(src) is not None)
 

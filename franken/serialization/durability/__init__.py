@@ -9,6 +9,7 @@ from .assess import Assessment, assess, open_source, recover
 from .errors import (
     BadInput,
     Busy,
+    CoderMissing,
     Damaged,
     DurabilityError,
     FileChanged,
@@ -32,6 +33,7 @@ __all__ = [
     "BlockState",
     "Busy",
     "Checkpoints",
+    "CoderMissing",
     "Damaged",
     "DurabilityError",
     "FileChanged",

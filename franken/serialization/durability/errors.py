@@ -36,6 +36,12 @@ class BadInput(DurabilityError):
     default_reason = "bad_input"
 
 
+class CoderMissing(DurabilityError):
+    """The package that makes and uses repair symbols is not installed."""
+
+    default_reason = "no_coder"
+
+
 class Busy(BadInput):
     """Another process is protecting or repairing the same file."""
 

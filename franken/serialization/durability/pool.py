@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from . import coding
-from .errors import BadInput, DurabilityError
+from .errors import BadInput, CoderMissing, DurabilityError
 
 Job = tuple[dict[str, Any], bytes]
 # Below this many bytes, starting processes (about 0.1 s) costs more than it saves.
@@ -66,6 +66,7 @@ class Pool:
 
     def run(self, jobs: Iterable[Job]) -> Generator[Job, None, None]:
         """Yield message and bytes of the answer to each job; errors of reading are BadInput."""
+        _need_coder()
         if self._wanted < 1:
             yield from self._here(jobs)
             return
@@ -136,6 +137,13 @@ class _Feeder:
             self._answers.put(None)
         except (OSError, DurabilityError) as error:
             self._answers.put(error)
+
+
+def _need_coder() -> None:
+    try:
+        import raptorq  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise CoderMissing('RaptorQ is missing: pip install "franken[cli]"') from error
 
 
 def _start(setup: dict[str, Any]) -> subprocess.Popen[bytes]:

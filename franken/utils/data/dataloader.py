@@ -350,14 +350,14 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         self._arrived: dict[int, Any] = {}
         self._alive = [True] * len(self._tasks)
         self._turn = itertools.cycle(range(len(self._tasks)))
-        for _ in range(self.loader.prefetch_factor * len(self._tasks)):
+        for _ in range((self.loader.prefetch_factor or 0) * len(self._tasks)):
             self._send()
 
     def _send(self) -> None:
         """Hand the next index to the next worker that still has data."""
         worker = next(
             (w for w in itertools.islice(self._turn, len(self._alive)) if self._alive[w]), None
-        )  # noqa: E501
+        )
         if worker is None:
             return
         try:

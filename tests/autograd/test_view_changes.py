@@ -1,0 +1,126 @@
+"""In-place changes of views and of their bases: who may be changed, and what torch says if not."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+import franken
+
+torch = pytest.importorskip("torch")
+
+
+def functions(lib):
+    class Same(lib.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 10
+
+    class Part(lib.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.narrow(0, 0, 1)
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 10
+
+    class Pair(lib.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.view_as(x), x.view_as(x)
+
+        @staticmethod
+        def backward(ctx, g, h):
+            return g + h
+
+    return Same, Part, Pair
+
+
+def leaf(lib, *shape):
+    return lib.ones(*shape, requires_grad=True)
+
+
+BASES = {
+    "leaf": lambda lib: leaf(lib, 2, 2),
+    "result": lambda lib: leaf(lib, 2, 2).clone(),
+    "plain": lambda lib: lib.ones(2, 2),
+}
+VIEWS = {
+    "narrow": lambda lib, x: x.narrow(0, 0, 1),
+    "view of a view": lambda lib, x: x.narrow(0, 0, 1).view(-1),
+    "unbind": lambda lib, x: x.unbind(0)[0],
+    "view of unbind": lambda lib, x: x.unbind(0)[0].view(-1),
+    "function": lambda lib, x: functions(lib)[0].apply(x),
+    "function's view": lambda lib, x: functions(lib)[1].apply(x),
+    "function's views": lambda lib, x: functions(lib)[2].apply(x)[1],
+    "detach": lambda lib, x: x.detach(),
+}
+MODES = ("no_grad", "inference_mode", "enable_grad")
+CHANGES = {
+    "view": lambda lib, v, x: v.add_(1),
+    "view, tracked": lambda lib, v, x: v.mul_(leaf(lib, 1)),
+    "base": lambda lib, v, x: x.mul_(2),
+    "base, tracked": lambda lib, v, x: x.mul_(leaf(lib, 1)),
+    "view, no_grad": lambda lib, v, x: quietly(lib, v),
+    "base, no_grad": lambda lib, v, x: quietly(lib, x),
+}
+
+
+def quietly(lib, t):
+    with lib.no_grad():
+        return t.add_(1)
+
+
+def tried(step):
+    try:
+        return step()
+    except RuntimeError as error:
+        return str(error)
+
+
+def name(t):
+    return t.grad_fn and t.grad_fn.name()
+
+
+def story(lib, base, view, mode, change):
+    x = BASES[base](lib)
+    with getattr(lib, mode)():
+        v = VIEWS[view](lib, x)
+    steps = (
+        lambda: (v.requires_grad, v.is_leaf, name(v)),
+        lambda: CHANGES[change](lib, v, x) is None,
+        lambda: (v.requires_grad, x.requires_grad, v.is_leaf, x.is_leaf),
+        lambda: (name(v), name(x)),
+        lambda: ((v * 2).requires_grad, (v + x).tolist()),
+        lambda: (v.is_inference(), x.is_inference(), v._is_view()),
+        lambda: v.add_(1) is None,
+        lambda: v.exp_() is None,
+    )
+    return [tried(step) for step in steps]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("view", VIEWS)
+def test_as_torch(view, mode):
+    for base, change in itertools.product(BASES, CHANGES):
+        ours = story(franken, base, view, mode, change)
+        assert ours == story(torch, base, view, mode, change), (base, change)
+
+
+def test_a_view_made_without_grad_mode_requires_grad_and_gets_none():
+    for lib in (franken, torch):
+        x = leaf(lib, 3)
+        with lib.no_grad():
+            v = x[:2]
+        y = v * 2
+        assert y.requires_grad
+        assert y.grad_fn.next_functions[0] == (None, 0)
+        (y + x[1:]).sum().backward()
+        assert v.grad is None
+        assert x.grad.tolist() == [0.0, 1.0, 1.0]
