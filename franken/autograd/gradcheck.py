@@ -244,7 +244,7 @@ def _dual_outputs(func: Any, inputs: Any, i: int, tangent: Any) -> list[tuple[An
     with dual_level():
         dual = make_dual(inputs[i], tangent)
         outs = _outputs(func, [*inputs[:i], dual, *inputs[i + 1 :]])
-        return [tuple(unpack_dual(o)) for o in outs]  # type: ignore[misc]
+        return [tuple(unpack_dual(o)) for o in outs]
 
 
 def _forward(func: Any, inputs: Any, i: int, j: int, axis: Any) -> Any:
