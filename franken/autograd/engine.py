@@ -527,16 +527,18 @@ def _finish_leaf(r: Run, leaf: Leaf) -> None:
         return
     with _accumulate_lock:
         _accumulate(r, variable, g)
-    if leaf.hooks:
-        _post_hooks(r, leaf, [], g)
     if leaf.post_accumulate:
         _post_accumulate(r, leaf, variable)
+    if leaf.hooks:
+        _post_hooks(r, leaf, [], g)
 
 
 def _post_accumulate(r: Run, leaf: Leaf, variable: Tensor) -> None:
     for hook in list(leaf.post_accumulate.values()):
         with _user_code(r):
             got = hook(variable)
+        if isinstance(got, Tensor):
+            raise RuntimeError("Tensor post accumulate grad hooks should return None.")
         if got is not None:
             raise TypeError(f"expected Variable, but hook returned '{type(got).__name__}'")
 

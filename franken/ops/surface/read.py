@@ -16,6 +16,7 @@ from franken.core.device import CPU
 from franken.core.memory import root_of
 from franken.core.op import op
 from franken.core.primitive import mark_new
+from franken.core.state import STATE
 from franken.core.tensor import Tensor, version_of
 from franken.ops.declaring.samples import S, read
 from franken.ops.surface.args import checked_number, kind_name
@@ -98,7 +99,7 @@ def numpy(input: Tensor, *, force: bool = False) -> np.ndarray[Any, Any]:
                 f"can't convert {input.device} device type tensor to numpy. Use Tensor.cpu() to "
                 "copy the tensor to host memory first."
             )
-        if input.requires_grad:  # type: ignore[attr-defined]
+        if STATE.grad and input.requires_grad:  # type: ignore[attr-defined]
             raise RuntimeError(
                 "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
                 "instead."
