@@ -76,7 +76,7 @@ def set_device(device: Any) -> None:
     registry.array_module().cuda.runtime.setDevice(index)
 
 
-class device:  # noqa: N801 - torch's name
+class device:
     """Guard: another GPU is current inside the block.
 
     A negative number or None leaves the current one.
@@ -96,7 +96,7 @@ class device:  # noqa: N801 - torch's name
         return self._guards.pop().__exit__(*exc)
 
 
-class device_of(device):  # noqa: N801 - torch's name
+class device_of(device):
     """Guard: the GPU of a tensor is current inside the block (nothing happens for CPU tensors)."""
 
     def __init__(self, obj: Any) -> None:
@@ -307,7 +307,7 @@ def default_stream(device: Any = None) -> Stream:
     return Stream(_index(device), raw=registry.array_module().cuda.Stream.null)
 
 
-class stream:  # noqa: N801 - torch's name
+class stream:
     """Guard: work goes to another stream inside the block (None: nothing changes)."""
 
     def __init__(self, stream: Stream | None) -> None:

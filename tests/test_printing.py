@@ -104,7 +104,7 @@ def test_options(options):
     ],
 )  # fmt: skip
 def test_suffixes(text):
-    import franken.nn  # noqa: F401
+    import franken.nn
 
     ours, theirs = (repr(eval("torch." + text, {"torch": m})) for m in (franken, torch))
     assert ours == theirs

@@ -24,6 +24,7 @@ from franken.autograd.function import Function as Function
 from franken.autograd.function import NestedIOFunction as NestedIOFunction
 from franken.autograd.grad_mode import enable_grad as enable_grad
 from franken.autograd.grad_mode import inference_mode as inference_mode
+from franken.autograd.grad_mode import is_multithreading_enabled as is_multithreading_enabled
 from franken.autograd.grad_mode import no_grad as no_grad
 from franken.autograd.grad_mode import set_grad_enabled as set_grad_enabled
 from franken.autograd.grad_mode import set_multithreading_enabled as set_multithreading_enabled

@@ -61,8 +61,7 @@ def _tell(node: Any) -> None:
     if trace is None:
         warnings.warn(
             f"Error detected in {node.name()}. No forward pass information available. Enable "
-            "detect "
-            "anomaly during forward pass for more information.",
+            "detect anomaly during forward pass for more information.",
             stacklevel=5,
         )
         return
@@ -73,7 +72,7 @@ def _tell(node: Any) -> None:
     )
 
 
-class set_detect_anomaly:  # noqa: N801
+class set_detect_anomaly:
     """Turn anomaly mode on or off at once; as a context manager, restore it at the end."""
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
@@ -86,7 +85,7 @@ class set_detect_anomaly:  # noqa: N801
         set_attribute("anomaly", self.before)
 
 
-class detect_anomaly:  # noqa: N801
+class detect_anomaly:
     """Within the block, find the forward op of a failing or NaN-making backward.
 
     Args:

@@ -11,7 +11,7 @@ from typing import Any
 from franken.autograd import engine
 from franken.autograd.hooks import GradientEdge
 from franken.core.linear import zeros
-from franken.core.node import Leaf, edge_of, split_edge
+from franken.core.node import edge_of, split_edge
 from franken.core.tensor import Tensor
 
 
@@ -147,7 +147,7 @@ def backward(
     edges = [_edge(t) for t in into]
     engine.run(
         _roots(outs, grads, create_graph), edges, create_graph=create_graph, retain_graph=keep,
-        into=[t if type(e) is Leaf else None for t, e in zip(into, edges, strict=True)],
+        accumulate=True,
     )  # fmt: skip
 
 
@@ -218,8 +218,8 @@ def _batched(vjp: Any, outs: tuple[Any, ...], grads: tuple[Any, ...]) -> tuple[A
             raise RuntimeError(
                 "If `is_grads_batched=True`, we interpret the first dimension of each grad_output "
                 "as the batch dimension. The sizes of the remaining dimensions are expected to "
-                "match "
-                f"the shape of corresponding output, but a mismatch was detected: grad_output[{i}] "
+                "match the shape of corresponding output, but a mismatch was detected: "
+                f"grad_output[{i}] "
                 f"has a shape of {g.shape} and output[{i}] has a shape of {t.shape}. If you only "
                 "want some tensors in `grad_output` to be considered batched, consider using vmap."
             )
@@ -231,8 +231,7 @@ def _unused(t: Any, i: int, unused_ok: bool, materialize: bool, create_graph: bo
     if not unused_ok:
         raise RuntimeError(
             f"The differentiated Tensor at index {i} appears to not have been used in the graph. "
-            "Set "
-            "allow_unused=True if this is the desired behavior."
+            "Set allow_unused=True if this is the desired behavior."
         )
     if not materialize:
         return None

@@ -96,9 +96,8 @@ def checkpoint(
             "torch.utils.checkpoint: the use_reentrant parameter should be passed explicitly. "
             "Starting in PyTorch 2.9, calling checkpoint without use_reentrant will raise an "
             "exception. use_reentrant=False is recommended, but if you need to preserve the "
-            "current "
-            "default behavior, you can pass use_reentrant=True. Refer to docs for more details on "
-            "the differences between the two variants.",
+            "current default behavior, you can pass use_reentrant=True. Refer to docs for more "
+            "details on the differences between the two variants.",
             stacklevel=2,
         )
         use_reentrant = True
@@ -205,8 +204,7 @@ class _Frame:
         if len(metas) != len(self.metas):
             raise CheckpointError(
                 "torch.utils.checkpoint: A different number of tensors was saved during the "
-                "original "
-                "forward and recomputation.\n"
+                "original forward and recomputation.\n"
                 f"Number of tensors saved during forward: {len(self.metas)}\n"
                 f"Number of tensors saved during recomputation: {len(metas)}."
             )
@@ -221,8 +219,7 @@ class _Frame:
         if lines:
             raise CheckpointError(
                 "torch.utils.checkpoint: Recomputed values for the following tensors have "
-                "different "
-                "metadata than during the forward pass.\n" + "\n".join(lines)
+                "different metadata than during the forward pass.\n" + "\n".join(lines)
             )
 
 
@@ -267,9 +264,7 @@ def detach_variable(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
             "Only tuple of tensors is supported. Got Unsupported input type: "
             f"{type(inputs).__name__}"
         )
-    return tuple([
-        _given_back(x) if isinstance(x, Tensor) else x for x in inputs
-    ])  # fmt: skip
+    return tuple([_given_back(x) if isinstance(x, Tensor) else x for x in inputs])
 
 
 def check_backward_validity(inputs: Any) -> None:
@@ -300,8 +295,7 @@ class CheckpointFunction(Function):
             raise RuntimeError(
                 "When use_reentrant=True, torch.utils.checkpoint is incompatible with .grad() or "
                 "passing an `inputs` parameter to .backward(). To resolve this error, you can "
-                "either "
-                "set use_reentrant=False, or call .backward() without passing the `inputs` "
+                "either set use_reentrant=False, or call .backward() without passing the `inputs` "
                 "argument."
             )
         from franken.autograd.api import backward

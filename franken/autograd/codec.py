@@ -64,8 +64,7 @@ def _encode_named(value: Any) -> Any:
         return ["function", [module, name]]
     raise NotProven(
         f"record: a parameter of type {type(value).__name__} cannot be stored, so the step could "
-        "not "
-        "be replayed"
+        "not be replayed"
     )
 
 

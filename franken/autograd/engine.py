@@ -20,7 +20,7 @@ from franken.core.dtypes import COMPLEX_KINDS, from_numpy
 from franken.core.inplace import store
 from franken.core.linear import add, sum_to, tied
 from franken.core.memory import element_strides
-from franken.core.node import Leaf, Node, OutEdge, Packed, SavedAll, _light, split_edge
+from franken.core.node import Leaf, Node, OutEdge, Packed, _light, split_edge
 from franken.core.planning import gradient_strides
 from franken.core.primitive import F32, F64
 from franken.core.state import STATE, set_grad
@@ -35,12 +35,12 @@ class Run:
     """One backward pass: what is needed, what is pending, and what was executed."""
 
     __slots__ = (
-        "__weakref__", "captured", "create_graph", "deps", "in_place", "keep", "needed", "order",
-        "owned", "pending", "roots", "targets", "through",
+        "__weakref__", "accumulate", "captured", "create_graph", "deps", "in_place", "keep",
+        "needed", "order", "owned", "pending", "roots", "targets", "through",
     )  # fmt: skip
 
-    def __init__(self, create_graph: bool, keep: bool) -> None:
-        self.create_graph, self.keep = create_graph, keep
+    def __init__(self, create_graph: bool, keep: bool, accumulate: bool) -> None:
+        self.create_graph, self.keep, self.accumulate = create_graph, keep, accumulate
         # sums may be written into memory that only the pass knows
         self.in_place = not create_graph and STATE.recorder is None
         self.pending: dict[Any, Any] = {}
@@ -60,15 +60,15 @@ def run(
     *,
     create_graph: bool = False,
     retain_graph: bool = False,
-    into: list[Any] | None = None,
+    accumulate: bool = False,
 ) -> list[Any]:
     """Propagate cotangents from `roots` (edge, cotangent) through the graph.
 
     Without targets, leaves accumulate into `.grad`. With targets (edges), their cotangents are
-    returned (None where unreached) and no `.grad` changes, but that of the leaf tensors `into`, one
-    (or None) for each target.
+    returned (None where unreached) and no `.grad` changes; with `accumulate`, the leaves among them
+    accumulate as they do without targets.
     """
-    r = Run(create_graph, retain_graph)
+    r = Run(create_graph, retain_graph, accumulate or targets is None)
     before = set_grad(True) if create_graph else None
     runs = STATE.runs
     runs.append(r)
@@ -80,11 +80,7 @@ def run(
             set_grad(before)
     if targets is None:
         return []
-    got = [r.captured.get(split_edge(t)) for t in targets]
-    for t, g in zip(into or (), got, strict=False):
-        if g is not None and t is not None:
-            _deposit(r, t, g)
-    return got
+    return [r.captured.get(split_edge(t)) for t in targets]
 
 
 def _propagate(r: Run, roots: list[tuple[Any, Any]], targets: list[Any] | None) -> None:
@@ -409,9 +405,8 @@ def unpack(node: Node, create_graph: bool) -> list[Any]:
             "Trying to backward through the graph a second time (or directly access saved tensors "
             "after they have already been freed). Saved intermediate values of the graph are freed "
             "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need "
-            "to "
-            "backward through the graph a second time or if you need to access saved tensors after "
-            "calling backward."
+            "to backward through the graph a second time or if you need to access saved tensors "
+            "after calling backward."
         )
     values = []
     k = 0
@@ -433,29 +428,12 @@ def unpack(node: Node, create_graph: bool) -> list[Any]:
         k += 3
         if type(value) is Packed:
             value = _unpacked(value)
-        elif type(value) is SavedAll:
-            value = _all_values(node, value, create_graph)
         elif kind == "o" and type(value) is tuple:
             value = tuple([v if isinstance(v, Tensor) else _bind._wrap(v, dev) for v in value])
         if create_graph and (kind == "x" or kind == "o") and isinstance(value, Tensor):
             value = _with_edge(node, kind, i, value)
         values.append(value)
     return values
-
-
-def _all_values(node: Node, saved: SavedAll, create_graph: bool) -> tuple[Any, ...]:
-    out = []
-    for i, (value, ver, was) in enumerate(saved.entries):
-        if ver is not None and ver[0] != was:
-            _stale(node, "x", i, value, ver, was)
-        if type(value) is Packed:
-            value = _unpacked(value)
-        elif ver is not None and not isinstance(value, Tensor):
-            value = _bind._wrap(value, node.device)
-        if create_graph and isinstance(value, Tensor):
-            value = _with_edge(node, "x", i, value)
-        out.append(value)
-    return tuple(out)
 
 
 def _unpacked(packed: Packed) -> Any:
@@ -517,7 +495,7 @@ def _finish_leaf(r: Run, leaf: Leaf) -> None:
     r.owned.discard(id(g))
     if leaf.pre:
         g = _pre_hooks(r, leaf, g)
-    if r.targets:
+    if not r.accumulate:
         _capture(r, leaf, g)
         return
     if leaf.pre:
@@ -541,14 +519,6 @@ def _post_accumulate(r: Run, leaf: Leaf, variable: Tensor) -> None:
             raise RuntimeError("Tensor post accumulate grad hooks should return None.")
         if got is not None:
             raise TypeError(f"expected Variable, but hook returned '{type(got).__name__}'")
-
-
-def _deposit(r: Run, t: Tensor, g: Any) -> None:
-    """Accumulate a captured cotangent into the tensor it belongs to."""
-    with _accumulate_lock:
-        _accumulate(r, t, g)
-    if type(t._node) is Leaf and t._node.post_accumulate:
-        _post_accumulate(r, t._node, t)
 
 
 def _accumulate(r: Run, variable: Tensor, g: Any) -> None:
@@ -631,7 +601,7 @@ def _capture(r: Run, node: Any, g: Any) -> None:
                 r.captured[key] = got
 
 
-class _user_code:  # noqa: N801
+class _user_code:
     """Run hooks with the grad mode that torch gives them: on only when a graph is built."""
 
     def __init__(self, r: Run) -> None:

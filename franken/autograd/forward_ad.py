@@ -67,7 +67,7 @@ def exit_dual_level(*, level: int | None = None) -> None:
     trace.__exit__(None, None, None)
 
 
-class dual_level:  # noqa: N801
+class dual_level:
     """Within the block, tensors may carry tangents.
 
     >>> import franken as torch
@@ -98,15 +98,13 @@ def make_dual(tensor: Any, tangent: Any, *, level: int | None = None) -> Any:
     if tensor.level == trace.level:
         raise RuntimeError(
             "Making a dual Tensor based on a Tensor that already has a forward gradient at the "
-            "same "
-            "level 0 is not supported."
+            "same level 0 is not supported."
         )
     if tuple(tensor.shape) != tuple(tangent.shape):
         raise RuntimeError(
             "Trying to set a forward gradient that has a different size than that of the original "
             f"Tensor, this is not supported. Tensor is of size {list(tensor.shape)} while the "
-            "given "
-            f"forward gradient is of size {list(tangent.shape)}."
+            f"given forward gradient is of size {list(tangent.shape)}."
         )
     return JvpTracer.make(tensor, tangent, trace)
 

@@ -114,9 +114,8 @@ _INDEPENDENT = {
     "allowed in strict mode when create_graph=True.",
     "hessian": "While computing the hessian, found that the jacobian of the user-provided function "
     "with respect to input {i} is independent of the input. This is not allowed in strict mode. "
-    "You "
-    "should ensure that your function is twice differentiable and that the jacobian depends on the "
-    "inputs (this would be violated by a linear function for example).",
+    "You should ensure that your function is twice differentiable and that the jacobian depends on "
+    "the inputs (this would be violated by a linear function for example).",
     "double_back_trick": "The hessian of the user-provided function is independent of input {i}. "
     "This is not allowed in strict mode.",
 }
@@ -160,7 +159,7 @@ def vjp(
     )
 
 
-class _as_is:  # noqa: N801
+class _as_is:
     """A context that changes nothing."""
 
     def __enter__(self) -> None:
@@ -246,8 +245,7 @@ def _rows(o: Any, k: int, inputs: Any, create_graph: bool, strict: bool) -> tupl
             if strict and g is None:
                 raise RuntimeError(
                     f"Output {k} of the user-provided function is independent of input {i}. This "
-                    "is "
-                    "not allowed in strict mode."
+                    "is not allowed in strict mode."
                 )
             if strict and create_graph and not g.requires_grad:
                 raise RuntimeError(_INDEPENDENT["graph"].format(i=i))
@@ -412,9 +410,7 @@ def _hessian_product(
     with enable_grad() if create_graph else _as_is():
         got = _gradients(first, inputs, v, create_graph=create_graph)
         got = _filled(got, inputs, strict, "double_back_trick", create_graph)
-    return (
-        _finished(outputs[0], create_graph), _shaped(in_tuple, _finished(got, create_graph))
-    )  # fmt: skip
+    return (_finished(outputs[0], create_graph), _shaped(in_tuple, _finished(got, create_graph)))
 
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]

@@ -108,17 +108,17 @@ class _NoParam(ContextDecorator):
         set_grad(self.before)
 
 
-class no_grad(_NoParam):  # noqa: N801
+class no_grad(_NoParam):
     """Record nothing in this block."""
 
 
-class enable_grad(_NoParam):  # noqa: N801
+class enable_grad(_NoParam):
     """Record in this block, also inside of no_grad."""
 
     enabled = True
 
 
-class set_grad_enabled(ContextDecorator):  # noqa: N801
+class set_grad_enabled(ContextDecorator):
     """Set the grad mode at once; as a context manager, restore it at the end."""
 
     def __init__(self, mode: bool) -> None:
@@ -140,7 +140,7 @@ class set_grad_enabled(ContextDecorator):  # noqa: N801
         set_grad(self.before)
 
 
-class inference_mode(ContextDecorator):  # noqa: N801
+class inference_mode(ContextDecorator):
     """Like no_grad; tensors made inside can never take part in autograd."""
 
     mode: bool
@@ -174,7 +174,7 @@ class inference_mode(ContextDecorator):  # noqa: N801
             special(-1)
 
 
-class set_multithreading_enabled(ContextDecorator):  # noqa: N801
+class set_multithreading_enabled(ContextDecorator):
     """A flag kept for compatibility: the engine runs in the calling thread, in one fixed order."""
 
     def __init__(self, mode: bool) -> None:

@@ -129,22 +129,19 @@ def _check_inputs(inputs: tuple[Any, ...]) -> None:
             warnings.warn(
                 f"Input #{i} requires gradient and is not a double precision floating point or "
                 "complex. This check will likely fail if all the inputs are not of double "
-                "precision "
-                "floating point or complex. ",
+                "precision floating point or complex. ",
                 stacklevel=4,
             )
         if any(st == 0 and n > 1 for st, n in zip(x._a.strides, x._a.shape, strict=True)):
             raise RuntimeError(
                 f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs "
-                "that "
-                "are non-overlapping to be able to compute the numerical gradients correctly. You "
-                "should call .contiguous on the input before passing it to gradcheck."
+                "that are non-overlapping to be able to compute the numerical gradients correctly. "
+                "You should call .contiguous on the input before passing it to gradcheck."
             )
     if not any_grad:
         raise ValueError(
             "gradcheck expects at least one input tensor to require gradient, but none of them "
-            "have "
-            "requires_grad=True."
+            "have requires_grad=True."
         )
 
 
@@ -213,7 +210,7 @@ def _cotangent(o: Any, flat: Any) -> Tensor:
         wrap(np.asarray(flat, o._a.dtype).reshape(o._a.shape), o.device)
         if o.device.type == "cpu"
         else wrap(np.asarray(flat, o.dtype.np).reshape(tuple(o.shape))).to(o.device)
-    )  # noqa: E501
+    )
 
 
 def _vjp(func: Any, inputs: Any, i: int, j: int, rows: list[Any]) -> list[Any]:
@@ -282,9 +279,7 @@ def _jacobians(
 ) -> tuple[Any, Any]:
     """(numerical, analytical); complex inputs give df/dRe + i df/dIm, as backward does."""
     if forward:
-        return (
-            _numerical(func, inputs, i, j, s, factor), _forward(func, inputs, i, j, factor)
-        )  # fmt: skip
+        return (_numerical(func, inputs, i, j, s, factor), _forward(func, inputs, i, j, factor))
     numerical = project(_numerical(func, inputs, i, j, s))
     if inputs[i].dtype.is_complex:
         numerical = numerical + 1j * project(_numerical(func, inputs, i, j, s, 1j))

@@ -24,7 +24,7 @@ from franken.core.tensor import Tensor, version_of
 # --- saved tensors -------------------------------------------------------------------------------
 
 
-class saved_tensors_hooks:  # noqa: N801
+class saved_tensors_hooks:
     """Within the block, tensors saved for backward go through `pack_hook` and `unpack_hook`.
 
     >>> import franken as torch
@@ -49,11 +49,11 @@ class saved_tensors_hooks:  # noqa: N801
         special(-1)
 
 
-class EnoughSaved(Exception):  # noqa: N818
+class EnoughSaved(Exception):
     """A pack hook ends the function that saves: everything that is needed is there."""
 
 
-class effects_first:  # noqa: N801
+class effects_first:
     """Within the block of an op that changes tensors besides saving some, the changes are made
     before a pack hook ends the function."""
 
@@ -78,14 +78,14 @@ class effects_first:  # noqa: N801
             raise EnoughSaved
 
 
-class save_on_cpu(saved_tensors_hooks):  # noqa: N801
+class save_on_cpu(saved_tensors_hooks):
     """Keep saved tensors in host memory; they return to their device in backward."""
 
     def __init__(self, pin_memory: bool = False, device_type: str = "cuda") -> None:
         super().__init__(lambda t: (t.device, t.to("cpu")), lambda packed: packed[1].to(packed[0]))
 
 
-class disable_saved_tensors_hooks:  # noqa: N801
+class disable_saved_tensors_hooks:
     """Within the block, entering saved_tensors_hooks raises `error_message`."""
 
     def __init__(self, error_message: str) -> None:

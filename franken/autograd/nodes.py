@@ -59,7 +59,7 @@ class Shown(Node):
         given = {k: g for k, g in enumerate(grads) if g is not None}
         if not given:
             return (None,) * len(self.parents) if len(self.parents) > 1 else None
-        r = engine.Run(STATE.grad, True)
+        r = engine.Run(STATE.grad, True, False)
         got = engine.apply_vjp(r, self, given if self.shape is None else given[0])
         return tuple(got) if len(got) > 1 else got[0]
 

@@ -33,7 +33,7 @@ from franken.core.where import describe, here
 SCHEMA = "franken.record/2"
 
 
-class record(_bind.Observer):  # noqa: N801 - used as `with record(...)`
+class record(_bind.Observer):
     """Within the block, record every executed primitive of this thread.
 
     Args:

@@ -27,9 +27,7 @@ SUFFIXES = {".safetensors": "safetensors", ".pt": "torch", ".pth": "torch", ".ck
               help="To npz, npy: store bfloat16 and float8 as float32, for NumPy.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace the file DST if it exists.")
 @json_option
-def command(
-    src: str, dst: str, kind: str | None, widen: bool, force: bool, as_json: bool
-) -> None:  # fmt: skip
+def command(src: str, dst: str, kind: str | None, widen: bool, force: bool, as_json: bool) -> None:
     """Write the tensors of SRC to DST, and read them back to compare every bit.
 
     SRC may be an .index.json: then all its members go into one file. Nothing in SRC is executed.
@@ -142,6 +140,6 @@ def _show(report: dict[str, Any], out: Any) -> None:
               f"{safe(report['dst'])} ({report['to']}): {report['tensors']} tensors, "
               f"{size_text(report['size'])}, read back bit for bit")  # fmt: skip
     if report["widened"]:
-        out.print(f"  stored as float32: {safe(', '.join(report['widened'][:20]))}")  # fmt: skip
+        out.print(f"  stored as float32: {safe(', '.join(report['widened'][:20]))}")
     for note in report["notes"]:
         out.print(f"  note: {safe(note)}")

@@ -109,12 +109,12 @@ def _load(data: str | None, device: str) -> tuple[Any, Any, str]:
         tensors(images[kept], labels[kept], device),
         tensors(images[held], labels[held], device),
         source,
-    )  # noqa: E501
+    )
 
 
 def _train(
     data: Any, seed: int, epochs: int, device: str, console: Any
-) -> tuple[Any, Any, list[float]]:  # noqa: E501
+) -> tuple[Any, Any, list[float]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from franken.cli.training import steps_per_run, train

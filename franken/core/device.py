@@ -32,7 +32,7 @@ class DeviceMismatch(RuntimeError):
 _interned: dict[tuple[str, int | None], device] = {}
 
 
-class device:  # noqa: N801 - torch's public name
+class device:
     """A device name such as `cpu` or `cuda:0`; also a guard: `with device("cuda:1"): ...`.
 
     >>> device("cuda:1").index

@@ -241,8 +241,7 @@ def _promote(x: Any, like: Any) -> None:
     if born not in STATE.traces or born.level < like.level:
         raise RuntimeError(
             "During a transform (vmap, grad, vjp, jvp, ...) the function provided attempted to "
-            "call "
-            "an in-place operation that would mutate a captured Tensor with a value of that "
+            "call an in-place operation that would mutate a captured Tensor with a value of that "
             "transform. This is not supported; please rewrite the function being transformed to "
             "explicitly accept the mutated Tensor as an input, or use the out-of-place form."
         )

@@ -288,8 +288,6 @@ def make_node(
             _save(saved, values[i], traced)
         elif kind == "o":
             _save_out(saved, outs, i, traced)
-        elif kind == "A":
-            saved += (SavedAll(values, traced), None, 0)
         else:
             saved.append(_meta_entry(kind, i, values))
             saved.append(None)
@@ -330,36 +328,14 @@ def _meta_entry(kind: str, i: int, values: Any) -> Any:
         return tuple(values[i].shape) if isinstance(values[i], Tensor) else ()
     if kind == "d":
         return values[i].dtype if isinstance(values[i], Tensor) else None
-    if kind == "S":
-        return tuple(tuple(v.shape) for v in values)
-    if kind == "D":
-        return tuple(v.dtype for v in values)
-    return SavedAll(values, False)
-
-
-class SavedAll:
-    """All inputs of a variadic op, as [value, version counter, version] triples."""
-
-    __slots__ = ("entries",)
-
-    def __init__(self, values: Any, traced: bool) -> None:
-        self.entries: list[list[Any]] = []
-        for v in values:
-            entry: list[Any] = []
-            _save(entry, v, traced)
-            self.entries.append(entry)
+    return tuple(tuple(v.shape) for v in values)
 
 
 def _pack(node: Node, edges: tuple[Any, ...], outs: Any) -> None:
     pack, unpack = STATE.saved_hooks[-1]
     saved = node.saved
     for k, (kind, i) in enumerate(node.plan.entries):
-        if kind == "A":
-            for entry, edge in zip(saved[3 * k].entries, edges, strict=True):
-                if entry[1] is not None:
-                    entry[0] = packed(pack, unpack, _light(entry[0], node.device, edge))
-                    entry[1] = None
-        elif kind in ("x", "o") and saved[3 * k + 1] is not None:
+        if kind in ("x", "o") and saved[3 * k + 1] is not None:
             t = _light(saved[3 * k], node.device, edges[i] if kind == "x" else None)
             saved[3 * k] = packed(pack, unpack, t)
             saved[3 * k + 1] = None
@@ -374,8 +350,7 @@ def packed(pack: Any, unpack: Any, t: Tensor) -> Packed:
     if t._ver is not None and t._ver[0]:
         raise RuntimeError(
             "A saved tensor pack hook is modifying its input in place. Tensors provided as input "
-            "to "
-            "pack hook cannot be modified by in-place operations as this can lead to unexpected "
+            "to pack hook cannot be modified by in-place operations as this can lead to unexpected "
             "side-effects. Please open an issue if you need to perform in-place operations on the "
             "input to a pack hook."
         )
@@ -414,7 +389,7 @@ def attach(node: Node, prim: Any, outs: Any) -> None:
 
 
 __all__ = [
-    "Leaf", "Node", "OutEdge", "Packed", "SavedAll", "attach", "backward_name", "edge_of",
+    "Leaf", "Node", "OutEdge", "Packed", "attach", "backward_name", "edge_of",
     "face_of", "make_node", "meta_of", "next_seq", "nobody", "packed", "record",
     "split_edge", "titled", "version_of",
 ]  # fmt: skip

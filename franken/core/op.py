@@ -8,9 +8,11 @@ Knows no particular op, and parses nothing at import.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import update_wrapper
 from typing import Any
 
 from franken.core import inplace as _inplace
+from franken.core.arrange import arranger
 from franken.core.node import titled
 from franken.core.out import CAST, Into, call_into, refuse_cast, refuse_shared
 from franken.core.overloads import Order, reordered
@@ -80,8 +82,9 @@ def op(
     samples: Samples | NoSamples | None = None,
     old: tuple[Order, ...] = (),
     title: Title | None = None,
+    layout: str | None = None,
 ) -> Callable[[Any], Any]:
-    """Declare a public op by its function; returns the function (unchanged without `title`).
+    """Declare a public op by its function; returns it (unchanged without `title` and `layout`).
 
     Args:
         at: namespace(s) of the function, separated by spaces: "torch", "nn.functional",
@@ -99,11 +102,15 @@ def op(
         title: torch's name of the backward function, where the last primitive would have another
             one; (argument, name where that is a tensor, name where it is not); or a function of
             the call's arguments that gives it (None: the primitive's own).
+        layout: how a new result lies in memory, a name of `core.planning.PLANNERS`, where that
+            does not follow from the ops inside.
     """
 
     def declare(fn: Any) -> Any:
         if title is not None:
             fn = titled_form(fn, title)
+        if layout is not None:
+            fn = laid_out_form(fn, layout)
         taking = reordered(fn, old) if old else fn
         register(taking, name or fn.__name__, at, method, inplace, out, alias, samples, also=also)
         return fn
@@ -259,13 +266,22 @@ def titled_form(fn: Any, title: Title) -> Any:
                 titled(out, found)
         return out
 
-    form.__name__, form.__qualname__ = fn.__name__, fn.__qualname__
-    form.__doc__, form.__module__, form.__annotations__ = (
-        fn.__doc__,
-        fn.__module__,
-        fn.__annotations__,
-    )
-    form.__wrapped__ = fn  # type: ignore[attr-defined]
+    return update_wrapper(form, fn)
+
+
+def laid_out_form(fn: Any, layout: str) -> Any:
+    """`fn`, whose new result lies in memory as `layout` says; see `op`."""
+    arrange: Any = arranger(layout)
+
+    def form(*args: Any, **kwargs: Any) -> Any:
+        out = fn(*args, **kwargs)
+        given = [a for a in (*args, *kwargs.values()) if isinstance(a, Tensor)]
+        if not out.level and out._base is None and not any(out is a or a.level for a in given):
+            out._a = arrange([a._a for a in given], out._a, {})
+        return out
+
+    update_wrapper(form, fn)
+    form.__wrapped__ = getattr(fn, "__wrapped__", fn)  # type: ignore[attr-defined]
     return form
 
 

@@ -149,9 +149,8 @@ def stacked(shape: Shape, operands: Sequence[Operand], params: Any = _NONE) -> S
 
 
 def standardised(shape: Shape, operands: Sequence[Operand], params: Any = _NONE) -> Shape:
-    """Rows about their means are row-major, those only scaled are as the input."""
-    plan = contiguous if params["center"] else iterator
-    return plan(shape, operands[:1])
+    """Rows about their means are row-major; those only scaled may be channels last."""
+    return contiguous_strides(shape) if params["center"] else channels_last(shape, operands)
 
 
 def indexed(shape: Shape, operands: Sequence[Operand], params: Any = _NONE) -> Shape:

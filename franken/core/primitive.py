@@ -214,8 +214,8 @@ class Primitive:
             return ("o", 0 if self.outputs == 1 else -1)
         if name.startswith("out") and name[3:].isdigit():
             return ("o", int(name[3:]))
-        if self.variadic and name in ("args", "shapes", "dtypes"):
-            return (name[0].upper() if name != "dtypes" else "D", 0)
+        if self.variadic and name == "shapes":
+            return ("S", 0)
         stem, _, what = name.rpartition("_")
         if what in ("shape", "dtype") and stem in self.inputs:
             return (what[0], self.inputs.index(stem))

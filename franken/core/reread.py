@@ -31,12 +31,12 @@ def reread(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     again = tuple([_number(a, kind) for a, kind in zip(args, kinds, strict=True)])
     named = {key: _number(a, wanted.get(key)) for key, a in kwargs.items()}
     if all(map(_same, again, args)) and all(map(_same, named.values(), kwargs.values())):
-        raise  # noqa: PLE0704
+        raise
     try:
         return fn(*again, **named)
     except TypeError:
         pass
-    raise  # noqa: PLE0704
+    raise
 
 
 def _same(a: Any, b: Any) -> bool:

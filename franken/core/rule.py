@@ -7,7 +7,7 @@ registration; exactly that is kept by the tape:
   g0, g1             the cotangents of these outputs: the rule is called if one of them arrived, and
                      what an input's rules give is added up
   <input name>       that input's value            <input name>_shape, <input name>_dtype: only that
-  out, out0, out1    an output's value             args, shapes: all inputs of a variadic op
+  out, out0, out1    an output's value             shapes: those of all inputs of a variadic op
   needs              (joint rules) a tuple of bools, one per input
   <anything else>    a parameter of the op
 """
@@ -106,9 +106,9 @@ def as_rule(fn: Any) -> Rule:
 class Plan:
     """For one set of differentiable inputs: what to save, and how to call each rule.
 
-    `entries` lists (kind, index): 'x' input, 'o' output, 's' shape, 'd' dtype, 'A' all inputs,
-    'S' all shapes. `rules` lists (input, function, sources); a source is 0 for the cotangent, k
-    for entry k-1, or a parameter's name; `input` is -1 for a joint rule.
+    `entries` lists (kind, index): 'x' input, 'o' output, 's' shape, 'd' dtype, 'S' all shapes.
+    `rules` lists (input, function, sources); a source is 0 for the cotangent, k for entry k-1, or a
+    parameter's name; `input` is -1 for a joint rule.
     """
 
     __slots__ = ("entries", "prim", "rules", "saves_data", "saves_out", "ties")
@@ -127,7 +127,7 @@ class Plan:
                 self.rules.append((i, rule.fn, tuple(self._source(n) for n in rule.names)))
         self.saves_out = any(kind == "o" for kind, _ in self.entries)
         # sizes and dtypes are not freed by backward
-        self.saves_data = any(kind in "xoA" for kind, _ in self.entries)
+        self.saves_data = any(kind in "xo" for kind, _ in self.entries)
 
     def _source(self, name: str) -> Any:
         entry = self.prim.entry_of(name)

@@ -124,9 +124,8 @@ class ParameterDict(Module):
     def _attribute(self, key: Any) -> str:
         if not isinstance(key, str):
             raise TypeError(
-                f"Index given to ParameterDict cannot be used as a key as it is not a string "
-                f"(type is '{type(key).__name__}'). Open an issue on github if you need non-string "
-                "keys."
+                "Index given to ParameterDict cannot be used as a key as it is not a string (type "
+                f"is '{type(key).__name__}'). Open an issue on github if you need non-string keys."
             )
         return key
 
@@ -226,7 +225,7 @@ class ParameterDict(Module):
             if not isinstance(parameters, (OrderedDict, ParameterDict)):
                 pairs.sort(
                     key=lambda pair: pair[0]
-                )  # by key; a plain mapping's order does not count  # noqa: E501
+                )  # by key; a plain mapping's order does not count
         else:
             pairs = [tuple(p) for p in parameters]
         for at, pair in enumerate(pairs):

@@ -69,7 +69,7 @@ class SGD(Optimizer):
                     g.clone()
                     if buf is None
                     else group["momentum"] * buf + (1 - group["dampening"]) * g
-                )  # noqa: E501
+                )
                 state["momentum_buffer"] = buf
                 g = g + group["momentum"] * buf if group["nesterov"] else buf
             p.add_(g, alpha=-group["lr"])

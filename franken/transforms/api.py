@@ -194,8 +194,7 @@ def _check_scalar(out: Any) -> None:
     if out.ndim != 0:
         raise RuntimeError(
             "grad_and_value(f)(*args): Expected f(*args) to return a scalar Tensor, got tensor "
-            "with "
-            f"{out.ndim} dims. Maybe you wanted to use the vjp or jacrev APIs instead?"
+            f"with {out.ndim} dims. Maybe you wanted to use the vjp or jacrev APIs instead?"
         )
 
 

@@ -65,8 +65,7 @@ def _plan(name: str, args: Any, in_dims: Any) -> tuple[list[Any], list[Any], Any
     if dims is None:
         raise ValueError(
             f"{who}: in_dims is not compatible with the structure of `inputs`. in_dims has "
-            "structure "
-            f"{tree_flatten(in_dims)[1]} but inputs has structure {spec}."
+            f"structure {tree_flatten(in_dims)[1]} but inputs has structure {spec}."
         )
     return leaves, [_wrapped_dim(who, x, d) for x, d in zip(leaves, dims, strict=True)], spec
 
@@ -139,10 +138,8 @@ def _out_dims(name: str, out_dims: Any, spec: Any) -> list[Any]:
     if dims is None:
         raise ValueError(
             f"vmap({name}, ..., out_dims={out_dims})(<inputs>): out_dims is not compatible with "
-            "the "
-            f"structure of `outputs`. out_dims has structure {tree_flatten(out_dims)[1]} but "
-            "outputs "
-            f"has structure {spec}."
+            f"the structure of `outputs`. out_dims has structure {tree_flatten(out_dims)[1]} but "
+            f"outputs has structure {spec}."
         )
     return dims
 
@@ -153,8 +150,7 @@ def _lower(name: str, o: Any, d: Any, trace: BatchTrace, allow_none: bool) -> An
     if not isinstance(o, Tensor):
         raise ValueError(
             f"vmap({name}, ...): `{name}` must only return Tensors, got type {type(o)}. Did you "
-            "mean "
-            "to set out_dims= to None for output?"
+            "mean to set out_dims= to None for output?"
         )
     if o.level == trace.level:
         if d is None:
@@ -170,7 +166,6 @@ def _lower(name: str, o: Any, d: Any, trace: BatchTrace, allow_none: bool) -> An
     if not -value.ndim <= d < value.ndim:
         raise IndexError(
             f"Dimension out of range (expected to be in range of [{-value.ndim}, "
-            f"{value.ndim - 1}], "
-            f"but got {d})"
+            f"{value.ndim - 1}], but got {d})"
         )
     return value if at == d % value.ndim else value.movedim(at, d)

@@ -78,9 +78,9 @@ def _apply_grad(cls: Any, trace: GradTrace, args: tuple[Any, ...]) -> Any:
     low = _lower(args, trace.level)
     out = cls.apply(*low)
     ctx = object.__new__(cls)
-    edges = tuple([
-        edge_of(a) if isinstance(a, Tensor) and a.level == trace.level else None for a in args
-    ])  # fmt: skip
+    edges = tuple(
+        [edge_of(a) if isinstance(a, Tensor) and a.level == trace.level else None for a in args]
+    )
     ctx.needs_input_grad = tuple([e is not None for e in edges])
     cls.setup_context(ctx, low, out)
     outs = out if isinstance(out, tuple) else (out,)
@@ -135,7 +135,7 @@ def _tangent(a: Any, trace: JvpTrace, ctx: Any) -> Any:
             a.new_zeros(tuple(a.shape))
             if a.level != trace.level
             else a._a.new_zeros(tuple(a.shape))
-        )  # noqa: E501
+        )
     return t
 
 
@@ -147,8 +147,7 @@ def _apply_vmap(cls: Any, trace: BatchTrace, args: tuple[Any, ...]) -> Any:
     if own and cls.generate_vmap_rule:
         raise RuntimeError(
             f"You tried to vmap over {cls.__name__}, but it has both generate_vmap_rule=True and "
-            "an "
-            "overridden vmap staticmethod. Please set generate_vmap_rule=False or delete the "
+            "an overridden vmap staticmethod. Please set generate_vmap_rule=False or delete the "
             "overridden vmap staticmethod to avoid ambiguity. " + _HELP
         )
     if not own and not cls.generate_vmap_rule:
@@ -169,8 +168,7 @@ def _apply_vmap(cls: Any, trace: BatchTrace, args: tuple[Any, ...]) -> Any:
     if not (isinstance(got, tuple) and len(got) == 2):
         raise RuntimeError(
             "Expected the vmap staticmethod to have two returns, an output and out_dims with "
-            "pytree "
-            f"structure compatible with the output. Got a {type(got)} instead"
+            f"pytree structure compatible with the output. Got a {type(got)} instead"
         )
     return _wrap_vmap(got[0], got[1], trace)
 

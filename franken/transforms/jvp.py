@@ -157,9 +157,7 @@ def _value(entry: tuple[str, int], low: list[Any], out: Any) -> Any:
         return tuple(low[i].shape) if isinstance(low[i], Tensor) else ()
     if kind == "d":
         return low[i].dtype if isinstance(low[i], Tensor) else None
-    if kind == "S":
-        return tuple(tuple(v.shape) for v in low)
-    return tuple(low) if kind == "A" else tuple(v.dtype for v in low)
+    return tuple(tuple(v.shape) for v in low)
 
 
 def _pairing(grads: list[Any], tangents: list[Any]) -> Any:

@@ -25,8 +25,7 @@ class StageTracer(Tracer):
     __slots__ = ()
     hides_value = (
         "make_graph: the value of a tensor was asked for while its program is being written down; "
-        "it "
-        "would be fixed to that of the example. Use where() instead of a branch on values."
+        "it would be fixed to that of the example. Use where() instead of a branch on values."
     )
     symbol: Var  # not `var`: that is an op
     trace: StageTrace

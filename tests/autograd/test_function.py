@@ -356,7 +356,7 @@ def test_stale_error_names_both_lines():
 
 def test_generated_vmap():
     f, (x, y) = new_style(franken, generate_vmap_rule=True), points(franken)
-    F = func_module(franken)  # noqa: N806
+    F = func_module(franken)
     total = lambda x, y: f.apply(x, y).sum()  # noqa: E731
     assert F.vmap(f.apply)(x, y).tolist() == (x * x * y).tolist()
     assert F.vmap(f.apply, (0, None))(x, y).tolist() == ((x * x)[:, None] * y).tolist()
@@ -366,7 +366,7 @@ def test_generated_vmap():
 
 def test_generated_vmap_in_hessians():
     f, (x, y) = new_style(franken, generate_vmap_rule=True), points(franken)
-    F = func_module(franken)  # noqa: N806
+    F = func_module(franken)
     (xx, xy), (yx, yy) = F.hessian(lambda x, y: f.apply(x, y).sum(), (0, 1))(x, y)
     assert xx.tolist() == franken.diag(2 * y).tolist() and yy.tolist() == (0 * xx).tolist()
     assert xy.tolist() == yx.tolist() == franken.diag(2 * x).tolist()

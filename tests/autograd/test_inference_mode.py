@@ -200,7 +200,7 @@ def outcome(program, lib):
         warnings.simplefilter("always")
         try:
             result = program(lib)
-        except Exception as error:  # noqa: BLE001 - what is compared
+        except Exception as error:
             result = type(error).__name__, str(error)[:80]
     if hasattr(result, "tolist"):
         result = result.tolist()

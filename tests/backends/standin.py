@@ -26,7 +26,7 @@ class Flags:
         self.owndata = flags.owndata
 
 
-class ndarray:  # noqa: N801 - CuPy's name
+class ndarray:
     """A device array."""
 
     __array_priority__ = 100

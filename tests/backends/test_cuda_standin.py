@@ -11,7 +11,7 @@ import pytest
 
 import franken
 import franken.cuda
-import franken.nn.functional as F  # noqa: N812
+import franken.nn.functional as F
 from franken import randn
 from franken.backends import registry
 from franken.core.errors import MissingKernel

@@ -559,7 +559,7 @@ ERRORS: list[tuple[Callable[[rng.Generator], Any], str]] = [
 
 @pytest.mark.parametrize("ours, theirs", ERRORS, ids=[text for _, text in ERRORS])
 def test_errors_equal_torch(ours: Callable[..., Any], theirs: str) -> None:
-    with pytest.raises(Exception) as expected:  # noqa: PT011
+    with pytest.raises(Exception) as expected:
         eval(theirs, {"torch": torch, "math": math})
     with pytest.raises(expected.type) as got:
         ours(rng.Generator())

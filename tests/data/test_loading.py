@@ -64,7 +64,7 @@ def test_loader_order(options: dict[str, Any]) -> None:
                 len(loader),
                 lib.rand(1).item(),
             )
-        )  # noqa: E501
+        )
     assert seen[0] == seen[1]
 
 
@@ -175,7 +175,7 @@ def test_worker_errors_are_raised_here(error: Exception) -> None:
         return
     with pytest.raises(
         type(error), match=f"Caught {type(error).__name__} in DataLoader worker process 0"
-    ):  # noqa: E501
+    ):
         list(mine.DataLoader(Broken(error), num_workers=1))
 
 

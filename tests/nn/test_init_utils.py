@@ -200,7 +200,7 @@ def test_fusion() -> None:
             franken.nn.utils.fuse_conv_bn_eval
             if x.dim() == 4
             else franken.nn.utils.fuse_linear_bn_eval
-        )  # noqa: E501
+        )
         np.testing.assert_allclose(
             fuse(conv, norm)(x).detach().numpy(), norm(conv(x)).detach().numpy(), atol=1e-5
         )

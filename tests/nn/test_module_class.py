@@ -41,19 +41,19 @@ def test_order_and_arguments_of_all_hooks() -> None:
         handles = [
             module.register_module_forward_pre_hook(
                 lambda m, i: note(("gpre", type(m).__name__, len(i)))
-            ),  # noqa: E501
+            ),
             module.register_module_forward_hook(lambda m, i, o: note(("gfwd", type(m).__name__))),
             module.register_module_full_backward_hook(
                 lambda m, gi, go: note(("gbwd", nones(gi), nones(go)))
-            ),  # noqa: E501
+            ),
             module.register_module_full_backward_pre_hook(lambda m, go: note(("gbpre", nones(go)))),
             m.register_forward_pre_hook(
                 lambda m, a, k: note(("pre", len(a), list(k))), with_kwargs=True
-            ),  # noqa: E501
+            ),
             m.register_forward_pre_hook(lambda m, a: note(("pre0", len(a))), prepend=True),
             m.register_forward_hook(
                 lambda m, a, k, o: note(("fwd", len(a), list(k))), with_kwargs=True
-            ),  # noqa: E501
+            ),
             m.register_full_backward_hook(lambda m, gi, go: note(("bwd", nones(gi), nones(go)))),
             m.register_full_backward_pre_hook(lambda m, go: note(("bpre", nones(go)))),
         ]
@@ -157,10 +157,10 @@ def test_state_dict_hooks_and_extra_state() -> None:
         m.register_state_dict_pre_hook(lambda m, p, k: log.append(("pre", p, k)))
         m.inner.register_state_dict_post_hook(
             lambda m, sd, p, meta: log.append(("post", p, dict(meta)))
-        )  # noqa: E501
+        )
         m.inner.register_load_state_dict_pre_hook(
             lambda m, sd, p, *rest: log.append(("load", p, list(sd)))
-        )  # noqa: E501
+        )
         m.register_load_state_dict_post_hook(lambda m, keys: log.append(("loaded", repr(keys))))
         sd = m.state_dict(prefix="q.")
         result = m.load_state_dict(m.state_dict())
@@ -250,7 +250,7 @@ ERRORS = [
 def test_errors(case: int) -> None:
     said = []
     for lib in BOTH:
-        with warnings.catch_warnings(), pytest.raises(Exception) as caught:  # noqa: PT011
+        with warnings.catch_warnings(), pytest.raises(Exception) as caught:
             warnings.simplefilter("ignore")
             ERRORS[case](lib, lib.nn.Linear(2, 3))
         said.append((type(caught.value).__name__, str(caught.value)))
@@ -325,7 +325,7 @@ def test_conversion_keeps_parameters() -> None:
             str(w.grad.dtype)[-7:],
             str(m[1].running_mean.dtype)[-7:],
             str(m[1].num_batches_tracked.dtype)[-5:],
-        ]  # noqa: E501
+        ]
         m.to(lib.ones(1, dtype=lib.float16)).to("cpu", lib.float32).to(dtype=lib.bfloat16)
         seen += [str(w.dtype)[-8:]]
         m.float().eval().requires_grad_(False)

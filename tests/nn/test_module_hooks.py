@@ -352,7 +352,7 @@ def outcome(program, lib):
         warnings.simplefilter("always")
         try:
             result = program(lib, log)
-        except Exception as error:  # noqa: BLE001 - what is compared
+        except Exception as error:
             result = type(error).__name__, str(error)
     return result, log, [(w.category.__name__, str(w.message)) for w in caught]
 

@@ -80,7 +80,7 @@ def same_state(mine: Any, theirs: Any) -> None:
         if (
             type(b[key]).__name__ != "UninitializedParameter"
             and type(b[key]).__name__ != "UninitializedBuffer"
-        ):  # noqa: E501
+        ):
             np.testing.assert_array_equal(a[key].numpy(), b[key].numpy(), err_msg=key)
 
 

@@ -194,7 +194,7 @@ def outcome(module, call):
 
 @pytest.mark.parametrize("call", CALLS)
 def test_same_as_torch(call):
-    import franken.nn  # noqa: F401
+    import franken.nn
 
     ours, theirs = outcome(franken, call), outcome(torch, call)
     assert ours == theirs

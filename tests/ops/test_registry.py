@@ -115,7 +115,7 @@ def test_a_schema_that_does_not_parse_is_seen():
         assert not schema_errors()
         OPS[
             "Tensor.test_odd" if "Tensor.test_odd" in OPS else "test_odd"
-        ].schema_text = "odd(Tensr x) -> Tensor"  # noqa: E501
+        ].schema_text = "odd(Tensr x) -> Tensor"
         assert len(schema_errors()) == 1
     finally:
         OPS.pop("test_odd", None)

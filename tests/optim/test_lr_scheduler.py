@@ -193,7 +193,7 @@ def test_averaged_model() -> None:
             lrs.append(swalr.get_last_lr())
         got.append(
             (swa.module.weight.tolist(), ema.module.weight.tolist(), lrs, list(swa.state_dict()))
-        )  # noqa: E501
+        )
     assert got[0][3] == got[1][3]
     for a, b in zip(got[0][:3], got[1][:3], strict=True):
         assert torch.allclose(torch.tensor(a), torch.tensor(b), rtol=1e-5)

@@ -254,7 +254,7 @@ ERRORS = [
 def test_errors(case: int) -> None:
     said = []
     for lib in (franken, torch):
-        with warnings.catch_warnings(), pytest.raises(Exception) as caught:  # noqa: PT011
+        with warnings.catch_warnings(), pytest.raises(Exception) as caught:
             warnings.simplefilter("ignore")
             ERRORS[case](lib)
         said.append((type(caught.value).__name__, str(caught.value)))

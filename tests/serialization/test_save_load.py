@@ -62,7 +62,7 @@ def test_shared_memory_stays_shared(tmp_path: pathlib.Path) -> None:
         "t": base.reshape(2, 3).t(),
         "same": base,
         "e": base[:1].expand(3),
-    }  # noqa: E501
+    }
     got = there_and_back(value, tmp_path / "a.pt")
     got["base"][2] = 70.0
     assert got["part"].tolist() == [70.0, 3.0]
@@ -80,7 +80,7 @@ def test_tied_weights_and_parameters(tmp_path: pathlib.Path) -> None:
     frozen = franken.nn.Parameter(franken.ones(2), requires_grad=False)
     params = there_and_back(
         [*model.parameters(), frozen, franken.ones(1, requires_grad=True)], tmp_path / "b"
-    )  # noqa: E501
+    )
     assert [type(p).__name__ for p in params] == ["Parameter"] * 4 + ["Tensor"]
     assert [p.requires_grad for p in params] == [True, True, True, False, True]
 

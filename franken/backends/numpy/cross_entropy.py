@@ -6,6 +6,7 @@ averaging. Must not know Tensor or autograd.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -62,7 +63,7 @@ def _classes(x: np.ndarray) -> np.ndarray:
     """View scores (C,), (N, C) or (N, C, d...) as (N, C, D)."""
     if x.ndim == 1:
         return x.reshape(1, -1, 1)
-    return np.ascontiguousarray(x).reshape(x.shape[0], x.shape[1], -1)
+    return np.ascontiguousarray(x).reshape(x.shape[0], x.shape[1], math.prod(x.shape[2:]))
 
 
 def _labels(v: np.ndarray, target: np.ndarray, ignore_index: int) -> tuple[np.ndarray, np.ndarray]:

@@ -197,8 +197,7 @@ def _check_spectrum(
             "got -3)"
         )
     _check(x.numel() != 0, call, "input tensor cannot be empty.")
-    _check(x.ndim in (2, 3), call,
-           f"expected a tensor with 2 or 3 dimensions, but got {x.ndim}")  # fmt: skip
+    _check(x.ndim in (2, 3), call, f"expected a tensor with 2 or 3 dimensions, but got {x.ndim}")
     one = x.shape[-2] != n_fft if onesided is None else onesided
     want = n_fft // 2 + 1 if one else n_fft
     _check(x.shape[-2] == want, call,

@@ -74,9 +74,7 @@ def _map_(input: Tensor, tensor: Tensor, callable: Callable[[Any, Any], Any]) ->
 
 
 @op(at="", method=True, name="map2_", samples=_PYTHON)
-def _map2_(
-    input: Tensor, x: Tensor, y: Tensor, callable: Callable[[Any, Any, Any], Any]
-) -> Tensor:  # fmt: skip
+def _map2_(input: Tensor, x: Tensor, y: Tensor, callable: Callable[[Any, Any, Any], Any]) -> Tensor:
     """Replace each element by a Python function of it and those of two other tensors."""
     return _changed("map2_", input, callable, x, y)
 

@@ -99,6 +99,7 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     out=APART,
     samples=lambda t: [S(t(2, 3), t(2, 3)), S(t(3, 4), t(3, 1), dim=0)],
     title="LinalgCrossBackward0",
+    layout="contiguous",
 )
 def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     """Cross products of 3-vectors along a dimension; the others broadcast."""
@@ -174,7 +175,7 @@ def multi_dot(tensors: Any) -> Tensor:
             )
     out = _multiply(
         chain, _splits([t.shape[0] for t in chain] + [chain[-1].shape[1]]), 0, len(chain) - 1
-    )  # noqa: E501
+    )
     if first:
         out = out.squeeze(0)
     return out.squeeze(-1) if last else out  # type: ignore[no-any-return]
@@ -218,7 +219,7 @@ def chain_matmul(*matrices: Any) -> Tensor:
         list(matrices[0])
         if len(matrices) == 1 and not isinstance(matrices[0], Tensor)
         else list(matrices)
-    )  # noqa: E501
+    )
     if not chain:
         raise RuntimeError("chain_matmul(): Expected one or more matrices")
     for i, t in enumerate(chain):

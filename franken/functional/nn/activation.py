@@ -63,16 +63,17 @@ def _rrelu(x: Tensor, lower: float, upper: float, training: bool, generator: Any
     _check_bounds(lower, upper)
     if not training:
         refused("leaky_relu_cpu", x.dtype, "bic")
-        return leaky_(x, slope=(lower + upper) / 2).contiguous()  # type: ignore[no-any-return]
+        return leaky_(x, slope=(lower + upper) / 2)  # type: ignore[no-any-return]
     core = core_of("rrelu", generator, x.device)
     noise = rrelu_noise(x.detach(), lower=lower, upper=upper, generator=core)  # type: ignore[attr-defined]
-    return prelu_(x, noise).contiguous()  # type: ignore[no-any-return]
+    return prelu_(x, noise)  # type: ignore[no-any-return]
 
 
 @op(
     method=False,
     samples=lambda t: [S(t(3, 4)), S(t(3, 4), 0.1, 0.4), S(t(2, 3), training=True)],
     title="RreluWithNoiseBackward0",
+    layout="contiguous",
 )
 def rrelu(
     input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False,
@@ -87,6 +88,7 @@ def rrelu(
     name="rrelu",
     samples=lambda t: [S(t(3, 4)), S(t(3, 4), 0.1, 0.4), S(t(2, 3), training=True)],
     title="RreluWithNoiseBackward0",
+    layout="contiguous",
 )
 def _rrelu_in(
     input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False,

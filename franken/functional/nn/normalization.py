@@ -248,7 +248,7 @@ def native_group_norm(
     C: int,
     HxW: int,
     group: int,
-    eps: float,  # noqa: N803
+    eps: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """(group_norm, mean, reciprocal deviation), statistics of shape (N, groups)."""
     _check_group(input, group, weight, bias)

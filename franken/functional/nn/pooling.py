@@ -150,6 +150,8 @@ def _pool_max(
     y, index = max_pool(
         x, kernel=kernel, stride=steps, padding=pads, dilation=spread, ceil_mode=bool(ceil_mode)
     )
+    if n == 1 and plain and y._node is None:  # torch's faster kernel, without indices
+        y = y.contiguous()
     return finished("MaxPool", n, (y, index), single, "WithIndices")
 
 

@@ -317,7 +317,7 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
 
 
 @op(method=False, samples=lambda t: [S(t(3)), S(t(3), 4, increasing=True), S(t(0))])
-def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:  # noqa: N803
+def vander(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
     """The matrix of powers of a vector's elements."""
     if x.ndim != 1:
         raise RuntimeError("x must be a one-dimensional tensor.")

@@ -45,7 +45,7 @@ def become(x: Any, view: Any) -> Tensor:
 def _in_place(name: str, fn: Any) -> Any:
     fn = spelled(fn, {})
 
-    def method(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:  # noqa: A002
+    def method(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         inplace.check(input, name)
         become(input, fn(input, *args, **kwargs))
         inplace.bump(input)

@@ -20,7 +20,7 @@ from franken.nn.parameter import Parameter
 class _InPlace(Module):
     """An activation whose only option is `inplace`."""
 
-    __constants__ = ["inplace"]  # noqa: RUF012
+    __constants__ = ["inplace"]
     inplace: bool
 
     def __init__(self, inplace: bool = False) -> None:
@@ -101,7 +101,7 @@ class Hardtanh(Module):
     tensor([-1.0000,  0.5000,  1.0000])
     """
 
-    __constants__ = ["min_val", "max_val", "inplace"]  # noqa: RUF012
+    __constants__ = ["min_val", "max_val", "inplace"]
 
     def __init__(
         self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False,
@@ -128,7 +128,7 @@ class Hardtanh(Module):
         """The bounds."""
         return f"min_val={self.min_val}, max_val={self.max_val}" + (
             ", inplace=True" if self.inplace else ""
-        )  # noqa: E501
+        )
 
 
 def _renamed(old: str, new: str) -> None:
@@ -151,7 +151,7 @@ class ReLU6(Hardtanh):
 class Threshold(Module):
     """x where x > threshold, else value."""
 
-    __constants__ = ["threshold", "value", "inplace"]  # noqa: RUF012
+    __constants__ = ["threshold", "value", "inplace"]
 
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
         super().__init__()
@@ -165,13 +165,13 @@ class Threshold(Module):
         """The two numbers."""
         return f"threshold={self.threshold}, value={self.value}" + (
             ", inplace=True" if self.inplace else ""
-        )  # noqa: E501
+        )
 
 
 class RReLU(Module):
     """Leaky ReLU with slopes drawn uniformly in training and their mean otherwise."""
 
-    __constants__ = ["lower", "upper", "inplace"]  # noqa: RUF012
+    __constants__ = ["lower", "upper", "inplace"]
 
     def __init__(
         self, lower: float = 1.0 / 8, upper: float = 1.0 / 3, inplace: bool = False
@@ -193,7 +193,7 @@ class RReLU(Module):
 class _Alpha(Module):
     """An activation with a factor `alpha`."""
 
-    __constants__ = ["alpha", "inplace"]  # noqa: RUF012
+    __constants__ = ["alpha", "inplace"]
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
@@ -223,7 +223,7 @@ class CELU(_Alpha):
 class LeakyReLU(Module):
     """x where x > 0, else negative_slope * x."""
 
-    __constants__ = ["inplace", "negative_slope"]  # noqa: RUF012
+    __constants__ = ["inplace", "negative_slope"]
 
     def __init__(self, negative_slope: float = 1e-2, inplace: bool = False) -> None:
         super().__init__()
@@ -286,7 +286,7 @@ class GELU(Module):
     tensor([0., 0.])
     """
 
-    __constants__ = ["approximate"]  # noqa: RUF012
+    __constants__ = ["approximate"]
 
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()
@@ -304,7 +304,7 @@ class GELU(Module):
 class GLU(Module):
     """First half * sigmoid(second half) along `dim`, whose size is halved."""
 
-    __constants__ = ["dim"]  # noqa: RUF012
+    __constants__ = ["dim"]
 
     def __init__(self, dim: int = -1) -> None:
         super().__init__()
@@ -322,7 +322,7 @@ class GLU(Module):
 class _Lambda(Module):
     """A shrinking function with a threshold `lambd`."""
 
-    __constants__ = ["lambd"]  # noqa: RUF012
+    __constants__ = ["lambd"]
 
     def __init__(self, lambd: float = 0.5) -> None:
         super().__init__()
@@ -352,7 +352,7 @@ class Softshrink(_Lambda):
 class Softplus(Module):
     """log(1 + exp(beta x)) / beta, and x itself above the threshold."""
 
-    __constants__ = ["beta", "threshold"]  # noqa: RUF012
+    __constants__ = ["beta", "threshold"]
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
@@ -375,7 +375,7 @@ class PReLU(Module):
     [-1.0]
     """
 
-    __constants__ = ["num_parameters"]  # noqa: RUF012
+    __constants__ = ["num_parameters"]
 
     def __init__(
         self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None
@@ -401,7 +401,7 @@ class PReLU(Module):
 class _AlongDim(Module):
     """A softmax along `dim`."""
 
-    __constants__ = ["dim"]  # noqa: RUF012
+    __constants__ = ["dim"]
 
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()

@@ -112,19 +112,19 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             if input_.size(0) != target_.size(0):
                 raise RuntimeError(
                     "Input and target should have the same size in the batch dimension."
-                )  # noqa: E501
+                )
             if input_.dim() != 2:
                 raise RuntimeError(
                     "1D target tensor expects 2D input tensors, but found inputs with size",
                     input_.size(),
-                )  # noqa: E501
+                )
             if target_.dim() != 1:
                 raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
         elif input_.dim() != 1:
             raise RuntimeError(
                 "0D target tensor expects 1D input tensors, but found inputs with size",
                 input_.size(),
-            )  # noqa: E501
+            )
 
     def log_prob(self, input: Tensor) -> Tensor:
         """Log-probabilities of all classes: (N, in_features) -> (N, n_classes)."""

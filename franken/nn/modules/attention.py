@@ -27,7 +27,7 @@ class MultiheadAttention(Module):
     (torch.Size([5, 2, 8]), torch.Size([2, 5, 5]))
     """
 
-    __constants__ = ["batch_first"]  # noqa: RUF012
+    __constants__ = ["batch_first"]
     bias_k: Tensor | None
     bias_v: Tensor | None
 

@@ -21,7 +21,7 @@ class _NormBase(Module):
     """Weight, bias and running statistics of a norm over channels."""
 
     _version = 2
-    __constants__ = ["track_running_stats", "momentum", "eps", "num_features", "affine"]  # noqa: RUF012
+    __constants__ = ["track_running_stats", "momentum", "eps", "num_features", "affine"]
 
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1,

@@ -184,7 +184,7 @@ class ModuleList(Module):
             [str(i) for i in range(len(self))[index]]
             if isinstance(index, slice)
             else [self._name_at(index)]
-        )  # noqa: E501
+        )
         for name in names:
             delattr(self, name)
         modules = list(self._modules.values())

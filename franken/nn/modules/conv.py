@@ -24,7 +24,7 @@ class _ConvNd(Module):
     """Sizes, parameters and repr of convolutions of `dims` spatial dimensions."""
 
     __constants__ = ["stride", "padding", "dilation", "groups", "padding_mode", "output_padding",
-                     "in_channels", "out_channels", "kernel_size"]  # noqa: RUF012  # fmt: skip
+                     "in_channels", "out_channels", "kernel_size"]  # fmt: skip
     dims = 1
 
     def __init__(
@@ -137,7 +137,7 @@ class _Conv(_ConvNd):
             input = F.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode)
             return convolve(
                 input, weight, bias, self.stride, (0,) * self.dims, self.dilation, self.groups
-            )  # noqa: E501
+            )
         return convolve(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
 
     def forward(self, input: Tensor) -> Tensor:

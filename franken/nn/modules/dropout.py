@@ -11,7 +11,7 @@ from franken.nn.modules.module import Module
 
 
 class _DropoutNd(Module):
-    __constants__ = ["p", "inplace"]  # noqa: RUF012
+    __constants__ = ["p", "inplace"]
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()

@@ -20,7 +20,7 @@ class Fold(Module):
     torch.Size([1, 3, 4, 5])
     """
 
-    __constants__ = ["output_size", "kernel_size", "dilation", "padding", "stride"]  # noqa: RUF012
+    __constants__ = ["output_size", "kernel_size", "dilation", "padding", "stride"]
 
     def __init__(
         self, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
@@ -52,7 +52,7 @@ class Unfold(Module):
     torch.Size([2, 30, 4])
     """
 
-    __constants__ = ["kernel_size", "dilation", "padding", "stride"]  # noqa: RUF012
+    __constants__ = ["kernel_size", "dilation", "padding", "stride"]
 
     def __init__(
         self, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1

@@ -42,7 +42,7 @@ class Linear(Module):
     torch.Size([128, 30])
     """
 
-    __constants__ = ["in_features", "out_features"]  # noqa: RUF012
+    __constants__ = ["in_features", "out_features"]
 
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, device: Any = None,
@@ -90,7 +90,7 @@ class Bilinear(Module):
     torch.Size([128, 40])
     """
 
-    __constants__ = ["in1_features", "in2_features", "out_features"]  # noqa: RUF012
+    __constants__ = ["in1_features", "in2_features", "out_features"]
 
     def __init__(
         self, in1_features: int, in2_features: int, out_features: int, bias: bool = True,

@@ -28,7 +28,7 @@ def legacy_reduction(size_average: bool | None, reduce: bool | None) -> str:
 
 
 class _Loss(Module):
-    __constants__ = ["reduction"]  # noqa: RUF012
+    __constants__ = ["reduction"]
     reduction: str
 
     def __init__(
@@ -113,7 +113,7 @@ class SoftMarginLoss(_Loss):
 class NLLLoss(_WeightedLoss):
     """-input[target] of log-probabilities; (N, C, *), (N, *) -> scalar or (N, *)."""
 
-    __constants__ = ["ignore_index", "reduction"]  # noqa: RUF012
+    __constants__ = ["ignore_index", "reduction"]
 
     def __init__(
         self, weight: Tensor | None = None, size_average: bool | None = None,
@@ -142,7 +142,7 @@ class CrossEntropyLoss(_WeightedLoss):
     tensor(1.3863)
     """
 
-    __constants__ = ["ignore_index", "reduction", "label_smoothing"]  # noqa: RUF012
+    __constants__ = ["ignore_index", "reduction", "label_smoothing"]
 
     def __init__(
         self, weight: Tensor | None = None, size_average: bool | None = None,
@@ -163,7 +163,7 @@ class CrossEntropyLoss(_WeightedLoss):
 class PoissonNLLLoss(_Loss):
     """Negative log likelihood of Poisson counts; (*), (*) -> scalar or (*)."""
 
-    __constants__ = ["log_input", "full", "eps", "reduction"]  # noqa: RUF012
+    __constants__ = ["log_input", "full", "eps", "reduction"]
 
     def __init__(
         self, log_input: bool = True, full: bool = False, size_average: bool | None = None,
@@ -183,7 +183,7 @@ class PoissonNLLLoss(_Loss):
 class GaussianNLLLoss(_Loss):
     """Negative log likelihood of normal values; (N, *), (N, *), variances -> scalar or (N, *)."""
 
-    __constants__ = ["full", "eps", "reduction"]  # noqa: RUF012
+    __constants__ = ["full", "eps", "reduction"]
 
     def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
         super().__init__(None, None, reduction)
@@ -240,7 +240,7 @@ class BCEWithLogitsLoss(_Loss):
 class _MarginLoss(_Loss):
     """A loss with a margin."""
 
-    __constants__ = ["margin", "reduction"]  # noqa: RUF012
+    __constants__ = ["margin", "reduction"]
     margin: float
 
     def __init__(
@@ -306,7 +306,7 @@ class MultiLabelSoftMarginLoss(_WeightedLoss):
 class MultiMarginLoss(_WeightedLoss):
     """Margins between the target class and the others, to the power p; (N, C), (N) -> scalar."""
 
-    __constants__ = ["p", "margin", "reduction"]  # noqa: RUF012
+    __constants__ = ["p", "margin", "reduction"]
 
     def __init__(
         self, p: int = 1, margin: float = 1.0, weight: Tensor | None = None,
@@ -318,7 +318,7 @@ class MultiMarginLoss(_WeightedLoss):
         if weight is not None and weight.dim() != 1:
             raise ValueError(
                 f"MultiMarginLoss: expected weight to be None or 1D tensor, got {weight.dim()}D instead"  # noqa: E501
-            )  # noqa: E501
+            )
         self.p, self.margin = p, margin
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -332,7 +332,7 @@ class MultiMarginLoss(_WeightedLoss):
 class TripletMarginLoss(_Loss):
     """max(0, d(anchor, positive) - d(anchor, negative) + margin); (N, D) thrice -> scalar."""
 
-    __constants__ = ["margin", "p", "eps", "swap", "reduction"]  # noqa: RUF012
+    __constants__ = ["margin", "p", "eps", "swap", "reduction"]
 
     def __init__(
         self, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False,
@@ -342,7 +342,7 @@ class TripletMarginLoss(_Loss):
         if margin <= 0:
             raise ValueError(
                 f"TripletMarginLoss: expected margin to be greater than 0, got {margin} instead"
-            )  # noqa: E501
+            )
         self.margin, self.p, self.eps, self.swap = margin, p, eps, swap
 
     def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
@@ -356,7 +356,7 @@ class TripletMarginLoss(_Loss):
 class TripletMarginWithDistanceLoss(_Loss):
     """TripletMarginLoss with a distance of one's own."""
 
-    __constants__ = ["margin", "swap", "reduction"]  # noqa: RUF012
+    __constants__ = ["margin", "swap", "reduction"]
 
     def __init__(
         self, *, distance_function: Callable[..., Tensor] | None = None, margin: float = 1.0,
@@ -366,7 +366,7 @@ class TripletMarginWithDistanceLoss(_Loss):
         if margin <= 0:
             raise ValueError(
                 f"TripletMarginWithDistanceLoss: expected margin to be greater than 0, got {margin} instead"  # noqa: E501
-            )  # noqa: E501
+            )
         self.distance_function = (
             PairwiseDistance() if distance_function is None else distance_function
         )
@@ -383,7 +383,7 @@ class TripletMarginWithDistanceLoss(_Loss):
 class CTCLoss(_Loss):
     """Connectionist temporal classification; log-probabilities (T, N, C), targets -> scalar."""
 
-    __constants__ = ["blank", "reduction"]  # noqa: RUF012
+    __constants__ = ["blank", "reduction"]
 
     def __init__(
         self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False

@@ -253,7 +253,7 @@ class Module(StateDict):
             self.named_modules(prefix=prefix, remove_duplicate=unique)
             if recurse
             else [(prefix, self)]
-        )  # noqa: E501
+        )
         for path, module in walk:
             for name, value in members(module):
                 if value is None or (unique and value in seen):
@@ -363,7 +363,7 @@ class Module(StateDict):
                     if isinstance(a, (str, device_type, int)) and not isinstance(a, bool)
                 ),
                 None,
-            )  # noqa: E501
+            )
         if target is not None:
             dtype, dev = target.dtype, target.device
         if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):

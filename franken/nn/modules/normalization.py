@@ -30,7 +30,7 @@ class LayerNorm(Module):
     torch.Size([1, 3])
     """
 
-    __constants__ = ["normalized_shape", "eps", "elementwise_affine"]  # noqa: RUF012
+    __constants__ = ["normalized_shape", "eps", "elementwise_affine"]
 
     def __init__(
         self, normalized_shape: Any, eps: float = 1e-5, elementwise_affine: bool = True,
@@ -77,7 +77,7 @@ class RMSNorm(Module):
     torch.Size([2, 2, 3])
     """
 
-    __constants__ = ["normalized_shape", "eps", "elementwise_affine"]  # noqa: RUF012
+    __constants__ = ["normalized_shape", "eps", "elementwise_affine"]
 
     def __init__(
         self, normalized_shape: Any, eps: float | None = None, elementwise_affine: bool = True,
@@ -117,7 +117,7 @@ class GroupNorm(Module):
     torch.Size([2, 6, 4])
     """
 
-    __constants__ = ["num_groups", "num_channels", "eps", "affine"]  # noqa: RUF012
+    __constants__ = ["num_groups", "num_channels", "eps", "affine"]
 
     def __init__(
         self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True,
@@ -170,7 +170,7 @@ class LocalResponseNorm(Module):
     torch.Size([1, 4, 2])
     """
 
-    __constants__ = ["size", "alpha", "beta", "k"]  # noqa: RUF012
+    __constants__ = ["size", "alpha", "beta", "k"]
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
         super().__init__()

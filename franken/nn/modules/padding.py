@@ -18,7 +18,7 @@ _both = {n: _ntuple(2 * n, "both") for n in (1, 2, 3)}
 class _Pad(Module):
     """A padding layer: `dims` spatial dimensions, and how new elements are made."""
 
-    __constants__ = ["padding"]  # noqa: RUF012
+    __constants__ = ["padding"]
     dims = 1
     mode = "constant"
 
@@ -36,7 +36,7 @@ class _Pad(Module):
 
 
 class _ConstantPadNd(_Pad):
-    __constants__ = ["padding", "value"]  # noqa: RUF012
+    __constants__ = ["padding", "value"]
 
     def __init__(self, padding: Any, value: float) -> None:
         super().__init__(padding)

@@ -16,7 +16,7 @@ _tuples = {n: _ntuple(n, "sizes") for n in (1, 2, 3)}
 
 
 class _MaxPoolNd(Module):
-    __constants__ = ["kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode"]  # noqa: RUF012, E501
+    __constants__ = ["kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode"]
     return_indices: bool
     ceil_mode: bool
     dims = 1
@@ -105,7 +105,7 @@ class MaxUnpool3d(_MaxUnpoolNd):
 
 
 class _AvgPoolNd(Module):
-    __constants__ = ["kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"]  # noqa: RUF012, E501
+    __constants__ = ["kernel_size", "stride", "padding", "ceil_mode", "count_include_pad"]
 
     def extra_repr(self) -> str:
         """The sizes."""
@@ -173,7 +173,7 @@ class AvgPool3d(_AvgPoolDivided):
 
 
 class _LPPoolNd(Module):
-    __constants__ = ["norm_type", "kernel_size", "stride", "ceil_mode"]  # noqa: RUF012
+    __constants__ = ["norm_type", "kernel_size", "stride", "ceil_mode"]
     dims = 1
 
     def __init__(
@@ -213,7 +213,7 @@ class LPPool3d(_LPPoolNd):
 
 
 class _AdaptiveMaxPoolNd(Module):
-    __constants__ = ["output_size", "return_indices"]  # noqa: RUF012
+    __constants__ = ["output_size", "return_indices"]
     dims = 1
 
     def __init__(self, output_size: Any, return_indices: bool = False) -> None:
@@ -252,7 +252,7 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
 
 
 class _AdaptiveAvgPoolNd(Module):
-    __constants__ = ["output_size"]  # noqa: RUF012
+    __constants__ = ["output_size"]
     dims = 1
 
     def __init__(self, output_size: Any) -> None:
@@ -292,7 +292,7 @@ class AdaptiveAvgPool3d(_AdaptiveAvgPoolNd):
 class _FractionalMaxPoolNd(Module):
     """Max pooling over windows at random places; one of output size and ratio is given."""
 
-    __constants__ = ["kernel_size", "return_indices", "output_size", "output_ratio"]  # noqa: RUF012
+    __constants__ = ["kernel_size", "return_indices", "output_size", "output_ratio"]
     dims = 2
 
     def __init__(

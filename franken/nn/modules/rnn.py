@@ -26,7 +26,7 @@ class RNNBase(Module):
     """Parameters, checks and the call that RNN, LSTM and GRU share."""
 
     __constants__ = ["mode", "input_size", "hidden_size", "num_layers", "bias", "batch_first",
-                     "dropout", "bidirectional", "proj_size"]  # noqa: RUF012  # fmt: skip
+                     "dropout", "bidirectional", "proj_size"]  # fmt: skip
 
     def __init__(
         self, mode: str, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
@@ -303,7 +303,7 @@ class GRU(RNNBase):
 class RNNCellBase(Module):
     """The parameters of one step."""
 
-    __constants__ = ["input_size", "hidden_size", "bias"]  # noqa: RUF012
+    __constants__ = ["input_size", "hidden_size", "bias"]
     nonlinearity: str
 
     def __init__(
@@ -370,7 +370,7 @@ class RNNCell(RNNCellBase):
     torch.Size([3, 20])
     """
 
-    __constants__ = ["input_size", "hidden_size", "bias", "nonlinearity"]  # noqa: RUF012
+    __constants__ = ["input_size", "hidden_size", "bias", "nonlinearity"]
 
     def __init__(
         self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh",

@@ -18,7 +18,7 @@ class PixelShuffle(Module):
     torch.Size([1, 2, 8, 8])
     """
 
-    __constants__ = ["upscale_factor"]  # noqa: RUF012
+    __constants__ = ["upscale_factor"]
 
     def __init__(self, upscale_factor: int) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class PixelShuffle(Module):
 class PixelUnshuffle(Module):
     """(*, C, H r, W r) -> (*, C r², H, W): the inverse of PixelShuffle."""
 
-    __constants__ = ["downscale_factor"]  # noqa: RUF012
+    __constants__ = ["downscale_factor"]
 
     def __init__(self, downscale_factor: int) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class PixelUnshuffle(Module):
 class ChannelShuffle(Module):
     """Transpose the groups of channels of (N, C, *): channel g*n+i goes to i*groups+g."""
 
-    __constants__ = ["groups"]  # noqa: RUF012
+    __constants__ = ["groups"]
 
     def __init__(self, groups: int) -> None:
         super().__init__()

@@ -60,7 +60,7 @@ class Embedding(_Table):
     """
 
     __constants__ = ["num_embeddings", "embedding_dim", "padding_idx", "max_norm", "norm_type",
-                     "scale_grad_by_freq", "sparse"]  # noqa: RUF012  # fmt: skip
+                     "scale_grad_by_freq", "sparse"]  # fmt: skip
 
     def __init__(
         self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None,
@@ -124,7 +124,7 @@ class EmbeddingBag(_Table):
 
     __constants__ = ["num_embeddings", "embedding_dim", "max_norm", "norm_type",
                      "scale_grad_by_freq", "mode", "sparse", "include_last_offset",
-                     "padding_idx"]  # noqa: RUF012  # fmt: skip
+                     "padding_idx"]  # fmt: skip
 
     def __init__(
         self, num_embeddings: int, embedding_dim: int, max_norm: float | None = None,

@@ -92,7 +92,7 @@ class _Layer(Module):
 
     def _make_feedforward(
         self, d_model: int, width: int, dropout: float, bias: bool, made: Any
-    ) -> None:  # noqa: E501
+    ) -> None:
         self.linear1 = Linear(d_model, width, bias=bias, **made)
         self.dropout = Dropout(dropout)
         self.linear2 = Linear(width, d_model, bias=bias, **made)
@@ -115,7 +115,7 @@ class TransformerEncoderLayer(_Layer):
     torch.Size([5, 3, 8])
     """
 
-    __constants__ = ["norm_first"]  # noqa: RUF012
+    __constants__ = ["norm_first"]
 
     def __init__(
         self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1,
@@ -172,7 +172,7 @@ class TransformerDecoderLayer(_Layer):
     torch.Size([4, 3, 8])
     """
 
-    __constants__ = ["norm_first"]  # noqa: RUF012
+    __constants__ = ["norm_first"]
 
     def __init__(
         self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1,
@@ -235,7 +235,7 @@ class TransformerDecoderLayer(_Layer):
 class TransformerEncoder(Module):
     """A stack of copies of an encoder layer, and a final norm: (S, N, E) -> (S, N, E)."""
 
-    __constants__ = ["norm"]  # noqa: RUF012
+    __constants__ = ["norm"]
 
     def __init__(
         self, encoder_layer: Module, num_layers: int, norm: Module | None = None,
@@ -261,7 +261,7 @@ class TransformerEncoder(Module):
             _get_seq_len(src, getattr(self.layers[0].self_attn, "batch_first", False))
             if len(self.layers) and hasattr(self.layers[0], "self_attn")
             else None
-        )  # noqa: E501
+        )
         is_causal = _detect_is_causal_mask(mask, is_causal, seen)
         out = src
         for layer in self.layers:
@@ -274,7 +274,7 @@ class TransformerEncoder(Module):
 class TransformerDecoder(Module):
     """A stack of copies of a decoder layer, and a final norm: (T, N, E) -> (T, N, E)."""
 
-    __constants__ = ["norm"]  # noqa: RUF012
+    __constants__ = ["norm"]
 
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None) -> None:
         super().__init__()

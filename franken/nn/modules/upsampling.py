@@ -27,7 +27,7 @@ class Upsample(Module):
         "align_corners",
         "name",
         "recompute_scale_factor",
-    ]  # noqa: RUF012, E501
+    ]
 
     def __init__(
         self, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
@@ -56,7 +56,7 @@ class Upsample(Module):
             f"scale_factor={self.scale_factor!r}"
             if self.scale_factor is not None
             else f"size={self.size!r}"
-        )  # noqa: E501
+        )
         return f"{what}, mode={self.mode!r}"
 
 

@@ -12,7 +12,7 @@ import franken
 from franken import Tensor
 
 
-class PackedSequence_(NamedTuple):  # noqa: N801 - torch's name
+class PackedSequence_(NamedTuple):
     """The fields of a packed sequence."""
 
     data: Tensor
@@ -152,7 +152,7 @@ def _check_lengths(x: Tensor, sizes: list[int]) -> None:
     if any(n <= 0 for n in sizes):
         raise RuntimeError(
             "Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0"  # noqa: E501
-        )  # noqa: E501
+        )
     if any(a < b for a, b in zip(sizes, sizes[1:], strict=False)):
         raise RuntimeError(
             "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You "

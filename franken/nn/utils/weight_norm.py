@@ -20,7 +20,7 @@ def norm_except_dim(v: Tensor, dim: int) -> Tensor:
         v.norm(dim=[d for d in range(v.dim()) if d != dim], keepdim=True)
         if v.dim() > 1
         else v.abs()
-    )  # noqa: E501
+    )
 
 
 class WeightNorm:
@@ -41,7 +41,7 @@ class WeightNorm:
             if isinstance(hook, WeightNorm) and hook.name == name:
                 raise RuntimeError(
                     f"Cannot register two weight_norm hooks on the same parameter {name}"
-                )  # noqa: E501
+                )
         made = WeightNorm(name, dim)
         weight = getattr(module, name)
         if is_lazy(weight):

@@ -64,7 +64,7 @@ def elementwise(
     holomorphic: bool = True,
     at: str = "torch",
     method: bool | None = None,
-    inplace: bool = True,  # noqa: F811
+    inplace: bool = True,
     out: Out = True,
     alias: tuple[str, ...] = (),
     scale: str | None = None,
@@ -239,13 +239,13 @@ def _face(
 
     if arity == 1:
 
-        def one(input: Any) -> Any:  # noqa: A002
+        def one(input: Any) -> Any:
             return general(input)
 
         return with_names(one if "f" in refuse else unary_lane(prim, kernel, one), words)
     if arity == 2:
 
-        def two(input: Any, other: Any) -> Any:  # noqa: A002
+        def two(input: Any, other: Any) -> Any:
             return general(input, other)
 
         lane = two if "f" in refuse else binary_lane(prim, kernel, two, numbers != "none")
@@ -289,7 +289,7 @@ def refuse_grad(function: str, **inputs: Any) -> None:
 def operator(fn: Any) -> Any:
     """`x.__op__(y)` of a binary op: NotImplemented, so that Python asks `y`, for foreign types."""
 
-    def other_kinds(input: Any, other: Any) -> Any:  # noqa: A002
+    def other_kinds(input: Any, other: Any) -> Any:
         return fn(input, other) if isinstance(other, OPERANDS) else NotImplemented
 
     return binary_lane(fn.prim, fn.lane.kernel, other_kinds) if fn.lane.fast else other_kinds
@@ -309,7 +309,7 @@ def _cast_first(form: Any, name: str, promote: str) -> Any:
     if promote == ALWAYS_BOOL:
         return form
 
-    def method(input: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: A002
+    def method(input: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             return form(input, *args, **kwargs)
         except NotImplementedError:
@@ -374,7 +374,7 @@ def reflected(fn: Any, title: str | None = None) -> Any:
 def _scaled(fn: Any, scale: str) -> Any:
     """The function with a factor on its second input."""
 
-    def scaled(input: Any, other: Any, *old: Any, alpha: Any = 1) -> Any:  # noqa: A002
+    def scaled(input: Any, other: Any, *old: Any, alpha: Any = 1) -> Any:
         if old:
             other, alpha = old_order(fn.__name__, other, *old)
         if alpha == 1 and alpha.__class__ is not bool:
@@ -403,11 +403,11 @@ def _check_alpha(x: Any, y: Any, alpha: Any) -> dt.dtype:
     if isinstance(alpha, float) and common.kind <= dt.INTEGER:
         raise RuntimeError(
             "For integral input tensors, argument alpha must not be a floating point number."
-        )  # noqa: E501
+        )
     if isinstance(alpha, complex) and not common.is_complex:
         raise RuntimeError(
             "For non-complex input tensors, argument alpha must not be a complex number."
-        )  # noqa: E501
+        )
     return common
 
 
@@ -416,7 +416,7 @@ def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool, slow: Any) -> Any
     if not isinstance(kernel, np.ufunc) or not fast:
         return slow
 
-    def method(input: Any, other: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: A002
+    def method(input: Any, other: Any, *args: Any, **kwargs: Any) -> Any:
         st = state.STATE
         if args or kwargs or input.level or st.traces or st.recorder is not None:
             return slow(input, other, *args, **kwargs)

@@ -28,7 +28,7 @@ PARALLEL = 1 << 18
 def unary_lane(prim: Primitive, kernel: Any, general: Any) -> Any:
     """`lane(x)` for an elementwise op of one input."""
 
-    def lane(input: Any) -> Any:  # noqa: A002
+    def lane(input: Any) -> Any:
         if state.SPECIAL or (type(input) is not Tensor and type(input) is not Parameter):
             return general(input)
         a = input._a
@@ -56,7 +56,7 @@ def binary_lane(prim: Primitive, kernel: Any, general: Any, numbers: bool = True
     """`lane(x, y)` for an elementwise op of two inputs; y may be a Python number if `numbers`."""
     differentiable = prim.differentiable
 
-    def lane(input: Any, other: Any) -> Any:  # noqa: A002
+    def lane(input: Any, other: Any) -> Any:
         if state.SPECIAL or (type(input) is not Tensor and type(input) is not Parameter):
             return general(input, other)
         a = input._a

@@ -26,7 +26,7 @@ class Call(NamedTuple):
     exact: bool = True
 
 
-def S(*args: Any, **kwargs: Any) -> Call:  # noqa: N802 (a letter, for its many uses)
+def S(*args: Any, **kwargs: Any) -> Call:
     """Give one call.
 
     >>> S(3, dim=1)[:2]

@@ -221,11 +221,16 @@ def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
     return softplus_(input, args=(float(beta), float(threshold)))  # type: ignore[no-any-return]
 
 
-@op("nn.functional", out=Into("expected scalar type {want} but found {got}"), samples=unary)
+@op(
+    "nn.functional",
+    out=Into("expected scalar type {want} but found {got}"),
+    samples=unary,
+    layout="contiguous",
+)
 def logsigmoid(input: Tensor) -> Tensor:
     """log(1 / (1 + exp(-x))) without overflow."""
     refused("log_sigmoid_cpu", input.dtype, "bic")
-    return logsigmoid_(input.contiguous(), args=())  # type: ignore[no-any-return]
+    return logsigmoid_(input, args=())  # type: ignore[no-any-return]
 
 
 # --- glu ------------------------------------------------------------------------------------------

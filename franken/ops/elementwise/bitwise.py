@@ -86,7 +86,7 @@ lcm = _bitwise("lcm", np.lcm, "", "The least common multiple.", refuse="bfc", nu
     alias=(),
     samples=lambda t: [S(t.const(3, 4)), S(t.const()), S(t.const(2, 0))],
 )
-def __invert__(input: Tensor) -> Tensor:  # noqa: N807
+def __invert__(input: Tensor) -> Tensor:
     """All bits flipped, for the operator `~`."""
     if input.dtype.kind > dt.INTEGER:
         raise TypeError(

@@ -172,7 +172,7 @@ _OF_ONE_TYPE = Into(
     out=_OF_ONE_TYPE,
     samples=lambda t: [S(t(3, 4), t(3, 4)), S(t(3, 1), t(4)), S(t(), t())],
 )
-def complex(real: Tensor, imag: Tensor) -> Tensor:  # noqa: A001
+def complex(real: Tensor, imag: Tensor) -> Tensor:
     """Complex numbers with the given real and imaginary parts."""
     if real.dtype not in _MAKES_COMPLEX or imag.dtype not in _MAKES_COMPLEX:
         raise RuntimeError(
@@ -211,7 +211,7 @@ polar_ = pointwise_primitive(
     samples=lambda t: [S(t(3, 4, low=0.2), t(3, 4)), S(t(3, 1, low=0.2), t(4)), S(t(low=0.2), t())],
     title="PolarBackward0",
 )
-def polar(abs: Tensor, angle: Tensor) -> Tensor:  # noqa: A002
+def polar(abs: Tensor, angle: Tensor) -> Tensor:
     """Complex numbers with the given magnitudes and angles."""
     kinds = (dt.float16, dt.float32, dt.float64)
     if abs.dtype not in kinds or angle.dtype not in kinds:
@@ -269,7 +269,7 @@ def _refuse_complex_signbit(common: Any, x: Any) -> None:
         raise NotImplementedError("signbit is not implemented for complex tensors.")
 
 
-abs = elementwise(  # noqa: A001
+abs = elementwise(
     "abs(Tensor self) -> Tensor", np.absolute, d=lambda g, x: g * sgn(x), holomorphic=False,
     jvp=_abs_tangent, refuse="b", alias=("absolute",), expr="abs({0})", inplace=False,
     doc="The magnitude of each element; of complex numbers, a real one.", samples=unary,
@@ -294,7 +294,7 @@ signbit = elementwise(
     out=_SIGNBIT_OUT)  # fmt: skip
 
 
-def abs_(input: Tensor) -> Tensor:  # noqa: A002
+def abs_(input: Tensor) -> Tensor:
     """In-place form of `abs`; real tensors only."""
     if input.dtype.is_complex:
         raise RuntimeError("In-place abs is not supported for complex tensors.")

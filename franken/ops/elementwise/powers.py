@@ -107,7 +107,7 @@ def _title(node: Any) -> str:
     return f"PowBackward{ {(): 1, (1,): 0, (0,): 2}[tuple(numbers)] }"
 
 
-pow = elementwise(  # noqa: A001
+pow = elementwise(
     "pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", _pow_kernel,
     d=(_pow_dx, _pow_dy), numbers="any",
     check=_check_pow, doc="Each element to the power of `exponent`.", samples=on(0.2, 2, 2),

@@ -76,7 +76,7 @@ round_ = pointwise_primitive(
     alias=("special.round",),
     samples=lambda t: [S(t(3, 4)), S(t(3, 4), decimals=1), S(t()), S(t(2, 0))],
 )
-def round(input: Tensor, *, decimals: int = 0) -> Tensor:  # noqa: A001
+def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     """Each element rounded to `decimals` digits, halves to the even neighbour."""
     refused("round_cpu" if decimals else "round_vml_cpu", input.dtype, "bic" if decimals else "bc")
     return round_(input, decimals=decimals)  # type: ignore[no-any-return]

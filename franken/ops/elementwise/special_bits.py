@@ -184,7 +184,7 @@ def _fill_in_place(input: Tensor, value: Any) -> Tensor:
     if plain and not (st.grad and edge_of(input) is not None):
         inplace.check(input, "fill")
         a = input._a
-        if a.flags.writeable and 0 not in a.strides:
+        if a.flags.writeable:  # torch fills broadcast tensors too
             a.fill(_fill_value(input, value))
             inplace.bump(input)
             return input

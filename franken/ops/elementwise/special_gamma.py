@@ -133,6 +133,7 @@ mvlgamma_ = pointwise_primitive(
     ),
     alias=("special.multigammaln",),
     samples=lambda t: [S(t(3, 4, low=2, high=5), 2), S(t(low=2, high=5), 3), S(t(2, 0), 1)],
+    layout="contiguous",
 )
 def mvlgamma(input: Tensor, p: int) -> Tensor:
     """The logarithm of the multivariate gamma function of dimension `p`."""

@@ -80,7 +80,7 @@ def where(condition: Tensor, input: Tensor | complex, other: Tensor | complex) -
         S(t.mask(2, 0), t(0), t(2, 1)),
     ],
 )
-def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:  # noqa: A002
+def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     """Elements of `input` where the condition holds, of `other` elsewhere.
 
     With the condition alone: the tuple of indices where it holds, as `nonzero(as_tuple=True)`.
@@ -160,7 +160,7 @@ def _check_bounds(low: Any, high: Any) -> None:
         S(t(2, 0), 0, 1),
     ],
 )
-def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:  # noqa: A002
+def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """Each element brought into [min, max]; a bound below the other loses to `max`."""
     _check_bounds(min, max)
     bounds = [b for b in (min, max) if b is not None]
@@ -182,7 +182,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:  # noqa: A
     samples=lambda t: [S(t(3, 4), 0.2), S(t(3, 4), t(4)), S(t(), 0), S(t(2, 0), 0)],
     title=("min", "ClampMinBackward1", "ClampMinBackward0"),
 )
-def clamp_min(input: Tensor, min: Any) -> Tensor:  # noqa: A002
+def clamp_min(input: Tensor, min: Any) -> Tensor:
     """Each element, or `min` where that is larger."""
     return clamp(input, min=min)
 
@@ -193,7 +193,7 @@ def clamp_min(input: Tensor, min: Any) -> Tensor:  # noqa: A002
     samples=lambda t: [S(t(3, 4), 0.2), S(t(3, 4), t(4)), S(t(), 0), S(t(2, 0), 0)],
     title=("max", "ClampMaxBackward1", "ClampMaxBackward0"),
 )
-def clamp_max(input: Tensor, max: Any) -> Tensor:  # noqa: A002
+def clamp_max(input: Tensor, max: Any) -> Tensor:
     """Each element, or `max` where that is smaller."""
     return clamp(input, max=max)
 

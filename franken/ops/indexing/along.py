@@ -85,6 +85,7 @@ def _check_vector(name: str, input: Tensor, dim: int, index: Tensor, source: Ten
         S(t(3), 0, t.index(0, high=3), t(0)),
     ],
     title="IndexAddBackward0",
+    layout="contiguous",
 )
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
     """A copy with alpha * source added to the entries that `index` names."""
@@ -106,6 +107,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
         S(t(3), 0, t.index(0, high=3), t(0)),
     ],
     title="IndexCopyBackward0",
+    layout="contiguous",
 )
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """A copy with the entries that `index` names replaced by those of `source`."""
@@ -166,6 +168,7 @@ def _check_copy(input: Tensor, d: int, index: Tensor, source: Tensor) -> None:
         S(t(3), 0, t.index(0, high=3), 1),
     ],
     title=("value", "IndexFillBackward1", "IndexFillBackward0"),
+    layout="as_input",
 )
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """A copy with the entries that `index` names filled with a number or 0-d tensor."""

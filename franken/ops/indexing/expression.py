@@ -274,7 +274,6 @@ def _reversed(self: Tensor) -> Tensor:
     return self.flip(0) if self.ndim else self  # type: ignore[attr-defined]
 
 
-_METHODS = {"__getitem__": getitem, "__len__": _len, "__iter__": _iter,
-            "__reversed__": _reversed}  # fmt: skip
+_METHODS = {"__getitem__": getitem, "__len__": _len, "__iter__": _iter, "__reversed__": _reversed}
 for _name, _method in _METHODS.items():
     setattr(Tensor, _name, _method)

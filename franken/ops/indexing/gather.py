@@ -117,6 +117,7 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: Any = None) -> Tensor:
         S(t(), 0, t.of([0])),
     ],
     title="IndexSelectBackward0",
+    layout="contiguous",
 )
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """The entries of one dimension that a vector of places names."""
@@ -159,6 +160,7 @@ _TAKE_OUT = Into(
         S(t(3), t.index(0, high=3)),
     ],
     title="TakeBackward0",
+    layout="contiguous",
 )
 def take(input: Tensor, index: Tensor) -> Tensor:
     """Elements of the flattened tensor; has the shape of `index`."""

@@ -21,9 +21,9 @@ from franken.core.tensor import Tensor
 def _gatherer(name: str) -> Primitive:
     prim = Primitive(name, ("x", "index"), places.gather, batch=all_batched("dim"))
     prim.vjp("index")(NOT_DIFFERENTIABLE)
-    prim.vjp("x")(lambda g, x_shape, index, dim: scatter_add_(
-        g.new_zeros(x_shape), index, g, dim=dim
-    ))  # fmt: skip
+    prim.vjp("x")(
+        lambda g, x_shape, index, dim: scatter_add_(g.new_zeros(x_shape), index, g, dim=dim)
+    )
     prim.jvp(lambda tangents, out, x, index, *, dim: prim(tangents[0], index, dim=dim))
     return prim
 

@@ -311,7 +311,8 @@ def _unravel_kernel(x: Any, *, sizes: tuple[int, ...]) -> Any:
     for n in reversed(sizes):
         out.append(x % max(n, 1))
         x = x // max(n, 1)
-    return tuple(reversed(out))
+    rows = np.stack(out[::-1], axis=-1) if out else x
+    return tuple([rows[..., i] for i in range(len(out))])
 
 
 def _unravel_batched(prim: Primitive, values: Any, dims: Any, params: Any) -> Any:
@@ -319,5 +320,5 @@ def _unravel_batched(prim: Primitive, values: Any, dims: Any, params: Any) -> An
 
 
 unravel_ = Primitive(
-    "unravel_index", ("x",), _unravel_kernel, outputs=0, batch=_unravel_batched
+    "unravel_index", ("x",), _unravel_kernel, outputs=0, batch=_unravel_batched, layout=None
 ).not_differentiable()

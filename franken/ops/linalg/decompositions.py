@@ -126,6 +126,7 @@ def _reflect(v: Any, tau: Any, order: Any, b: Any, adjoint: bool) -> Any:
         S(t(2, 3, 3, high=0.5, low=-0.5), t(2, 2, low=0.2, high=0.8)),
     ],
     title="LinalgHouseholderProductBackward0",
+    layout="column_major",
 )
 def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     """The first n columns of the product of Householder reflections (..., m, n)."""
@@ -135,7 +136,7 @@ def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     if A.shape[-2] < A.shape[-1]:
         raise RuntimeError(
             f"{name}: input.shape[-2] must be greater than or equal to input.shape[-1]"
-        )  # noqa: E501
+        )
     if A.shape[-1] < tau.shape[-1]:
         raise RuntimeError(
             f"{name}: input.shape[-1] must be greater than or equal to tau.shape[-1]"
@@ -189,6 +190,7 @@ _ORMQR_OUT = Into(
         ),
     ],
     title="OrmqrBackward0",
+    layout="column_major",
 )
 def ormqr(
     input: Tensor, tau: Tensor, other: Tensor, left: bool = True, transpose: bool = False

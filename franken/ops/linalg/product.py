@@ -333,7 +333,7 @@ def _blend(base: Tensor, product: Tensor, beta: Any, alpha: Any) -> Tensor:
             scaled.expand(tuple(product.shape))
             if tuple(scaled.shape) != tuple(product.shape)
             else scaled
-        )  # noqa: E501
+        )
     total: Tensor = (base if beta == 1 else base * beta) + scaled
     if tuple(total.shape) != tuple(product.shape):
         raise RuntimeError(
@@ -381,6 +381,7 @@ def _check_base(base: Tensor, shape: tuple[int, ...]) -> None:
         S(t(3, 1), t(3, 0), t(0, 2)),
     ],
     title="AddmmBackward0",
+    layout="contiguous",
 )
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * (mat1 @ mat2)."""
@@ -462,6 +463,7 @@ def addr(input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: Any = 1, alpha: Any
         S(t(1, 3, 2), t(2, 3, 0), t(2, 0, 2)),
     ],
     title="BaddbmmBackward0",
+    layout="contiguous",
 )
 def baddbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1
@@ -484,6 +486,7 @@ def baddbmm(
         S(t(3, 2), t(0, 3, 4), t(0, 4, 2)),
     ],
     title="AddbmmBackward0",
+    layout="contiguous",
 )
 def addbmm(
     input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: Any = 1, alpha: Any = 1
@@ -564,7 +567,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
 
 
 def _linear_kernel(x: Any, w: Any, b: Any) -> Any:
-    if x.ndim > 2 and x.flags.c_contiguous:
+    if x.ndim > 2 and x.flags.c_contiguous and x.size:
         out = matmul_on_threads(x.reshape(-1, x.shape[-1]), w.T).reshape(*x.shape[:-1], w.shape[0])
     else:
         out = matmul_on_threads(x, w.T)
@@ -574,7 +577,8 @@ def _linear_kernel(x: Any, w: Any, b: Any) -> Any:
 
 
 def _linear_weight_grad_kernel(g: Any, x: Any) -> Any:
-    return matmul_on_threads(g.reshape(-1, g.shape[-1]).T, x.reshape(-1, x.shape[-1]))
+    rows = math.prod(g.shape[:-1])
+    return matmul_on_threads(g.reshape(rows, g.shape[-1]).T, x.reshape(rows, x.shape[-1]))
 
 
 def _linear_title(node: Any) -> str:

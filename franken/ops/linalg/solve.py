@@ -12,6 +12,7 @@ import numpy as np
 
 from franken.backends.numpy import linalg as kernels
 from franken.core.errors import LinAlgError
+from franken.core.layout import contiguous_format
 from franken.core.op import op
 from franken.core.out import FREE, Into, safely
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
@@ -276,7 +277,7 @@ def solve_triangular(
     if left:
         return triangular_(A, B, upper=upper, unit=unitriangular)  # type: ignore[no-any-return]
     flipped = triangular_(A.mT, B.mT, upper=not upper, unit=unitriangular)  # type: ignore[attr-defined]
-    return flipped.mT  # type: ignore[no-any-return]
+    return flipped.contiguous().mT  # type: ignore[no-any-return]
 
 
 @op(
@@ -305,10 +306,8 @@ def triangular_solve(
     else:
         x = triangular_(A, input, upper=upper, unit=unitriangular)
     lead = tuple(x.shape[:-2])
-    return _TRIANGULAR_SOLVE(
-        x,
-        A.expand(*lead, *A.shape[-2:]).clone(),  # type: ignore[attr-defined]
-    )
+    copy = A.expand(*lead, *A.shape[-2:]).mT.clone(memory_format=contiguous_format)  # type: ignore[attr-defined]
+    return _TRIANGULAR_SOLVE(x, copy.mT)
 
 
 # --- determinants --------------------------------------------------------------------------------
@@ -512,7 +511,7 @@ def cholesky_solve(input: Tensor, L: Tensor, upper: bool = False) -> Tensor:
         if t.ndim < 2:
             raise RuntimeError(
                 f"{what} should have at least 2 dimensions, but has {t.ndim} dimensions instead"
-            )  # noqa: E501
+            )
     check_square(L, "cholesky_solve")
     _check_system(L, input, True, "cholesky_solve")
     check_same(input, L, "cholesky_solve", "b", "A")

@@ -54,7 +54,11 @@ conv_biased = Primitive(
 )
 # y is like the convolution's output; `size` is the spatial shape of what is returned
 conv_input_grad = Primitive(
-    "convolution_input_grad", ("y", "w"), halved(_input_grad_kernel), title="ConvolutionBackward0"
+    "convolution_input_grad",
+    ("y", "w"),
+    halved(_input_grad_kernel),
+    layout="filtered",
+    title="ConvolutionBackward0",
 )
 conv_weight_grad = Primitive("convolution_weight_grad", ("y", "x"), halved(_weight_grad_kernel))
 

@@ -296,4 +296,4 @@ def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Tenso
     if bias.ndim != 1:
         raise RuntimeError("Bias must be 1-D")
     out = conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, 1, pad)
-    return out.permute(2, 0, 1)
+    return out.permute(2, 0, 1).contiguous()

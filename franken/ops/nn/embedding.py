@@ -159,9 +159,7 @@ def _renormalise(w: Tensor, i: Tensor, max_norm: float, norm_type: float) -> Non
         S(t.const(5, 3), t.index(3, high=5), 0.5, 1.0),
     ],
 )
-def _embedding_renorm_(
-    input: Tensor, indices: Tensor, max_norm: float, norm_type: float
-) -> Tensor:  # fmt: skip
+def _embedding_renorm_(input: Tensor, indices: Tensor, max_norm: float, norm_type: float) -> Tensor:
     """Scale the rows that the indices name, in place, to a norm of at most `max_norm`."""
     inplace.check(input, "embedding_renorm_")
     _renormalise(input, indices, max_norm, norm_type)

@@ -50,7 +50,7 @@ reduce_prod = Primitive(
 )
 prod_others = Primitive(
     "prod_others", ("x",), halved(_prod_others_kernel), batch=shift_axes("axes")
-)  # fmt: skip
+)
 
 
 @reduce_prod.vjp("x")
@@ -151,7 +151,7 @@ def _tie_weights_kernel(x: Any, top: Any, *, axes: tuple[int, ...], nan: bool) -
 
 tie_weights = Primitive(
     "tie_weights", ("x", "top"), halved(_tie_weights_kernel), batch=all_batched("axes")
-).not_differentiable()  # fmt: skip
+).not_differentiable()
 
 
 def _extremum(name: str, ufunc: Any, kernel: Any) -> Primitive:

@@ -184,6 +184,7 @@ def dist(input: Tensor, other: Tensor, p: Any = 2) -> Tensor:
     inplace=True,
     samples=lambda t: [S(t(3, 4), 2, 0, 1.5), S(t(2, 3, 4), 1, -1, 2.0)],
     title="RenormBackward0",
+    layout="contiguous",
 )
 def renorm(input: Tensor, p: Any, dim: int, maxnorm: Any) -> Tensor:
     """Scale down each slice along `dim` whose p-norm exceeds `maxnorm` to that norm."""

@@ -34,7 +34,7 @@ def _picking(name: str, kernel: Any, title: str) -> Primitive:
             nondiff=(1,),
             batch=shift_axes("dim"),
             title=title,
-        )  # fmt: skip
+        )
     )
 
 

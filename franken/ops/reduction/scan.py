@@ -158,7 +158,7 @@ def _complex_logcumsumexp(x: Any, dim: int) -> Any:
 
 logcumsumexp_ = Primitive(
     "logcumsumexp", ("x",), halved(_logcumsumexp_kernel), batch=shift_axes("dim")
-)  # fmt: skip
+)
 
 
 @logcumsumexp_.vjp("x")

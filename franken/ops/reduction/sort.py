@@ -155,9 +155,7 @@ def _comparable(x: Tensor) -> None:
     ],
 )
 @on_vector
-def sort(
-    input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False
-) -> Any:  # fmt: skip
+def sort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Any:
     """(values, indices) in order along a dimension; equal values keep their order."""
     if isinstance(dim, bool) or not isinstance(dim, int):
         raise TypeError(
@@ -180,9 +178,7 @@ def sort(
     ],
 )
 @on_vector
-def argsort(
-    input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False
-) -> Tensor:  # fmt: skip
+def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
     """The indices that put a dimension in order."""
     _comparable(input)
     return argsort_(input, dim=wrap_dim(dim, input.ndim), descending=bool(descending))
@@ -205,9 +201,7 @@ def msort(input: Tensor) -> Tensor:
         S(t(2, 3), 0),
     ],
 )
-def topk(
-    input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
-) -> Any:  # fmt: skip
+def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
     """(values, indices) of the k largest (or smallest) entries of a dimension, best first."""
     d = wrap_dim(dim, input.ndim)
     if not 0 <= k <= (input.shape[d] if input.ndim else 1):

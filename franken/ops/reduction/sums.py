@@ -194,4 +194,4 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any
 
 _not_nan = Primitive(
     "not_nan", ("x",), lambda x: ~np.isnan(x), batch=pointwise, layout="iterator"
-).not_differentiable()  # fmt: skip
+).not_differentiable()

@@ -14,6 +14,7 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core import shapes, state
+from franken.core.arrange import with_strides
 from franken.core.batching import to_front, view_rule
 from franken.core.device import CPU
 from franken.core.node import record, step, titled
@@ -71,7 +72,10 @@ def bind_view(prim: Primitive, x: Any, params: dict[str, Any], title: str | None
     if state.SPECIAL or (kind is not Tensor and kind is not Parameter) or x.device is not CPU:
         out = bind(prim, (x,), params)
         return out if title is None else titled(out, title)
-    out = _wrap(prim.cpu(x._a, **params), CPU)
+    a = x._a
+    if not a.size:
+        a = x._a = with_strides(a)
+    out = _wrap(prim.cpu(a, **params), CPU)
     alias(x, out, (prim, params, -1))
     if x._node is not None or x._base is not None:
         record(prim, (x,), params, out)

@@ -66,9 +66,9 @@ def _batched_params(p: Any, shape: Any) -> Any:
             "base_stride": (apart, *p["base_stride"])}  # fmt: skip
 
 
-as_strided_ = linear(Primitive(
-    "as_strided", ("x",), _as_strided_kernel, view=True, batch=view_rule(_batched_params)
-))  # fmt: skip
+as_strided_ = linear(
+    Primitive("as_strided", ("x",), _as_strided_kernel, view=True, batch=view_rule(_batched_params))
+)
 
 
 def _write_strided(x: Any, src: Any, params: Any) -> Any:

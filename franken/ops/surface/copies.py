@@ -71,10 +71,10 @@ def contiguous(input: Tensor, memory_format: Any = layout.contiguous_format) -> 
 
 
 def as_images(out: Any, like: Any) -> Any:
-    """The result channels last if an input of its rank is."""
+    """The result channels last if an input of its rank is, else row-major."""
     rank = like.ndim
     if rank not in (4, 5) or not suggests_channels_last(tuple(like.shape), like.stride()):
-        return out
+        return contiguous(out)
     return contiguous(out, layout.channels_last if rank == 4 else layout.channels_last_3d)
 
 

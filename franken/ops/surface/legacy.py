@@ -104,7 +104,7 @@ def new(input: Tensor, *args: Any, device: Any = None) -> Tensor:
 # --- type names ----------------------------------------------------------------------------------
 
 
-class tensortype(builtins.type):  # noqa: N801 - torch's name
+class tensortype(builtins.type):
     """The class of FloatTensor and its like: callable, and `isinstance` asks dtype and device."""
 
     dtype: dt.dtype
@@ -155,7 +155,7 @@ def type(input: Tensor, dtype: None = None, non_blocking: bool = False) -> str: 
 @overload
 def type(input: Tensor, dtype: Any, non_blocking: bool = False) -> Tensor: ...
 @op(at="", method=True, samples=lambda t: [S(t.const(2)), S(t.const(2), t.module.float64)])
-def type(input: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:  # noqa: A001
+def type(input: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     """The type's name; or, given a dtype or a type's name, the tensor so cast."""
     if dtype is None:
         return type_name(input.dtype, input.device.type == "cuda")

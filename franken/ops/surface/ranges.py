@@ -154,7 +154,7 @@ def _arange_arguments(args: tuple[Any, ...], start: Any, end: Any, step: Any) ->
 
 
 @op(method=False, samples=NoSamples("deprecated by torch, whose call warns; arange is checked"))
-def range(  # noqa: A001
+def range(
     start: Any = 0, end: Any = None, step: Any = 1, *, out: Any = None, dtype: Any = None,
     layout: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
 ) -> Tensor:  # fmt: skip

@@ -72,7 +72,7 @@ def _checked(name: str, m: Any, dtype: Any, layout: Any) -> dt.dtype:
 
 def _window(
     name: str, m: Any, d: dt.dtype, device: Any, requires_grad: bool, values: Any
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """`values(M)` as a tensor of dtype `d`."""
     check_options(name, None, requires_grad)
     count = int(m) if isinstance(m, bool) else integer(name, "M", 1, m)
@@ -110,8 +110,7 @@ def cosine(
 ) -> Tensor:  # fmt: skip
     """sin(pi (n + 1/2) / M)."""
     d = _checked("cosine", M, dtype, layout)
-    return _window("cosine", M, d, device, requires_grad,
-                   lambda m: _lobe(m, _points(m, sym)))  # fmt: skip
+    return _window("cosine", M, d, device, requires_grad, lambda m: _lobe(m, _points(m, sym)))
 
 
 @op(at=_SPACE, samples=lambda t: [S(5), S(6, tau=2.0, sym=False, center=1.5), S(0)])

@@ -72,14 +72,14 @@ class CyclicLR(LRScheduler):
         if "momentum" not in defaults and "betas" not in defaults:
             raise ValueError(
                 "optimizer must support momentum or beta1 with `cycle_momentum` option enabled"
-            )  # noqa: E501
+            )
         self.use_beta1 = "betas" in defaults
         self.base_momentums = _per_group("base_momentum", self.optimizer, base)
         self.max_momentums = _per_group("max_momentum", self.optimizer, high)
         if last_epoch == -1:
             for m, b, group in zip(
                 self.max_momentums, self.base_momentums, self.optimizer.param_groups, strict=True
-            ):  # noqa: E501
+            ):
                 _set_momentum(group, self.use_beta1, m)
                 group["max_momentum"], group["base_momentum"] = m, b
 
@@ -104,7 +104,7 @@ class CyclicLR(LRScheduler):
         if self.cycle_momentum:
             for b, m, group in zip(
                 self.base_momentums, self.max_momentums, self.optimizer.param_groups, strict=True
-            ):  # noqa: E501
+            ):
                 _set_momentum(group, self.use_beta1, m - (m - b) * height * scale)
         return rates
 
@@ -162,7 +162,7 @@ class OneCycleLR(LRScheduler):
         if "momentum" not in defaults and "betas" not in defaults:
             raise ValueError(
                 "optimizer must support momentum or beta1 with `cycle_momentum` option enabled"
-            )  # noqa: E501
+            )
         self.use_beta1 = "betas" in defaults
         highs = _per_group("max_momentum", self.optimizer, high)
         lows = _per_group("base_momentum", self.optimizer, base)
@@ -237,7 +237,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     """Half cosines from initial_lr to eta_min, restarted after T_0, T_0 T_mult ... epochs."""
 
     def __init__(
-        self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0,  # noqa: N803
+        self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0,
         last_epoch: int = -1,
     ) -> None:  # fmt: skip
         if T_0 <= 0 or not isinstance(T_0, int):
@@ -247,7 +247,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         if not isinstance(eta_min, (float, int)):
             raise ValueError(
                 f"Expected float or int eta_min, but got {eta_min} of type {type(eta_min)}"
-            )  # noqa: E501
+            )
         self.T_0 = self.T_i = T_0
         self.T_mult, self.eta_min, self.T_cur = T_mult, eta_min, last_epoch
         super().__init__(optimizer, last_epoch)

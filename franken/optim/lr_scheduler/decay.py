@@ -225,7 +225,7 @@ class CosineAnnealingLR(LRScheduler):
         optimizer: Optimizer,
         T_max: int,
         eta_min: float = 0.0,
-        last_epoch: int = -1,  # noqa: N803
+        last_epoch: int = -1,
     ) -> None:
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer, last_epoch)

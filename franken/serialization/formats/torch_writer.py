@@ -21,9 +21,8 @@ from .zip_writer import ZipWriter
 
 _ROOT: Final = "archive"
 _TYPED: Final = {
-    dtype: kind for kind, dtype in STORAGES.items()
-    if not kind.startswith(("Q", "Untyped"))
-}  # fmt: skip
+    dtype: kind for kind, dtype in STORAGES.items() if not kind.startswith(("Q", "Untyped"))
+}
 _SCALARS: Final = {dtype: name for name, dtype in SCALARS.items()}
 _PIECE: Final = 1 << 24
 

@@ -283,7 +283,7 @@ class _Workers(_Iterator):
         """Hand the next index to the next worker that still has data."""
         worker = next(
             (w for w in itertools.islice(self._turn, len(self._alive)) if self._alive[w]), None
-        )  # noqa: E501
+        )
         if worker is None:
             return
         try:

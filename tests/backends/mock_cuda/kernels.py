@@ -7,7 +7,7 @@ import triton.language as tl
 
 
 @triton.jit
-def add_kernel(x_ptr, y_ptr, out_ptr, n, BLOCK: tl.constexpr):  # noqa: N803
+def add_kernel(x_ptr, y_ptr, out_ptr, n, BLOCK: tl.constexpr):
     at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     ok = at < n
     x = tl.load(x_ptr + at, mask=ok)
@@ -17,7 +17,7 @@ def add_kernel(x_ptr, y_ptr, out_ptr, n, BLOCK: tl.constexpr):  # noqa: N803
 
 @triton.jit
 def numbers_kernel(out_ptr, small, large, huge, negative, real, flag, one, absent,
-                   SCALE: tl.constexpr):  # noqa: N803  # fmt: skip
+                   SCALE: tl.constexpr):  # fmt: skip
     total = (small + large + negative + one).to(tl.float32)
     if absent is not None:
         total += 1.0
@@ -32,14 +32,14 @@ def twice(x):
 
 
 @triton.jit
-def calling_kernel(x_ptr, BLOCK: tl.constexpr):  # noqa: N803
+def calling_kernel(x_ptr, BLOCK: tl.constexpr):
     at = tl.arange(0, BLOCK)
     tl.store(x_ptr + at, twice(tl.load(x_ptr + at)))
 
 
 @triton.jit
 def matmul_kernel(a_ptr, b_ptr, c_ptr, m, n, k, a_m, a_k, b_k, b_n, c_m, c_n,
-                  M: tl.constexpr, N: tl.constexpr, K: tl.constexpr):  # noqa: N803  # fmt: skip
+                  M: tl.constexpr, N: tl.constexpr, K: tl.constexpr):  # fmt: skip
     row = tl.program_id(0) * M + tl.arange(0, M)[:, None]
     column = tl.program_id(1) * N + tl.arange(0, N)[None, :]
     total = tl.zeros([M, N], tl.float32)
@@ -54,7 +54,7 @@ def matmul_kernel(a_ptr, b_ptr, c_ptr, m, n, k, a_m, a_k, b_k, b_n, c_m, c_n,
 
 
 @triton.jit
-def descriptor_kernel(x_ptr, out_ptr, rows, columns, BLOCK: tl.constexpr):  # noqa: N803
+def descriptor_kernel(x_ptr, out_ptr, rows, columns, BLOCK: tl.constexpr):
     """Makes a tensor descriptor on the device, which asks for scratch memory."""
     x = tl.make_tensor_descriptor(x_ptr, [rows, columns], [columns, 1], [BLOCK, BLOCK])
     out = tl.make_tensor_descriptor(out_ptr, [rows, columns], [columns, 1], [BLOCK, BLOCK])
@@ -62,12 +62,12 @@ def descriptor_kernel(x_ptr, out_ptr, rows, columns, BLOCK: tl.constexpr):  # no
 
 
 @triton.jit
-def broken_kernel(x_ptr, BLOCK: tl.constexpr):  # noqa: N803
+def broken_kernel(x_ptr, BLOCK: tl.constexpr):
     tl.store(x_ptr + tl.arange(0, BLOCK), nowhere)  # noqa: F821
 
 
 @triton.jit
-def greedy_kernel(a_ptr, b_ptr, c_ptr, B: tl.constexpr):  # noqa: N803
+def greedy_kernel(a_ptr, b_ptr, c_ptr, B: tl.constexpr):
     """Keeps tiles of B x B in shared memory: too many bytes for a small GPU."""
     at = tl.arange(0, B)
     tile = at[:, None] * B + at[None, :]
@@ -76,7 +76,7 @@ def greedy_kernel(a_ptr, b_ptr, c_ptr, B: tl.constexpr):  # noqa: N803
 
 
 @triton.jit
-def index_kernel(index_ptr, flag_ptr, n, BLOCK: tl.constexpr):  # noqa: N803
+def index_kernel(index_ptr, flag_ptr, n, BLOCK: tl.constexpr):
     at = tl.arange(0, BLOCK)
     index = tl.load(index_ptr + at)
     tl.store(flag_ptr + at, index >= n)
