@@ -992,7 +992,7 @@ def detach(self: _Tensor) -> _Tensor:
     """The same memory outside of the graph; in-place changes are noticed on both sides."""
 
 def detach_(self: _Tensor) -> _Tensor:
-    """Cut this tensor from the graph in place."""
+    """Cut this tensor from the graph in place; inside a transform, from that of its level."""
 
 def detach_copy(input: _Tensor, *, out: Sequence[_Tensor] | None = None) -> Any:
     """A copy of what `detach` would show."""

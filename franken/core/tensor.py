@@ -99,6 +99,12 @@ def wrap(array: Any, dev: device = CPU) -> Tensor:
     return t
 
 
+def attach(**members: Any) -> None:
+    """Give Tensor methods and properties; type checkers see them in the stub of its base."""
+    for name, member in members.items():
+        setattr(Tensor, name, member)
+
+
 def as_array(value: Any) -> Any:
     """Turn what a kernel returned into an array: 0-d results arrive as NumPy scalars."""
     return np.asarray(value) if isinstance(value, np.generic) else value

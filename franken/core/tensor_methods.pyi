@@ -416,10 +416,10 @@ class TensorMethods:
     def cumsum_(self, dim: _int, *, dtype: Any = None) -> Self:
         """In-place form of `cumsum`."""
     @property
-    def data(self) -> _Tensor:
+    def data(self) -> Any:
         """The same memory outside of the graph, with a version of its own (prefer detach())."""
     @data.setter
-    def data(self, value: _Tensor) -> None: ...
+    def data(self, value: Any) -> None: ...
     def data_ptr(self) -> _int:
         """The address of the first element."""
     def deg2rad(self) -> _Tensor:
@@ -433,7 +433,7 @@ class TensorMethods:
     def detach(self) -> _Tensor:
         """The same memory outside of the graph; in-place changes are noticed on both sides."""
     def detach_(self) -> Self:
-        """Cut this tensor from the graph in place."""
+        """Cut this tensor from the graph in place; inside a transform, from that of its level."""
     def diag(self, diagonal: _int = 0) -> _Tensor:
         """A vector's diagonal matrix, or a copy of a matrix's diagonal."""
     def diag_embed(self, offset: _int = 0, dim1: _int = -2, dim2: _int = -1) -> _Tensor:

@@ -73,7 +73,7 @@ class Optimizer:
     # What torch calls its capturable tensors, and the devices it names: one step, foreach.
     refuses_foreach = True
     captured = ("params and state_steps", "params and state_steps")
-    capturing = (_ACCELERATORS, _ACCELERATORS[:-1])
+    capturing: tuple[tuple[str, ...], tuple[str, ...]] = (_ACCELERATORS, _ACCELERATORS[:-1])
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
@@ -82,12 +82,12 @@ class Optimizer:
                 f"but got {_typename(params)}"
             )
         self.defaults = defaults
-        self._optimizer_step_pre_hooks = Hooks()
-        self._optimizer_step_post_hooks = Hooks()
-        self._optimizer_state_dict_pre_hooks = Hooks()
-        self._optimizer_state_dict_post_hooks = Hooks()
-        self._optimizer_load_state_dict_pre_hooks = Hooks()
-        self._optimizer_load_state_dict_post_hooks = Hooks()
+        self._optimizer_step_pre_hooks: Any = Hooks()
+        self._optimizer_step_post_hooks: Any = Hooks()
+        self._optimizer_state_dict_pre_hooks: Any = Hooks()
+        self._optimizer_state_dict_post_hooks: Any = Hooks()
+        self._optimizer_load_state_dict_pre_hooks: Any = Hooks()
+        self._optimizer_load_state_dict_post_hooks: Any = Hooks()
         self.state: defaultdict[Any, Any] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
         groups = list(params)

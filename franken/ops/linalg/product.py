@@ -19,7 +19,7 @@ from franken.core.out import FREE, SAME, Into
 from franken.core.overloads import Order, orders
 from franken.core.primitive import F32, F64, Primitive
 from franken.core.shapes import broadcast_two, wrap_dim
-from franken.core.tensor import Tensor
+from franken.core.tensor import Tensor, attach
 from franken.ops.declaring.samples import S
 from franken.ops.surface.args import checked_number
 
@@ -167,8 +167,7 @@ def _rmatmul(self: Tensor, other: Any) -> Any:
     return matmul(other, self) if isinstance(other, Tensor) else NotImplemented
 
 
-Tensor.__matmul__ = _matmul  # type: ignore[attr-defined]
-Tensor.__rmatmul__ = _rmatmul  # type: ignore[attr-defined]
+attach(__matmul__=_matmul, __rmatmul__=_rmatmul)
 
 
 def _check_tensor(name: str, what: str, value: Any) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from franken.backends.numpy.parallel import parallel_for
 from franken.core import dtypes as dt
 from franken.core.primitive import NO_BATCH_RULE, Primitive, bind
+from franken.core.state import STATE
 from franken.core.tensor import version_of
 from franken.core.where import here
 
@@ -221,7 +222,10 @@ def adam_step(
     beta2: float, weight_decay: float, eps: float, decoupled: bool, maximize: bool,
 ) -> None:  # fmt: skip
     """One Adam (decoupled: AdamW) step; moments and step counts are updated in place."""
-    bind(_advance, tuple(steps), {})
+    if STATE.recorder is None:
+        _advance_kernel(*[s._a for s in steps])
+    else:
+        bind(_advance, tuple(steps), {})
     factors = []
     known: dict[float, tuple[float, float]] = {}
     for s in steps:

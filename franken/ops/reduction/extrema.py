@@ -345,7 +345,7 @@ def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
 # --- logsumexp -----------------------------------------------------------------------------------
 
 
-def _logsumexp_kernel(x: Any, *, axes: tuple[int, ...], keepdim: bool) -> Any:
+def _logsumexp_kernel(x: Any, *, axes: tuple[int, ...], keepdim: Any) -> Any:
     if x.size > SMALL or not x.size:
         return kernels.logsumexp(x, axes, keepdim)
     top = np.asarray(np.maximum.reduce(x.real, axis=axes, keepdims=True))
@@ -398,7 +398,7 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
 # --- hash ----------------------------------------------------------------------------------------
 
 
-def _hash_kernel(x: Any, *, axes: tuple[int, ...], keepdim: bool) -> Any:
+def _hash_kernel(x: Any, *, axes: tuple[int, ...], keepdim: Any) -> Any:
     kind = x.dtype.kind
     wide = x.astype(np.uint64 if kind in "ub" else np.int64 if kind == "i" else np.float64)
     return np.bitwise_xor.reduce(wide.view(np.uint64), axis=axes, keepdims=keepdim)

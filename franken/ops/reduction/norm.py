@@ -24,7 +24,7 @@ from franken.ops.reduction.extrema import amax_, amin_, tie_weights
 from franken.ops.reduction.sums import canonical_axes
 
 
-def _norm_kernel(x: Any, *, p: float, axes: tuple[int, ...], keepdim: bool) -> Any:
+def _norm_kernel(x: Any, *, p: float, axes: tuple[int, ...], keepdim: Any) -> Any:
     if p == 2 and x.size <= SMALL and x.dtype.kind == "f":
         squares = np.square(x, dtype=np.float64)
         return np.sqrt(np.add.reduce(squares, axis=axes, keepdims=keepdim)).astype(x.dtype)

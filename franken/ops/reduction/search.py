@@ -30,7 +30,7 @@ def _search_kernel(seq: Any, values: Any, sorter: Any, *, right: bool, int32: bo
     """Places along the last axis of `seq` (one row, or as many as `values` has)."""
     if type(sorter) is np.ndarray:
         seq = np.take_along_axis(seq, sorter, axis=-1)
-    side = "right" if right else "left"
+    side: Any = "right" if right else "left"
     floating = seq.dtype.kind == "f"
     if seq.ndim == 1 and not (floating and np.isnan(seq).any()):
         out = np.asarray(np.searchsorted(seq, values, side))

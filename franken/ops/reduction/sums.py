@@ -90,7 +90,7 @@ def sum_to_size(input: Tensor, *sizes_: Any, size: Any = None) -> Tensor:
 # --- mean ----------------------------------------------------------------------------------------
 
 
-def _mean_kernel(x: Any, *, axes: tuple[int, ...], keepdim: bool) -> Any:
+def _mean_kernel(x: Any, *, axes: tuple[int, ...], keepdim: Any) -> Any:
     if x.size > SMALL:
         return kernels.mean(x, axes, keepdim)
     return np.add.reduce(x, axis=axes, keepdims=keepdim) / count_of(x.shape, axes)

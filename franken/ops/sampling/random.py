@@ -168,7 +168,7 @@ randn_ = _source("randn", rng_distributions.normal)
 randint_ = _source("randint", rng_distributions.randint)
 
 
-def _randperm_kernel(*, n: int, to: dt.dtype, generator: Any, device: Any) -> Any:
+def _randperm_kernel(*, n: int, to: Any, generator: Any, device: Any) -> Any:
     return rng_distributions.randperm(generator, n, to.np)
 
 

@@ -230,6 +230,8 @@ def _spaced(start: Any, end: Any, n: int, d: dt.dtype) -> Any:
     by = _rounded((last - first) / kind(n - 1), d, kind)
     i = np.arange(n)
     up, down = i.astype(kind), (n - 1 - i).astype(kind)
+    low: Any
+    high: Any
     if kind is np.float32:
         low, high = fma32(up, by, first), fma32(down, -by, last)
     elif kind is np.float64:

@@ -17,7 +17,7 @@ from franken.core.memory import root_of
 from franken.core.op import op
 from franken.core.primitive import born
 from franken.core.state import STATE
-from franken.core.tensor import Tensor, version_of
+from franken.core.tensor import Tensor, attach, version_of
 from franken.ops.declaring.samples import S, read
 from franken.ops.surface.args import checked_number, kind_name
 
@@ -304,20 +304,22 @@ def _make_subclass(cls: Any, data: Tensor, require_grad: bool = False, **options
     return made
 
 
-Tensor.__bool__ = _bool  # type: ignore[attr-defined]
-Tensor.__float__ = _float  # type: ignore[attr-defined]
-Tensor.__int__ = _int  # type: ignore[attr-defined]
-Tensor.__complex__ = _complex  # type: ignore[attr-defined]
-Tensor.__index__ = _index  # type: ignore[attr-defined]
-Tensor.__format__ = _format  # type: ignore[method-assign,assignment]
-Tensor.__contains__ = _contains  # type: ignore[attr-defined]
-Tensor.__hash__ = object.__hash__  # type: ignore[method-assign,assignment]
-Tensor.__array__ = _array  # type: ignore[attr-defined]
-Tensor.__array_priority__ = 1000  # type: ignore[attr-defined]
-Tensor.__dlpack__ = _dlpack  # type: ignore[attr-defined]
-Tensor.__dlpack_device__ = _dlpack_device  # type: ignore[attr-defined]
-Tensor.__cuda_array_interface__ = property(_cuda_interface)  # type: ignore[attr-defined]
-Tensor.__deepcopy__ = _deepcopy  # type: ignore[attr-defined]
-Tensor.__reduce_ex__ = _reduce_ex  # type: ignore[method-assign,assignment]
-Tensor.as_subclass = _as_subclass  # type: ignore[attr-defined]
-Tensor._make_subclass = staticmethod(_make_subclass)  # type: ignore[attr-defined]
+attach(
+    __bool__=_bool,
+    __float__=_float,
+    __int__=_int,
+    __complex__=_complex,
+    __index__=_index,
+    __format__=_format,
+    __contains__=_contains,
+    __hash__=object.__hash__,
+    __array__=_array,
+    __array_priority__=1000,
+    __dlpack__=_dlpack,
+    __dlpack_device__=_dlpack_device,
+    __cuda_array_interface__=property(_cuda_interface),
+    __deepcopy__=_deepcopy,
+    __reduce_ex__=_reduce_ex,
+    as_subclass=_as_subclass,
+    _make_subclass=staticmethod(_make_subclass),
+)

@@ -276,7 +276,7 @@ class _Workers(_Iterator):
         self._arrived: dict[int, Any] = {}
         self._alive = [True] * len(self._tasks)
         self._turn = itertools.cycle(range(len(self._tasks)))
-        for _ in range(self.loader.prefetch_factor * len(self._tasks)):
+        for _ in range((self.loader.prefetch_factor or 0) * len(self._tasks)):
             self._send()
 
     def _send(self) -> None:

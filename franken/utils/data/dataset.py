@@ -189,9 +189,10 @@ def random_split(
         lengths = _from_fractions(total, lengths)
     if sum(lengths) != total:
         raise ValueError("Sum of input lengths does not equal the length of the input dataset!")
-    order = franken.randperm(sum(lengths), generator=generator).tolist()
-    ends = itertools.accumulate(lengths)
-    return [Subset(dataset, order[e - n : e]) for e, n in zip(ends, lengths, strict=True)]
+    order = franken.randperm(total, generator=generator).tolist()
+    parts: Any = lengths  # whole numbers
+    ends = itertools.accumulate(parts)
+    return [Subset(dataset, order[e - n : e]) for e, n in zip(ends, parts, strict=True)]
 
 
 def _from_fractions(total: int, fractions: Sequence[float]) -> list[int]:
