@@ -423,8 +423,8 @@ def unpack(node: Node, create_graph: bool) -> list[Any]:
                 _stale(node, kind, i, value, ver, saved[k + 2])
             if not isinstance(value, Tensor):
                 t: Any = _new(Tensor)
-                t._a, t.device = value, dev
-                t._node = t._ver = t._base = None
+                t._a, t.device, t._ver = value, dev, ver
+                t._node = t._base = None
                 if create_graph:
                     t._node = node.parents[i] if kind == "x" else _out_edge(node, i)
                 values.append(t)

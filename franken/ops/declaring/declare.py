@@ -359,7 +359,7 @@ def reflected(fn: Any, title: str | None = None) -> Any:
             return general(other, self)
         except RuntimeError as error:
             r = again(error, kernel, (other, a), NO_PARAMS)
-        if not a.flags.c_contiguous:
+        if self._ver is not None and not a.flags.c_contiguous:
             r = followed(r, a)
         t = _wrap(r, CPU)
         if prim.differentiable and (self._node is not None or self._base is not None):
