@@ -12,9 +12,9 @@ from typing import Any
 
 from franken.core.creation import refuse_change
 from franken.core.dtypes import from_numpy
+from franken.core.geometry.size import Size
 from franken.core.handles import GraphNode, InputMetadata
 from franken.core.rule import Plan
-from franken.core.size import Size
 from franken.core.state import STATE, set_grad, under
 from franken.core.tensor import Tensor, first_version, version_of
 from franken.core.where import _getframe, here

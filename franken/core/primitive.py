@@ -17,9 +17,9 @@ import numpy as np
 
 from franken.backends import registry
 from franken.core import state
-from franken.core.arrange import arranger, with_strides
 from franken.core.device import CPU, DeviceMismatch
 from franken.core.errors import MissingKernel
+from franken.core.geometry.arrange import arranger, with_strides
 from franken.core.node import record
 from franken.core.rule import (
     NO_BATCH_RULE,

@@ -21,7 +21,7 @@ import numpy as np
 
 from franken.core import dtypes
 from franken.core.device import CPU, device
-from franken.core.size import Size
+from franken.core.geometry.size import Size
 
 if TYPE_CHECKING:
     # What the op declarations attach, as a stub; at run time nothing is inherited.

@@ -12,8 +12,8 @@ import numpy as np
 
 from franken.backends.numpy import parallel
 from franken.core import state
-from franken.core.arrange import followed
 from franken.core.device import CPU
+from franken.core.geometry.arrange import followed
 from franken.core.node import record
 from franken.core.primitive import F32, F64, NO_PARAMS, Primitive, again, quiet
 from franken.core.tensor import Parameter, Tensor, first_version

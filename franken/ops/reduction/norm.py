@@ -11,13 +11,13 @@ from franken.backends.numpy import reduce as kernels
 from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
 from franken.core.batching import shift_axes
+from franken.core.calls.out import SAME
 from franken.core.convert import cast
+from franken.core.geometry.shapes import wrap_dim
 from franken.core.linear import SMALL, kept, reduce_sum
 from franken.core.op import namespace, op
-from franken.core.out import SAME
 from franken.core.primitive import Primitive
 from franken.core.promotion import promote_types
-from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
 from franken.ops.reduction.extrema import amax_, amin_, tie_weights

@@ -13,7 +13,7 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core.device import CPU
-from franken.core.memory import root_of
+from franken.core.geometry.memory import root_of
 from franken.core.op import op
 from franken.core.primitive import born
 from franken.core.state import STATE

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from franken.core import primitive as _bind
-from franken.core.arrange import placed
 from franken.core.convert import cast
 from franken.core.dtypes import COMPLEX_KINDS, from_numpy
+from franken.core.geometry.arrange import placed
+from franken.core.geometry.memory import element_strides
+from franken.core.geometry.planning import gradient_strides
 from franken.core.inplace import store
 from franken.core.linear import add, sum_to, tied
-from franken.core.memory import element_strides
 from franken.core.node import Leaf, Node, OutEdge, Packed, _light, split_edge
-from franken.core.planning import gradient_strides
 from franken.core.primitive import F32, F64
 from franken.core.state import STATE, set_grad
 from franken.core.tensor import Tensor
