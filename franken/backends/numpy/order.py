@@ -1,12 +1,15 @@
 """Order statistics along one axis: median, nanmedian, kthvalue and mode, each with an index.
 
-Knows selection on contiguous rows. Among equal values the index is the one a stable sort would
-give, so results are deterministic. Must not know Tensor or autograd.
+Knows selection on contiguous rows. Among equal values the index of a median is the one a stable
+sort would give, of kthvalue and mode that of torch's algorithms (`ties`). Must not know Tensor or
+autograd.
 """
 
 from __future__ import annotations
 
 import numpy as np
+
+from franken.backends.numpy import ties
 
 Pair = tuple[np.ndarray, np.ndarray]
 
@@ -55,7 +58,13 @@ def kthvalue(x: np.ndarray, k: int, axis: int, keepdim: bool = False) -> Pair:
             f"kthvalue(): selected number k out of range for dimension {axis}: "
             f"k = {k}, shape {x.shape}"
         )
-    return _finish(_select(rows, np.full(len(rows), k - 1)), x, axis, keepdim)
+    value, index = _select(rows, np.full(len(rows), k - 1))
+    if rows.size <= ties.LIMIT:
+        rank = ties.ranks(rows, np.argsort(rows, axis=1, kind="stable"))
+        at = np.take_along_axis(rank, index[:, None], axis=1)
+        for i in np.flatnonzero((rank == at).sum(1) > 1):
+            index[i] = ties.quickselect(rank[i], k - 1)
+    return _finish((value, index), x, axis, keepdim)
 
 
 def median(x: np.ndarray, axis: int, keepdim: bool = False) -> Pair:
@@ -111,6 +120,8 @@ def mode(x: np.ndarray, axis: int, keepdim: bool = False) -> Pair:
     start = np.maximum.accumulate(np.where(first, np.arange(n), 0), axis=1)
     best = np.argmax(np.arange(n) - start, axis=1)  # the earliest place where the longest run ends
     value = np.take_along_axis(ordered, best[:, None], 1)
-    same = np.where(_is_nan(value), _is_nan(rows), rows == value)
-    index = n - 1 - np.argmax(same[:, ::-1], axis=1)
+    stable = np.argsort(rows, axis=1, kind="stable")
+    order = ties.sorted_rows(rows, stable)
+    # the last of the run as sorted; NaN are no run, the first of them stands for all
+    index = np.take_along_axis(order, best[:, None], axis=1)[:, 0]
     return _finish((value[:, 0], index), x, axis, keepdim)
