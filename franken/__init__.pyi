@@ -1127,7 +1127,7 @@ def empty_like(
     requires_grad: _bool = False,
     memory_format: _memory_format | None = None,
 ) -> _Tensor:
-    """Zeroed memory of a tensor's sizes, dtype, device and order."""
+    """Memory of a tensor's sizes, dtype, device and order."""
 
 def empty_permuted(
     size: Any,
@@ -3521,7 +3521,7 @@ def unsqueeze_copy(input: _Tensor, dim: _int, *, out: _Tensor | None = None) -> 
     """A copy of what `unsqueeze` would show."""
 
 def use_deterministic_algorithms(mode: _bool, *, warn_only: _bool = False) -> None:
-    """Remember the wish; every op is deterministic whether it was uttered or not."""
+    """Remember the wish (every op is deterministic anyhow) and mark memory nobody has written."""
 
 def vander(x: _Tensor, N: _int | None = None, increasing: _bool = False) -> _Tensor:
     """The matrix of powers of a vector's elements."""

@@ -13,11 +13,11 @@ from typing import Any
 from franken.autograd.nodes import edges
 from franken.core import node as _node
 from franken.core.handles import GraphNode, InputMetadata
-from franken.core.inplace import _rebase, bump
+from franken.core.inplace import bump, rebase
 from franken.core.linear import zeros
-from franken.core.node import OutEdge, edge_of, face_of, meta_of, next_seq
+from franken.core.node import OutEdge, edge_of, face_of, meta_of, next_seq, standing
 from franken.core.state import STATE, set_grad
-from franken.core.tensor import Tensor, version_of
+from franken.core.tensor import Tensor, living, version_of
 from franken.core.where import describe, here
 
 _FREED = (
@@ -89,12 +89,10 @@ def _entry(t: Any, outs: Any) -> Any:
         pack, unpack = STATE.saved_hooks[-1]
         t = t.detach() if _among(t, outs) else t
         return ("packed", (_without_grad(pack, t), unpack), None, 0)
-    if t.level:
-        return ("in", t, None, 0)
     ver = version_of(t)
-    for i, o in enumerate(outs):
-        if o is t:  # by value: the output holds its node, so the node must not hold the output
-            return ("out", (i, t._a, t.device), ver, ver[0])
+    i = place(t, outs)
+    if i is not None:  # by value: the output holds its node, so the node must not hold the output
+        return ("out", (i, standing(t, None)), ver, ver[0])
     return ("in", t, ver, ver[0])
 
 
@@ -117,10 +115,11 @@ def _unpacked(ctx: FunctionCtx, entry: Any) -> Any:
         _refuse_stale(node, value if kind == "in" else value[1], ver, was)
     if kind == "in":
         return value
-    index, array, dev = value
-    t = _node._light(array, dev, None)
+    index, t = value
+    edge = None
     if node is not None and node.metas[index] is not None:
-        t._node = OutEdge(node, index, *node.metas[index])
+        edge = OutEdge(node, index, *node.metas[index])
+    t = standing(t, edge)
     t._ver = ver
     return t
 
@@ -174,7 +173,7 @@ class FunctionNode(GraphNode):
 
     def name(self) -> str:
         """The class's name, as torch spells it."""
-        return f"{self.fn.__name__}Backward"
+        return type(self).__name__
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
@@ -196,7 +195,7 @@ class FunctionNode(GraphNode):
 
     def apply_vjp(self, r: Any, g: Any) -> list[Any]:
         """Run the user's backward and check what it returns."""
-        from franken.autograd.engine import untracked
+        from franken.autograd.engine import untracked, user_code
 
         ctx = self.ctx
         args = []
@@ -205,14 +204,11 @@ class FunctionNode(GraphNode):
             if got is None and ctx._materialize and meta is not None:
                 got = zeros(*meta)
             args.append(got)
-        before = set_grad(bool(r.create_graph or STATE.traces))
-        try:
+        with user_code(r):
             grads = self._checked(backward_of(self.fn)(ctx, *args))
-        finally:
-            set_grad(before)
         if not r.keep:
             ctx._freed, ctx._saved = True, None
-        return [x if x is None else untracked(r.create_graph, x) for x in grads]
+        return [x if x is None else untracked(r.history, x) for x in grads]
 
     def _checked(self, got: Any) -> list[Any]:
         grads = list(got) if isinstance(got, (tuple, list)) else [got]
@@ -233,14 +229,26 @@ class FunctionNode(GraphNode):
 # --- what users subclass -------------------------------------------------------------------------
 
 
+def _node_class(cls: Any, name: str) -> Any:
+    made = type(name, (FunctionNode,), {"__slots__": (), "_forward_cls": cls})
+    made.__module__ = "torch.autograd.function"
+    return made
+
+
 class _FunctionMeta(type):
     """Gives each Function the class of its nodes, whose name is the backward function's."""
 
     def __init__(cls, name: str, bases: Any, namespace: Any) -> None:
         super().__init__(name, bases, namespace)
-        made = type(f"{name}Backward", (FunctionNode,), {"__slots__": (), "_forward_cls": cls})
-        made.__module__ = "torch.autograd.function"
-        cls._backward_cls = made
+        cls._backward_cls = _node_class(cls, f"{name}Backward")
+
+
+def generated_class(cls: Any) -> Any:
+    """The class of a Function's nodes on the tape of a transform, made when it is first used."""
+    made = cls.__dict__.get("_generated_cls")
+    if made is None:
+        made = cls._generated_cls = _node_class(cls, f"{cls.__name__}GeneratedBackward")
+    return made
 
 
 class Function(FunctionCtx, metaclass=_FunctionMeta):
@@ -299,11 +307,9 @@ class Function(FunctionCtx, metaclass=_FunctionMeta):
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Run the function and record it."""
-        level = max((a.level for a in args if isinstance(a, Tensor)), default=0)
-        if level:
-            from franken.transforms.custom import apply_traced
-
-            return apply_traced(cls, level, args, kwargs)
+        args = living(args)
+        if STATE.traces:
+            return STATE.traces[-1].apply_function(cls, args, kwargs)
         return record_function(cls, args, kwargs)
 
 
@@ -315,6 +321,16 @@ def backward_of(cls: Any) -> Any:
 def overrides_setup(cls: Any) -> bool:
     """Whether forward does not take ctx."""
     return cls.setup_context is not Function.setup_context
+
+
+def check_setup(cls: Any) -> None:
+    """Refuse a class whose forward takes ctx: transforms call its parts one by one."""
+    if not overrides_setup(cls):
+        raise RuntimeError(
+            "In order to use an autograd.Function with functorch transforms (vmap, grad, jvp, "
+            "jacrev, ...), it must override the setup_context staticmethod. For more details, "
+            "please see https://pytorch.org/docs/main/notes/extending.func.html"
+        )
 
 
 def record_function(cls: Any, args: tuple[Any, ...], kwargs: Any, ctx: Any = None) -> Any:
@@ -329,7 +345,7 @@ def record_function(cls: Any, args: tuple[Any, ...], kwargs: Any, ctx: Any = Non
     finally:
         set_grad(before)
     outs = out if isinstance(out, tuple) else (out,)
-    _check_dirty(ctx, args, outs, tracked)
+    _check_dirty(ctx, outs)
     if not tracked:
         plain = tuple([_untracked_output(o, ctx, args) for o in outs])
         return plain if isinstance(out, tuple) else plain[0]
@@ -347,16 +363,12 @@ def call_forward(cls: Any, ctx: Any, args: Any, kwargs: Any) -> Any:
     return out
 
 
-def _check_dirty(ctx: Any, args: Any, outs: Any, tracked: bool) -> None:
+def _check_dirty(ctx: Any, outs: Any) -> None:
     for t in ctx._dirty:
         if not _among(t, outs):
             raise RuntimeError(
                 "Some elements marked as dirty during the forward method were not returned as "
                 "output. The inputs that are modified inplace must all be outputs of the Function."
-            )
-        if tracked and t.level == 0 and type(t._node) is _node.Leaf:
-            raise RuntimeError(
-                "a leaf Variable that requires grad has been used in an in-place operation."
             )
 
 
@@ -375,8 +387,9 @@ def attach_function(node: FunctionNode, args: Any, outs: Any) -> tuple[Any, ...]
         edge = OutEdge(node, k, *meta)
         if _among(o, ctx._dirty):
             bump(o)
-            if o._base is not None and o.level == 0:
-                _rebase(o, _node._light(o._a, o.device, edge))
+            _refuse_leaf(o)
+            if o._base is not None:
+                rebase(o, standing(o, edge))
                 continue
         o._node = edge
     ctx._saved = [_entry(t, fresh) for t in ctx._to_save]
@@ -390,7 +403,7 @@ def _own_output(o: Any, ctx: Any, args: Any, kind: str) -> Any:
         return o
     if _among(o, args):
         o = o.view_as(o)
-    if o._base is not None and o.level == 0:
+    if o._base is not None:
         o._vmeta = kind
     return o
 
@@ -402,8 +415,20 @@ def _untracked_output(o: Any, ctx: Any, args: Any) -> Any:
     return _own_output(o, ctx, args, "custom")
 
 
+def _refuse_leaf(t: Any) -> None:
+    if type(t._node) is _node.Leaf:
+        raise RuntimeError(
+            "a leaf Variable that requires grad has been used in an in-place operation."
+        )
+
+
+def place(t: Any, tensors: Any) -> int | None:
+    """Where among `tensors` this very object is, or None."""
+    return next((i for i, x in enumerate(tensors) if x is t), None)
+
+
 def _among(t: Any, tensors: Any) -> bool:
-    return any(t is x for x in tensors)
+    return place(t, tensors) is not None
 
 
 def _inexact(t: Tensor) -> bool:

@@ -160,6 +160,23 @@ def pinned(array: Any) -> Any:
     return made
 
 
+class _Written:
+    """An array's memory, offered for writing; a bare DLPack capsule cannot say that it may be."""
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        told: dict[str, Any] = self.array.__array_interface__
+        return {**told, "data": (told["data"][0], False)}
+
+
+def from_capsule(source: Any) -> Any:
+    """The array over a bare capsule of host memory, writable as torch's is."""
+    return np.asarray(_Written(np.from_dlpack(source)))
+
+
 def from_dlpack(source: Any) -> tuple[Any, str, int | None]:
     """(array, device type, device index) over the memory of a DLPack object."""
     kind, index = source.__dlpack_device__()

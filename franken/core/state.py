@@ -44,10 +44,22 @@ class State(threading.local):
         self.saved_hooks_error: str | None = None
         self.device: list[Any] = []
         self.runs: list[Any] = []
-        self.below = 1 << 30  # level of the trace that is at work on a random op
 
 
 STATE = State()
+
+
+class Fresh:
+    """What memory holds that nobody has written: the process's two switches about it."""
+
+    __slots__ = ("deterministic", "filled")
+
+    def __init__(self) -> None:
+        self.deterministic = False  # torch.use_deterministic_algorithms
+        self.filled = True  # torch.utils.deterministic.fill_uninitialized_memory
+
+
+FRESH = Fresh()
 
 
 def special(delta: int) -> None:
@@ -84,3 +96,13 @@ def pop_trace(trace: Any) -> None:
     """Remove `trace`, which must be the innermost one, whatever happened inside."""
     STATE.traces.remove(trace)
     special(-1)
+
+
+def under(count: int, fn: Any, *args: Any) -> Any:
+    """Call `fn` where only the `count` outermost transforms act."""
+    traces = STATE.traces
+    STATE.traces = traces[:count]
+    try:
+        return fn(*args)
+    finally:
+        STATE.traces = traces

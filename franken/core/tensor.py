@@ -49,7 +49,9 @@ class Tensor(_Methods):
     _grad: Any
     _ver: list[Any] | None
     device: device
+    # The transform that a traced tensor belongs to, and its depth; of plain tensors:
     level = 0
+    trace: Any = None
 
     # What Tensor(...) builds; set by the creation ops, since it knows arrays and dtypes.
     _construct: Any = None
@@ -108,3 +110,15 @@ def version_of(t: Tensor) -> list[Any]:
     if v is None:
         v = t._ver = [0, None]
     return v
+
+
+def alive(t: Any) -> Any:
+    """The value of a tensor that has left its transform; any other one as it is."""
+    while t.level and not t.trace.alive:
+        t = t.escaped()
+    return t
+
+
+def living(args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Arguments without the tracers of transforms that have ended."""
+    return tuple([alive(a) if isinstance(a, Tensor) and a.level else a for a in args])

@@ -11,11 +11,12 @@ from typing import Any
 from franken.core import device as devices
 from franken.core import dtypes
 from franken.core.op import op
+from franken.core.state import FRESH
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import NoSamples, S
 
 _STATE: dict[str, Any] = {
-    "deterministic": False, "warn_only": False, "matmul": "highest", "warn_always": False,
+    "warn_only": False, "matmul": "highest", "warn_always": False,
     "interop": None, "fill": True,
 }  # fmt: skip
 _DEBUG_MODES = ("default", "warn", "error")
@@ -62,19 +63,19 @@ def set_num_interop_threads(int: Any) -> None:
 
 @op(method=False, samples=NoSamples("a setting of the process"))
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
-    """Remember the wish; every op is deterministic whether it was uttered or not."""
+    """Remember the wish (every op is deterministic anyhow) and mark memory nobody has written."""
     if not isinstance(mode, _bool):
         raise TypeError(
             f"_set_deterministic_algorithms(): argument 'mode' (position 1) must be bool, not "
             f"{type(mode).__name__}"
         )
-    _STATE["deterministic"], _STATE["warn_only"] = mode, mode and warn_only
+    FRESH.deterministic, _STATE["warn_only"] = mode, mode and warn_only
 
 
 @op(method=False, samples=NoSamples("a setting of the process"))
 def are_deterministic_algorithms_enabled() -> bool:
     """What use_deterministic_algorithms was last given."""
-    return _STATE["deterministic"]
+    return FRESH.deterministic
 
 
 @op(method=False, samples=NoSamples("a setting of the process"))
@@ -86,7 +87,7 @@ def is_deterministic_algorithms_warn_only_enabled() -> bool:
 @op(method=False, samples=NoSamples("a setting of the process"))
 def get_deterministic_debug_mode() -> int:
     """0 default, 1 warn, 2 error."""
-    return (1 if _STATE["warn_only"] else 2) if _STATE["deterministic"] else 0
+    return (1 if _STATE["warn_only"] else 2) if FRESH.deterministic else 0
 
 
 @op(method=False, samples=NoSamples("a setting of the process"))

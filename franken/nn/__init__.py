@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from franken.nn import functional as functional
+from franken.nn import grad as grad
 from franken.nn import init as init
 from franken.nn import modules as modules
 from franken.nn import parameter as parameter

@@ -7,5 +7,6 @@ Source: https://docs.pytorch.org/docs/stable/nn.functional.html
 from __future__ import annotations
 
 from franken.faces.spaces import fill
+from franken.nn import grad as grad
 
 fill(globals(), "nn.functional")

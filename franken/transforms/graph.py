@@ -93,7 +93,7 @@ class Graph:
         """The program as Python: executing it defines `name(inputs, constants)`.
 
         >>> import franken as torch
-        >>> print(make_graph(lambda x: x * x)(torch.ones(2)).code)
+        >>> print(torch.func.make_graph(lambda x: x * x)(torch.ones(2)).code)
         def f(v0):
             v1 = prim["mul"](v0, v0)  # float32[2]
             return (v1,)
@@ -251,10 +251,3 @@ def _generators(values: Iterable[Any], found: list[Any]) -> None:
 def constant(value: Any) -> Tensor:
     """An array as a tensor, for programs rebuilt from text."""
     return wrap(np.asarray(value))
-
-
-def make_graph(func: Any) -> Any:
-    """Return a function that stages `func` on example arguments; see `transforms.stage`."""
-    from franken.transforms.stage import make_graph as stage
-
-    return stage(func)

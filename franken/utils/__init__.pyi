@@ -4,5 +4,6 @@ Written by `python -m conformance stubs`: do not edit."""
 
 from franken.utils import checkpoint as checkpoint
 from franken.utils import data as data
+from franken.utils import deterministic as deterministic
 from franken.utils import dlpack as dlpack
 from franken.utils import hooks as hooks

@@ -22,20 +22,17 @@ from franken.ops.declaring.samples import S
 from franken.ops.shape import movement
 from franken.ops.shape.movement import sizes
 from franken.ops.shape.strided import as_strided
+from franken.ops.surface.args import unwritten
 from franken.ops.surface.copies import order_of
 
 
 def become(x: Any, view: Any) -> Tensor:
     """Let `x` be the view of itself that was computed."""
+    edge = edge_of(view)
     if x.level:
         x.rebind(view)
-        if view._base is not x:
-            x._base, x._ver = view._base, view._ver
-            if view._base is not None:
-                x._chain, x._view_ver = view._chain, view._view_ver
-        return x
-    edge = edge_of(view)
-    x._a = view._a
+    else:
+        x._a = view._a
     if x._base is not None:
         x._chain, x._view_ver = view._chain, view._view_ver
     x._node = edge
@@ -74,13 +71,13 @@ def _steps_for(shape: tuple[int, ...], memory_format: Any) -> tuple[int, ...]:
     return strides.memory_format_strides(shape, memory_format)
 
 
-def _grow_kernel(x: Any, *, size: int) -> Any:
-    out = np.zeros(size, x.dtype)
+def _grow_kernel(x: Any, *, size: int, rest: Any) -> Any:
+    out = np.full(size, rest, x.dtype)
     out[: x.size] = x[:size]
     return out
 
 
-# A storage made larger: what it held, then zeros.
+# A storage made larger: what it held, then `rest`.
 grow_ = Primitive("grow", ("x",), _grow_kernel, batch=NO_BATCH_RULE).not_differentiable()
 
 
@@ -92,7 +89,8 @@ def _resized(x: Tensor, shape: tuple[int, ...], memory_format: Any) -> Any:
         return found
     row, place = memory_of(a), first_place(a)
     size = math.prod(shape) + place
-    grown = grow_(_wrap(a.reshape(-1) if row is None else row, x.device), size=size)._a
+    grown = grow_(_wrap(a.reshape(-1) if row is None else row, x.device), size=size,
+                  rest=unwritten(x.dtype))._a  # fmt: skip
     return restrided(grown, shape, steps, place)
 
 

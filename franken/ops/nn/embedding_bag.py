@@ -48,7 +48,9 @@ def _bags_of(offsets: Tensor, count: int) -> Any:
     return searchsorted(offsets.detach().long(), places, right=True) - 1  # type: ignore[attr-defined]
 
 
-def _check_offsets(offsets: Any, count: int) -> None:
+def _check_offsets(offsets: Any, count: int, last_included: bool) -> None:
+    if last_included and not offsets.shape[0]:
+        raise RuntimeError("include_last_offset: number of offset should be at least 1")
     if offsets.level or not offsets.numel():
         return
     first, last = int(offsets[0]), int(offsets[-1])
@@ -64,12 +66,18 @@ def _check_offsets(offsets: Any, count: int) -> None:
         )
 
 
-def _check_range(i: Any, rows: int) -> None:
+def _check_range(i: Any, w: Tensor, mode: str) -> None:
     if i.level or not i.numel():
         return
+    rows = w.shape[0]
     wrong = (i < 0) | (i >= rows)
     if bool(wrong.any()):
         at = int(wrong.nonzero()[0, 0])
+        if mode == "max" or w.dtype is dt.float64:
+            raise RuntimeError(
+                "embedding_bag: Expected idx >= 0 && idx < num_embeddings but found idx to be "
+                f"{int(i[at])}"
+            )
         raise RuntimeError(
             f"Index {at} of input takes value {int(i[at])} which is not in the valid range "
             f"[0, {rows})"
@@ -81,10 +89,10 @@ def _bag(
 ) -> tuple[Any, Any, Any, Any]:
     """(bags' rows, bag of each index, size of each bag, rows of maxima)."""
     count = i.shape[0]
-    _check_offsets(offsets, count)
+    _check_offsets(offsets, count, last)
     bags = offsets.shape[0] - last
     bag = _bags_of(offsets[:bags], count) if bags else i.new_zeros((count,), dtype=dt.int64)
-    _check_range(i, w.shape[0])
+    _check_range(i, w, mode)
     rows = rows_take(w, i, padding=padding, scale=scale)
     keep = i != padding if padding >= 0 else i.new_ones((count,), dtype=dt.bool)
     size = i.new_zeros((bags,), dtype=dt.int64).index_add(0, bag, keep.long())
@@ -103,8 +111,8 @@ def _bag(
 
 
 def _picked(rows: Any, best: Any) -> Any:
-    if not rows.shape[0]:
-        return rows.new_zeros(tuple(best.shape))
+    if not rows.shape[0]:  # nothing was looked up, yet the rows have a (zero) slope
+        return rows.sum(0).expand(tuple(best.shape))
     return where_(best >= 0, rows.gather(0, best.clamp(min=0)), 0)
 
 
@@ -132,6 +140,14 @@ def _embedding_bag(
             "Expected tensor for argument #1 'weight' to have one of the following scalar types: "
             f"Half, BFloat16, Float, Double; but got torch.{weight.dtype.scalar_name}Tensor "
             "instead (while checking arguments for embedding_bag)"
+        )
+    _check_index("embedding_bag", offsets)
+    if per_sample_weights is not None and per_sample_weights.dtype is not weight.dtype:
+        raise RuntimeError(
+            "Expected tensor for argument #1 'weight' to have the same type as tensor for argument "
+            f"#1 'per_sample_weights'; but type torch.{weight.dtype.scalar_name}Tensor does not "
+            f"equal torch.{per_sample_weights.dtype.scalar_name}Tensor (while checking arguments "
+            "for embedding_bag)"
         )
     rows = weight.shape[0]
     padding = -1
@@ -189,6 +205,8 @@ def embedding_bag(
     per_sample_weights: Any = None, include_last_offset: bool = False, padding_idx: Any = None,
 ) -> Tensor:  # fmt: skip
     """Sums, means or maxima of rows over bags: (B, n), or (N,) with offsets (B,), to (B, D)."""
+    if weight.ndim != 2:
+        raise ValueError(f"weight has to be a 2D Tensor, but got Tensor of dimension {weight.ndim}")
     indices, starts, per_sample = _flattened(input, offsets, per_sample_weights)
     if mode not in _MODES:
         raise ValueError("mode has to be one of sum, mean or max")

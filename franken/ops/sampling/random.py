@@ -18,6 +18,7 @@ from franken.core import inplace
 from franken.core.batching import spread
 from franken.core.device import CPU
 from franken.core.errors import MissingKernel
+from franken.core.linear import zeros as plain_zeros
 from franken.core.memory import element_strides
 from franken.core.op import op
 from franken.core.out import Into, write_made
@@ -45,8 +46,9 @@ _ERROR = (
     "'different' randomness flags on vmap or perform the randomness operation out of vmap"
 )
 _SAME_BATCHED = (
-    "vmap: Vmap does not currently support same randomness with a batched tensor input. Please "
-    "rewrite your program"
+    "Vmap does not currently support same randomness with a batched tensor input. Please rewrite "
+    "your code to not use same randomness with a batched tensor input, or use randomness="
+    "'different'."
 )
 _DIFFERENT_INPLACE = (
     "vmap: Cannot ask for different inplace randomness on an unbatched tensor. This will appear "
@@ -122,6 +124,8 @@ def _batched_fill(prim: Any, values: Any, dims: Any, params: Any) -> Any:
     mode, size, own = _mode(params)
     if mode == "same":
         one = [v if d is None else v.select(d, 0) for v, d in zip(values, dims, strict=True)]
+        if dims[0] is not None:  # drawn apart, so that an outer vmap sees a tensor without a batch
+            one[0] = plain_zeros(tuple(one[0].shape), one[0].dtype.np, one[0].device)
         return bind(prim, tuple(one), own), None
     if dims[0] is None:
         raise RuntimeError(_DIFFERENT_INPLACE)

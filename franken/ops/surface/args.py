@@ -16,6 +16,7 @@ from franken.core.convert import cast_array
 from franken.core.device import CPU, device, resolve
 from franken.core.numbers import python_number
 from franken.core.shapes import storage_bytes
+from franken.core.state import FRESH
 from franken.core.tensor import Tensor
 
 _PYTHON_TYPES = {float: dt.float64, int: dt.int64, bool: dt.bool, complex: dt.complex128}
@@ -33,6 +34,15 @@ _LARGEST = float(np.finfo(np.float32).max)
 _REDUCED = frozenset(
     d for d in dt.ALL.values() if d.is_floating_point and d.itemsize < 4 and d.np is not None
 )
+
+
+def unwritten(d: dt.dtype) -> Any:
+    """What memory of a dtype holds that nobody has written: zero, or torch's deterministic mark."""
+    if not (FRESH.deterministic and FRESH.filled):
+        return 0
+    if d.kind <= dt.INTEGER:
+        return True if d is dt.bool else np.iinfo(d.np).max
+    return math.nan
 
 
 def kind_name(value: object) -> str:

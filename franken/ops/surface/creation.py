@@ -19,7 +19,7 @@ from franken.core.device import CPU, resolve
 from franken.core.memory import element_strides
 from franken.core.op import op
 from franken.core.out import MADE, Into, write_made
-from franken.core.primitive import Primitive, _wrap, mark_constant
+from franken.core.primitive import Primitive, _wrap, born
 from franken.core.strides import contiguous_strides, memory_format_strides, preserved_strides
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S, created, created_like, created_new
@@ -34,6 +34,7 @@ from franken.ops.surface.args import (
     integer,
     number,
     size_tuple,
+    unwritten,
 )
 
 
@@ -47,7 +48,7 @@ def finish(array: Any, device: Any = None, requires_grad: bool = False) -> Tenso
     else:
         t = _wrap(array, CPU)
     if state.SPECIAL:
-        mark_constant(t)
+        t = born(t)
     if requires_grad:
         require_grad(t)
     return t
@@ -57,7 +58,7 @@ def require_grad(t: Tensor) -> None:
     """Make a new tensor a leaf that requires grad."""
     if not (t.dtype.is_floating_point or t.dtype.is_complex):
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
-    t.requires_grad_()  # type: ignore[attr-defined]
+    t.requires_grad = True  # type: ignore[attr-defined]
 
 
 def strided_array(shape: tuple[int, ...], strides: tuple[int, ...], np_dtype: Any) -> Any:
@@ -102,7 +103,7 @@ def filled(
             order = tuple(sorted(order, key=lambda axis: (-strides[axis], axis)))
         t = _wrap(registry.filled(shape, value, d.np, dev, order), dev)
     if state.SPECIAL:
-        mark_constant(t)
+        t = born(t)
     if requires_grad:
         require_grad(t)
     return t
@@ -164,7 +165,7 @@ def empty(
     if out is not None:
         return written("empty", out, allocate(shape, d.np), d if dtype is not None else None)
     strides = memory_format_strides(shape, memory_format or layouts.contiguous_format)
-    return filled(shape, 0, d, as_device("empty", device), requires_grad, strides)
+    return filled(shape, unwritten(d), d, as_device("empty", device), requires_grad, strides)
 
 
 @op(method=False, samples=lambda t: [S((2, 3), 1.5), S((), True), S((2, 0), 3, dtype=t.dtype)])
@@ -206,7 +207,9 @@ def empty_strided(
         )
     d = as_dtype("empty_strided", dtype)
     return finish(
-        strided_array(shape, strides, d.np), as_device("empty_strided", device), requires_grad
+        _filled(strided_array(shape, strides, d.np), unwritten(d)),
+        as_device("empty_strided", device),
+        requires_grad,
     )
 
 
@@ -236,7 +239,9 @@ def empty_permuted(
     strides = tuple(packed[order.index(d)] for d in range(len(shape)))
     d = as_dtype("empty_permuted", dtype)
     return finish(
-        strided_array(shape, strides, d.np), as_device("empty_permuted", device), requires_grad
+        _filled(strided_array(shape, strides, d.np), unwritten(d)),
+        as_device("empty_permuted", device),
+        requires_grad,
     )
 
 
@@ -296,10 +301,10 @@ def _make(
     name: str, x: Tensor, shape: Any, value: Any, dtype: Any, layout: Any, device: Any,
     pin_memory: bool, requires_grad: bool, memory_format: Any = None,
 ) -> Tensor:  # fmt: skip
-    """A tensor of one value like `x`; `shape` None means x's, in its memory order."""
+    """A tensor of one value (None: unwritten) like `x`; `shape` None: x's, in its memory order."""
     check_options(name, layout, requires_grad, pin_memory)
     d = as_dtype(name, dtype, x.dtype)
-    value = checked_number(value, d)
+    value = unwritten(d) if value is None else checked_number(value, d)
     dev = x.device if device is None else as_device(name, device)
     if x.level and dev is x.device:
         t: Tensor = filled_like(x, shape=shape, value=value, to=d)
@@ -311,7 +316,7 @@ def _make(
     return filled(tuple(x.shape), value, d, dev, requires_grad, like_strides(x, memory_format))
 
 
-def _like(name: str, value: int, doc: str) -> Any:
+def _like(name: str, value: int | None, doc: str) -> Any:
     def create(
         input: Tensor, *, dtype: Any = None, layout: Any = None, device: Any = None,
         pin_memory: bool = False, requires_grad: bool = False, memory_format: Any = None,
@@ -326,7 +331,7 @@ def _like(name: str, value: int, doc: str) -> Any:
 
 zeros_like = _like("zeros_like", 0, "Zeros of a tensor's sizes, dtype, device and memory order.")
 ones_like = _like("ones_like", 1, "Ones of a tensor's sizes, dtype, device and memory order.")
-empty_like = _like("empty_like", 0, "Zeroed memory of a tensor's sizes, dtype, device and order.")
+empty_like = _like("empty_like", None, "Memory of a tensor's sizes, dtype, device and order.")
 
 
 @op(
@@ -347,7 +352,7 @@ def full_like(
                  memory_format)  # fmt: skip
 
 
-def _new(name: str, value: int, doc: str) -> Any:
+def _new(name: str, value: int | None, doc: str) -> Any:
     def create(
         input: Tensor, *args: int | Sequence[int], size: Any = None, dtype: Any = None,
         layout: Any = None, device: Any = None, pin_memory: bool = False,
@@ -363,7 +368,7 @@ def _new(name: str, value: int, doc: str) -> Any:
 
 new_zeros = _new("new_zeros", 0, "Zeros of the given sizes, of this dtype and device.")
 new_ones = _new("new_ones", 1, "Ones of the given sizes, of this dtype and device.")
-new_empty = _new("new_empty", 0, "Zeroed memory of the given sizes, of this dtype and device.")
+new_empty = _new("new_empty", None, "Zeroed memory of the given sizes, of this dtype and device.")
 
 
 @op(

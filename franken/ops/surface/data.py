@@ -17,7 +17,7 @@ from franken.core.convert import cast_array
 from franken.core.device import CPU
 from franken.core.device import device as dev_class
 from franken.core.op import op
-from franken.core.primitive import _wrap, mark_new
+from franken.core.primitive import _wrap, born
 from franken.core.promotion import promote_types
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import NoSamples, S
@@ -289,7 +289,7 @@ def from_numpy(ndarray: Any) -> Tensor:
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     t = share_array(ndarray)
     if state.SPECIAL:
-        mark_new(t)
+        t = born(t)
     return t
 
 
@@ -317,7 +317,7 @@ def _aliased(obj: Any, d: dt.dtype | None) -> Tensor | None:
         return obj
     if isinstance(obj, (np.ndarray, np.generic)):
         return share_array(np.asarray(obj))
-    if hasattr(obj, "__dlpack__"):
+    if hasattr(obj, "__dlpack__") or type(obj).__name__ == "PyCapsule":
         return from_dlpack(obj)  # type: ignore[no-any-return]
     if isinstance(obj, (bytes, bytearray, memoryview)):
         return frombuffer(obj, dtype=d or dt.get_default_dtype())  # type: ignore[no-any-return]
@@ -413,8 +413,9 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: Any = None) -> Ten
     from franken.backends import registry
 
     if type(ext_tensor).__name__ == "PyCapsule":
-        ext_tensor = _Capsule(ext_tensor)
-    array, kind, index = registry.from_dlpack(ext_tensor)
+        array, kind, index = registry.from_capsule(_Capsule(ext_tensor)), "cpu", None
+    else:
+        array, kind, index = registry.from_dlpack(ext_tensor)
     dev = dev_class(kind, index)
     made = _wrap(array, dev)
     if device is None and not copy:

@@ -17,8 +17,8 @@ from franken.core.primitive import _wrap
 from franken.core.size import Size
 from franken.core.tensor import Parameter, Tensor
 from franken.ops.declaring.samples import NoSamples, S
-from franken.ops.surface.args import allocate, as_device, as_sizes, kind_name
-from franken.ops.surface.creation import finish
+from franken.ops.surface.args import allocate, as_device, as_sizes, kind_name, unwritten
+from franken.ops.surface.creation import filled, finish
 from franken.ops.surface.data import inferred
 from franken.ops.surface.read import as_class
 from franken.ops.surface.to import converted
@@ -40,7 +40,7 @@ def legacy(d: dt.dtype, dev: Any, args: tuple[Any, ...]) -> Tensor:
     if isinstance(first, Size) or (
         isinstance(first, (int, np.integer)) and not isinstance(first, bool)
     ):
-        return finish(allocate(as_sizes("new", args), d.np), dev)
+        return filled(as_sizes("new", args), unwritten(d), d, as_device("new", dev))
     if len(args) > 1:
         raise TypeError(
             f"new() received an invalid combination of arguments - got "

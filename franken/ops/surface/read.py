@@ -15,7 +15,7 @@ from franken.core import dtypes as dt
 from franken.core.device import CPU
 from franken.core.memory import root_of
 from franken.core.op import op
-from franken.core.primitive import mark_new
+from franken.core.primitive import born
 from franken.core.tensor import Tensor, version_of
 from franken.ops.declaring.samples import S, read
 from franken.ops.surface.args import checked_number, kind_name
@@ -25,6 +25,7 @@ _VMAP_ITEM = (
     "vmap: It looks like you're calling .item() on a Tensor. We don't support vmap over calling "
     ".item() on a Tensor, please try to rewrite what you're doing with other operations."
 )
+_TRACKED = "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
 _VMAP_BOOL = (
     "vmap: It looks like you're attempting to use a Tensor in some data-dependent control flow. "
     "We don't support that yet; write it with where() instead."
@@ -86,11 +87,14 @@ def tolist(input: Tensor) -> Any:
 @op(at="", method=True, samples=read)
 def numpy(input: Tensor, *, force: bool = False) -> np.ndarray[Any, Any]:
     """The memory as a NumPy array, shared on the CPU; `force` copies whatever stands in the way."""
+    tracked = input.requires_grad  # type: ignore[attr-defined]
     if input.level:
         input = concrete(
             input, "vmap: Cannot access data pointer of Tensor that doesn't have storage"
         )
         if not force:
+            if tracked:
+                raise RuntimeError(_TRACKED)
             raise RuntimeError("Cannot access data pointer of Tensor that doesn't have storage")
     if not force:
         if input.device.type != "cpu":
@@ -98,11 +102,8 @@ def numpy(input: Tensor, *, force: bool = False) -> np.ndarray[Any, Any]:
                 f"can't convert {input.device} device type tensor to numpy. Use Tensor.cpu() to "
                 "copy the tensor to host memory first."
             )
-        if input.requires_grad:  # type: ignore[attr-defined]
-            raise RuntimeError(
-                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
-                "instead."
-            )
+        if tracked:
+            raise RuntimeError(_TRACKED)
     if input.dtype in _NO_NUMPY:
         raise TypeError(f"Got unsupported ScalarType {input.dtype.scalar_name}")
     return host_array(input)
@@ -210,7 +211,7 @@ def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
             "https://github.com/pytorch/pytorch/pull/103001"
         )
     made = _like(type(self), _copied_array(self._a, memo), self.device, self.requires_grad)  # type: ignore[attr-defined]
-    mark_new(made)
+    made = born(made)
     memo[id(self)] = made
     if getattr(self, "_grad", None) is not None:
         made._grad = _copy.deepcopy(self._grad, memo)  # type: ignore[attr-defined]

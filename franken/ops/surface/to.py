@@ -221,7 +221,7 @@ def copy_(input: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
 
 
 def _recorded(x: Tensor, src: Tensor) -> bool:
-    if x.level or src.level or STATE.recorder is not None:
+    if STATE.traces or x.level or src.level or STATE.recorder is not None:
         return True
     return STATE.grad and (edge_of(x) is not None or edge_of(src) is not None)
 
