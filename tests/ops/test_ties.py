@@ -109,6 +109,16 @@ def test_many_elements_keep_their_order() -> None:
     assert a.size > ties.LIMIT
 
 
+@pytest.mark.parametrize("shape", [(2, 0), (0, 3), (0, 40)])
+def test_nothing_to_order(shape: tuple[int, int]) -> None:
+    """No rows and rows of nothing."""
+    x, y = torch.zeros(shape), franken.zeros(shape)
+    same(franken.sort(y), torch.sort(x))
+    same([franken.argsort(y)], [torch.argsort(x)])
+    for k in {0, shape[1] // 2}:
+        same(franken.topk(y, k), torch.topk(x, k))
+
+
 def test_gradients_go_to_the_chosen_element() -> None:
     """The gradient shows the index."""
     for f in (

@@ -233,7 +233,7 @@ def ranks(rows: np.ndarray, order: np.ndarray) -> np.ndarray:
 
 def sorted_rows(rows: np.ndarray, order: np.ndarray) -> np.ndarray:
     """What std::sort makes of rows, given their stable order (ascending or descending)."""
-    m, n = rows.shape
+    n = rows.shape[1]
     if n <= SHORT or rows.size > LIMIT:
         return order
     rank = ranks(rows, order)

@@ -12,6 +12,7 @@ import numpy as np
 
 from franken.backends.numpy import ties
 from franken.backends.numpy.halves import halved
+from franken.backends.registry import rebound_when_used
 from franken.core import dtypes as dt
 from franken.core.batching import shift_axes
 from franken.core.node import titled
@@ -114,20 +115,24 @@ def _last(x: Any, dim: int) -> Any:
 
 def _ordered(rows: Any, descending: bool, stable: bool) -> Any:
     order = argsort_rows(rows, descending)
-    if stable or rows.size > ties.LIMIT:
-        return order
     n = rows.shape[-1]
+    if stable or n <= ties.SHORT or not 0 < rows.size <= ties.LIMIT:
+        return order
     return ties.sorted_rows(rows.reshape(-1, n), order.reshape(-1, n)).reshape(rows.shape)
 
 
-def _sort_kernel(x: Any, *, dim: int, descending: bool, stable: bool) -> Any:
+def _sort_kernel(
+    x: Any, *, dim: int, descending: bool, stable: bool, keep: bool = False
+) -> Any:  # fmt: skip
     rows = _last(x, dim)
-    return _with_values(rows, _ordered(rows, descending, stable), dim)
+    return _with_values(rows, _ordered(rows, descending, stable or keep), dim)
 
 
-def _topk_kernel(x: Any, *, dim: int, k: int, largest: bool, in_order: bool) -> Any:
+def _topk_kernel(
+    x: Any, *, dim: int, k: int, largest: bool, in_order: bool, keep: bool = False
+) -> Any:
     rows = _last(x, dim)
-    if rows.size > ties.LIMIT:
+    if keep or not 0 < rows.size <= ties.LIMIT:
         return _with_values(rows, _topk_rows(rows, k, largest), dim)
     n = rows.shape[-1]
     order = argsort_rows(rows, largest).reshape(-1, n)
@@ -135,8 +140,10 @@ def _topk_kernel(x: Any, *, dim: int, k: int, largest: bool, in_order: bool) -> 
     return _with_values(rows, index.reshape(*rows.shape[:-1], k), dim)
 
 
-def _argsort_kernel(x: Any, *, dim: int, descending: bool, stable: bool) -> Any:
-    index = _ordered(np.moveaxis(x, dim, -1), descending, stable)
+def _argsort_kernel(
+    x: Any, *, dim: int, descending: bool, stable: bool, keep: bool = False
+) -> Any:  # fmt: skip
+    index = _ordered(np.moveaxis(x, dim, -1), descending, stable or keep)
     return np.ascontiguousarray(np.moveaxis(index, -1, dim))
 
 
@@ -154,6 +161,9 @@ topk_ = _pair("topk", _topk_kernel, "contiguous")
 argsort_ = Primitive(
     "argsort", ("x",), halved(_argsort_kernel), batch=shift_axes("dim"), layout="as_input"
 ).not_differentiable()
+# On the GPU equal values keep their order: its algorithms are others.
+for _prim in (sort_, topk_, argsort_):
+    _prim.kernel("cuda", rebound_when_used(_prim.cpu, keep=True))
 _SORT, _TOPK = make("sort", "values", "indices"), make("topk", "values", "indices")
 
 
