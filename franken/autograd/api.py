@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from franken.autograd import engine
 from franken.autograd.hooks import GradientEdge
 from franken.core.node import edge_of, split_edge
 from franken.core.state import STATE
 from franken.core.tensor import Tensor
+from franken.engine import passes
 
 
 def _tuple(value: Any) -> tuple[Any, ...]:
@@ -42,7 +42,7 @@ def _root(t: Any, i: int, g: Any, create_graph: bool) -> tuple[Any, Any]:
     if not isinstance(g, Tensor):
         raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
     _check_shape(t, i, g)
-    return edge, engine.untracked(create_graph, g if g.dtype is t.dtype else g.to(t.dtype))
+    return edge, passes.untracked(create_graph, g if g.dtype is t.dtype else g.to(t.dtype))
 
 
 class _Described:
@@ -50,7 +50,7 @@ class _Described:
 
     def __init__(self, edge: GradientEdge) -> None:
         from franken.core.dtypes import from_numpy
-        from franken.core.size import Size
+        from franken.core.geometry.size import Size
 
         node, k = split_edge(edge.edge)
         shape, dtype, _ = node.metas[k] if node.shape is None else (node.shape, node.dtype, None)
@@ -122,7 +122,7 @@ def backward(
     keep = create_graph if retain_graph is None else retain_graph
     if inputs is None:
         roots = _roots(outs, grads, create_graph)
-        engine.run(roots, create_graph=create_graph, retain_graph=keep)
+        passes.run(roots, create_graph=create_graph, retain_graph=keep)
         return
     into = _tuple(inputs)
     if not into:
@@ -131,7 +131,7 @@ def backward(
         if isinstance(t, Tensor):
             t.retain_grad()
     edges = [_edge(t) for t in into]
-    engine.run(
+    passes.run(
         _roots(outs, grads, create_graph), edges, create_graph=create_graph, retain_graph=keep,
         accumulate=True,
     )  # fmt: skip
@@ -176,7 +176,7 @@ def grad(
     def vjp(*cotangents: Any) -> tuple[Any, ...]:
         roots = _roots(outs, cotangents, create_graph)
         edges = [_target(t) for t in ins]
-        return tuple(engine.run(roots, edges, create_graph=create_graph, retain_graph=keep))
+        return tuple(passes.run(roots, edges, create_graph=create_graph, retain_graph=keep))
 
     got = _batched(vjp, outs, grads) if is_grads_batched else vjp(*grads)
     return tuple([

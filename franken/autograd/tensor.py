@@ -12,7 +12,6 @@ from collections import OrderedDict
 from typing import Any
 
 from franken.autograd import grad_mode, hooks
-from franken.autograd.nodes import shown
 from franken.core import node as _node
 from franken.core.handles import RemovableHandle
 from franken.core.linear import add
@@ -21,6 +20,7 @@ from franken.core.op import NAMES
 from franken.core.state import INFERENCE, STATE
 from franken.core.tensor import Parameter, Tensor, version_of
 from franken.core.trace import detached
+from franken.engine.nodes import shown
 
 
 def requires_grad(self: Tensor) -> bool:

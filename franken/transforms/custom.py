@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 from typing import Any, NamedTuple
 
-from franken.autograd.function import Function, FunctionCtx, backward_of, check_setup, place
 from franken.core.pytree import (
     broadcast_to_and_flatten,
     tree_flatten,
@@ -18,6 +17,7 @@ from franken.core.pytree import (
     tree_unflatten,
 )
 from franken.core.tensor import Tensor
+from franken.engine.function import Function, FunctionCtx, backward_of, check_setup, place
 
 _next_id = itertools.count().__next__
 _HELP = "For more details, please see https://pytorch.org/docs/main/notes/extending.func.html"

@@ -11,20 +11,20 @@ from franken.backends.numpy import reduce as kernels
 from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
 from franken.core.batching import shift_axes
+from franken.core.calls.out import SAME
 from franken.core.convert import cast
+from franken.core.geometry.shapes import wrap_dim
 from franken.core.linear import SMALL, kept, reduce_sum
 from franken.core.op import namespace, op
-from franken.core.out import SAME
 from franken.core.primitive import Primitive
 from franken.core.promotion import promote_types
-from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
 from franken.ops.reduction.extrema import amax_, amin_, tie_weights
 from franken.ops.reduction.sums import canonical_axes
 
 
-def _norm_kernel(x: Any, *, p: float, axes: tuple[int, ...], keepdim: bool) -> Any:
+def _norm_kernel(x: Any, *, p: float, axes: tuple[int, ...], keepdim: Any) -> Any:
     if p == 2 and x.size <= SMALL and x.dtype.kind == "f":
         squares = np.square(x, dtype=np.float64)
         return np.sqrt(np.add.reduce(squares, axis=axes, keepdims=keepdim)).astype(x.dtype)

@@ -12,12 +12,12 @@ from franken.backends.numpy.halves import halved
 from franken.backends.registry import rebound_when_used
 from franken.core import dtypes as dt
 from franken.core.batching import shift_axes, to_front
+from franken.core.calls.out import SAME, Into
+from franken.core.geometry.shapes import wrap_dim
 from franken.core.linear import SMALL, reduce_sum
 from franken.core.node import titled
 from franken.core.op import op
-from franken.core.out import SAME, Into
 from franken.core.primitive import Primitive
-from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.return_types import make
 from franken.ops.declaring.samples import S, reduction_one

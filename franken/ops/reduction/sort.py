@@ -15,11 +15,11 @@ from franken.backends.numpy.halves import halved
 from franken.backends.registry import rebound_when_used
 from franken.core import dtypes as dt
 from franken.core.batching import shift_axes
+from franken.core.calls.out import SAME
+from franken.core.geometry.shapes import wrap_dim
 from franken.core.node import titled
 from franken.core.op import op
-from franken.core.out import SAME
 from franken.core.primitive import Primitive
-from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.return_types import make
 from franken.ops.declaring.samples import S

@@ -15,7 +15,7 @@ from franken.core import dtypes as dt
 from franken.core.device import CPU
 from franken.core.node import Leaf, edge_of, split_edge
 from franken.core.op import op
-from franken.core.tensor import Parameter, Tensor
+from franken.core.tensor import Parameter, Tensor, attach
 from franken.ops.declaring.samples import NoSamples
 from franken.ops.surface.read import host_array
 
@@ -232,4 +232,4 @@ def _repr(self: Any, *, tensor_contents: Any = None) -> str:
     return _plain(self)
 
 
-Tensor.__repr__ = _repr  # type: ignore[method-assign]
+attach(__repr__=_repr)
