@@ -41,6 +41,7 @@ class FunctionCtx:
     _materialize_non_diff_grads = True
     _saved: Any = None
     _freed = False
+    _forward_mode = False
     _node_ref: Any = None
 
     def save_for_backward(self, *tensors: Any) -> None:
@@ -71,7 +72,9 @@ class FunctionCtx:
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
-        """What save_for_backward kept."""
+        """What save_for_backward kept; in jvp, what save_for_forward did."""
+        if self._forward_mode:
+            return tuple(self._to_save_forward)
         if self._freed:
             raise RuntimeError(_FREED)
         if self._saved is None:

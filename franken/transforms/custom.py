@@ -188,10 +188,8 @@ class _Batching:
 
     def jvp(self, ctx: Any, *tangents: Any) -> Any:
         """Tangents, with the hidden dimension where the outputs have it."""
-        own = bool(ctx._to_save_forward)
-        saved = ctx._to_save_forward if own else ctx._to_save
         with self.level() as level:
-            inner = self._seen(ctx, level, saved, self.kept_forward if own else self.kept)
+            inner = self._seen(ctx, level, ctx._to_save_forward, self.kept_forward)
             got = self.cls.jvp(inner, *level.lift(tangents, self.in_dims))
             values, dims = level.split(_tuple(got))
         wants = _tuple(self.out_dims)

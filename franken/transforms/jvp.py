@@ -18,7 +18,7 @@ from franken.core.state import STATE
 from franken.core.tensor import Tensor
 from franken.core.trace import Trace, Tracer, memory
 from franken.engine import passes
-from franken.engine.function import check_setup, place, record_function
+from franken.engine.function import check_setup, overrides_setup, place, record_function
 from franken.transforms.grad import GradTrace, GradTracer
 
 
@@ -184,7 +184,7 @@ class JvpTrace(Trace):
 def _forward(cls: Any, low: Any, kwargs: Any) -> tuple[Any, Any]:
     """The ctx and outputs of a Function one level down."""
     ctx = object.__new__(cls)
-    if STATE.traces:
+    if STATE.traces and overrides_setup(cls):
         out = cls.apply(*low)
         cls.setup_context(ctx, low, out)
     else:
@@ -200,7 +200,11 @@ def _pushed(cls: Any, ctx: Any, low: Any, tangents: Any, outs: Any) -> tuple[Any
     for i, x in enumerate(low):
         if place(x, outs) is not None and given[i] is not None:
             given[i] = given[i].clone()  # jvp changes it in place, and others may have it too
-    got = cls.jvp(ctx, *given)
+    ctx._forward_mode = True
+    try:
+        got = cls.jvp(ctx, *given)
+    finally:
+        ctx._forward_mode = False
     return got if isinstance(got, tuple) else (got,)
 
 

@@ -90,9 +90,7 @@ def numpy(input: Tensor, *, force: bool = False) -> np.ndarray[Any, Any]:
     """The memory as a NumPy array, shared on the CPU; `force` copies whatever stands in the way."""
     tracked = STATE.grad and input.requires_grad  # type: ignore[attr-defined]
     if input.level:
-        input = concrete(
-            input, "vmap: Cannot access data pointer of Tensor that doesn't have storage"
-        )
+        input = concrete(input, "Cannot access data pointer of Tensor that doesn't have storage")
         if not force:
             if tracked:
                 raise RuntimeError(_TRACKED)
