@@ -100,7 +100,7 @@ def test_dependencies_and_extras():
 
     extras = PROJECT["optional-dependencies"]
     assert {r.partition(">")[0] for r in extras["cli"]} == EXTRA
-    assert extras.keys() == {"cuda12", "cuda13", "cli", "demo", "test", "dev"}
+    assert extras.keys() == {"cuda12", "cuda13", "cli", "demo", "test", "mutants", "dev"}
 
 
 def test_the_version_is_written_once():
