@@ -90,6 +90,7 @@ def test_the_way_of_one_line_is_as_told():
 
 
 def test_kernels_lie_where_functions_are_made_anew():
+    import franken.func  # noqa: F401 - the transforms declare primitives too
     from franken.backends.cupy.arrays import _COMPUTE
 
     homes = {p.name: getattr(p.cpu, "__module__", None) for p in PRIMITIVES.values()}
