@@ -10,6 +10,7 @@ from typing import Any
 
 from franken.core import dtypes as dt
 from franken.core import shapes
+from franken.core.once import warn_once
 from franken.core.op import op
 from franken.core.shapes import broadcast_shapes as _broadcast_shapes
 from franken.core.size import Size
@@ -289,6 +290,11 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
             )
         if r.dtype is not rows[0].dtype:
             raise RuntimeError("meshgrid expects all tensors to have the same dtype")
+    if indexing is None:
+        warn_once(
+            "torch.meshgrid: in an upcoming release, it will be required to pass the indexing "
+            "argument."
+        )
     if indexing not in (None, "ij", "xy"):
         raise RuntimeError(
             f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}'
