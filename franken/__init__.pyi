@@ -49,13 +49,13 @@ from franken.core.dtypes import get_default_dtype as get_default_dtype
 from franken.core.dtypes import iinfo as iinfo
 from franken.core.dtypes import set_default_dtype as set_default_dtype
 from franken.core.errors import OutOfMemoryError as OutOfMemoryError
-from franken.core.layout import layout as _layout
-from franken.core.layout import layout as layout
-from franken.core.layout import memory_format as _memory_format
-from franken.core.layout import memory_format as memory_format
-from franken.core.layout import qscheme as qscheme
-from franken.core.size import Size as Size
-from franken.core.size import Size as _Size
+from franken.core.geometry.layout import layout as _layout
+from franken.core.geometry.layout import layout as layout
+from franken.core.geometry.layout import memory_format as _memory_format
+from franken.core.geometry.layout import memory_format as memory_format
+from franken.core.geometry.layout import qscheme as qscheme
+from franken.core.geometry.size import Size as Size
+from franken.core.geometry.size import Size as _Size
 from franken.core.tensor import Tensor as Tensor
 from franken.core.tensor import Tensor as _Tensor
 from franken.ops.sampling.generator import Generator as Generator
@@ -992,7 +992,7 @@ def detach(self: _Tensor) -> _Tensor:
     """The same memory outside of the graph; in-place changes are noticed on both sides."""
 
 def detach_(self: _Tensor) -> _Tensor:
-    """Cut this tensor from the graph in place."""
+    """Cut this tensor from the graph in place; inside a transform, from that of its level."""
 
 def detach_copy(input: _Tensor, *, out: Sequence[_Tensor] | None = None) -> Any:
     """A copy of what `detach` would show."""
@@ -3075,7 +3075,7 @@ def sort(
     stable: _bool = False,
     out: Sequence[_Tensor] | None = None,
 ) -> return_types.sort:
-    """(values, indices) in order along a dimension; equal values keep their order."""
+    """(values, indices) in order along a dimension; if `stable`, equal values keep theirs."""
 
 sparse_bsc: _layout
 sparse_bsr: _layout

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from franken.autograd import engine
 from franken.autograd.hooks import GradientEdge
 from franken.core.node import edge_of, split_edge
+from franken.core.state import STATE
 from franken.core.tensor import Tensor
+from franken.engine import passes
 
 
 def _tuple(value: Any) -> tuple[Any, ...]:
@@ -20,20 +21,8 @@ def _tuple(value: Any) -> tuple[Any, ...]:
 
 
 def _edge(t: Any) -> Any:
-    """The edge of a tensor or GradientEdge; that of its value for a dual tensor."""
-    if isinstance(t, GradientEdge):
-        return t.edge
-    edge = edge_of(t)
-    while edge is None and t.level and hasattr(t, "tangent"):
-        t = t._a
-        edge = edge_of(t)
-    return edge
-
-
-def _value(t: Any) -> Any:
-    while edge_of(t) is None and t.level and hasattr(t, "tangent"):
-        t = t._a
-    return t
+    """The edge of a tensor or GradientEdge."""
+    return t.edge if isinstance(t, GradientEdge) else edge_of(t)
 
 
 def _root(t: Any, i: int, g: Any, create_graph: bool) -> tuple[Any, Any]:
@@ -48,14 +37,12 @@ def _root(t: Any, i: int, g: Any, create_graph: bool) -> tuple[Any, Any]:
         t = _Described(t)
         if g is None:
             raise RuntimeError("grad can be implicitly created only for scalar outputs")
-    else:
-        t = _value(t)
     if g is None:
         return edge, _ones(t)
     if not isinstance(g, Tensor):
         raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
     _check_shape(t, i, g)
-    return edge, engine.untracked(create_graph, g if g.dtype is t.dtype else g.to(t.dtype))
+    return edge, passes.untracked(create_graph, g if g.dtype is t.dtype else g.to(t.dtype))
 
 
 class _Described:
@@ -63,7 +50,7 @@ class _Described:
 
     def __init__(self, edge: GradientEdge) -> None:
         from franken.core.dtypes import from_numpy
-        from franken.core.size import Size
+        from franken.core.geometry.size import Size
 
         node, k = split_edge(edge.edge)
         shape, dtype, _ = node.metas[k] if node.shape is None else (node.shape, node.dtype, None)
@@ -124,12 +111,18 @@ def backward(
                 "`backward()`. Please only use `grad_tensors`."
             )
         grad_tensors = grad_variables
+    if any(not trace.transparent for trace in STATE.traces):
+        raise RuntimeError(
+            "backward() called inside a functorch transform. This is not supported, please use "
+            "functorch.grad or functorch.vjp instead or call backward() outside of functorch "
+            "transforms."
+        )
     outs = _tuple(tensors)
     grads = (None,) * len(outs) if grad_tensors is None else _tuple(grad_tensors)
     keep = create_graph if retain_graph is None else retain_graph
     if inputs is None:
         roots = _roots(outs, grads, create_graph)
-        engine.run(roots, create_graph=create_graph, retain_graph=keep)
+        passes.run(roots, create_graph=create_graph, retain_graph=keep)
         return
     into = _tuple(inputs)
     if not into:
@@ -138,7 +131,7 @@ def backward(
         if isinstance(t, Tensor):
             t.retain_grad()
     edges = [_edge(t) for t in into]
-    engine.run(
+    passes.run(
         _roots(outs, grads, create_graph), edges, create_graph=create_graph, retain_graph=keep,
         accumulate=True,
     )  # fmt: skip
@@ -179,11 +172,11 @@ def grad(
     unused_ok = materialize_grads if allow_unused is None else allow_unused
     grads = (None,) * len(outs) if grad_outputs is None else _tuple(grad_outputs)
     keep = create_graph if retain_graph is None else retain_graph
-    edges = [_target(t) for t in ins]
 
     def vjp(*cotangents: Any) -> tuple[Any, ...]:
         roots = _roots(outs, cotangents, create_graph)
-        return tuple(engine.run(roots, edges, create_graph=create_graph, retain_graph=keep))
+        edges = [_target(t) for t in ins]
+        return tuple(passes.run(roots, edges, create_graph=create_graph, retain_graph=keep))
 
     got = _batched(vjp, outs, grads) if is_grads_batched else vjp(*grads)
     return tuple([

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -70,9 +71,9 @@ def _text(constant: Any) -> str:
 
 
 def _cupy_version() -> str:
-    import importlib.metadata
-
-    return importlib.metadata.version("cupy")
+    """CuPy's version; its distribution has another name for each CUDA version."""
+    module = sys.modules.get("cupy")
+    return "replaced" if module is None else str(module.__version__)
 
 
 class Contribution:

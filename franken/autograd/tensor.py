@@ -12,7 +12,6 @@ from collections import OrderedDict
 from typing import Any
 
 from franken.autograd import grad_mode, hooks
-from franken.autograd.nodes import shown
 from franken.core import node as _node
 from franken.core.handles import RemovableHandle
 from franken.core.linear import add
@@ -20,15 +19,15 @@ from franken.core.node import Leaf, OutEdge, edge_of, split_edge
 from franken.core.op import NAMES
 from franken.core.state import INFERENCE, STATE
 from franken.core.tensor import Parameter, Tensor, version_of
+from franken.core.trace import detached
+from franken.engine.nodes import shown
 
 
 def requires_grad(self: Tensor) -> bool:
     """Whether gradients flow to this tensor."""
     if self._base is not None:  # that may be asked of a view which may not be used any more
         return self._node is not None or self._base._node is not None
-    if self._node is not None:
-        return True
-    return bool(self.level and self._a.requires_grad)
+    return self._node is not None
 
 
 def set_requires_grad(self: Tensor, value: bool) -> None:
@@ -57,8 +56,21 @@ def set_requires_grad(self: Tensor, value: bool) -> None:
         self._node = Leaf(self)
 
 
+def _refuse_inside(message: str) -> None:
+    """Raise inside of a transform of torch.func (a level of forward_ad is none)."""
+    if any(not trace.transparent for trace in STATE.traces):
+        raise RuntimeError(message)
+
+
 def requires_grad_(self: Tensor, requires_grad: bool = True) -> Tensor:
     """Set `requires_grad` in place; returns the tensor."""
+    _refuse_inside(
+        "You are attempting to call Tensor.requires_grad_() (or perhaps using "
+        "torch.autograd.functional.* APIs) inside of a function being transformed by a functorch "
+        "transform. This is unsupported, please attempt to use the functorch transforms (e.g. "
+        "grad, vjp, jacrev, jacfwd, hessian) or call requires_grad_() outside of a function being "
+        "transformed instead."
+    )
     set_requires_grad(self, requires_grad)
     return self
 
@@ -160,6 +172,12 @@ def retain_grad(self: Tensor) -> None:
     edge = edge_of(self)
     if edge is None:
         raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+    _refuse_inside(
+        "You are attempting to call Tensor.retain_grad() inside of a function being transformed "
+        "by a functorch transform. This is unsupported, please attempt to use the functorch "
+        "transforms (e.g. grad, vjp, jacrev, jacfwd, hessian) or call retain_grad() outside of a "
+        "function being transformed instead."
+    )
     if type(edge) is Leaf or self.__dict__.get("retained"):
         return
     self.__dict__["retained"] = True
@@ -182,26 +200,16 @@ def retains_grad(self: Tensor) -> bool:
 
 def detach(self: Tensor) -> Tensor:
     """The same memory outside of the graph; in-place changes are noticed on both sides."""
-    if self.level:
-        return detached_tracer(self)  # type: ignore[no-any-return]
+    if self.level or STATE.traces:
+        return detached(self)  # type: ignore[no-any-return]
     t = _node._light(self._a, self.device, None)
     t._ver = version_of(self)
     return t
 
 
-def detached_tracer(self: Any) -> Any:
-    """A tracer without history at its level."""
-    t = object.__new__(type(self))
-    t.__dict__.update(self.__dict__)
-    t._a, t.device, t._node, t._ver, t._base = self._a, self.device, None, None, None
-    if "tangent" in t.__dict__:
-        t.tangent = None
-    return t
-
-
 def detach_(self: Tensor) -> Tensor:
-    """Cut this tensor from the graph in place."""
-    if self._base is not None:
+    """Cut this tensor from the graph in place; inside a transform, from that of its level."""
+    if self._base is not None or hasattr(self, "bdim") or self.__dict__.get("given"):
         raise RuntimeError(
             "Can't detach views in-place. Use detach() instead. If you are using "
             "DistributedDataParallel (DDP) for training, and gradient_as_bucket_view is set as "
@@ -210,13 +218,20 @@ def detach_(self: Tensor) -> Tensor:
             "function in torch/optim/optimizer.py as a solution."
         )
     self._node = None
+    if "tangent" in self.__dict__:
+        self.__dict__["tangent"] = None
     return self
 
 
-def get_data(self: Tensor) -> Tensor:
-    """The same memory outside of the graph, with a version of its own (prefer detach())."""
+def get_data(self: Any) -> Any:
+    """The same memory outside of the graph, with a version of its own (prefer detach()).
+
+    Inside a transform only the history of its level is cut, as in torch.
+    """
+    if hasattr(self, "bdim"):
+        raise RuntimeError("accessing `data` under vmap transform is not allowed")
     if self.level:
-        return detach(self)
+        return self.twin(None)
     t = _node._light(self._a, self.device, None)
     if self._ver is INFERENCE:
         t._ver = INFERENCE
@@ -227,6 +242,9 @@ def set_data(self: Tensor, value: Tensor) -> None:
     """Replace the memory; graphs recorded earlier keep the old one."""
     if not isinstance(value, Tensor):
         raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+    if self.level:
+        where = "under vmap" if hasattr(self, "bdim") else "inside functorch"
+        raise RuntimeError(f"mutating directly with `.data` {where} transform is not allowed.")
     self._a, self.device = value._a, value.device
     if type(self._node) is Leaf:
         self._node.shape, self._node.dtype, self._node.device = _node.meta_of(self)

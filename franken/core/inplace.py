@@ -4,7 +4,7 @@ An in-place op is its functional op followed by `commit`, which writes the resul
 tensor's memory, bumps the shared version and moves the gradient edge. A change of a view re-roots
 the base: its new history is "the old base with the view's region replaced". Views know the chain
 of view ops that leads to them, so the region is found by applying that chain again. The same
-rules serve traced tensors, whose values are functional and are rebound instead of written.
+rules serve traced tensors; what each transform does with a change is its own (`Trace.commit`).
 """
 
 from __future__ import annotations
@@ -12,23 +12,32 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from franken.core import node as _node
-from franken.core import state as _state
+from franken.core import state
 from franken.core.creation import refuse_change
 from franken.core.linear import view_scatter
-from franken.core.node import Leaf, edge_of, make_node, step
+from franken.core.node import Leaf, edge_of, make_node, standing, step
 from franken.core.primitive import NO_BATCH_RULE, Primitive, bind
 from franken.core.state import INFERENCE, STATE
-from franken.core.tensor import Tensor, version_of
+from franken.core.tensor import Tensor, alive, version_of
 from franken.core.where import here
 
 # --- permission ----------------------------------------------------------------------------------
 
 
 def check(x: Tensor, name: str = "") -> None:
-    """Raise if grad mode forbids an in-place change of `x`."""
-    check_inference(x)
-    if x.level or not STATE.grad:
+    """Raise if `x` must not be changed in place now."""
+    if state.SPECIAL and STATE.traces:
+        STATE.traces[-1].check(alive(x), name)
         return
+    if x.level:
+        x = alive(x)
+    check_inference(x)
+    if STATE.grad:
+        check_history(x)
+
+
+def check_history(x: Any) -> None:
+    """Raise if grad mode forbids an in-place change of `x`, at the level of `x`."""
     base = x._base
     if base is None:
         if type(x._node) is Leaf:
@@ -42,6 +51,24 @@ def check(x: Tensor, name: str = "") -> None:
         raise RuntimeError(
             "a view of a leaf Variable that requires grad is being used in an in-place operation."
         )
+
+
+def check_creation(x: Any, result: Any) -> None:
+    """Refuse to give history to a view that must not be changed in place, at the level of `x`."""
+    tracked = STATE.grad and result._node is not None
+    if x._base is not None and tracked and hasattr(x, "_vmeta"):
+        refuse_change(x, of_base=False)
+
+
+def refuse_captured(name: str = "") -> None:
+    """Raise torch's error for a tensor that a derivative's function did not get as an argument."""
+    op = f" (aten::{name})" if name else ""
+    raise RuntimeError(
+        "During a grad (vjp, jvp, grad, etc) transform, the function provided attempted to call "
+        f"in-place operation{op} that would mutate a captured Tensor. This is not supported; "
+        "please rewrite the function being transformed to explicitly accept the mutated Tensor(s) "
+        "as inputs."
+    )
 
 
 def bump(x: Tensor) -> None:
@@ -76,23 +103,48 @@ def refuse_growth(shape: Any, broadcast: Any) -> NoReturn:
 
 def commit(x: Tensor, result: Tensor) -> Tensor:
     """Make `result` (same shape and dtype) the value of `x`; returns x."""
-    if x.level or result.level:
-        return _commit_traced(x, result)  # type: ignore[no-any-return]
+    if x.level or result.level or state.SPECIAL and STATE.traces:
+        return _commit_traced(x, result)
     xa, ra = x._a, result._a
     if xa.shape != ra.shape:
         refuse_growth(xa.shape, ra.shape)
     if not writeable(xa) or _self_overlap(xa):
         _refuse_overlap(xa)
-    if x._base is not None and STATE.grad and result._node is not None and hasattr(x, "_vmeta"):
-        refuse_change(x, of_base=False)
+    if x._base is not None:
+        check_creation(x, result)
     if ra is not xa:
         if isinstance(result._node, _node.Node):
             _keep_overwritten(result._node, xa)
         store(x, result)
     bump(x)
     if STATE.grad and (result._node is not None or x._node is not None or x._base is not None):
-        _rebase(x, result)
+        rebase(x, result)
     return x
+
+
+def _commit_traced(x: Tensor, result: Any) -> Tensor:
+    if tuple(x.shape) != tuple(result.shape):
+        refuse_growth(x.shape, result.shape)
+    target, value = alive(x), alive(result)
+    if STATE.traces:
+        STATE.traces[-1].commit(target, value)
+    else:
+        commit(target, value)
+    return x
+
+
+def change_history(x: Any, result: Any) -> None:
+    """The history of a traced `x` after `result` became its value one level down."""
+    bump(x)
+    if STATE.grad and (result._node is not None or x._node is not None or x._base is not None):
+        rebase(x, result)
+
+
+def keep_overwritten(node: Any, low: Any, beneath: Any) -> None:
+    """Give a traced rule that saved the value which is about to be overwritten a copy of it."""
+    if type(node) is _node.Node:
+        for k in _overwritten(node, low):
+            node.saved[k : k + 3] = beneath(low.clone), [0, None], 0
 
 
 def _assign_kernel(x: Any, src: Any) -> tuple[()]:
@@ -110,7 +162,7 @@ assign.kernel("cuda", _assign_kernel)
 
 def store(x: Tensor, value: Tensor) -> None:
     """Write the elements of `value` (of x's shape) into x's memory; the caller counts it."""
-    if _state.SPECIAL and STATE.recorder is not None:
+    if state.SPECIAL and STATE.recorder is not None:
         bind(assign, (x, value), {})
     else:
         x._a[...] = value._a
@@ -131,10 +183,18 @@ def _self_overlap(a: Any) -> bool:
 
 def _keep_overwritten(node: Any, a: Any) -> None:
     """Give a rule that saved the value which is about to be overwritten a copy of it."""
+    for k in _overwritten(node, a):
+        node.saved[k : k + 3] = a.copy(), [0, None], 0
+
+
+def _overwritten(node: Any, value: Any) -> list[int]:
+    """Where a node saved the value; of `x.mul_(x)` only as the first, as torch keeps a copy only
+    of what it calls self, and refuses the other one in backward."""
     saved = node.saved
-    for k in range(0, len(saved), 3):
-        if saved[k] is a:
-            saved[k], saved[k + 1], saved[k + 2] = a.copy(), [0, None], 0
+    found = [k for k in range(0, len(saved), 3) if saved[k] is value]
+    if len(found) > 1:
+        found.sort(key=lambda k: node.plan.entries[k // 3][1])
+    return found[:1]
 
 
 def _refuse_overlap(a: Any) -> None:
@@ -146,7 +206,8 @@ def _refuse_overlap(a: Any) -> None:
     raise RuntimeError("the memory of this tensor is read-only; clone() it before changing it")
 
 
-def _rebase(x: Tensor, result: Tensor) -> None:
+def rebase(x: Any, result: Any) -> None:
+    """Give `x` the history of `result`; that of a view goes into its base."""
     base = x._base
     if base is None:
         before = x._node
@@ -155,21 +216,27 @@ def _rebase(x: Tensor, result: Tensor) -> None:
         if before is not None and x.__dict__:
             _move_retained(x, before)
         return
-    old = _light(base, base._node)
     if base._node is None and result._node is None:
         return
-    chain = x._chain
-    by_memory = next((link[0].by_memory for link in chain if link[0].by_memory), None)
-    if by_memory is not None:
-        chain = (by_memory(base, x),)
-    values = [old]
-    for link in chain[:-1]:
-        values.append(step(values[-1], link))
     new: Any = result
+    values, chain = along(standing(base, base._node), x, base)
     for value, link in zip(reversed(values), reversed(chain), strict=True):
         new = _scatter_history(value, new, link)
     base._node = new._node
     x._view_ver = -1  # regenerated at next use
+
+
+def along(start: Any, x: Any, base: Any) -> tuple[list[Any], Any]:
+    """The values on the way from `start`, which stands for the base of view `x`, up to the last
+    link, and the links."""
+    chain = x._chain
+    by_memory = next((link[0].by_memory for link in chain if link[0].by_memory), None)
+    if by_memory is not None and not x.level:
+        chain = (by_memory(base, x),)
+    values = [start]
+    for link in chain[:-1]:
+        values.append(step(values[-1], link))
+    return values, chain
 
 
 def _move_retained(x: Tensor, before: Any) -> None:
@@ -181,20 +248,16 @@ def _move_retained(x: Tensor, before: Any) -> None:
         new.hook_outputs("r", at, node.pre.pop(key), id(x))
 
 
-def _scatter_history(value: Tensor, new: Tensor, link: Any) -> Tensor:
+def _scatter_history(value: Any, new: Any, link: Any) -> Any:
     """What view_scatter(value, new) records, without computing it: memory holds it already."""
-    out = _light(value, None)
+    out = standing(value, None)
     params = {"prim": link[0], "params": link[1], "index": link[2]}
-    node = make_node(view_scatter, (edge_of(value), edge_of(new)), (value, new), params, out)
-    out._node = node
+    edges = (edge_of(value), edge_of(new))
+    out._node = make_node(view_scatter, edges, (value, new), params, out, value.trace)
     return out
 
 
-def _light(t: Tensor, edge: Any) -> Tensor:
-    return _node._light(t._a, t.device, edge)
-
-
-def _repoint_saved_output(x: Tensor, result: Tensor) -> None:
+def _repoint_saved_output(x: Any, result: Any) -> None:
     """A rule that saved its output must notice a later change of x, which now is that output."""
     node = result._node
     if node is None or not isinstance(node, _node.Node) or not node.plan.saves_out:
@@ -204,72 +267,3 @@ def _repoint_saved_output(x: Tensor, result: Tensor) -> None:
         if saved[k] is result._a:
             ver = version_of(x)
             saved[k], saved[k + 1], saved[k + 2] = x._a, ver, ver[0]
-
-
-# --- traced tensors ------------------------------------------------------------------------------
-
-
-def _commit_traced(x: Any, result: Any) -> Any:
-    if result.level > x.level:
-        _promote(x, result)
-    if tuple(x.shape) != tuple(result.shape):
-        refuse_growth(x.shape, result.shape)
-    base = x._base
-    if base is not None:
-        values = [base]
-        for link in x._chain[:-1]:
-            values.append(step(values[-1], link))
-        new = result
-        for value, (prim, params, index) in zip(reversed(values), reversed(x._chain), strict=True):
-            new = view_scatter(value, new, prim=prim, params=params, index=index)
-        base.rebind(new)
-    x.rebind(result)
-    bump(x)
-    if base is not None:
-        x._view_ver = x._ver[0]
-    return x
-
-
-def _promote(x: Any, like: Any) -> None:
-    """Make a tensor that was created inside of a transform one of its traced tensors.
-
-    Only then is it sound: nobody outside can see the object. Its base and all their views go
-    with it; a view is recomputed from the base when it is next used.
-    """
-    root = x if x._base is None else x._base
-    born = root.__dict__.get("born")
-    if born not in STATE.traces or born.level < like.level:
-        raise RuntimeError(
-            "During a transform (vmap, grad, vjp, jvp, ...) the function provided attempted to "
-            "call an in-place operation that would mutate a captured Tensor with a value of that "
-            "transform. This is not supported; please rewrite the function being transformed to "
-            "explicitly accept the mutated Tensor as an input, or use the out-of-place form."
-        )
-    version_of(root)
-    views = [ref() for ref in root.__dict__.pop("views", ())]
-    _lift_in_place(root, like)
-    for view in views:
-        if view is not None and view._base is root:
-            _lift_in_place(view, like)
-            view._view_ver = -1
-
-
-def _lift_in_place(t: Any, like: Any) -> None:
-    low = object.__new__(type(t))
-    low.__dict__.update(t.__dict__)
-    low._a, low.device, low._node, low._ver, low._base = t._a, t.device, t._node, None, None
-    t.__class__ = type(like)
-    t.__dict__["trace"], t.__dict__["level"] = like.trace, like.level
-    if hasattr(like, "tangent"):
-        t.tangent = None
-    t._a, t._node = t.lift(low), None
-
-
-def refresh_traced(x: Any) -> None:
-    """Recompute a traced view whose base was changed."""
-    if x._base is not None and x._view_ver != x._ver[0]:
-        t = x._base
-        for link in x._chain:
-            t = step(t, link)
-        x.rebind(t)
-        x._view_ver = x._ver[0]

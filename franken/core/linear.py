@@ -19,7 +19,7 @@ from franken.core.batching import shift_axes
 from franken.core.device import CPU
 from franken.core.node import step
 from franken.core.pointwise import pointwise_primitive
-from franken.core.primitive import Primitive, _wrap, mark_constant
+from franken.core.primitive import Primitive, _wrap, born
 from franken.core.tensor import Tensor
 
 add = pointwise_primitive("add", ("x", "y"), np.add, (lambda g: g, lambda g: g), expr="{0} + {1}")
@@ -30,7 +30,7 @@ def zeros(shape: tuple[int, ...], dtype: Any, dev: Any) -> Tensor:
     array = np.zeros(shape, dtype)
     t = _wrap(array if dev is CPU else registry.from_host(array, dev), dev)
     if state.SPECIAL:
-        mark_constant(t)
+        t = born(t)
     return t
 
 

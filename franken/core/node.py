@@ -12,11 +12,11 @@ from typing import Any
 
 from franken.core.creation import refuse_change
 from franken.core.dtypes import from_numpy
+from franken.core.geometry.size import Size
 from franken.core.handles import GraphNode, InputMetadata
 from franken.core.rule import Plan
-from franken.core.size import Size
-from franken.core.state import STATE, set_grad
-from franken.core.tensor import Tensor, version_of
+from franken.core.state import STATE, set_grad, under
+from franken.core.tensor import Tensor, first_version, version_of
 from franken.core.where import _getframe, here
 from franken.core.where import _internal as internal
 
@@ -47,6 +47,7 @@ class Node(GraphNode):
     pos: Any
     metas: list[Any]
     title: str
+    trace: Any = None  # the transform whose tape this is, if it is not the plain one
 
     @property
     def prim(self) -> Any:
@@ -176,7 +177,7 @@ def edge_of(t: Tensor) -> Any:
     return t._node
 
 
-def refresh_view(v: Tensor) -> Any:
+def refresh_view(v: Any) -> Any:
     """The edge of a view, regenerated from its base if that was changed since."""
     ver: Any = v._ver
     base = v._base
@@ -184,15 +185,27 @@ def refresh_view(v: Tensor) -> Any:
         if base._node is not None:
             if hasattr(v, "_vmeta"):
                 refuse_change(v, of_base=True)
-            t: Any = _light(base._a, base.device, base._node)
-            for link in v._chain:
-                t = step(t, link)
-            v._node = titled(t, "AsStridedBackward0")._node
+            if v.level:
+                v._node = v.trace.within(_edge_through_base, v)
+            else:
+                v._node = under(0, _edge_through_base, v)
         v._view_ver = ver[0]
     elif v._node is None and base._node is not None:
         v._node = Leaf(v)  # made without grad mode: it requires grad as its base does,
         v._node.ref = nobody  # but no gradient reaches either of them
     return v._node
+
+
+def _edge_through_base(v: Any) -> Any:
+    t = standing(v._base, v._base._node)
+    for link in v._chain:
+        t = step(t, link)
+    return titled(t, "AsStridedBackward0")._node
+
+
+def standing(t: Any, edge: Any) -> Any:
+    """A tensor of the memory of `t` with the history `edge`, at the level of `t`."""
+    return t.twin(edge) if t.level else _light(t._a, t.device, edge)
 
 
 def step(t: Any, link: tuple[Any, dict[str, Any], int]) -> Any:
@@ -255,11 +268,12 @@ def record(prim: Any, args: tuple[Any, ...], params: dict[str, Any], outs: Any) 
 
 def make_node(
     prim: Any, edges: tuple[Any, ...], values: Any, params: dict[str, Any], outs: Any,
-    traced: bool = False,
+    trace: Any = None,
 ) -> Node | None:  # fmt: skip
     """A node for an executed op, with what its rules will ask for; None if no rule applies.
 
-    With `traced`, the tape is one level up: saved values keep their own history.
+    With `trace`, the tape is that of a transform: values one level down are saved, which keep
+    their own history.
     """
     mask = 0
     for i, e in enumerate(edges):
@@ -275,6 +289,8 @@ def make_node(
     node.plan, node.params, node.parents = plan, params, edges
     node.seq = next_seq()
     node.pos = here(2)
+    if trace is not None:
+        node.trace = trace
     if type(outs) is tuple:
         node.shape = node.dtype = None
         node.device = outs[0].device if outs else None
@@ -285,42 +301,37 @@ def make_node(
     saved: list[Any] = []
     for kind, i in plan.entries:
         if kind == "x":
-            _save(saved, values[i], traced)
+            _save(saved, values[i], trace)
         elif kind == "o":
-            _save_out(saved, outs, i, traced)
+            _save_out(saved, outs, i, trace)
         else:
             saved.append(_meta_entry(kind, i, values))
             saved.append(None)
             saved.append(0)
     node.saved = saved
-    if STATE.saved_hooks and saved and not traced:
+    if STATE.saved_hooks and saved and trace is None:
         _pack(node, edges, outs)
     if STATE.anomaly is not None:
         STATE.anomaly(node)
     return node
 
 
-def _save(saved: list[Any], value: Any, traced: bool = False) -> None:
-    if isinstance(value, Tensor) and value.level == 0:
-        ver = value._ver
-        if ver is None:
-            ver = value._ver = [0, None]
-        saved.append(_light(value._a, value.device, edge_of(value)) if traced else value._a)
-        saved.append(ver)
-        saved.append(ver[0])
-    else:  # a traced value is functional and a Python number cannot change
-        saved.append(value)
-        saved.append(None)
-        saved.append(0)
-
-
-def _save_out(saved: list[Any], outs: Any, i: int, traced: bool) -> None:
-    if i == -1:
-        saved.append(tuple(o._a if o.level == 0 and not traced else o for o in outs))
-        saved.append(None)
-        saved.append(0)
+def _save(saved: list[Any], value: Any, trace: Any = None) -> None:
+    if not isinstance(value, Tensor):  # a Python number cannot change
+        saved += (value, None, 0)
+    elif trace is not None:
+        saved += trace.saved(value)
     else:
-        _save(saved, outs if type(outs) is not tuple else outs[i], traced)
+        ver = version_of(value)
+        saved += (value._a, ver, ver[0])
+
+
+def _save_out(saved: list[Any], outs: Any, i: int, trace: Any) -> None:
+    if i == -1:
+        parts = [trace.lower(o) for o in outs] if trace is not None else [o._a for o in outs]
+        saved += (tuple(parts), None, 0)
+    else:
+        _save(saved, outs if type(outs) is not tuple else outs[i], trace)
 
 
 def _meta_entry(kind: str, i: int, values: Any) -> Any:
@@ -368,7 +379,7 @@ class Packed:
 
 def _light(array: Any, dev: Any, edge: Any) -> Tensor:
     t: Tensor = _new(Tensor)
-    t._a, t.device, t._node, t._ver, t._base = array, dev, edge, None, None
+    t._a, t.device, t._node, t._ver, t._base = array, dev, edge, first_version(array), None
     return t
 
 

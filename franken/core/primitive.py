@@ -10,7 +10,6 @@ checked.
 from __future__ import annotations
 
 import contextvars
-import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -18,9 +17,9 @@ import numpy as np
 
 from franken.backends import registry
 from franken.core import state
-from franken.core.arrange import arranger, with_strides
 from franken.core.device import CPU, DeviceMismatch
 from franken.core.errors import MissingKernel
+from franken.core.geometry.arrange import arranger, with_strides
 from franken.core.node import record
 from franken.core.rule import (
     NO_BATCH_RULE,
@@ -32,7 +31,7 @@ from franken.core.rule import (
     as_rule,
     joined,
 )
-from franken.core.tensor import Parameter, Tensor, version_of
+from franken.core.tensor import Parameter, Tensor, first_version, living, version_of
 
 PRIMITIVES: dict[str, Primitive] = {}
 STATE = state.STATE
@@ -293,7 +292,7 @@ def eager(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: 
         kind = type(a)
         if kind is Tensor or kind is Parameter or isinstance(a, Tensor):
             if kind is not Tensor and a.level:
-                _refuse_escaped(prim)
+                return eager(prim, _plain(prim, args), params, grad)
             raw.append(a._a)
             if dev is None:
                 dev = a.device
@@ -335,9 +334,10 @@ def eager(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: 
 
 def _wrap(array: Any, dev: Any) -> Tensor:
     t: Tensor = _new(Tensor)
-    t._a = array if type(array) is _ndarray or dev is not CPU else _asarray(array)
+    t._a = a = array if type(array) is _ndarray or dev is not CPU else _asarray(array)
     t.device = dev
-    t._node = t._ver = t._base = None
+    t._node = t._base = None
+    t._ver = first_version(a)
     return t
 
 
@@ -351,6 +351,11 @@ def alias(base: Tensor, view: Tensor, step: tuple[Primitive, dict[str, Any], int
         view._a = v.view()
     elif not shares(a, v):
         return
+    link_view(base, view, step)
+
+
+def link_view(base: Tensor, view: Tensor, step: tuple[Primitive, dict[str, Any], int]) -> None:
+    """Let `view` know its base and how it came from it; of plain and of traced tensors."""
     if base._ver is INFERENCE:
         view._ver = INFERENCE
         return
@@ -415,74 +420,45 @@ class Observer:
             self.inner.gradient(leaf)
 
 
-def mark_constant(t: Tensor) -> None:
-    """Note on a new tensor what `mark_new` does, and show it to the observer."""
-    mark_new(t)
-    if STATE.recorder is not None:
-        STATE.recorder.constant(t)
-
-
 def _bind_special(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
     st = STATE
-    if st.traces:
-        top: Any = None
-        for a in args:
-            if isinstance(a, Tensor) and a.level:
-                if a.trace not in st.traces:
-                    _refuse_escaped(prim)
-                if top is None or a.level > top.level:
-                    top = a.trace
-        if prim.random:
-            return _random(prim, args, params, top)
-        if top is not None:
-            return _made(prim, top.process(prim, args, params))
+    if st.traces:  # the innermost transform sees every op, also one on constants
+        return st.traces[-1].process(prim, living(args), params)
     if st.recorder is None:
         out = eager(prim, args, params, st.grad and not st.inference)
     else:  # executes the primitive itself, since it must see random state before
         out = st.recorder(prim, args, params, st.grad and not st.inference)
-    return _made(prim, out) if st.traces or st.inference else out
-
-
-def _random(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], top: Any) -> Any:
-    """A random op goes through every trace that takes it, also without a traced input; a trace
-    that is at work on it already must not be asked again."""
-    st = STATE
-    for trace in reversed(st.traces):
-        if trace is top or (trace.level < st.below and trace.takes(prim)):
-            break
-    else:
-        if st.recorder is not None:
-            return _made(prim, st.recorder(prim, args, params, st.grad and not st.inference))
-        return _made(prim, eager(prim, args, params, st.grad and not st.inference))
-    before, st.below = st.below, trace.level
-    try:
-        return _made(prim, trace.process(prim, args, params))
-    finally:
-        st.below = before
-
-
-def _made(prim: Primitive, out: Any) -> Any:
-    for t in out if type(out) is tuple else (out,):
-        mark_new(t)
-        if prim.view and STATE.traces and t._base is not None:
-            t._base.__dict__.setdefault("views", []).append(weakref.ref(t))
+    if st.inference:
+        for t in out if type(out) is tuple else (out,):
+            _mark_inference(t)
     return out
 
 
-def mark_new(t: Tensor) -> None:
-    """Note on a new tensor what depends on where it was made: inference mode, and the innermost
-    transform, inside of which it may take over in-place results of that transform."""
-    if STATE.inference and t._ver is None and t._base is None:
+def _mark_inference(t: Tensor) -> None:
+    if t._base is None:
         t._ver = state.INFERENCE
-    if STATE.traces:
-        t.__dict__.setdefault("born", STATE.traces[-1])
 
 
-def _refuse_escaped(prim: Primitive) -> None:
-    raise RuntimeError(
-        f"{prim.name}: a tensor of a transform that has ended was used (it escaped from the "
-        "function that was transformed); return it from that function instead"
-    )
+def born(t: Tensor) -> Tensor:
+    """A tensor that was just made, as the active modes want it: of inference mode, or a constant
+    of the transforms that it is made in (which may then change it in place). Observers see it."""
+    if STATE.inference:
+        _mark_inference(t)
+    if STATE.recorder is not None:
+        STATE.recorder.constant(t)
+    for trace in STATE.traces:
+        t = trace.constant(t)
+    return t
+
+
+def _plain(prim: Primitive, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    plain = living(args)
+    if any(isinstance(a, Tensor) and a.level for a in plain):
+        raise RuntimeError(
+            f"{prim.name}: a tensor of a transform was used beneath it; pass it through the "
+            "function that is transformed"
+        )
+    return plain
 
 
 def _one_device(prim: Primitive, args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -513,5 +489,5 @@ def explain(prim: Primitive, args: Any, params: Any, error: Exception) -> None:
 
 __all__ = [
     "NOT_DIFFERENTIABLE", "NO_BATCH_RULE", "PRIMITIVES", "STATE", "Observer", "Plan", "Primitive",
-    "Rule", "alias", "bind", "eager", "mark_constant", "mark_new", "quiet", "shares",
+    "Rule", "alias", "bind", "born", "eager", "link_view", "quiet", "shares",
 ]  # fmt: skip

@@ -44,7 +44,6 @@ class State(threading.local):
         self.saved_hooks_error: str | None = None
         self.device: list[Any] = []
         self.runs: list[Any] = []
-        self.below = 1 << 30  # level of the trace that is at work on a random op
 
 
 STATE = State()
@@ -97,3 +96,13 @@ def pop_trace(trace: Any) -> None:
     """Remove `trace`, which must be the innermost one, whatever happened inside."""
     STATE.traces.remove(trace)
     special(-1)
+
+
+def under(count: int, fn: Any, *args: Any) -> Any:
+    """Call `fn` where only the `count` outermost transforms act."""
+    traces = STATE.traces
+    STATE.traces = traces[:count]
+    try:
+        return fn(*args)
+    finally:
+        STATE.traces = traces

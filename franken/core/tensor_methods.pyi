@@ -17,10 +17,10 @@ from numpy import number as _number
 from franken import return_types
 from franken.core.device import device as _device
 from franken.core.dtypes import dtype as _dtype
+from franken.core.geometry.layout import layout as _layout
+from franken.core.geometry.layout import memory_format as _memory_format
+from franken.core.geometry.size import Size as _Size
 from franken.core.handles import RemovableHandle as _RemovableHandle
-from franken.core.layout import layout as _layout
-from franken.core.layout import memory_format as _memory_format
-from franken.core.size import Size as _Size
 from franken.core.tensor import Tensor as _Tensor
 from franken.ops.sampling.generator import Generator as _Generator
 from franken.ops.surface.storage import TypedStorage as _TypedStorage
@@ -45,6 +45,8 @@ class TensorMethods:
     def __bool__(self) -> _bool: ...
     def __complex__(self) -> _complex: ...
     def __contains__(self, element: Any) -> _bool: ...
+    def __copy__(self) -> Any:
+        """`copy.copy`: a leaf over the same memory, as what torch's pickling makes of a tensor."""
     @property
     def __cuda_array_interface__(self) -> Any: ...
     def __deepcopy__(self, memo: dict[_int, Any]) -> _Tensor: ...
@@ -416,10 +418,10 @@ class TensorMethods:
     def cumsum_(self, dim: _int, *, dtype: Any = None) -> Self:
         """In-place form of `cumsum`."""
     @property
-    def data(self) -> _Tensor:
+    def data(self) -> Any:
         """The same memory outside of the graph, with a version of its own (prefer detach())."""
     @data.setter
-    def data(self, value: _Tensor) -> None: ...
+    def data(self, value: Any) -> None: ...
     def data_ptr(self) -> _int:
         """The address of the first element."""
     def deg2rad(self) -> _Tensor:
@@ -433,7 +435,7 @@ class TensorMethods:
     def detach(self) -> _Tensor:
         """The same memory outside of the graph; in-place changes are noticed on both sides."""
     def detach_(self) -> Self:
-        """Cut this tensor from the graph in place."""
+        """Cut this tensor from the graph in place; inside a transform, from that of its level."""
     def diag(self, diagonal: _int = 0) -> _Tensor:
         """A vector's diagonal matrix, or a copy of a matrix's diagonal."""
     def diag_embed(self, offset: _int = 0, dim1: _int = -2, dim2: _int = -1) -> _Tensor:
@@ -1324,7 +1326,7 @@ class TensorMethods:
     def sort(
         self, dim: _int = -1, descending: _bool = False, *, stable: _bool = False
     ) -> return_types.sort:
-        """(values, indices) in order along a dimension; equal values keep their order."""
+        """(values, indices) in order along a dimension; if `stable`, equal values keep theirs."""
     def sparse_dim(self) -> _int:
         """The number of dimensions that are stored sparsely: none."""
     def split(self, split_size_or_sections: Any = None, dim: _int = 0) -> tuple[_Tensor, ...]:

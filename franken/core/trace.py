@@ -1,20 +1,24 @@
 """Levels: what every transform shares.
 
 A transform is a Trace on this thread's stack; a value inside it is a Tracer, a Tensor whose array
-slot holds the value one level down. `bind` hands an op to the trace of its highest argument, whose
-`process` expresses it by ops on lower values; so transforms compose in any order, and each sees
-only its own level.
+slot holds the value one level down. While transforms are active, `bind` hands every op to the
+innermost one, whose `process` expresses it by ops on lower values, run where only the transforms
+around it act; so transforms compose in any order, and each sees only its own level.
+
+In-place ops go the same way: each level changes the value one level down, down to the memory, and
+then brings its own notes (history, tangent) up to date. Therefore a tracer holds the same lower
+value for its whole life, and views, detached tensors and arguments share memory as plain ones do.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from franken.core.inplace import refresh_traced
-from franken.core.primitive import Primitive
-from franken.core.size import Size
-from franken.core.state import STATE, pop_trace, push_trace
-from franken.core.tensor import Tensor
+from franken.core import inplace
+from franken.core.geometry.size import Size
+from franken.core.primitive import Primitive, _wrap, link_view, shares
+from franken.core.state import STATE, pop_trace, push_trace, under
+from franken.core.tensor import Tensor, alive, version_of
 
 _new = object.__new__
 
@@ -23,27 +27,85 @@ class Trace:
     """One active transform; a context manager."""
 
     level: int
+    alive = False
+    derives = False  # whether it carries derivatives beside values
+    transparent = False  # whether its values are the tensors themselves, not tracers
 
     def __enter__(self) -> Any:
         traces = STATE.traces
         self.level = traces[-1].level + 1 if traces else 1
         push_trace(self)
+        self.alive = True
         return self
 
     def __exit__(self, *exc: object) -> None:
         pop_trace(self)
+        self.alive = False
 
-    def takes(self, prim: Primitive) -> bool:
-        """Whether the trace wants an op none of whose inputs is traced (random ops, say)."""
-        return False
+    # --- where code runs -----------------------------------------------------------------------
+
+    def beneath(self, fn: Any, *args: Any) -> Any:
+        """Call `fn` where only the transforms around this one act."""
+        return under(STATE.traces.index(self), fn, *args)
+
+    def within(self, fn: Any, *args: Any) -> Any:
+        """Call `fn` where this transform is the innermost one."""
+        return under(STATE.traces.index(self) + 1, fn, *args)
+
+    # --- values --------------------------------------------------------------------------------
+
+    def owns(self, value: Any) -> bool:
+        """Whether the value is one of this level."""
+        return isinstance(value, Tensor) and value.trace is self
+
+    def lower(self, value: Any) -> Any:
+        """The value one level down; what is no value of this level stays as it is."""
+        return value._a if isinstance(value, Tensor) and value.trace is self else value
+
+    def constant(self, value: Tensor) -> Tensor:
+        """A lower value in this level's form, so that the level may change it in place."""
+        return value
+
+    # --- ops -----------------------------------------------------------------------------------
 
     def process(self, prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Execute an op at this level."""
         raise RuntimeError(f"{type(self).__name__} cannot process {prim.name}")
 
-    def lower(self, args: tuple[Any, ...]) -> list[Any]:
-        """The values one level down."""
-        return [fresh(a)._a if isinstance(a, Tensor) and a.level == self.level else a for a in args]
+    def apply_function(self, cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Apply a custom Function at this level."""
+        raise RuntimeError(f"{type(self).__name__} cannot apply {cls.__name__}")
+
+    def detach(self, x: Any) -> Any:
+        """The same memory without history, at this level and below."""
+        low = self.beneath(detached, self.lower(x))
+        if not self.owns(x):
+            return low
+        out = x.twin(None, low)
+        out._ver = version_of(x)
+        return out
+
+    def check(self, x: Any, name: str) -> None:
+        """Raise if `x` must not be changed in place."""
+        self.beneath(inplace.check, self.lower(x), name)
+
+    def commit(self, x: Any, result: Any) -> None:
+        """Make `result` the value of `x`, here and below."""
+        raise RuntimeError(f"{type(self).__name__} cannot change a tensor in place")
+
+    # --- views ---------------------------------------------------------------------------------
+
+    def link(self, prim: Primitive, base: Any, outs: Any, params: dict[str, Any]) -> None:
+        """Mark the outputs of a view op as views of `base` where their memory says so."""
+        if not self.owns(base):
+            return
+        if type(outs) is not tuple:
+            if same_memory(base, outs):
+                link_view(base, outs, (prim, params, -1))
+            return
+        for i, out in enumerate(outs):
+            if same_memory(base, out):
+                link_view(base, out, (prim, params, i))
 
 
 class Tracer(Tensor):
@@ -52,8 +114,6 @@ class Tracer(Tensor):
     __slots__ = ()
     trace: Any
     level: int
-    # Whether it is one value with its derivative (grad, jvp), not a batch or a stage of values.
-    derivative = False
     # why the value cannot be read as a number (True: the reader's own words), or False
     hides_value: Any = False
 
@@ -66,7 +126,7 @@ class Tracer(Tensor):
     @property
     def shape(self) -> Size:
         """The shape that the function being transformed sees."""
-        return Size(fresh(self)._a.shape)
+        return Size(self._a.shape)
 
     @property
     def dtype(self) -> Any:
@@ -78,42 +138,39 @@ class Tracer(Tensor):
         """The number of dimensions that the function being transformed sees."""
         return len(self.shape)
 
+    def twin(self, edge: Any, value: Any = None) -> Any:
+        """Another tensor of this value (or of another lower one) with history of its own."""
+        t = type(self)(self._a if value is None else value, self.trace)
+        t._node = edge
+        return t
+
     def rebind(self, other: Any) -> None:
-        """Take over another tracer's (or a lower tensor's) value, as an in-place op does."""
-        if other.level == self.level:
-            own: dict[str, Any] = self.__dict__
-            kept: dict[str, Any] = {k: own[k] for k in ("born", "views") if k in own}
-            own.update(other.__dict__)
-            own.update(kept)
-            self._a, self._node = other._a, other._node
-        else:
-            self._a, self._node = self.lift(other), None
+        """Take over the lower value of another tensor of this level, a view of this one."""
+        self._a = other._a
 
-    def lift(self, value: Tensor) -> Any:
-        """A constant's value in the form this tracer keeps."""
-        return value
+    def escaped(self) -> Any:
+        """The value that is left when the transform has ended."""
+        return self._a
 
 
-def fresh(t: Any) -> Any:
-    """The tracer, recomputed if it is a view of something that was changed."""
-    if t._base is not None and t._view_ver != t._ver[0]:
-        refresh_traced(t)
+def detached(x: Any) -> Any:
+    """The same memory outside of every graph; in-place changes are noticed on both sides."""
+    x = alive(x)
+    if STATE.traces:
+        return STATE.traces[-1].detach(x)
+    out = _wrap(x._a, x.device)
+    out._ver = version_of(x)
+    return out
+
+
+def same_memory(base: Any, view: Any) -> bool:
+    """Whether a traced view shows the memory of its base, and not a copy."""
+    a, v = memory(base), memory(view)
+    return v is a or shares(a, v)
+
+
+def memory(t: Any) -> Any:
+    """The array in which the value of a plain or traced tensor lies."""
+    while isinstance(t, Tensor):
+        t = t._a
     return t
-
-
-def inherit_alias(base: Any, low: Any, out: Any, link: Any) -> None:
-    """Mark a traced output as a view if its lower value is one."""
-    if low._base is None and not (isinstance(low, Tracer) and low._base is not None):
-        return
-    if base._ver is None:
-        base._ver = [0, None]
-    out._ver, out._view_ver = base._ver, base._ver[0]
-    if base._base is None:
-        out._base, out._chain = base, (link,)
-    else:
-        out._base, out._chain = base._base, (*base._chain, link)
-
-
-def top_level() -> int:
-    """The innermost active level (0 outside of transforms)."""
-    return STATE.traces[-1].level if STATE.traces else 0

@@ -5,7 +5,7 @@ Source: https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parame
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import franken
 from franken import Tensor
@@ -29,8 +29,10 @@ class Buffer(Tensor, metaclass=_BufferType):
     ['b']
     """
 
+    persistent: bool
+
     def __new__(cls, data: Any = None, *, persistent: bool = True) -> Any:
-        made = (
+        made: Any = (
             franken.empty(0) if data is None else data.detach().requires_grad_(data.requires_grad)
         )
         made.persistent = persistent
@@ -38,7 +40,13 @@ class Buffer(Tensor, metaclass=_BufferType):
         return made
 
 
-class UninitializedTensorMixin:
+if TYPE_CHECKING:
+    from franken import Tensor as _Tensor  # what it is mixed into
+else:
+    _Tensor = object
+
+
+class UninitializedTensorMixin(_Tensor):
     """A parameter or buffer whose shape is not known yet; `materialize` gives it one."""
 
     cls_to_become: Any = None
@@ -97,12 +105,13 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
     """A buffer whose shape is taken from the first input."""
 
     cls_to_become = Tensor
+    persistent: bool
 
     def __new__(
         cls, requires_grad: bool = False, device: Any = None, dtype: Any = None,
         persistent: bool = True,
     ) -> Any:  # fmt: skip
-        made = franken.empty(0, device=device, dtype=dtype)
+        made: Any = franken.empty(0, device=device, dtype=dtype)
         made.__class__ = cls
         made.persistent = persistent
         made._is_buffer = True

@@ -44,6 +44,15 @@ class StateDict:
     """The part of Module that saves and loads state."""
 
     _version = 1
+    # what Module.__init__ makes
+    _parameters: dict[str, Any]
+    _buffers: dict[str, Any]
+    _modules: dict[str, Any]
+    _non_persistent_buffers_set: set[str]
+    _state_dict_hooks: Any
+    _state_dict_pre_hooks: Any
+    _load_state_dict_pre_hooks: Any
+    _load_state_dict_post_hooks: Any
 
     def get_extra_state(self) -> Any:
         """State beside tensors that a subclass wants in its state_dict."""

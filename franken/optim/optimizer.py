@@ -73,7 +73,7 @@ class Optimizer:
     # What torch calls its capturable tensors, and the devices it names: one step, foreach.
     refuses_foreach = True
     captured = ("params and state_steps", "params and state_steps")
-    capturing = (_ACCELERATORS, _ACCELERATORS[:-1])
+    capturing: tuple[tuple[str, ...], tuple[str, ...]] = (_ACCELERATORS, _ACCELERATORS[:-1])
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
@@ -82,12 +82,12 @@ class Optimizer:
                 f"but got {_typename(params)}"
             )
         self.defaults = defaults
-        self._optimizer_step_pre_hooks = Hooks()
-        self._optimizer_step_post_hooks = Hooks()
-        self._optimizer_state_dict_pre_hooks = Hooks()
-        self._optimizer_state_dict_post_hooks = Hooks()
-        self._optimizer_load_state_dict_pre_hooks = Hooks()
-        self._optimizer_load_state_dict_post_hooks = Hooks()
+        self._optimizer_step_pre_hooks: Any = Hooks()
+        self._optimizer_step_post_hooks: Any = Hooks()
+        self._optimizer_state_dict_pre_hooks: Any = Hooks()
+        self._optimizer_state_dict_post_hooks: Any = Hooks()
+        self._optimizer_load_state_dict_pre_hooks: Any = Hooks()
+        self._optimizer_load_state_dict_post_hooks: Any = Hooks()
         self.state: defaultdict[Any, Any] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
         groups = list(params)
@@ -215,7 +215,8 @@ class Optimizer:
                 if params:
                     if group.get("capturable") or group.get("fused") or group["foreach"]:
                         self._check_way(group, params)
-                    self.step_group(group, params, [p._grad for p in params])
+                    for part in _by_device(params):
+                        self.step_group(group, part, [p._grad for p in part])
         return loss
 
     def _check_way(self, group: dict[str, Any], params: list[Any]) -> None:
@@ -341,6 +342,18 @@ def _fitted(key: str, value: Any, param: Tensor) -> Any:
     if isinstance(value, Iterable) and not isinstance(value, str):
         return type(value)(_fitted(key, v, param) for v in value)  # type: ignore[call-arg]
     return value
+
+
+def _by_device(params: list[Any]) -> list[list[Any]]:
+    """The parameters in lists of one device each; commonly there is one."""
+    first = params[0].device
+    for p in params:
+        if p.device is not first:
+            parts: dict[Any, list[Any]] = {}
+            for each in params:
+                parts.setdefault(each.device, []).append(each)
+            return list(parts.values())
+    return [params]
 
 
 def check_hyper(*checks: tuple[str, Any, Any]) -> None:

@@ -76,6 +76,8 @@ class AveragedModel(Module):
     1
     """
 
+    n_averaged: Any
+
     def __init__(
         self, model: Module, device: Any = None, avg_fn: Any = None, multi_avg_fn: Any = None,
         use_buffers: bool = False,

@@ -17,8 +17,8 @@ import numpy as np
 from franken.core import dtypes
 from franken.core.device import CPU
 from franken.core.device import device as device_type
+from franken.core.geometry.size import Size
 from franken.core.op import NAMES
-from franken.core.size import Size
 from franken.core.tensor import Parameter, Tensor, wrap
 from franken.serialization import native, safetensors, torch_values
 from franken.serialization.errors import FormatError
@@ -85,9 +85,10 @@ def load(
         raise TypeError(
             f"load(): the file object must be opened in binary mode, got {type(f).__name__}"
         )
-    if zip_reader.begins(data[:4]):
-        return torch_values.read(Held(data), unpacker.placed)
-    return unpacker.value(native.load(data))
+    held: Any = data
+    if zip_reader.begins(held[:4]):
+        return torch_values.read(Held(held), unpacker.placed)
+    return unpacker.value(native.load(held))
 
 
 def _is_path(f: Any) -> bool:
@@ -233,7 +234,8 @@ class _Unpacker:
         return node
 
     def _marked(self, node: dict[str, Any]) -> Any:
-        kind, payload = node[_MARK], node.get("value")
+        kind: str = node[_MARK]
+        payload: Any = node.get("value")
         if kind in ("tensor", "parameter"):
             return self._tensor(node)
         if kind == "size":
@@ -263,8 +265,8 @@ class _Unpacker:
 
     def _tensor(self, node: dict[str, Any]) -> Any:
         storage, shape, strides = node.get("value"), node.get("shape"), node.get("strides")
-        offset, name = node.get("offset"), node.get("dtype")
-        dtype = _dtype(name).np
+        offset: Any = node.get("offset")
+        dtype: Any = _dtype(node.get("dtype")).np
         _check_view(storage, dtype.itemsize, shape, strides, offset)
         a = self._view(storage, dtype, shape, offset, strides)
         t = self.placed(wrap(a), node.get("device", "cpu"))

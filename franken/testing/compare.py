@@ -26,6 +26,15 @@ _Message = str | Callable[[str], str] | None
 class _Options:
     __slots__ = ("allow_subclasses", "atol", "check_device", "check_dtype", "check_layout",
                  "check_stride", "equal_nan", "msg", "rtol")  # fmt: skip
+    allow_subclasses: bool
+    check_device: bool
+    check_dtype: bool
+    check_layout: bool
+    check_stride: bool
+    equal_nan: bool
+    atol: Any
+    rtol: Any
+    msg: Any
 
     def __init__(self, **values: Any) -> None:
         for name, value in values.items():

@@ -10,48 +10,55 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from franken.autograd import engine
+from franken.core.geometry.size import Size
 from franken.core.node import Leaf, edge_of
-from franken.core.pytree import tree_flatten, tree_unflatten
-from franken.core.size import Size
+from franken.core.pytree import tree_flatten, tree_map, tree_unflatten
 from franken.core.tensor import Tensor
-from franken.core.trace import fresh
-from franken.transforms.grad import GradTrace, GradTracer
-from franken.transforms.jvp import JvpTrace, JvpTracer
-from franken.transforms.vmap import BatchTrace, BatchTracer
+from franken.engine import passes
+from franken.transforms.batching import run_vmap
+from franken.transforms.grad import GradTrace
+from franken.transforms.jvp import JvpTrace, zeros_like
 
 Function = Callable[..., Any]
 
 
-def _lift_leaves(trace: GradTrace, tree: Any) -> tuple[Any, list[Any]]:
-    leaves, spec = tree_flatten(tree)
-    lifted = []
-    for leaf in leaves:
-        _check_input(leaf)
-        if not (leaf.dtype.is_floating_point or leaf.dtype.is_complex):
+def lift_tree(trace: Any, tree: Any) -> Any:
+    """A tree with its tensors as values of the trace."""
+    return tree_map(lambda x: trace.constant(x) if isinstance(x, Tensor) else x, tree)
+
+
+def _require_grad(tree: Any) -> list[Any]:
+    """Make the lifted tensors leaves of their level; returns them."""
+    leaves = tree_flatten(tree)[0]
+    for t in leaves:
+        _check_input(t)
+        if not (t.dtype.is_floating_point or t.dtype.is_complex):
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
-        t = GradTracer(leaf, trace)
         t._node = Leaf(t)
-        lifted.append(t)
-    return tree_unflatten(lifted, spec), lifted
+    return leaves
 
 
-def lower(value: Any, trace: Any) -> Any:
-    """A value without this trace's wrapper."""
-    if isinstance(value, Tensor) and value.level == trace.level:
-        return fresh(value)._a
-    return value
+def lower_aux(tree: Any, trace: Any) -> Any:
+    """A tree of auxiliary results, which are tensors, without this trace's wrapper."""
+    for x in tree_flatten(tree)[0]:
+        if not isinstance(x, Tensor):
+            raise RuntimeError(f"Expected tensors, got unsupported type {type(x)}")
+    return lower_tree(tree, trace)
 
 
 def lower_tree(tree: Any, trace: Any) -> Any:
     """A tree of values without this trace's wrapper."""
-    leaves, spec = tree_flatten(tree)
-    return tree_unflatten([lower(x, trace) for x in leaves], spec)
+    return tree_map(trace.lower, tree)
 
 
 def check_tensors(tree: Any, who: str) -> None:
-    """RuntimeError unless every leaf of what a function returned is a tensor."""
-    for o in tree_flatten(tree)[0]:
+    """RuntimeError unless every leaf of what a function returned is a tensor, and there is one."""
+    leaves = tree_flatten(tree)[0]
+    if all(o is None for o in leaves):
+        raise RuntimeError(
+            f"{who}: Expected f to be a function that has non-empty output (got output = {leaves})"
+        )
+    for o in leaves:
         if not isinstance(o, Tensor):
             raise RuntimeError(
                 f"{who}: expected f(*primals) to return only tensors, got unsupported type "
@@ -75,25 +82,27 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> Any:
     [3.0]
     """
     with GradTrace() as trace:
-        lifted, leaves = _lift_leaves(trace, primals)
+        lifted = lift_tree(trace, primals)
+        leaves = _require_grad(lifted)
         out = func(*lifted)
         aux = None
         if has_aux:
             out, aux = split_aux(out, "vjp(f, *primals)")
         check_tensors(out, "vjp(f, *primals)")
         flat, spec = tree_flatten(out)
-        edges = [edge_of(o) if o.level == trace.level else None for o in flat]
+        edges = [edge_of(o) if trace.owns(o) else None for o in flat]
         outs = lower_tree(out, trace)
-        aux = lower_tree(aux, trace)
-    back = _Pullback(edges, [tuple(o.shape) for o in flat], spec, leaves, tree_flatten(primals)[1])
+        aux = lower_aux(aux, trace) if has_aux else None
+    back = _Pullback(edges, flat, spec, leaves, tree_flatten(primals)[1])
     return (outs, back, aux) if has_aux else (outs, back)
 
 
 class _Pullback:
     """Maps cotangents of a function's outputs to those of its inputs."""
 
-    def __init__(self, edges: Any, shapes: Any, spec: Any, leaves: Any, in_spec: Any) -> None:
-        self.edges, self.shapes, self.spec = edges, shapes, spec
+    def __init__(self, edges: Any, flat: Any, spec: Any, leaves: Any, in_spec: Any) -> None:
+        self.edges, self.spec = edges, spec
+        self.shapes, self.dtypes = [tuple(o.shape) for o in flat], [o.dtype for o in flat]
         self.leaves, self.in_spec = leaves, in_spec
 
     def __call__(self, cotangents: Any, retain_graph: bool = True, create_graph: Any = None) -> Any:
@@ -115,12 +124,15 @@ class _Pullback:
 
     def reached(self, cotangents: list[Any], retain_graph: bool = True) -> list[Any]:
         """The leaves' cotangents, None where the outputs with a cotangent do not depend on one."""
-        pairs = zip(self.edges, cotangents, strict=True)
-        roots = [(e, c) for e, c in pairs if e is not None and c is not None]
+        roots = [
+            (e, c if c.dtype is d else c.to(d))
+            for e, c, d in zip(self.edges, cotangents, self.dtypes, strict=True)
+            if e is not None and c is not None
+        ]
         targets = [t._node for t in self.leaves]
         if not roots:
             return [None] * len(targets)
-        return engine.run(roots, targets, retain_graph=retain_graph)
+        return passes.run(roots, targets, create_graph=None, retain_graph=retain_graph)
 
 
 def _or_zero(g: Any, leaf: Any) -> Any:
@@ -160,19 +172,15 @@ def grad_and_value(func: Function, argnums: Any = 0, has_aux: bool = False) -> F
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         places = positions(argnums, len(args))
         with GradTrace() as trace:
-            call = list(args)
-            lifted = []
-            for p in places:
-                call[p], leaves = _lift_leaves(trace, args[p])
-                lifted.append((tree_flatten(args[p])[1], leaves))
-            out = func(*call, **kwargs)
+            call, named = lift_tree(trace, (args, kwargs))
+            lifted = [(tree_flatten(args[p])[1], _require_grad(call[p])) for p in places]
+            out = func(*call, **named)
             aux = None
             if has_aux:
                 out, aux = split_aux(out, "grad_and_value(f)(*args)")
-                _check_aux(aux)
             _check_scalar(out)
-            edge = edge_of(out) if out.level == trace.level else None
-            value, aux = lower(out, trace), lower_tree(aux, trace)
+            edge = edge_of(out) if trace.owns(out) else None
+            value, aux = trace.lower(out), lower_aux(aux, trace) if has_aux else None
         grads = _grads_of(edge, value, lifted)
         result = grads[0] if isinstance(argnums, int) else tuple(grads)
         return (result, (value, aux)) if has_aux else (result, value)
@@ -180,16 +188,14 @@ def grad_and_value(func: Function, argnums: Any = 0, has_aux: bool = False) -> F
     return wrapper
 
 
-def _check_aux(aux: Any) -> None:
-    for x in tree_flatten(aux)[0]:
-        if not isinstance(x, Tensor):
-            raise RuntimeError(f"Expected tensors, got unsupported type {type(x)}")
-
-
 def _check_scalar(out: Any) -> None:
     if not isinstance(out, Tensor):
         raise RuntimeError(
             f"grad_and_value(f)(*args): Expected f(*args) to return a Tensor, got {type(out)}"
+        )
+    if out.dtype.is_complex and out.ndim == 0:
+        raise RuntimeError(
+            f"grad can be implicitly created only for real scalar outputs but got {out.dtype}"
         )
     if out.ndim != 0:
         raise RuntimeError(
@@ -203,7 +209,7 @@ def _grads_of(edge: Any, value: Any, lifted: list[Any]) -> list[Any]:
     if edge is None:
         got: list[Any] = [None] * len(targets)
     else:
-        got = engine.run([(edge, value.new_ones(()))], targets)
+        got = passes.run([(edge, value.new_ones(()))], targets, create_graph=None)
     each = iter(got)
     return [
         tree_unflatten([_or_zero(next(each), t) for t in leaves], spec) for spec, leaves in lifted
@@ -236,17 +242,18 @@ def jvp(
     (1.0, 2.0)
     """
     flat_p, flat_t, spec = _checked_tangents(primals, tangents)
+    duals = [p.view_as(p) for p in flat_p]  # as torch's dual tensors: views of what was given
     with JvpTrace() as trace:
-        lifted = [JvpTracer.make(p, t, trace) for p, t in zip(flat_p, flat_t, strict=True)]
+        lifted = [trace.make(p, t) for p, t in zip(duals, flat_t, strict=True)]
         out = func(*tree_unflatten(lifted, spec))
         aux = None
         if has_aux:
             out, aux = split_aux(out, "jvp(f, primals, tangents)")
         check_tensors(out, "jvp(f, primals, tangents)")
         flat, out_spec = tree_flatten(out)
-        values = [lower(o, trace) for o in flat]
+        values = [trace.lower(o) for o in flat]
         slopes = [_tangent(o, trace, strict) for o in flat]
-        aux = lower_tree(aux, trace)
+        aux = lower_aux(aux, trace) if has_aux else None
     result = (tree_unflatten(values, out_spec), tree_unflatten(slopes, out_spec))
     return (*result, aux) if has_aux else result
 
@@ -284,16 +291,15 @@ def _checked_tangents(primals: Any, tangents: Any) -> tuple[list[Any], list[Any]
 
 
 def _tangent(o: Any, trace: JvpTrace, strict: bool) -> Any:
-    if o.level == trace.level:
-        if fresh(o).tangent is not None:
-            return o.tangent
-        o = o._a
+    tangent = trace.tangent_of(o)
+    if tangent is not None:
+        return tangent
     if strict:
         raise RuntimeError(
             "jvp(f, primals, tangents, strict=True): The output of f is independent of the inputs. "
             "This is not allowed with strict=True."
         )
-    return o.new_zeros(tuple(o.shape))
+    return trace.beneath(zeros_like, trace.lower(o))
 
 
 def vmap(
@@ -326,8 +332,6 @@ def vmap(
         raise ValueError(f"vmap: chunk_size should be None or greater than 0. (got {chunk_size})")
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        from franken.transforms.batching import run_vmap
-
         return run_vmap(
             func, args, kwargs, in_dims, out_dims, randomness, chunk_size, allow_none_pass_through
         )
@@ -336,4 +340,4 @@ def vmap(
     return wrapper
 
 
-__all__ = ["BatchTrace", "BatchTracer", "grad", "grad_and_value", "jvp", "vjp", "vmap"]
+__all__ = ["grad", "grad_and_value", "jvp", "vjp", "vmap"]

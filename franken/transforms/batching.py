@@ -10,21 +10,7 @@ from typing import Any
 from franken.core.op import namespace
 from franken.core.pytree import broadcast_to_and_flatten, tree_flatten, tree_unflatten
 from franken.core.tensor import Tensor
-from franken.core.trace import fresh
-from franken.transforms.vmap import BatchTrace, BatchTracer
-
-
-def broadcast_prefix(prefix: Any, tree: Any, what: str) -> list[Any]:
-    """Spread a prefix tree (an int, None, or a matching structure) over a tree's leaves."""
-    spec = tree_flatten(tree)[1]
-    found = broadcast_to_and_flatten(prefix, spec)
-    if found is None:
-        inputs = "inputs" if what == "in_dims" else "outputs"
-        raise ValueError(
-            f"{what} is not compatible with the structure of `{inputs}`. {what} has structure "
-            f"{tree_flatten(prefix)[1]} but {inputs} has structure {spec}."
-        )
-    return found
+from franken.transforms.vmap import BatchTrace
 
 
 def _wrapped_dim(who: str, leaf: Any, d: Any) -> int | None:
@@ -126,12 +112,16 @@ def _narrowed(leaves: list[Any], dims: list[Any], start: int, n: int) -> list[An
 
 
 def _lift(leaves: list[Any], dims: list[Any], trace: BatchTrace) -> list[Any]:
-    return [
-        x if d is None else BatchTracer.make(x, d, trace) for x, d in zip(leaves, dims, strict=True)
-    ]
+    return [trace.make(x, d) for x, d in zip(leaves, dims, strict=True)]
 
 
 def _out_dims(name: str, out_dims: Any, spec: Any) -> list[Any]:
+    if not all(d is None or isinstance(d, int) for d in tree_flatten(out_dims)[0]):
+        raise ValueError(
+            f"vmap({name}, ..., out_dims={out_dims}): `out_dims` must be an int, None or a python "
+            "collection of ints representing where in the outputs the vmapped dimension should "
+            "appear."
+        )
     if isinstance(out_dims, int) and spec.is_leaf():
         return [out_dims]
     dims = broadcast_to_and_flatten(out_dims, spec)
@@ -152,20 +142,20 @@ def _lower(name: str, o: Any, d: Any, trace: BatchTrace, allow_none: bool) -> An
             f"vmap({name}, ...): `{name}` must only return Tensors, got type {type(o)}. Did you "
             "mean to set out_dims= to None for output?"
         )
-    if o.level == trace.level:
+    at = trace.dim_of(o)
+    if at is not None:
         if d is None:
             raise ValueError(
                 f"vmap({name}, ...): `{name}` can not return a BatchedTensor when out_dim is None"
             )
-        tracer: Any = o
-        value, at = fresh(o)._a, tracer.bdim
+        value = o._a
     else:
         if d is None:
             return o
-        value, at = o.expand(trace.size, *o.shape), 0
+        value, at = trace.beneath(o.expand, trace.size, *o.shape), 0
     if not -value.ndim <= d < value.ndim:
         raise IndexError(
             f"Dimension out of range (expected to be in range of [{-value.ndim}, "
             f"{value.ndim - 1}], but got {d})"
         )
-    return value if at == d % value.ndim else value.movedim(at, d)
+    return value if at == d % value.ndim else trace.beneath(value.movedim, at, d)

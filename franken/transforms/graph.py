@@ -93,7 +93,7 @@ class Graph:
         """The program as Python: executing it defines `name(inputs, constants)`.
 
         >>> import franken as torch
-        >>> print(make_graph(lambda x: x * x)(torch.ones(2)).code)
+        >>> print(torch.func.make_graph(lambda x: x * x)(torch.ones(2)).code)
         def f(v0):
             v1 = prim["mul"](v0, v0)  # float32[2]
             return (v1,)
@@ -195,7 +195,7 @@ def literal(value: Any) -> str:
 
 def _spelled(value: Any) -> str | None:
     """torch's named constants (memory formats, layouts) and objects that the graph must carry."""
-    from franken.core.layout import layout, memory_format
+    from franken.core.geometry.layout import layout, memory_format
 
     if isinstance(value, (layout, memory_format)):
         return f'constant("{value.name}")'
@@ -225,7 +225,7 @@ def namespace_of(graph: Graph) -> dict[str, Any]:
     """The names that a printed program uses."""
     import importlib
 
-    from franken.core import layout
+    from franken.core.geometry import layout
 
     found: list[Any] = []
     for eqn in graph.eqns:
@@ -251,10 +251,3 @@ def _generators(values: Iterable[Any], found: list[Any]) -> None:
 def constant(value: Any) -> Tensor:
     """An array as a tensor, for programs rebuilt from text."""
     return wrap(np.asarray(value))
-
-
-def make_graph(func: Any) -> Any:
-    """Return a function that stages `func` on example arguments; see `transforms.stage`."""
-    from franken.transforms.stage import make_graph as stage
-
-    return stage(func)

@@ -12,7 +12,9 @@ from typing import Any
 
 from franken.core.op import namespace
 from franken.core.pytree import tree_flatten, tree_unflatten
-from franken.transforms.api import jvp, positions, vjp, vmap
+from franken.core.state import STATE
+from franken.core.tensor import Tensor
+from franken.transforms.api import jvp, lift_tree, positions, vjp, vmap
 
 Function = Callable[..., Any]
 
@@ -55,15 +57,26 @@ def _selected(args: tuple[Any, ...], argnums: Any) -> Any:
     return args[places[0]] if isinstance(argnums, int) else tuple([args[p] for p in places])
 
 
+def _check_real(name: str, what: str, leaves: list[Any]) -> None:
+    for i, x in enumerate(leaves):
+        if isinstance(x, Tensor) and x.dtype.is_complex:
+            raise RuntimeError(
+                f"{name}: Expected all {what} to be real but received complex tensor at "
+                f"flattened input idx: {i}"
+            )
+
+
 def _with_selected(func: Function, args: tuple[Any, ...], argnums: Any, kwargs: Any) -> Function:
     """`func` as a function of the selected arguments alone."""
     places = positions(argnums, len(args))
 
     def of_selected(*chosen: Any) -> Any:
-        call = list(args)
+        # the others are no captured tensors, but arguments too, which func may change
+        others, named = lift_tree(STATE.traces[-1], (args, kwargs))
+        call = list(others)
         for p, x in zip(places, chosen, strict=True):
             call[p] = x
-        return func(*call, **kwargs)
+        return func(*call, **named)
 
     return of_selected
 
@@ -88,10 +101,12 @@ def jacrev(
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         chosen = _selected(args, argnums)
         primals = (chosen,) if isinstance(argnums, int) else chosen
+        _check_real("jacrev", "inputs", tree_flatten(chosen)[0])
         got = vjp(_with_selected(func, args, argnums, kwargs), *primals, has_aux=has_aux)
         out, back = got[0], got[1]
         outs, out_spec = tree_flatten(out)
         in_leaves, in_spec = tree_flatten(chosen)
+        _check_real("jacrev", "outputs", outs)
 
         def pull(*cotangents: Any) -> list[Any]:
             return tree_flatten(back(tree_unflatten(cotangents, out_spec)))[0]
@@ -128,12 +143,14 @@ def jacfwd(
         primals = (chosen,) if isinstance(argnums, int) else chosen
         of_selected = _with_selected(func, args, argnums, kwargs)
         in_leaves, in_spec = tree_flatten(chosen)
+        _check_real("jacfwd", "inputs", in_leaves)
         primal_spec = tree_flatten(primals)[1]
         seen: list[Any] = []
 
         def push(*tangents: Any) -> list[Any]:
             got = jvp(of_selected, primals, tree_unflatten(tangents, primal_spec), has_aux=has_aux)
             slopes, spec = tree_flatten(got[1])
+            _check_real("jacfwd", "outputs", slopes)
             aux_leaves, aux_spec = tree_flatten(got[2]) if has_aux else ([], None)
             seen[:] = [spec, aux_spec, len(slopes)]
             return [*slopes, *aux_leaves]

@@ -7,15 +7,18 @@ calculating Jacobian vector products", 2017). Knows no particular op.
 
 from __future__ import annotations
 
-import weakref
 from typing import Any
 
-from franken.autograd import engine
+from franken.core import inplace
 from franken.core.errors import MissingRule
-from franken.core.node import Leaf, edge_of
+from franken.core.linear import view_scatter
+from franken.core.node import Leaf, step
 from franken.core.primitive import Primitive, Rule, bind
+from franken.core.state import STATE
 from franken.core.tensor import Tensor
-from franken.core.trace import Trace, Tracer, fresh, inherit_alias
+from franken.core.trace import Trace, Tracer, memory
+from franken.engine import passes
+from franken.engine.function import check_setup, overrides_setup, place, record_function
 from franken.transforms.grad import GradTrace, GradTracer
 
 
@@ -23,55 +26,214 @@ class JvpTracer(Tracer):
     """A value with its tangent (None is zero)."""
 
     __slots__ = ()
-    derivative = True
-    tangent: Any
-
-    @staticmethod
-    def make(value: Tensor, tangent: Any, trace: Trace) -> JvpTracer:
-        """A tracer of `trace` with the given tangent."""
-        t: JvpTracer = JvpTracer(value, trace)
-        t.tangent = tangent
-        made = trace.made  # type: ignore[attr-defined]
-        if made is not None:
-            made.append(weakref.ref(t))
-        return t
+    tangent: Any = None
+    given = False  # whether the tangent is the user's own, which changes with its tensor
 
     def rebind(self, other: Any) -> None:
-        """Take over value and tangent; a constant's tangent is zero."""
+        """Take over value and tangent."""
         super().rebind(other)
-        if other.level != self.level:
-            self.tangent = None
+        self.tangent = self.trace.tangent_of(other)
 
 
 class JvpTrace(Trace):
-    """Computes tangents beside values."""
+    """Computes tangents beside values.
 
-    # weak references to the level's tensors, where it must find them at its end
-    made: list[Any] | None = None
+    A view's tangent is the view of its base's: it is read again from there once the base (or
+    another view of it) was changed. `tangent_at` says at which version it was right.
+    """
+
+    derives = True
+
+    def make(self, value: Tensor, tangent: Any) -> JvpTracer:
+        """A tensor of this level with the given tangent, whose memory becomes part of it."""
+        t: JvpTracer = JvpTracer(value, self)
+        t.tangent, t.given = tangent, True
+        return t
+
+    def constant(self, value: Tensor) -> Tensor:
+        """The value with a tangent of zero."""
+        return JvpTracer(value, self)  # type: ignore[no-any-return]
+
+    # --- tangents: how they are kept -------------------------------------------------------------
+
+    def kept(self, x: Any) -> Any:
+        """The attributes in which a tensor of this level has its tangent; None if it has none."""
+        return x.__dict__ if self.owns(x) else None
+
+    def joined(self, low: Tensor, tangent: Any) -> Any:
+        """A result of an op at this level."""
+        out = JvpTracer(low, self)
+        out.tangent = tangent
+        return out
+
+    def tangent_of(self, x: Any) -> Any:
+        """The present tangent of a value, None for zero."""
+        kept = self.kept(x) if isinstance(x, Tensor) else None
+        if kept is None:
+            return None
+        base = x._base
+        if base is not None and kept.get("tangent_at") != x._ver[0]:
+            root = self.kept(base)
+            t = None if root is None else root.get("tangent")
+            kept["tangent"] = None if t is None else self.beneath(_viewed, t, x._chain)
+            kept["tangent_at"] = x._ver[0]
+        return kept.get("tangent")
+
+    def set_tangent(self, x: Any, tangent: Any) -> None:
+        """Give `x`, which was changed in place, a new tangent; a view's goes into its base's."""
+        base = x._base
+        if base is None:
+            self._replace(x, tangent)
+            return
+        root = self.kept(base)
+        whole = None if root is None else root.get("tangent")
+        if whole is None:
+            whole = self.beneath(zeros_like, self.lower(base))
+        self._replace(base, self.beneath(_with_view, whole, tangent, x, base))
+        kept = self.kept(x)
+        kept["tangent"], kept["tangent_at"] = tangent, x._ver[0]
+
+    def _replace(self, root: Any, tangent: Any) -> None:
+        kept = self.kept(root)
+        if kept.get("given") and strides_of(root) == strides_of(kept["tangent"]):
+            # the user's own tangent, of the tensor's form, changes with it
+            self.beneath(inplace.commit, kept["tangent"], tangent)
+        else:
+            kept["tangent"] = tangent
+
+    # --- ops ------------------------------------------------------------------------------------
 
     def process(self, prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Value, then tangent by the op's rule or by its cotangent rule twice."""
-        low = self.lower(args)
-        tangents = [
-            a.tangent if isinstance(a, JvpTracer) and a.level == self.level else None for a in args
-        ]
-        out = bind(prim, tuple(low), params)
+        if prim.view and not self.owns(args[0]) and not self.transparent:
+            return self.beneath(bind, prim, args, params)  # a view of a captured tensor is one too
+        low = [self.lower(a) for a in args]
+        tangents = [self.tangent_of(a) for a in args]
+        out = self.beneath(bind, prim, tuple(low), params)
         if all(t is None for t in tangents) or not prim.differentiable and prim.jvps is None:
             touts: Any = (None,) * len(out) if type(out) is tuple else None
         elif prim.jvps is not None:
-            touts = prim.jvps(tangents, out, *low, **params)
+            touts = self.beneath(lambda: prim.jvps(tangents, out, *low, **params))
         else:
-            touts = transposed_twice(prim, tangents, out, low, params)
-        if type(out) is not tuple:
-            made = JvpTracer.make(out, touts, self)
-            if prim.view:
-                inherit_alias(args[0], out, made, (prim, params, -1))
-            return made
-        outs = tuple(JvpTracer.make(o, t, self) for o, t in zip(out, touts, strict=True))
+            touts = self.beneath(transposed_twice, prim, tangents, out, low, params)
+        if type(out) is tuple:
+            made: Any = tuple(self.joined(o, t) for o, t in zip(out, touts, strict=True))
+        else:
+            made = self.joined(out, touts)
         if prim.view:
-            for i, (lo, o) in enumerate(zip(out, outs, strict=True)):
-                inherit_alias(args[0], lo, o, (prim, params, i))
-        return outs
+            self.link(prim, args[0], made, params)
+            for o in made if type(made) is tuple else (made,):
+                if o._base is not None:
+                    o.__dict__["tangent_at"] = o._ver[0]
+        return made
+
+    def check(self, x: Any, name: str) -> None:
+        """Refuse captured tensors."""
+        if not self.owns(x):
+            inplace.refuse_captured(name)
+        super().check(x, name)
+
+    def commit(self, x: Any, result: Any) -> None:
+        """Change the value one level down, then the tangent."""
+        if not self.owns(x):
+            inplace.refuse_captured()
+        self._commit(x, result)
+
+    def _commit(self, x: Any, result: Any) -> None:
+        before, tangent = self.tangent_of(x), self.tangent_of(result)
+        low, value = self.lower(x), self.lower(result)
+        if tangent is None and before is not None:
+            tangent = self.beneath(zeros_like, value)
+        if value is not low:
+            self.beneath(inplace.commit, low, value)
+        if self.owns(x):
+            inplace.bump(x)
+        if tangent is not None:
+            self.set_tangent(x, tangent)
+
+    def apply_function(self, cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Apply the Function one level down, and the class's `jvp` to the tangents."""
+        if not self.transparent:
+            check_setup(cls)
+        low = tuple([self.lower(a) for a in args])
+        tangents = [self.tangent_of(a) for a in args]
+        ctx, out = self.beneath(_forward, cls, low, kwargs)
+        ctx.needs_input_grad = tuple([t is not None for t in tangents])
+        outs = out if isinstance(out, tuple) else (out,)
+        if ctx.needs_input_grad and any(ctx.needs_input_grad):
+            got = self.beneath(_pushed, cls, ctx, low, tangents, outs)
+        else:
+            got = (None,) * len(outs)
+        made = tuple([
+            self._output(o, t, args, low) for o, t in zip(outs, got, strict=True)
+        ])  # fmt: skip
+        return made if isinstance(out, tuple) else made[0]
+
+    def _output(self, o: Any, tangent: Any, args: Any, low: Any) -> Any:
+        if not isinstance(o, Tensor):
+            return o
+        same = place(o, low)
+        if same is None or not self.owns(args[same]):
+            return self.joined(o, tangent)
+        x = args[same]  # changed in place
+        inplace.bump(x)
+        self.set_tangent(x, tangent)
+        return x
+
+
+def _forward(cls: Any, low: Any, kwargs: Any) -> tuple[Any, Any]:
+    """The ctx and outputs of a Function one level down."""
+    ctx = object.__new__(cls)
+    if STATE.traces and overrides_setup(cls):
+        out = cls.apply(*low)
+        cls.setup_context(ctx, low, out)
+    else:
+        out = record_function(cls, low, kwargs, ctx)
+    return ctx, out
+
+
+def _pushed(cls: Any, ctx: Any, low: Any, tangents: Any, outs: Any) -> tuple[Any, ...]:
+    given = [
+        zeros_like(x) if t is None and ctx._materialize and _carries(x) else t
+        for x, t in zip(low, tangents, strict=True)
+    ]
+    for i, x in enumerate(low):
+        if place(x, outs) is not None and given[i] is not None:
+            given[i] = given[i].clone()  # jvp changes it in place, and others may have it too
+    ctx._forward_mode = True
+    try:
+        got = cls.jvp(ctx, *given)
+    finally:
+        ctx._forward_mode = False
+    return got if isinstance(got, tuple) else (got,)
+
+
+def _carries(x: Any) -> bool:
+    return isinstance(x, Tensor) and _inexact(x)
+
+
+def zeros_like(x: Any) -> Any:
+    """A tangent of zero for a value."""
+    return x.new_zeros(tuple(x.shape))
+
+
+def strides_of(t: Any) -> Any:
+    """The strides of the memory under a tensor."""
+    return memory(t).strides
+
+
+def _viewed(tangent: Any, chain: Any) -> Any:
+    for link in chain:
+        tangent = step(tangent, link)
+    return tangent
+
+
+def _with_view(whole: Any, part: Any, x: Any, base: Any) -> Any:
+    """The base's tangent with that of the view `x` in its place."""
+    values, chain = inplace.along(whole, x, base)
+    for value, (prim, params, index) in zip(reversed(values), reversed(chain), strict=True):
+        part = view_scatter(value, part, prim=prim, params=params, index=index)
+    return part
 
 
 class TransposeTrace(GradTrace):
@@ -87,7 +249,7 @@ class TransposeTrace(GradTrace):
         """Record, or raise MissingRule if the op cannot be transposed."""
         out = super().process(prim, args, params)
         for i, a in enumerate(args):
-            if isinstance(a, Tensor) and a.level == self.level and a._node is not None:
+            if self.owns(a) and a._node is not None:
                 self._check(prim, i, out, args, params)
         return out
 
@@ -125,14 +287,15 @@ def transposed_twice(
             full[k] = c
         values = [_value(plan_entry, low, out) for plan_entry in plan.entries]
         needs = [t is not None for t in tangents]
-        grads = engine.call_rules(plan, params, values, tuple(full) if several else full[0], needs)
+        grads = passes.call_rules(plan, params, values, tuple(full) if several else full[0], needs)
         total = _pairing(grads, tangents)
-    edge = total._node if isinstance(total, GradTracer) and total.level == trace.level else None
+    edge = total._node if trace.owns(total) else None
     got: list[Any] = [None] * len(outs)
     if edge is not None:
         targets = [c._node for c in cotangents]
         one = total._a.new_ones(())
-        for k, t in zip(live, engine.run([(edge, one)], targets), strict=True):
+        found = passes.run([(edge, one)], targets, create_graph=None)
+        for k, t in zip(live, found, strict=True):
             got[k] = t
     return tuple(got) if several else got[0]
 
@@ -142,7 +305,7 @@ def _inexact(t: Any) -> bool:
 
 
 def _leaf(like: Any, trace: GradTrace) -> GradTracer:
-    u: GradTracer = GradTracer(like.new_zeros(tuple(like.shape)), trace)
+    u: GradTracer = GradTracer(trace.beneath(zeros_like, like), trace)
     u._node = Leaf(u)
     return u
 
@@ -172,4 +335,4 @@ def _pairing(grads: list[Any], tangents: list[Any]) -> Any:
     return total
 
 
-__all__ = ["JvpTrace", "JvpTracer", "MissingRule", "edge_of", "fresh", "transposed_twice"]
+__all__ = ["JvpTrace", "JvpTracer", "MissingRule", "transposed_twice"]

@@ -283,6 +283,8 @@ class _Ufunc:
         self._ufunc, self.__name__ = ufunc, ufunc.__name__
 
     def __call__(self, *args, out=None, **kwargs):
+        if len(args) > self._ufunc.nin:  # CuPy's too take the result's place by position
+            *args, out = args
         made = self._ufunc(*lower(args), out=None if out is None else lower(out), **lower(kwargs))
         COUNTS[self.__name__] = COUNTS.get(self.__name__, 0) + 1
         if out is not None:

@@ -252,3 +252,36 @@ def test_without_a_gpu_nothing_pretends():
             call()
         with pytest.raises(RuntimeError):
             call()
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop"])
+def test_one_optimizer_steps_parameters_on_two_devices(gpu, name):
+    def steps(where):
+        params = [franken.ones(3).requires_grad_(), franken.ones(()).requires_grad_()]
+        params += [franken.ones(2, 2).to(where).requires_grad_()]
+        optimizer = getattr(franken.optim, name)(params, lr=0.1)
+        for _ in range(3):
+            for p in params:
+                p.grad = franken.full_like(p.detach(), 0.5)
+            optimizer.step()
+        return [p.detach().cpu().numpy() for p in params]
+
+    for mine, theirs in zip(steps("cuda:0"), steps("cpu"), strict=True):
+        assert mine.tobytes() == theirs.tobytes() and (mine != 1).all()
+
+
+def test_a_step_on_a_gpu_is_recorded_and_replayed(gpu):
+    from franken.autograd.record import record
+    from franken.autograd.replay import replay
+
+    w = franken.ones(3, 2).to("cuda:0").requires_grad_()
+    x = franken.arange(6.0).reshape(2, 3).to("cuda:0")
+    optimizer = franken.optim.SGD([w], lr=0.1, momentum=0.9)
+    with record(level=3) as rec:
+        (x @ w).tanh().sum().backward()
+        optimizer.step()
+        x[0].mul_(2)
+        x * 1
+    assert len(rec.leaves) == 2 and not rec.unseen
+    report = replay(rec, "cpu")
+    assert report.ok, str(report)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 import franken
@@ -134,15 +135,23 @@ def _batches(arrays: Any, chosen: Any) -> tuple[list[Any], list[Any]]:
     return values, axes
 
 
-def check_vmap(case: Case) -> None:
-    """Mapping over each input alone and over all of them gives what a loop gives."""
+def check_vmap(case: Case, changes_first: bool = False) -> None:
+    """Mapping over each input alone and over all of them gives what a loop gives.
+
+    A case that changes (a copy of) its first input is refused, as in torch, where only others are
+    mapped.
+    """
     fn, arrays = case
     n = len(arrays)
     for chosen in {tuple(k == j for k in range(n)) for j in range(n)} | {(True,) * n}:
         values, axes = _batches(arrays, chosen)
-        got = vmap(lambda *a: fn(franken, *a), in_dims=tuple(axes))(
-            *[_tensor(franken, v) for v in values]
-        )
+        mapped = vmap(lambda *a: fn(franken, *a), in_dims=tuple(axes))
+        tensors = [_tensor(franken, v) for v in values]
+        if changes_first and not chosen[0]:
+            with pytest.raises(RuntimeError, match="vmap: inplace arithmetic"):
+                mapped(*tensors)
+            continue
+        got = mapped(*tensors)
         loop = [
             fn(franken, *[
                 _tensor(franken, v if d is None else np.take(v, s, d))

@@ -64,7 +64,7 @@ def fresh_tensor(lib):
     def f(x):
         y = x.new_zeros(3)
         y[0] = x[0] * x[1]
-        y[1] = y[0] * x[2]
+        y[1] = y[0].clone() * x[2]
         return (y * x).sum()
 
     return f

@@ -168,7 +168,8 @@ def install(runtime: Runtime | None = None) -> CupyDriver:
 
     runtime: CuPy by default. Raises a GpuLaunchError that says what is missing.
     """
-    driver = CupyDriver(CupyRuntime() if runtime is None else runtime)
+    chosen: Any = CupyRuntime() if runtime is None else runtime
+    driver = CupyDriver(chosen)
     active_driver.set_active(driver)
     return driver
 

@@ -15,6 +15,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from operator import add
+from typing import Any
 
 import numpy as np
 
@@ -149,7 +150,8 @@ def conv_input_grad(
     specs = zip(w.shape[2:], stride, padding, dilation, strict=True)
     for phase in product(*[list(_axis_phases(*spec)) for spec in specs]):
         starts, taps, dilations, bases = zip(*phase, strict=True)
-        view = gx[(..., *map(slice, starts, (None,) * len(starts), stride))]
+        strided: Any = map(slice, starts, (None,) * len(starts), stride)
+        view = gx[(..., *strided)]
         kernel = swapped[(..., *taps)]
         window = _Window(view.shape[2:], kernel.shape[2:], (1,) * len(stride), dilations, bases)
         _correlate(g, kernel, view, window, groups)
@@ -365,7 +367,8 @@ def _interleaved_weight_grad(
 
 
 def _crop(a: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    return a[(..., *map(slice, shape))]
+    index: Any = (..., *map(slice, shape))
+    return a[index]
 
 
 def _spread(g: np.ndarray, grid: Ints, dtype: np.dtype) -> np.ndarray:
@@ -378,9 +381,7 @@ def _spread(g: np.ndarray, grid: Ints, dtype: np.dtype) -> np.ndarray:
     return flat.reshape(*g.shape[:2], math.prod(flat.shape[2:]))
 
 
-def _overlaps(
-    sizes: Ints, lengths: Ints, steps: Ints, bases: Ints
-) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+def _overlaps(sizes: Ints, lengths: Ints, steps: Ints, bases: Ints) -> tuple[Any, Any]:
     """Return e and i = e * step + base of each axis as slices, 0 <= e < size, 0 <= i < length."""
     specs = zip(lengths, sizes, bases, steps, strict=True)
     pairs = [window_parts(*spec) or (slice(0, 0), slice(0, 0)) for spec in specs]
@@ -484,4 +485,5 @@ def _scatter_tile(g: np.ndarray, weights: np.ndarray, gx: np.ndarray, window: _W
             flat[:, phase, :, shift + chunk.start : shift + chunk.stop] += columns[:, at]
     for at, start in enumerate(starts):
         outof, into = _overlaps(window.extent, gx.shape[3:], window.stride, start)
-        gx[(..., *into)] = phases[(slice(None), at, ..., *outof)]
+        phase_at: Any = (slice(None), at, ..., *outof)
+        gx[(..., *into)] = phases[phase_at]

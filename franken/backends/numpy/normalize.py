@@ -117,7 +117,7 @@ def rows_backward(
     step = max(1, BLOCK_ELEMENTS // max(length, 1))
     simple = groups == 1 and positions == 1
     parts = -(-count // step) if simple else count
-    sums = np.zeros((2, parts, per), kind) if affine or not simple else None
+    sums: Any = np.zeros((2, parts, per), kind) if affine or not simple else None
 
     def run(start: int, stop: int) -> None:
         gy = _as(grad[start:stop], kind)

@@ -287,7 +287,8 @@ def _along(a: np.ndarray, axis: int, part: slice) -> np.ndarray:
     """Slice `axis` (counted from the end); an axis that broadcasts stays whole."""
     if a.ndim < -axis or a.shape[axis] == 1:
         return a
-    return a[(..., part, *(slice(None),) * (-axis - 1))]
+    index: Any = (..., part, *(slice(None),) * (-axis - 1))
+    return a[index]
 
 
 def _splittable(arrays: tuple[np.ndarray, ...], out: np.ndarray) -> bool:

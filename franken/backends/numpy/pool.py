@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -136,11 +137,12 @@ def _pad_lowest(
     # the right edge: what windows reach, or all of the input where windows stop short of it
     whole = [max(r, n + p) for r, n, p in zip(reach, block.shape[1:], padding, strict=True)]
     padded = np.full((block.shape[0], *whole), _lowest(block.dtype), block.dtype)
-    padded[(..., *(slice(p, p + n) for p, n in zip(padding, block.shape[1:], strict=True)))] = block
+    inside: Any = (slice(p, p + n) for p, n in zip(padding, block.shape[1:], strict=True))
+    padded[(..., *inside)] = block
     return padded
 
 
-def _tap_slices(tap: Ints, out: Ints, stride: Ints, dilation: Ints) -> tuple[object, ...]:
+def _tap_slices(tap: Ints, out: Ints, stride: Ints, dilation: Ints) -> Any:
     specs = zip(tap, out, stride, dilation, strict=True)
     return (..., *(slice(k * d, k * d + (o - 1) * s + 1, s) for k, o, s, d in specs))
 
@@ -340,7 +342,7 @@ def _divisor(
     return count
 
 
-def _axis_slice(axis: int, part: slice) -> tuple[slice, ...]:
+def _axis_slice(axis: int, part: Any) -> Any:
     return (*(slice(None),) * axis, part)
 
 

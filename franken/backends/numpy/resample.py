@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -100,7 +101,7 @@ def _plan(
     size: Ints, out: Ints, mode: str, align: bool, scales: Scales, antialias: bool, dtype: np.dtype
 ) -> list[list[Tap]]:
     real = np.dtype(np.float64 if dtype in (np.float64, np.complex128) else np.float32)
-    plans = []
+    plans: list[list[Tap]] = []
     for n, o, scale in zip(size, out, scales, strict=True):
         if mode.startswith("nearest"):
             plans.append([(None, _nearest(n, o, mode == "nearest-exact", scale, len(out)), None)])
@@ -237,7 +238,7 @@ def _resample(x: np.ndarray, axes: list[tuple[int, int, list[Tap]]]) -> np.ndarr
 def _gather(x: np.ndarray, axis: int, length: int, taps: list[Tap]) -> np.ndarray:
     shape = list(x.shape)
     shape[axis] = length
-    total = np.zeros(shape, x.dtype) if taps[0][0] is not None else None
+    total: Any = np.zeros(shape, x.dtype) if taps[0][0] is not None else None
     for rows, at, weights in taps:
         # positions are in range; with "clip" NumPy takes half as long as with its check
         term = np.take(x, at, axis=axis, mode="clip")
@@ -366,7 +367,8 @@ def _grid_axis(grid: np.ndarray, n: int, mode: str, padding: str, align: bool) -
         index, inside = _index(np.rint(at), n)
         return _Axis([(index, np.ones_like(at), np.zeros_like(at), inside)], moves)
     low = np.floor(at)
-    one, taps = np.ones_like(at), []
+    one = np.ones_like(at)
+    taps: list[tuple[np.ndarray, ...]] = []
     for index, weight, sign in ((low, 1 - (at - low), -one), (low + 1, at - low, one)):
         taps.append((_index(index, n)[0], weight, sign, _index(index, n)[1]))
     return _Axis(taps, moves * slope)
@@ -384,7 +386,7 @@ def _cubic_grid_taps(
     low = np.floor(at)
     part = at - low
     weights, slopes = _cubic_weights(part, CUBIC), _cubic_slopes(part, CUBIC)
-    taps = []
+    taps: list[tuple[np.ndarray, ...]] = []
     for k in range(4):
         padded, _ = _pad_positions(low + (k - 1), n, padding, align)
         index, inside = _index(np.trunc(padded), n)
@@ -431,7 +433,8 @@ def _grid_taps(
 ) -> Iterator[tuple[np.ndarray, list, np.ndarray, list]]:
     """Yield each corner's flat index, weights by axis, whether it is inside, slopes by axis."""
     for corner in product(*[axis.taps for axis in axes]):
-        at, inside = np.zeros_like(corner[0][0]), True
+        at = np.zeros_like(corner[0][0])
+        inside: Any = True
         for (index, _, _, within), n in zip(corner, size, strict=True):
             at, inside = at * n + index, inside & within
         yield at, [c[1] for c in corner], inside, [c[2] for c in corner]
@@ -504,7 +507,8 @@ def unfold(x: np.ndarray, kernel: Ints, dilation: Ints, padding: Ints, stride: I
     out = _window_counts("unfold", x.shape[2:], kernel, dilation, padding, stride)
     columns = np.zeros((*x.shape[:2], math.prod(kernel), *out), x.dtype)
     for number, into, outof in _window_slices(x.shape[2:], out, kernel, dilation, padding, stride):
-        columns[(slice(None), slice(None), number, *into)] = x[(..., *outof)]
+        at: Any = (slice(None), slice(None), number, *into)
+        columns[at] = x[(..., *outof)]
     return columns.reshape(x.shape[0], x.shape[1] * math.prod(kernel), math.prod(out))
 
 
@@ -526,7 +530,8 @@ def fold(
     columns = columns.reshape(columns.shape[0], channels, taps, *out)
     x = np.zeros((columns.shape[0], channels, *size), columns.dtype)
     for number, outof, into in _window_slices(size, out, kernel, dilation, padding, stride):
-        x[(..., *into)] += columns[(slice(None), slice(None), number, *outof)]
+        at: Any = (slice(None), slice(None), number, *outof)
+        x[(..., *into)] += columns[at]
     return x
 
 
@@ -548,10 +553,11 @@ def _window_counts(
 
 def _window_slices(
     size: Ints, out: Ints, kernel: Ints, dilation: Ints, padding: Ints, stride: Ints
-) -> Iterator[tuple[int, list[slice], list[slice]]]:
+) -> Iterator[tuple[int, Any, Any]]:
     """Yield each tap's number, the windows whose tap lies inside, and the inputs those read."""
     for number, tap in enumerate(product(*map(range, kernel))):
         specs = zip(size, out, tap, dilation, padding, stride, strict=True)
         parts = [window_parts(n, o, k * d - p, s) for n, o, k, d, p, s in specs]
-        if all(part is not None for part in parts):
-            yield number, [part[0] for part in parts], [part[1] for part in parts]
+        found = [part for part in parts if part is not None]
+        if len(found) == len(parts):
+            yield number, [part[0] for part in found], [part[1] for part in found]

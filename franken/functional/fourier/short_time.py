@@ -10,6 +10,7 @@ from franken.core import dtypes as dt
 from franken.core.convert import cast
 from franken.core.op import namespace, op
 from franken.core.tensor import Tensor
+from franken.core.trace import memory
 from franken.ops.declaring.samples import S, inverse_stft
 from franken.ops.linalg.fourier import c2c_, c2r_, r2c_
 
@@ -243,10 +244,6 @@ def _resynthesized(
 
 
 def _check_overlap(lowest: Any, call: str) -> None:
-    from franken.core.trace import fresh
-
-    value = lowest
-    while value.level:
-        value = fresh(value)._a
-    if value._a.size and not value._a.min() > 1e-11:
+    value = memory(lowest)
+    if value.size and not value.min() > 1e-11:
         raise RuntimeError(f"{call} window overlap add min: 1")

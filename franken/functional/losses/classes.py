@@ -361,8 +361,8 @@ def binary_cross_entropy_with_logits(
 def _with_logits(x: Any, y: Any, weight: Any, pos_weight: Any, reduction: str) -> Tensor:
     refused("log_sigmoid_cpu", x.dtype, "bic")
     refuse_grad("binary_cross_entropy_with_logits", weight=weight, pos_weight=pos_weight)
-    parts = (x, y) if pos_weight is None else (x, y, pos_weight)
-    parts, _ = promoted("binary_cross_entropy_with_logits", "default", parts)
+    given = (x, y) if pos_weight is None else (x, y, pos_weight)
+    parts, _ = promoted("binary_cross_entropy_with_logits", "default", given)
     losses = (logit_entropy if pos_weight is None else weighted_entropy)(*parts)
     if weight is not None:
         losses = losses * weight

@@ -33,11 +33,30 @@ def _check(x: Tensor, mean: Any, var: Any, w: Any, b: Any, training: bool) -> No
     check_params("batch_norm", x, mean, var, w, b)
 
 
+_UNBATCHED = (
+    "Batch norm got a batched tensor as input while the running_mean or running_var, which will be "
+    "updated in place, were not batched.\nIf you are using a module and do not need eval mode, "
+    "please set `track_running_stats` to be False.If you are using a prebuilt module and do not "
+    "need eval mode, please see the functorch website for resources on how to patch your module to "
+    "work with vmap"
+)
+
+
 def _follow(running: Tensor, value: Tensor, momentum: float) -> None:
-    """running = (1 - momentum) * running + momentum * value, in place and off the tape."""
-    value = _underneath(value, running.level)
+    """running = (1 - momentum) * running + momentum * value, in place and off the tape.
+
+    To the transforms it is no in-place op: a derivative's level does not see it at all.
+    """
     plain = running.level == 0 and value.level == 0 and STATE.recorder is None
-    if plain and getattr(running._a.flags, "writeable", True):
+    if STATE.traces:
+        trace = STATE.traces[-1]
+        batched = not trace.derives and trace.owns(value)
+        if batched and not trace.owns(running):
+            raise RuntimeError(_UNBATCHED)
+        if not batched:
+            trace.beneath(_follow, trace.lower(running), trace.lower(value), momentum)
+            return
+    elif plain and getattr(running._a.flags, "writeable", True):
         a = running._a
         a *= a.dtype.type(1 - momentum)
         a += (value._a * value._a.dtype.type(momentum)).astype(a.dtype)
@@ -48,13 +67,6 @@ def _follow(running: Tensor, value: Tensor, momentum: float) -> None:
         running.mul_(1 - momentum).add_(cast(value, running.dtype) * momentum)  # type: ignore[attr-defined]
     finally:
         set_grad(before)
-
-
-def _underneath(value: Any, level: int) -> Tensor:
-    """The value without the derivatives of levels above `level`; a batch stays one."""
-    while value.level > level and value.derivative:
-        value = value._a
-    return value
 
 
 def _batch(

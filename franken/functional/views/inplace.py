@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from franken.core import inplace, strides
-from franken.core.memory import first_place, memory_of, relaid, restrided
+from franken.core import inplace
+from franken.core.geometry import strides
+from franken.core.geometry.memory import first_place, memory_of, relaid, restrided
 from franken.core.node import edge_of
 from franken.core.op import NAMES, op, spelled
 from franken.core.primitive import NO_BATCH_RULE, Primitive, _wrap
@@ -28,15 +29,11 @@ from franken.ops.surface.copies import order_of
 
 def become(x: Any, view: Any) -> Tensor:
     """Let `x` be the view of itself that was computed."""
+    edge = edge_of(view)
     if x.level:
         x.rebind(view)
-        if view._base is not x:
-            x._base, x._ver = view._base, view._ver
-            if view._base is not None:
-                x._chain, x._view_ver = view._chain, view._view_ver
-        return x
-    edge = edge_of(view)
-    x._a = view._a
+    else:
+        x._a = view._a
     if x._base is not None:
         x._chain, x._view_ver = view._chain, view._view_ver
     x._node = edge

@@ -69,9 +69,10 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     def reset_parameters(self) -> None:
         """Draw all weights anew."""
         self.head.reset_parameters()
-        for first, second in self.tail:
-            first.reset_parameters()
-            second.reset_parameters()
+        pair: Any
+        for pair in self.tail:
+            pair[0].reset_parameters()
+            pair[1].reset_parameters()
 
     def forward(self, input_: Tensor, target_: Tensor) -> _ASMoutput:
         """(N, in_features), (N) -> (N), scalar; or one example without N."""

@@ -28,6 +28,11 @@ class MultiheadAttention(Module):
     """
 
     __constants__ = ["batch_first"]
+    in_proj_weight: Any  # a Parameter, or None
+    in_proj_bias: Any
+    q_proj_weight: Any
+    k_proj_weight: Any
+    v_proj_weight: Any
     bias_k: Tensor | None
     bias_v: Tensor | None
 

@@ -22,6 +22,11 @@ class _NormBase(Module):
 
     _version = 2
     __constants__ = ["track_running_stats", "momentum", "eps", "num_features", "affine"]
+    weight: Any  # a Parameter, or None
+    bias: Any
+    running_mean: Any  # a Tensor, or None
+    running_var: Any
+    num_batches_tracked: Any
 
     def __init__(
         self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1,

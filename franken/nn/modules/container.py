@@ -321,11 +321,12 @@ class ModuleDict(Module):
                     f"ModuleDict update sequence element #{at} should be Iterable; is"
                     + type(pair).__name__
                 )
-            if len(pair) != 2:
+            key_value: Any = pair
+            if len(key_value) != 2:
                 raise ValueError(
-                    f"ModuleDict update sequence element #{at} has length {len(pair)}; 2 is required"  # noqa: E501
+                    f"ModuleDict update sequence element #{at} has length {len(key_value)}; 2 is required"  # noqa: E501
                 )
-            self[pair[0]] = pair[1]
+            self[key_value[0]] = key_value[1]
 
 
 __all__ = ["Container", "ModuleDict", "ModuleList", "Sequential"]

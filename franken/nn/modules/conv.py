@@ -259,10 +259,21 @@ class ConvTranspose3d(_ConvTransposeNd):
 class _LazyConvXdMixin(LazyModuleMixin):
     """The part that all lazy convolutions share."""
 
+    # those of the convolution that it stands before
+    dims: int
+    groups: int
+    in_channels: int
+    out_channels: int
+    transposed: bool
+    kernel_size: Any
+    weight: Any
+    bias: Any
+
     def reset_parameters(self) -> None:
         """Nothing while sizes are unknown."""
         if not self.has_uninitialized_params() and self.in_channels != 0:
-            super().reset_parameters()
+            base: Any = super()
+            base.reset_parameters()
 
     def initialize_parameters(self, input: Tensor, *args: Any, **kwargs: Any) -> None:
         """Take in_channels from `input` and draw the parameters."""

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from franken.nn.parameter import is_lazy
 
+if TYPE_CHECKING:
+    from franken.nn.modules.module import Module as _Module  # what it is mixed into
+else:
+    _Module = object
 
-class LazyModuleMixin:
+
+class LazyModuleMixin(_Module):
     """Stands before a module class; `initialize_parameters(*input)` fills in the sizes.
 
     The first call does so and turns the object into one of `cls_to_become`.

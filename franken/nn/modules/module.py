@@ -30,6 +30,14 @@ class Module(StateDict):
     """
 
     training: bool
+    _backward_pre_hooks: Any
+    _backward_hooks: Any
+    _is_full_backward_hook: bool | None
+    _forward_hooks: Any
+    _forward_hooks_with_kwargs: Any
+    _forward_hooks_always_called: Any
+    _forward_pre_hooks: Any
+    _forward_pre_hooks_with_kwargs: Any
     dump_patches = False
     call_super_init = False
 

@@ -192,11 +192,8 @@ def _permuted(state: Tensor, order: Tensor | None) -> Tensor:
 
 
 def _check_options(dropout: Any, num_layers: int, hidden_size: Any, proj_size: int) -> None:
-    if (
-        not isinstance(dropout, numbers.Number)
-        or not 0 <= dropout <= 1
-        or isinstance(dropout, bool)
-    ):
+    number: Any = numbers.Number  # which has no order of its own
+    if not isinstance(dropout, number) or not 0 <= dropout <= 1 or isinstance(dropout, bool):
         raise ValueError(
             "dropout should be a number in range [0, 1] representing the probability of an element "
             "being zeroed"
@@ -259,7 +256,7 @@ class LSTM(RNNBase):
 
     def _starting_state(self, x: Tensor, hx: Any, batch: int, batched: bool) -> Any:
         if hx is None:
-            made = {"dtype": x.dtype, "device": x.device}
+            made: dict[str, Any] = {"dtype": x.dtype, "device": x.device}
             h = franken.zeros(self._state_size(batch, self.proj_size or self.hidden_size), **made)
             return h, franken.zeros(self._state_size(batch, self.hidden_size), **made)
         return super()._starting_state(x, hx, batch, batched)

@@ -30,6 +30,8 @@ def _padding_index(padding_idx: int | None, rows: int) -> int | None:
 class _Table(Module):
     """The table of an embedding."""
 
+    num_embeddings: int
+    embedding_dim: int
     padding_idx: int | None
 
     def _make_table(self, given: Tensor | None, frozen: bool, device: Any, dtype: Any) -> None:

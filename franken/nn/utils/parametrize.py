@@ -47,6 +47,7 @@ class ParametrizationList(ModuleList):
         super().__init__(modules)
         self.unsafe = unsafe
         new = original
+        module: Any
         with franken.no_grad():
             for module in reversed(list(self)):
                 if hasattr(module, "right_inverse"):
@@ -67,6 +68,7 @@ class ParametrizationList(ModuleList):
     def right_inverse(self, value: Tensor) -> None:
         """Set the originals so that the parametrized tensor becomes `value` (or close to it)."""
         with franken.no_grad():
+            module: Any
             for module in reversed(list(self)):
                 if not hasattr(module, "right_inverse"):
                     raise RuntimeError(
@@ -140,7 +142,7 @@ def _inject_class(module: Module) -> None:
         made.__dict__ = deepcopy(self.__dict__, memo)
         return made
 
-    members = {"__getstate__": getstate}
+    members: dict[str, Any] = {"__getstate__": getstate}
     if not hasattr(base, "__deepcopy__"):
         members["__deepcopy__"] = copied
     module.__class__ = type(f"Parametrized{base.__name__}", (base,), members)
@@ -163,7 +165,7 @@ def _inject_property(module: Module, name: str) -> None:
 
 
 def register_parametrization(
-    module: Module, tensor_name: str, parametrization: Module, *, unsafe: bool = False
+    module: Any, tensor_name: str, parametrization: Module, *, unsafe: bool = False
 ) -> Module:
     """Compute `module.tensor_name` by `parametrization` from an original from now on.
 
@@ -195,7 +197,7 @@ def register_parametrization(
     return module
 
 
-def _append(module: Any, tensor_name: str, parametrization: Module, unsafe: bool) -> None:
+def _append(module: Any, tensor_name: str, parametrization: Any, unsafe: bool) -> None:
     listed = module.parametrizations[tensor_name]
     if not unsafe:
         current = getattr(module, tensor_name)
@@ -215,7 +217,7 @@ def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
 
 
 def remove_parametrizations(
-    module: Module, tensor_name: str, leave_parametrized: bool = True
+    module: Any, tensor_name: str, leave_parametrized: bool = True
 ) -> Module:
     """Undo the parametrizations of a tensor; it keeps its present value if left parametrized."""
     if not is_parametrized(module, tensor_name):
@@ -249,7 +251,7 @@ def type_before_parametrizations(module: Module) -> type:
 
 
 def transfer_parametrizations_and_params(
-    from_module: Module, to_module: Module, tensor_name: str | None = None
+    from_module: Any, to_module: Any, tensor_name: str | None = None
 ) -> Module:
     """Give `to_module` the parametrizations (and originals) of `from_module`."""
     names = [tensor_name] if tensor_name is not None else list(from_module.parametrizations)

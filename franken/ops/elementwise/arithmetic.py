@@ -11,9 +11,9 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core import linear
+from franken.core.calls.out import FOUND
 from franken.core.op import op
-from franken.core.out import FOUND
-from franken.core.tensor import Tensor
+from franken.core.tensor import Tensor, attach
 from franken.ops.declaring.declare import (
     BOOL_TO_LONG,
     INT_TO_FLOAT,
@@ -239,8 +239,12 @@ for _name, _fn in (
     setattr(Tensor, f"__{_name}__", operator(_fn))
     setattr(Tensor, f"__r{_name}__", reflected(_fn))
     setattr(Tensor, f"__i{_name}__", _fn.augmented)
-Tensor.__rsub__ = reflected(sub, "RsubBackward1")  # type: ignore[attr-defined]
-Tensor.__rtruediv__ = Tensor.__rdiv__ = _divide_into  # type: ignore[method-assign, attr-defined]
-Tensor.__neg__ = neg  # type: ignore[attr-defined, operator]
-Tensor.__pos__ = positive  # type: ignore[attr-defined, operator]
-Tensor.__array_priority__ = 1000  # type: ignore[attr-defined]  # NumPy leaves mixed operators to us
+attach(
+    __rsub__=reflected(sub, "RsubBackward1"),
+    __rtruediv__=_divide_into,
+    __rdiv__=_divide_into,
+    __neg__=neg,
+    __pos__=positive,
+)
+# NumPy leaves mixed operators to us
+attach(__array_priority__=1000)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
+from franken.core.calls.out import Into
 from franken.core.op import op
-from franken.core.out import Into
-from franken.core.tensor import Tensor, wrap
+from franken.core.tensor import Tensor, attach, wrap
 from franken.ops.declaring.declare import ALWAYS_BOOL, elementwise, operator
 from franken.ops.declaring.samples import S
 
@@ -39,13 +39,13 @@ def _equal_to(fn: Any) -> Any:
 
 
 eq = _comparison("eq", np.equal, "==", "", "")
-Tensor.__eq__ = _equal_to(eq)  # type: ignore[method-assign]
+attach(__eq__=_equal_to(eq))
 ne = _comparison("ne", np.not_equal, "!=", "not_equal", "")
 lt = _comparison("lt", np.less, "<", "less")
 le = _comparison("le", np.less_equal, "<=", "less_equal")
 gt = _comparison("gt", np.greater, ">", "greater")
 ge = _comparison("ge", np.greater_equal, ">=", "greater_equal")
-Tensor.__hash__ = object.__hash__  # type: ignore[method-assign,assignment]
+attach(__hash__=object.__hash__)
 
 # --- the larger and the smaller of two -----------------------------------------------------------
 

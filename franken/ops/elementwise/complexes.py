@@ -13,11 +13,11 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core.batching import pointwise, view_rule
+from franken.core.calls.out import FOUND, Into
 from franken.core.op import commit_as, op
-from franken.core.out import FOUND, Into
 from franken.core.pointwise import pointwise_primitive
 from franken.core.primitive import Primitive
-from franken.core.tensor import Tensor
+from franken.core.tensor import Tensor, attach
 from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise
 from franken.ops.declaring.samples import S, filled_at_random, read, unary
 from franken.ops.elementwise.arithmetic import zero
@@ -107,8 +107,10 @@ def _write(self: Tensor, part: Tensor, value: Any) -> None:
     part.copy_(value if isinstance(value, Tensor) else part.new_tensor(value))  # type: ignore[attr-defined]
 
 
-Tensor.real = property(real, lambda self, value: _write(self, real(self), value))  # type: ignore[attr-defined]
-Tensor.imag = property(imag, lambda self, value: _write(self, imag(self), value))  # type: ignore[attr-defined]
+attach(
+    real=property(real, lambda self, value: _write(self, real(self), value)),
+    imag=property(imag, lambda self, value: _write(self, imag(self), value)),
+)
 
 
 @op(
@@ -304,9 +306,9 @@ def abs_(input: Tensor) -> Tensor:
     return commit_as(input, abs(input))
 
 
-Tensor.abs_ = Tensor.absolute_ = abs_  # type: ignore[attr-defined]
+attach(abs_=abs_, absolute_=abs_)
 op(at="torch", method=False, name="abs_", samples=filled_at_random)(abs_)
-Tensor.__abs__ = abs  # type: ignore[attr-defined]
+attach(__abs__=abs)
 
 # --- angle ---------------------------------------------------------------------------------------
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
+from franken.core.calls.out import Into
 from franken.core.convert import cast
 from franken.core.op import commit_as, op
-from franken.core.out import Into
-from franken.core.tensor import Tensor
+from franken.core.tensor import Tensor, attach
 from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, operator, promoted, reflected
 from franken.ops.declaring.samples import S, on
 from franken.ops.elementwise.arithmetic import mul, sub, zero
@@ -114,9 +114,7 @@ pow = elementwise(
     title=_title,
 )  # fmt: skip
 
-Tensor.__pow__ = operator(pow)  # type: ignore[attr-defined, operator]
-Tensor.__rpow__ = reflected(pow)  # type: ignore[attr-defined]
-Tensor.__ipow__ = pow.augmented  # type: ignore[attr-defined]
+attach(__pow__=operator(pow), __rpow__=reflected(pow), __ipow__=pow.augmented)
 
 
 def _double_kind(x: Any, y: Any) -> dt.dtype:
@@ -161,4 +159,4 @@ def _float_power_(self: Any, exponent: Any) -> Any:
     return commit_as(self, float_power(self, exponent))
 
 
-Tensor.float_power_ = _float_power_  # type: ignore[attr-defined]
+attach(float_power_=_float_power_)

@@ -9,13 +9,13 @@ import numpy as np
 from franken.backends.numpy import special
 from franken.core import dtypes as dt
 from franken.core import inplace, state
+from franken.core.calls.out import Into
 from franken.core.convert import cast
 from franken.core.device import CPU
 from franken.core.node import edge_of, titled
 from franken.core.op import commit_as, op
-from franken.core.out import Into
 from franken.core.pointwise import pointwise_primitive
-from franken.core.tensor import Tensor
+from franken.core.tensor import Tensor, attach
 from franken.ops.declaring import return_types
 from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, typed
 from franken.ops.declaring.samples import S, filled_at_random, unary
@@ -203,8 +203,7 @@ def _zero_in_place(input: Tensor) -> Tensor:
     return _filled(input, 0, "ZeroBackward0")
 
 
-Tensor.fill_ = _fill_in_place  # type: ignore[attr-defined]
-Tensor.zero_ = _zero_in_place  # type: ignore[attr-defined]
+attach(fill_=_fill_in_place, zero_=_zero_in_place)
 op(
     method=False, name="fill_", samples=lambda t: [S(t.const(3, 4), 2), S(t.const(2, 3), t.const())]
 )(_fill_in_place)

@@ -8,12 +8,12 @@ import numpy as np
 
 from franken.backends.numpy import gamma
 from franken.core import dtypes as dt
+from franken.core.calls.out import Into
 from franken.core.convert import cast
 from franken.core.node import titled
 from franken.core.op import OPS, inplace_form, op
-from franken.core.out import Into
 from franken.core.pointwise import pointwise_primitive
-from franken.core.tensor import Tensor
+from franken.core.tensor import Tensor, attach
 from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, refused
 from franken.ops.declaring.samples import S, on
 from franken.ops.elementwise.transcendental import exp, log
@@ -110,8 +110,10 @@ def _polygamma_method(self: Tensor, n: int) -> Tensor:
     return _polygamma(n, self)
 
 
-Tensor.polygamma = OPS["polygamma"].method = _polygamma_method  # type: ignore[attr-defined, assignment]
-Tensor.polygamma_ = OPS["polygamma"].inplace = inplace_form("polygamma", _polygamma_method)  # type: ignore[attr-defined]
+OPS["polygamma"].method = _polygamma_method
+attach(polygamma=_polygamma_method)
+OPS["polygamma"].inplace = inplace_form("polygamma", _polygamma_method)
+attach(polygamma_=OPS["polygamma"].inplace)
 
 
 def _mvlgamma_slope(g: Any, x: Any, p: int) -> Any:

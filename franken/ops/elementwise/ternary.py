@@ -8,13 +8,13 @@ from typing import Any, overload
 import numpy as np
 
 from franken.core import dtypes as dt
+from franken.core.calls.numbers import unboxed
+from franken.core.calls.out import FOUND, Into
+from franken.core.calls.overloads import orders
 from franken.core.convert import cast
-from franken.core.numbers import unboxed
 from franken.core.op import OPS, op
-from franken.core.out import FOUND, Into
-from franken.core.overloads import orders
 from franken.core.pointwise import pointwise_primitive
-from franken.core.tensor import Tensor
+from franken.core.tensor import Tensor, attach
 from franken.ops.declaring.declare import promoted, refused, typed
 from franken.ops.declaring.samples import S
 from franken.ops.surface.args import checked_number
@@ -95,7 +95,8 @@ def _where_method(self: Tensor, condition: Tensor, other: Any) -> Tensor:
     return _selected(condition, self, other)
 
 
-Tensor.where = OPS["where"].method = _where_method  # type: ignore[attr-defined, assignment]
+OPS["where"].method = _where_method
+attach(where=_where_method)
 
 
 # --- clamp ---------------------------------------------------------------------------------------

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
+from franken.core.calls.out import FREE, Into, safely
 from franken.core.convert import cast
 from franken.core.op import op, spelled
-from franken.core.out import FREE, Into, safely
 from franken.core.primitive import Primitive
-from franken.core.tensor import Tensor
+from franken.core.tensor import Tensor, attach
 from franken.ops.declaring.return_types import make
 from franken.ops.declaring.samples import S, after, definite, given, hermitian, matrices
 from franken.ops.linalg.checks import (
@@ -147,7 +147,7 @@ def householder_product(A: Tensor, tau: Tensor) -> Tensor:
     return _reflect(_vectors(A, k), tau, reversed(range(k)), start, False)  # type: ignore[no-any-return]
 
 
-Tensor.orgqr = spelled(householder_product, {"input2": "tau"})  # type: ignore[attr-defined]
+attach(orgqr=spelled(householder_product, {"input2": "tau"}))
 
 
 def _check_tau(a: Tensor, tau: Tensor, name: str, what: str) -> None:

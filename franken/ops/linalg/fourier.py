@@ -18,7 +18,7 @@ def _c2c_kernel(x: Any, *, axes: tuple[int, ...], forward: bool, scale: float) -
     if x.size == 0:
         return x.copy()
     one = np.fft.fft if forward else np.fft.ifft
-    norm = "backward" if forward else "forward"
+    norm: Any = "backward" if forward else "forward"
     out = x
     for axis in axes:
         out = one(out, axis=axis, norm=norm)

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from franken.backends.numpy import linalg as kernels
+from franken.core.calls.out import FREE, Into, safely
 from franken.core.errors import LinAlgError
-from franken.core.layout import contiguous_format
+from franken.core.geometry.layout import contiguous_format
+from franken.core.geometry.shapes import broadcast_shapes
 from franken.core.op import op
-from franken.core.out import FREE, Into, safely
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
-from franken.core.shapes import broadcast_shapes
-from franken.core.tensor import Tensor
+from franken.core.tensor import Tensor, attach
 from franken.ops.declaring.pulled_back import pulled_back
 from franken.ops.declaring.return_types import make
 from franken.ops.declaring.samples import S, definite, given, matrices
@@ -86,7 +86,7 @@ def inv(A: Tensor) -> Tensor:
     return _inverse(A, "linalg.inv")
 
 
-Tensor.inverse = inv  # type: ignore[attr-defined]
+attach(inverse=inv)
 
 
 @op(at="linalg", out=FREE, samples=matrices, title="LinalgInvExBackward0")

@@ -21,7 +21,7 @@ from franken.ops.shape.triangular import triu_
 # --- QR ------------------------------------------------------------------------------------------
 
 
-def _qr_kernel(x: Any, *, mode: str) -> Any:
+def _qr_kernel(x: Any, *, mode: Any) -> Any:
     if mode == "r":
         return np.empty((0,), x.dtype), np.linalg.qr(x, "r")
     q, r = np.linalg.qr(x, mode)

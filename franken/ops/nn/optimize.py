@@ -17,6 +17,7 @@ import numpy as np
 from franken.backends.numpy.parallel import parallel_for
 from franken.core import dtypes as dt
 from franken.core.primitive import NO_BATCH_RULE, Primitive, bind
+from franken.core.state import STATE
 from franken.core.tensor import version_of
 from franken.core.where import here
 
@@ -24,13 +25,14 @@ BLOCK = 1 << 14  # elements: five float32 blocks of 64 KiB fit a second-level ca
 SPLIT = 1 << 20  # elements from which threads pay: 200,000 in one go finish sooner than in two
 _REAL = {d.np: d.to_real().np for d in (dt.complex32, dt.complex64, dt.complex128)}
 _WIDE = (np.dtype("float32"), np.dtype("float64"))
+_HOST = np.ndarray  # also where the kernels are re-made for a GPU: there nothing is cut in blocks
 _scratch = threading.local()
 
 
 def _temporary(like: Any) -> Any:
     """Scratch memory of a block's shape, kept between calls on the CPU."""
     n = like.size
-    if type(like) is not np.ndarray or n > BLOCK:
+    if type(like) is not _HOST or n > BLOCK:
         return np.empty_like(like)
     kept = getattr(_scratch, "kept", None)
     if kept is None:
@@ -67,9 +69,9 @@ def _each(arrays: tuple[Any, ...], count: int, step: Callable[..., None]) -> tup
         p = mine[1]
         if p.dtype not in _WIDE:
             _unusual(i, mine, step)
-        elif p.size <= BLOCK:
+        elif p.size <= BLOCK or type(p) is not _HOST:
             step(i, *mine)
-        elif p.size >= SPLIT and type(p) is np.ndarray:
+        elif p.size >= SPLIT:
             _on_threads(i, list(_blocks(list(mine))), step)
         else:
             for block in _blocks(list(mine)):
@@ -179,11 +181,9 @@ def _advance_kernel(*steps: Any) -> tuple[()]:
 
 
 def _changer(name: str, kernel: Any, writes: Any) -> Primitive:
-    prim = Primitive(
+    return Primitive(
         name, (), kernel, outputs=0, variadic=True, batch=NO_BATCH_RULE, writes=writes
     ).not_differentiable()
-    prim.kernel("cuda", kernel)  # made of ufuncs, which GPU arrays answer themselves
-    return prim
 
 
 # The gradients come first; everything behind them is changed.
@@ -222,7 +222,10 @@ def adam_step(
     beta2: float, weight_decay: float, eps: float, decoupled: bool, maximize: bool,
 ) -> None:  # fmt: skip
     """One Adam (decoupled: AdamW) step; moments and step counts are updated in place."""
-    bind(_advance, tuple(steps), {})
+    if STATE.recorder is None:
+        _advance_kernel(*[s._a for s in steps])
+    else:
+        bind(_advance, tuple(steps), {})
     factors = []
     known: dict[float, tuple[float, float]] = {}
     for s in steps:

@@ -10,13 +10,13 @@ from franken.backends.numpy import reduce as kernels
 from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
 from franken.core.batching import all_batched, pointwise, shift_axes
+from franken.core.calls.out import INFER, SAME, Into
 from franken.core.convert import cast
+from franken.core.geometry.shapes import wrap_dim
 from franken.core.linear import SMALL, kept, reduce_sum, small_first
 from franken.core.node import titled
 from franken.core.op import op
-from franken.core.out import INFER, SAME, Into
 from franken.core.primitive import Primitive
-from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.return_types import make
 from franken.ops.declaring.samples import S, reduction_along
@@ -345,7 +345,7 @@ def count_nonzero(input: Tensor, dim: Any = None) -> Tensor:
 # --- logsumexp -----------------------------------------------------------------------------------
 
 
-def _logsumexp_kernel(x: Any, *, axes: tuple[int, ...], keepdim: bool) -> Any:
+def _logsumexp_kernel(x: Any, *, axes: tuple[int, ...], keepdim: Any) -> Any:
     if x.size > SMALL or not x.size:
         return kernels.logsumexp(x, axes, keepdim)
     top = np.asarray(np.maximum.reduce(x.real, axis=axes, keepdims=True))
@@ -398,7 +398,7 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
 # --- hash ----------------------------------------------------------------------------------------
 
 
-def _hash_kernel(x: Any, *, axes: tuple[int, ...], keepdim: bool) -> Any:
+def _hash_kernel(x: Any, *, axes: tuple[int, ...], keepdim: Any) -> Any:
     kind = x.dtype.kind
     wide = x.astype(np.uint64 if kind in "ub" else np.int64 if kind == "i" else np.float64)
     return np.bitwise_xor.reduce(wide.view(np.uint64), axis=axes, keepdims=keepdim)

@@ -20,7 +20,7 @@ from franken.ops.declaring.samples import S
 from franken.ops.reduction.sums import canonical_axes, count_of, reduce_mean
 
 
-def _var_mean_kernel(x: Any, *, axes: tuple[int, ...], correction: float, keepdim: bool) -> Any:
+def _var_mean_kernel(x: Any, *, axes: tuple[int, ...], correction: float, keepdim: Any) -> Any:
     if x.size > SMALL:
         return kernels.var_mean(x, axes, correction, keepdim)
     n = count_of(x.shape, axes)

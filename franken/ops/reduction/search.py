@@ -9,10 +9,10 @@ import numpy as np
 from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
 from franken.core.batching import batch_size, spread
+from franken.core.calls.out import Into
 from franken.core.convert import cast
 from franken.core.device import CPU
 from franken.core.op import op
-from franken.core.out import Into
 from franken.core.primitive import NO_BATCH_RULE, Primitive
 from franken.core.promotion import promote_types
 from franken.core.tensor import Tensor
@@ -30,7 +30,7 @@ def _search_kernel(seq: Any, values: Any, sorter: Any, *, right: bool, int32: bo
     """Places along the last axis of `seq` (one row, or as many as `values` has)."""
     if type(sorter) is np.ndarray:
         seq = np.take_along_axis(seq, sorter, axis=-1)
-    side = "right" if right else "left"
+    side: Any = "right" if right else "left"
     floating = seq.dtype.kind == "f"
     if seq.ndim == 1 and not (floating and np.isnan(seq).any()):
         out = np.asarray(np.searchsorted(seq, values, side))

@@ -16,14 +16,15 @@ from franken.backends.numpy.random import sequential as rng_sequential
 from franken.core import dtypes as dt
 from franken.core import inplace
 from franken.core.batching import spread
+from franken.core.calls.out import Into, write_made
 from franken.core.device import CPU
 from franken.core.errors import MissingKernel
-from franken.core.memory import element_strides
+from franken.core.geometry.memory import element_strides
+from franken.core.geometry.shapes import broadcast_two
+from franken.core.geometry.strides import axes_by_stride
+from franken.core.linear import zeros as plain_zeros
 from franken.core.op import op
-from franken.core.out import Into, write_made
 from franken.core.primitive import Primitive, bind
-from franken.core.shapes import broadcast_two
-from franken.core.strides import axes_by_stride
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S, created, created_like, filled_at_random
 from franken.ops.sampling.generator import core_of
@@ -45,8 +46,9 @@ _ERROR = (
     "'different' randomness flags on vmap or perform the randomness operation out of vmap"
 )
 _SAME_BATCHED = (
-    "vmap: Vmap does not currently support same randomness with a batched tensor input. Please "
-    "rewrite your program"
+    "Vmap does not currently support same randomness with a batched tensor input. Please rewrite "
+    "your code to not use same randomness with a batched tensor input, or use randomness="
+    "'different'."
 )
 _DIFFERENT_INPLACE = (
     "vmap: Cannot ask for different inplace randomness on an unbatched tensor. This will appear "
@@ -122,6 +124,8 @@ def _batched_fill(prim: Any, values: Any, dims: Any, params: Any) -> Any:
     mode, size, own = _mode(params)
     if mode == "same":
         one = [v if d is None else v.select(d, 0) for v, d in zip(values, dims, strict=True)]
+        if dims[0] is not None:  # drawn apart, so that an outer vmap sees a tensor without a batch
+            one[0] = plain_zeros(tuple(one[0].shape), one[0].dtype.np, one[0].device)
         return bind(prim, tuple(one), own), None
     if dims[0] is None:
         raise RuntimeError(_DIFFERENT_INPLACE)
@@ -164,7 +168,7 @@ randn_ = _source("randn", rng_distributions.normal)
 randint_ = _source("randint", rng_distributions.randint)
 
 
-def _randperm_kernel(*, n: int, to: dt.dtype, generator: Any, device: Any) -> Any:
+def _randperm_kernel(*, n: int, to: Any, generator: Any, device: Any) -> Any:
     return rng_distributions.randperm(generator, n, to.np)
 
 

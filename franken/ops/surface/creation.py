@@ -12,15 +12,19 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
-from franken.core import layout as layouts
 from franken.core import state
 from franken.core.batching import batch_size, to_front
+from franken.core.calls.out import MADE, Into, write_made
 from franken.core.device import CPU, resolve
-from franken.core.memory import element_strides
+from franken.core.geometry import layout as layouts
+from franken.core.geometry.memory import element_strides
+from franken.core.geometry.strides import (
+    contiguous_strides,
+    memory_format_strides,
+    preserved_strides,
+)
 from franken.core.op import op
-from franken.core.out import MADE, Into, write_made
-from franken.core.primitive import Primitive, _wrap, mark_constant
-from franken.core.strides import contiguous_strides, memory_format_strides, preserved_strides
+from franken.core.primitive import Primitive, _wrap, born
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S, created, created_like, created_new
 from franken.ops.surface.args import (
@@ -48,7 +52,7 @@ def finish(array: Any, device: Any = None, requires_grad: bool = False) -> Tenso
     else:
         t = _wrap(array, CPU)
     if state.SPECIAL:
-        mark_constant(t)
+        t = born(t)
     if requires_grad:
         require_grad(t)
     return t
@@ -58,7 +62,7 @@ def require_grad(t: Tensor) -> None:
     """Make a new tensor a leaf that requires grad."""
     if not (t.dtype.is_floating_point or t.dtype.is_complex):
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
-    t.requires_grad_()  # type: ignore[attr-defined]
+    t.requires_grad = True  # type: ignore[attr-defined]
 
 
 def strided_array(shape: tuple[int, ...], strides: tuple[int, ...], np_dtype: Any) -> Any:
@@ -103,7 +107,7 @@ def filled(
             order = tuple(sorted(order, key=lambda axis: (-strides[axis], axis)))
         t = _wrap(registry.filled(shape, value, d.np, dev, order), dev)
     if state.SPECIAL:
-        mark_constant(t)
+        t = born(t)
     if requires_grad:
         require_grad(t)
     return t

@@ -17,9 +17,9 @@ from franken.core.convert import cast_array
 from franken.core.device import CPU
 from franken.core.device import device as dev_class
 from franken.core.op import op
-from franken.core.primitive import _wrap, mark_new
+from franken.core.primitive import _wrap, born
 from franken.core.promotion import promote_types
-from franken.core.tensor import Tensor
+from franken.core.tensor import Tensor, attach
 from franken.ops.declaring.samples import NoSamples, S
 from franken.ops.surface.args import as_device, as_dtype, check_options, checked_number
 from franken.ops.surface.creation import finish, require_grad
@@ -287,7 +287,7 @@ def _array_wrap(
     return share_array(array.astype(np.uint8) if array.dtype == np.bool_ else array)
 
 
-Tensor.__array_wrap__ = _array_wrap  # type: ignore[attr-defined]
+attach(__array_wrap__=_array_wrap)
 
 
 @op(
@@ -300,7 +300,7 @@ def from_numpy(ndarray: Any) -> Tensor:
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     t = share_array(ndarray)
     if state.SPECIAL:
-        mark_new(t)
+        t = born(t)
     return t
 
 

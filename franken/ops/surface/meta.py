@@ -9,17 +9,17 @@ import math
 from typing import Any, overload
 
 from franken.core import dtypes as dt
-from franken.core import layout as layouts
 from franken.core import promotion
+from franken.core.calls.numbers import python_number
 from franken.core.device import CPU
-from franken.core.memory import element_strides, first_place, pointer
-from franken.core.numbers import python_number
+from franken.core.geometry import layout as layouts
+from franken.core.geometry.memory import element_strides, first_place, pointer
+from franken.core.geometry.shapes import wrap_dim
+from franken.core.geometry.size import Size
 from franken.core.op import op
-from franken.core.shapes import wrap_dim
-from franken.core.size import Size
 from franken.core.state import INFERENCE
 from franken.core.tensor import Tensor
-from franken.core.trace import fresh
+from franken.core.trace import memory
 from franken.ops.declaring.samples import NoSamples, S, read
 from franken.ops.surface.args import as_dtype, dtype_of_number, kind_name
 
@@ -28,7 +28,7 @@ def strides_of(t: Tensor) -> tuple[int, ...]:
     """Strides in elements; a traced tensor's are those of its value without hidden dimensions."""
     if not t.level:
         return element_strides(t._a)
-    low = strides_of(fresh(t)._a)
+    low = strides_of(t._a)
     hidden = getattr(t, "bdim", None)
     return low if hidden is None else low[:hidden] + low[hidden + 1 :]
 
@@ -108,10 +108,7 @@ def data_ptr(input: Tensor) -> int:
 @op(at="", method=True, samples=read)
 def storage_offset(input: Tensor) -> int:
     """How many elements into its memory the tensor begins."""
-    a = fresh(input)._a if input.level else input._a
-    while isinstance(a, Tensor):
-        a = a._a
-    return first_place(a)
+    return first_place(memory(input))
 
 
 # --- kinds ---------------------------------------------------------------------------------------

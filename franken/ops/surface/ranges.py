@@ -13,9 +13,9 @@ import numpy as np
 
 from franken.backends.numpy.random.formulas import fma32, fma64
 from franken.core import dtypes as dt
+from franken.core.calls.out import MADE, Into
 from franken.core.convert import cast_array
 from franken.core.op import op
-from franken.core.out import MADE, Into
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import NoSamples, S
 from franken.ops.surface.args import (
@@ -235,6 +235,8 @@ def _spaced(start: Any, end: Any, n: int, d: dt.dtype) -> Any:
     by = _rounded((last - first) / kind(n - 1), d, kind)
     i = np.arange(n)
     up, down = i.astype(kind), (n - 1 - i).astype(kind)
+    low: Any
+    high: Any
     if kind is np.float32:
         low, high = fma32(up, by, first), fma32(down, -by, last)
     elif kind is np.float64:

@@ -13,10 +13,11 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core.device import CPU
-from franken.core.memory import root_of
+from franken.core.geometry.memory import root_of
 from franken.core.op import op
-from franken.core.primitive import mark_new
-from franken.core.tensor import Tensor, version_of
+from franken.core.primitive import born
+from franken.core.state import STATE
+from franken.core.tensor import Tensor, attach, first_version, version_of
 from franken.ops.declaring.samples import S, read
 from franken.ops.surface.args import checked_number, kind_name
 
@@ -25,6 +26,7 @@ _VMAP_ITEM = (
     "vmap: It looks like you're calling .item() on a Tensor. We don't support vmap over calling "
     ".item() on a Tensor, please try to rewrite what you're doing with other operations."
 )
+_TRACKED = "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
 _VMAP_BOOL = (
     "vmap: It looks like you're attempting to use a Tensor in some data-dependent control flow. "
     "We don't support that yet; write it with where() instead."
@@ -86,11 +88,12 @@ def tolist(input: Tensor) -> Any:
 @op(at="", method=True, samples=read)
 def numpy(input: Tensor, *, force: bool = False) -> np.ndarray[Any, Any]:
     """The memory as a NumPy array, shared on the CPU; `force` copies whatever stands in the way."""
+    tracked = STATE.grad and input.requires_grad  # type: ignore[attr-defined]
     if input.level:
-        input = concrete(
-            input, "vmap: Cannot access data pointer of Tensor that doesn't have storage"
-        )
+        input = concrete(input, "Cannot access data pointer of Tensor that doesn't have storage")
         if not force:
+            if tracked:
+                raise RuntimeError(_TRACKED)
             raise RuntimeError("Cannot access data pointer of Tensor that doesn't have storage")
     if not force:
         if input.device.type != "cpu":
@@ -98,11 +101,8 @@ def numpy(input: Tensor, *, force: bool = False) -> np.ndarray[Any, Any]:
                 f"can't convert {input.device} device type tensor to numpy. Use Tensor.cpu() to "
                 "copy the tensor to host memory first."
             )
-        if input.requires_grad:  # type: ignore[attr-defined]
-            raise RuntimeError(
-                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
-                "instead."
-            )
+        if tracked:
+            raise RuntimeError(_TRACKED)
     if input.dtype in _NO_NUMPY:
         raise TypeError(f"Got unsupported ScalarType {input.dtype.scalar_name}")
     return host_array(input)
@@ -210,7 +210,7 @@ def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
             "https://github.com/pytorch/pytorch/pull/103001"
         )
     made = _like(type(self), _copied_array(self._a, memo), self.device, self.requires_grad)  # type: ignore[attr-defined]
-    mark_new(made)
+    made = born(made)
     memo[id(self)] = made
     if getattr(self, "_grad", None) is not None:
         made._grad = _copy.deepcopy(self._grad, memo)  # type: ignore[attr-defined]
@@ -240,20 +240,26 @@ def _copied_array(a: Any, memo: dict[int, Any]) -> Any:
 
 def _like(cls: Any, array: Any, dev: Any, requires_grad: bool) -> Any:
     t = _new(cls)
-    t._a, t.device = array, dev
-    t._node = t._ver = t._base = None
+    t._a, t.device, t._ver = array, dev, first_version(array)
+    t._node = t._base = None
     if requires_grad:
         t.requires_grad_()
     return t
 
 
+def _shallow_copy(self: Tensor) -> Any:
+    """`copy.copy`: a leaf over the same memory, as what torch's pickling makes of a tensor."""
+    if self.level:
+        raise RuntimeError("cannot copy a tensor inside a transform")
+    view = self._a.view()
+    t = _like(type(self), view, self.device, bool(self.requires_grad))  # type: ignore[attr-defined]
+    t.__dict__.update(_own_attributes(self))
+    return t
+
+
 def _reduce_ex(self: Tensor, protocol: int) -> Any:
-    if self.level or not self.is_leaf:  # type: ignore[attr-defined]
-        if self.level:
-            raise RuntimeError("cannot pickle a tensor inside a transform")
-        raise RuntimeError(
-            "cannot pickle a tensor that is part of a graph; use tensor.detach() first"
-        )
+    if self.level:
+        raise RuntimeError("cannot pickle a tensor inside a transform")
     a = np.ascontiguousarray(host_array(self)).reshape(self.shape)
     extra = _own_attributes(self)
     return rebuild, (type(self), a, self.dtype, self.device, bool(self.requires_grad), extra)  # type: ignore[attr-defined]
@@ -302,20 +308,23 @@ def _make_subclass(cls: Any, data: Tensor, require_grad: bool = False, **options
     return made
 
 
-Tensor.__bool__ = _bool  # type: ignore[attr-defined]
-Tensor.__float__ = _float  # type: ignore[attr-defined]
-Tensor.__int__ = _int  # type: ignore[attr-defined]
-Tensor.__complex__ = _complex  # type: ignore[attr-defined]
-Tensor.__index__ = _index  # type: ignore[attr-defined]
-Tensor.__format__ = _format  # type: ignore[method-assign,assignment]
-Tensor.__contains__ = _contains  # type: ignore[attr-defined]
-Tensor.__hash__ = object.__hash__  # type: ignore[method-assign,assignment]
-Tensor.__array__ = _array  # type: ignore[attr-defined]
-Tensor.__array_priority__ = 1000  # type: ignore[attr-defined]
-Tensor.__dlpack__ = _dlpack  # type: ignore[attr-defined]
-Tensor.__dlpack_device__ = _dlpack_device  # type: ignore[attr-defined]
-Tensor.__cuda_array_interface__ = property(_cuda_interface)  # type: ignore[attr-defined]
-Tensor.__deepcopy__ = _deepcopy  # type: ignore[attr-defined]
-Tensor.__reduce_ex__ = _reduce_ex  # type: ignore[method-assign,assignment]
-Tensor.as_subclass = _as_subclass  # type: ignore[attr-defined]
-Tensor._make_subclass = staticmethod(_make_subclass)  # type: ignore[attr-defined]
+attach(
+    __bool__=_bool,
+    __float__=_float,
+    __int__=_int,
+    __complex__=_complex,
+    __index__=_index,
+    __format__=_format,
+    __contains__=_contains,
+    __hash__=object.__hash__,
+    __array__=_array,
+    __array_priority__=1000,
+    __dlpack__=_dlpack,
+    __dlpack_device__=_dlpack_device,
+    __cuda_array_interface__=property(_cuda_interface),
+    __copy__=_shallow_copy,
+    __deepcopy__=_deepcopy,
+    __reduce_ex__=_reduce_ex,
+    as_subclass=_as_subclass,
+    _make_subclass=staticmethod(_make_subclass),
+)

@@ -15,8 +15,7 @@ from franken.core import dtypes as dt
 from franken.core.device import CPU
 from franken.core.node import Leaf, edge_of, split_edge
 from franken.core.op import op
-from franken.core.tensor import Parameter, Tensor
-from franken.core.trace import fresh
+from franken.core.tensor import Parameter, Tensor, attach
 from franken.ops.declaring.samples import NoSamples
 from franken.ops.surface.read import host_array
 
@@ -218,10 +217,11 @@ def _sizes(t: Tensor) -> str:
 
 
 def _traced(t: Any) -> str:
-    inner = repr(fresh(t)._a).replace("\n", "\n    ")
+    inner = repr(t._a).replace("\n", "\n    ")
+    level = t.level if t.trace.alive else -2
     if hasattr(t, "bdim"):
-        return f"BatchedTensor(lvl={t.level}, bdim={t.bdim}, value=\n    {inner}\n)"
-    return f"GradTrackingTensor(lvl={t.level}, value=\n    {inner}\n)"
+        return f"BatchedTensor(lvl={level}, bdim={t.bdim}, value=\n    {inner}\n)"
+    return f"GradTrackingTensor(lvl={level}, value=\n    {inner}\n)"
 
 
 def _repr(self: Any, *, tensor_contents: Any = None) -> str:
@@ -232,4 +232,4 @@ def _repr(self: Any, *, tensor_contents: Any = None) -> str:
     return _plain(self)
 
 
-Tensor.__repr__ = _repr  # type: ignore[method-assign]
+attach(__repr__=_repr)

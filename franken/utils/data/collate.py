@@ -12,6 +12,7 @@ import numpy as np
 
 import franken
 from franken import Tensor
+from franken.utils.data.worker import get_worker_info
 
 _TEXT = (str, bytes)
 
@@ -71,6 +72,9 @@ def default_collate(batch: Any) -> Any:
     """
     first = batch[0]
     if isinstance(first, Tensor):
+        if get_worker_info() is not None and any(t.requires_grad for t in batch):
+            # no graph leaves a worker: torch refuses as it stacks into shared memory
+            return franken.stack(list(batch), 0, out=first.new_empty(0))
         return franken.stack(list(batch), 0)
     if isinstance(first, np.ndarray):
         if not _numeric(first):

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
+import os
+import pickle
 import queue
+import warnings
 from collections.abc import Iterator
+from multiprocessing.context import BaseContext
 from typing import Any, Generic, TypeVar
 
 import franken
@@ -60,12 +64,13 @@ class DataLoader(Generic[T_co]):
         persistent_workers: bool = False, pin_memory_device: str = "", in_order: bool = True,
     ) -> None:  # fmt: skip
         _check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
+        _warn_excess(num_workers)
         self.dataset: Any = dataset
         self.num_workers = num_workers
         self.prefetch_factor = 2 if num_workers and prefetch_factor is None else prefetch_factor
         self.pin_memory, self.pin_memory_device = pin_memory, pin_memory_device
         self.timeout, self.worker_init_fn, self.in_order = timeout, worker_init_fn, in_order
-        self.multiprocessing_context = multiprocessing_context
+        self.multiprocessing_context = _context(multiprocessing_context, num_workers)
         self._dataset_kind = "iterable" if isinstance(dataset, IterableDataset) else "map"
         if self._dataset_kind == "iterable":
             shuffle = _check_iterable(shuffle, sampler, batch_sampler)
@@ -84,6 +89,7 @@ class DataLoader(Generic[T_co]):
         self.collate_fn = collate_fn or (default_collate if batched else default_convert)
         self.persistent_workers = persistent_workers
         self._iterator: Any = None
+        self._promised: int | None = None  # the length that an iterable dataset was asked for
         self._initialized = True
 
     def _default_sampler(self, shuffle: bool, generator: Any) -> Any:
@@ -114,11 +120,11 @@ class DataLoader(Generic[T_co]):
 
     def __iter__(self) -> Iterator[Any]:
         if self.num_workers == 0:
-            return _InProcess(self)
+            return _SingleProcessDataLoaderIter(self)
         if not self.persistent_workers:
-            return _Workers(self)
+            return _MultiProcessingDataLoaderIter(self)
         if self._iterator is None:
-            self._iterator = _Workers(self)
+            self._iterator = _MultiProcessingDataLoaderIter(self)
         else:
             self._iterator.restart()
         return self._iterator  # type: ignore[no-any-return]
@@ -126,10 +132,10 @@ class DataLoader(Generic[T_co]):
     def __len__(self) -> int:
         if self._dataset_kind != "iterable":
             return len(self._index_sampler)
-        n = len(self.dataset)
-        if self.batch_size is None:
-            return n
-        return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
+        self._promised = n = len(self.dataset)
+        if self.batch_size is not None:
+            n = n // self.batch_size if self.drop_last else -(-n // self.batch_size)
+        return n
 
 
 def _check_workers(num_workers: int, timeout: float, prefetch: Any, persistent: bool) -> None:
@@ -148,6 +154,65 @@ def _check_workers(num_workers: int, timeout: float, prefetch: Any, persistent: 
         raise ValueError("prefetch_factor option should be non-negative")
     if persistent and num_workers == 0:
         raise ValueError("persistent_workers option needs num_workers > 0")
+
+
+def _warn_exceeded(loader: DataLoader[Any], promised: int, fetched: int) -> None:
+    hint = (
+        "For multiprocessing data-loading, this could be caused by not properly configuring the "
+        "IterableDataset replica at each worker. Please see "
+        "https://pytorch.org/docs/stable/data.html#torch.utils.data.IterableDataset for examples."
+    )
+    warnings.warn(
+        f"Length of IterableDataset {loader.dataset} was reported to be {promised}(when accessing "
+        f"len(dataloader)), but {fetched} samples have been fetched. "
+        f"{hint if loader.num_workers else ''}",
+        stacklevel=3,
+    )
+
+
+def _usable_cpus() -> int | None:
+    try:
+        return len(os.sched_getaffinity(0))
+    except (AttributeError, OSError):  # a system that does not say
+        return os.cpu_count()
+
+
+def _warn_excess(wanted: int) -> None:
+    usable = _usable_cpus()
+    if usable is not None and wanted > usable:
+        warnings.warn(
+            f"This DataLoader will create {wanted} worker processes in total. Our suggested max "
+            f"number of worker in current system is {usable}, which is smaller than what this "
+            "DataLoader is going to create. Please be aware that excessive worker creation might "
+            "get DataLoader running slow or even freeze, lower the worker number to avoid "
+            "potential slowness/freeze if necessary.",
+            stacklevel=3,
+        )
+
+
+def _context(context: Any, num_workers: int) -> Any:
+    """What starts the worker processes, from its name or None."""
+    if context is None:
+        return None
+    if not num_workers:
+        raise ValueError(
+            "multiprocessing_context can only be used with multi-process loading (num_workers > 0),"
+            f" but got num_workers={num_workers}"
+        )
+    if isinstance(context, str):
+        known = multiprocessing.get_all_start_methods()
+        if context not in known:
+            raise ValueError(
+                "multiprocessing_context option should specify a valid start method in "
+                f"{known!r}, but got multiprocessing_context={context!r}"
+            )
+        return multiprocessing.get_context(context)
+    if not isinstance(context, BaseContext):
+        raise TypeError(
+            "multiprocessing_context option should be a valid context object or a string "
+            f"specifying the start method, but got multiprocessing_context={context}"
+        )
+    return context
 
 
 def _check_iterable(shuffle: Any, sampler: Any, batch_sampler: Any) -> bool:
@@ -181,11 +246,17 @@ def _check_batching(
         )
 
 
-class _Iterator:
+class _BaseDataLoaderIter:
     """One pass over the data."""
 
     def __init__(self, loader: DataLoader[Any]) -> None:
         self.loader = loader
+        if loader.pin_memory and not franken.cuda.is_available():
+            warnings.warn(
+                "'pin_memory' argument is set as true but no accelerator is found, then device "
+                "pinned memory won't be used.",
+                stacklevel=3,
+            )
         self._begin()
 
     def _begin(self) -> None:
@@ -195,7 +266,7 @@ class _Iterator:
         self.base_seed = int(drawn.item())
         self._yielded = 0
 
-    def __iter__(self) -> _Iterator:
+    def __iter__(self) -> _BaseDataLoaderIter:
         return self
 
     def __len__(self) -> int:
@@ -204,6 +275,9 @@ class _Iterator:
     def __next__(self) -> Any:
         data = self._next_data()
         self._yielded += 1
+        promised = self.loader._promised
+        if promised is not None and self._yielded > promised:
+            _warn_exceeded(self.loader, promised, self._yielded)
         if self.loader.pin_memory and franken.cuda.is_available():
             data = _pinned(data)
         return data
@@ -222,7 +296,7 @@ def _pinned(data: Any) -> Any:
     return data.pin_memory() if hasattr(data, "pin_memory") else data
 
 
-class _InProcess(_Iterator):
+class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
     """Loads in this process."""
 
     def __init__(self, loader: DataLoader[Any]) -> None:
@@ -233,26 +307,26 @@ class _InProcess(_Iterator):
         return self._fetcher.fetch(next(self._indices))
 
 
-class _Workers(_Iterator):
+class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
     """Loads by worker processes; results are put back into the order of the sampler."""
 
     def __init__(self, loader: DataLoader[Any]) -> None:
         super().__init__(loader)
-        context = loader.multiprocessing_context
-        if context is None or isinstance(context, str):
-            context = multiprocessing.get_context(context)
+        self._owner = os.getpid()
+        self._workers: list[Any] = []
+        self._tasks: list[Any] = []
+        context = loader.multiprocessing_context or multiprocessing.get_context()
         n = loader.num_workers
         self._results = context.Queue()
-        self._tasks = [context.Queue() for _ in range(n)]
-        self._processes = []
+        self._tasks.extend(context.Queue() for _ in range(n))
         for i, tasks in enumerate(self._tasks):
             work = Worker(
-                loader._fetcher(), tasks, self._results, self.base_seed + i, i, n,
+                loader._fetcher(), tasks, self._results, self.base_seed, i, n,
                 loader.worker_init_fn,
             )  # fmt: skip
             process = context.Process(target=work, daemon=True)
             process.start()
-            self._processes.append(process)
+            self._workers.append(process)
         self._epoch = 0
         self._reset()
 
@@ -276,7 +350,7 @@ class _Workers(_Iterator):
         self._arrived: dict[int, Any] = {}
         self._alive = [True] * len(self._tasks)
         self._turn = itertools.cycle(range(len(self._tasks)))
-        for _ in range(self.loader.prefetch_factor * len(self._tasks)):
+        for _ in range((self.loader.prefetch_factor or 0) * len(self._tasks)):
             self._send()
 
     def _send(self) -> None:
@@ -299,9 +373,10 @@ class _Workers(_Iterator):
         step = min(self.loader.timeout or 5.0, 5.0)
         while True:
             try:
-                return self._results.get(timeout=step)
+                key, packed = self._results.get(timeout=step)
+                return key, pickle.loads(packed)
             except queue.Empty:
-                dead = [p.pid for p in self._processes if not p.is_alive()]
+                dead = [p.pid for p in self._workers if not p.is_alive()]
                 if dead:
                     raise RuntimeError(
                         f"DataLoader worker (pid(s) {', '.join(map(str, dead))}) exited unexpectedly"  # noqa: E501
@@ -331,8 +406,6 @@ class _Workers(_Iterator):
                 continue
             self._send()
             if isinstance(data, Failure):
-                if not self.loader.persistent_workers:
-                    self.shutdown()
                 data.reraise()
             return data
 
@@ -340,16 +413,18 @@ class _Workers(_Iterator):
         """Stop the processes."""
         for tasks in self._tasks:
             tasks.put(None)
-        for process in self._processes:
+        for process in self._workers:
             process.join(timeout=5)
             if process.is_alive():
                 process.terminate()
-        for q in (*self._tasks, self._results):
-            q.cancel_join_thread()
-            q.close()
-        self._processes = []
+        if self._tasks:
+            for q in (*self._tasks, self._results):
+                q.cancel_join_thread()
+                q.close()
+        self._workers = []
         self._tasks = []
 
     def __del__(self) -> None:
-        if getattr(self, "_processes", None):
+        # a worker inherits iterators of its parent; they are not its own to end
+        if getattr(self, "_workers", None) and self._owner == os.getpid():
             self.shutdown()

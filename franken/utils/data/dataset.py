@@ -82,7 +82,22 @@ class StackDataset(Dataset[Any]):
         return tuple(d[index] for d in self.datasets)
 
     def __getitems__(self, indices: list[int]) -> list[Any]:
-        return [self[i] for i in indices]
+        if isinstance(self.datasets, dict):
+            columns = {k: self._column(d, indices) for k, d in self.datasets.items()}
+            return [{k: c[i] for k, c in columns.items()} for i in range(len(indices))]
+        return list(zip(*(self._column(d, indices) for d in self.datasets), strict=True))
+
+    @staticmethod
+    def _column(dataset: Any, indices: list[int]) -> Any:
+        """One member's samples, by its own `__getitems__` if it has one."""
+        if not callable(getattr(dataset, "__getitems__", None)):
+            return [dataset[i] for i in indices]
+        items = dataset.__getitems__(indices)
+        if len(items) != len(indices):
+            raise ValueError(
+                f"Nested dataset's output size mismatch. Expected {len(indices)}, got {len(items)}"
+            )
+        return items
 
     def __len__(self) -> int:
         return self._length
@@ -189,9 +204,10 @@ def random_split(
         lengths = _from_fractions(total, lengths)
     if sum(lengths) != total:
         raise ValueError("Sum of input lengths does not equal the length of the input dataset!")
-    order = franken.randperm(sum(lengths), generator=generator).tolist()
-    ends = itertools.accumulate(lengths)
-    return [Subset(dataset, order[e - n : e]) for e, n in zip(ends, lengths, strict=True)]
+    order = franken.randperm(total, generator=generator).tolist()
+    parts: Any = lengths  # whole numbers
+    ends = itertools.accumulate(parts)
+    return [Subset(dataset, order[e - n : e]) for e, n in zip(ends, parts, strict=True)]
 
 
 def _from_fractions(total: int, fractions: Sequence[float]) -> list[int]:

@@ -10,6 +10,7 @@ import queue
 import random
 import traceback
 from dataclasses import dataclass
+from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 import numpy as np
@@ -134,7 +135,7 @@ class Fetcher:
 
 
 class Worker:
-    """The loop of one worker process: (key, index) in, (key, batch or Failure) out."""
+    """The loop of one worker process: (key, index) in, (key, packed batch or Failure) out."""
 
     def __init__(
         self, fetcher: tuple[Any, ...], tasks: Any, results: Any, seed: int, worker: int,
@@ -157,21 +158,25 @@ class Worker:
                     return
                 continue
             if task is None:
+                self.results.cancel_join_thread()  # batches that nobody will read
                 return
             key, index = task
             if key is None:  # a new epoch of persistent workers
                 self.fetcher = None
             else:
-                self.results.put((key, self._answer(index)))
+                self.results.put((key, self._packed(self._answer(index))))
 
     def _start(self) -> None:
         global _info
         import franken
 
-        franken.manual_seed(self.seed)
-        random.seed(self.seed)
-        np.random.seed(np.random.SeedSequence([self.seed, self.worker]).generate_state(4))
-        _info = WorkerInfo(self.worker, self.workers, self.seed, self.arguments[0])
+        franken.set_num_threads(1)
+        seed = self.seed + self.worker
+        franken.manual_seed(seed)
+        random.seed(seed)
+        words = [self.worker, self.seed & 0xFFFFFFFF, self.seed >> 32, 0]
+        np.random.seed(np.random.SeedSequence(words).generate_state(4))
+        _info = WorkerInfo(self.worker, self.workers, seed, self.arguments[0])
         if self.init is not None:
             self.broken = self._caught(lambda: self.init(self.worker))
 
@@ -181,6 +186,11 @@ class Worker:
         with trap:
             return call()
         return trap.failure
+
+    def _packed(self, answer: Any) -> bytes:
+        """The answer as bytes, made here: the queue's thread would lose what cannot be packed."""
+        packed = self._caught(lambda: bytes(ForkingPickler.dumps(answer)))
+        return packed if isinstance(packed, bytes) else bytes(ForkingPickler.dumps(packed))
 
     def _answer(self, index: Any) -> Any:
         if isinstance(self.broken, Failure):

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from franken.core import inplace as _inplace
-from franken.core import memory
 from franken.core.dtypes import dtype
+from franken.core.geometry import memory
+from franken.core.geometry.strides import contiguous_strides
 from franken.core.node import edge_of
 from franken.core.promotion import can_cast
 from franken.core.state import STATE
-from franken.core.strides import contiguous_strides
 from franken.core.tensor import Tensor
 
 _CAST = "result type {want} can't be cast to the desired output type {got}"
@@ -151,11 +151,17 @@ def call_into(name: str, fn: Any, into: Into, args: Any, kwargs: Any, target: An
 
 def refuse_gradient(name: str, inputs: Any, targets: Any) -> None:
     """Raise if an input or a target is differentiated while gradients are recorded."""
-    if STATE.grad and any(isinstance(a, Tensor) and a.requires_grad for a in (*inputs, *targets)):
+    if STATE.grad and any(_wants_grad(a) for a in (*inputs, *targets)):
         raise RuntimeError(
             f"{name}(): functions with out=... arguments don't support automatic "
             "differentiation, but one of the arguments requires grad."
         )
+
+
+def _wants_grad(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(_wants_grad(v) for v in value)
+    return isinstance(value, Tensor) and bool(value.requires_grad)
 
 
 def refuse_shared(target: Tensor, inputs: Any, how: str) -> None:

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from franken.core import primitive as _bind
-from franken.core.arrange import placed
 from franken.core.convert import cast
 from franken.core.dtypes import COMPLEX_KINDS, from_numpy
+from franken.core.geometry.arrange import placed
+from franken.core.geometry.memory import element_strides
+from franken.core.geometry.planning import gradient_strides
 from franken.core.inplace import store
 from franken.core.linear import add, sum_to, tied
-from franken.core.memory import element_strides
 from franken.core.node import Leaf, Node, OutEdge, Packed, _light, split_edge
-from franken.core.planning import gradient_strides
 from franken.core.primitive import F32, F64
 from franken.core.state import STATE, set_grad
 from franken.core.tensor import Tensor
@@ -35,14 +35,16 @@ class Run:
     """One backward pass: what is needed, what is pending, and what was executed."""
 
     __slots__ = (
-        "__weakref__", "accumulate", "captured", "create_graph", "deps", "in_place", "keep",
-        "needed", "order", "owned", "pending", "roots", "targets", "through",
+        "__weakref__", "accumulate", "captured", "create_graph", "deps", "history", "in_place",
+        "keep", "needed", "order", "owned", "pending", "roots", "targets", "through",
     )  # fmt: skip
 
-    def __init__(self, create_graph: bool, keep: bool, accumulate: bool) -> None:
-        self.create_graph, self.keep, self.accumulate = create_graph, keep, accumulate
+    def __init__(self, create_graph: bool | None, keep: bool, accumulate: bool) -> None:
+        self.create_graph, self.keep, self.accumulate = bool(create_graph), keep, accumulate
+        # None: not this tape, but the levels below it record what the caller's grad mode says
+        self.history = create_graph is not False
         # sums may be written into memory that only the pass knows
-        self.in_place = not create_graph and STATE.recorder is None
+        self.in_place = not create_graph and STATE.recorder is None and not STATE.traces
         self.pending: dict[Any, Any] = {}
         self.deps: dict[Any, int] = {}
         self.needed: set[Any] | None = None
@@ -58,7 +60,7 @@ def run(
     roots: list[tuple[Any, Any]],
     targets: list[Any] | None = None,
     *,
-    create_graph: bool = False,
+    create_graph: bool | None = False,
     retain_graph: bool = False,
     accumulate: bool = False,
 ) -> list[Any]:
@@ -66,10 +68,13 @@ def run(
 
     Without targets, leaves accumulate into `.grad`. With targets (edges), their cotangents are
     returned (None where unreached) and no `.grad` changes; with `accumulate`, the leaves among them
-    accumulate as they do without targets.
+    accumulate as they do without targets. A transform, which has values of the level below it on
+    its tape, passes None for `create_graph`: the grad mode stays as it is.
     """
     r = Run(create_graph, retain_graph, accumulate or targets is None)
-    before = set_grad(True) if create_graph else None
+    before = None
+    if create_graph or STATE.traces and not r.history:
+        before = set_grad(r.create_graph)
     runs = STATE.runs
     runs.append(r)
     try:
@@ -418,8 +423,8 @@ def unpack(node: Node, create_graph: bool) -> list[Any]:
                 _stale(node, kind, i, value, ver, saved[k + 2])
             if not isinstance(value, Tensor):
                 t: Any = _new(Tensor)
-                t._a, t.device = value, dev
-                t._node = t._ver = t._base = None
+                t._a, t.device, t._ver = value, dev, ver
+                t._node = t._base = None
                 if create_graph:
                     t._node = node.parents[i] if kind == "x" else _out_edge(node, i)
                 values.append(t)
@@ -452,11 +457,15 @@ def _unpacked(packed: Packed) -> Any:
 
 
 def _with_edge(node: Node, kind: str, i: int, value: Tensor) -> Tensor:
-    if value.level == 0 and value._node is None:
-        edge = node.parents[i] if kind == "x" else _out_edge(node, i)
-        if edge is not None:
-            value = _bind._wrap(value._a, value.device)
+    edge = node.parents[i] if kind == "x" else _out_edge(node, i)
+    if node.trace is not None:
+        if node.trace.alive and edge is not None:
+            value = node.trace.constant(value)
             value._node = edge
+    elif value.level == 0 and value._node is None and edge is not None:
+        if not value.__dict__:  # a dual tensor, kept for this node alone, has its tangent there
+            value = _bind._wrap(value._a, value.device)
+        value._node = edge
     return value
 
 
@@ -513,7 +522,7 @@ def _finish_leaf(r: Run, leaf: Leaf) -> None:
 
 def _post_accumulate(r: Run, leaf: Leaf, variable: Tensor) -> None:
     for hook in list(leaf.post_accumulate.values()):
-        with _user_code(r):
+        with user_code(r):
             got = hook(variable)
         if isinstance(got, Tensor):
             raise RuntimeError("Tensor post accumulate grad hooks should return None.")
@@ -525,11 +534,11 @@ def _accumulate(r: Run, variable: Tensor, g: Any) -> None:
     have = getattr(variable, "_grad", None)
     if have is None:
         want = _wanted_strides(variable, g)
-        if r.create_graph or g.level:
+        if r.create_graph or g.level or STATE.traces:
             variable._grad = g if want is None else _laid_out(g, want)
         else:
             variable._grad = _own(g) if want is None else _bind._wrap(placed(g._a, want), g.device)
-    elif r.create_graph or g.level or have.level:
+    elif r.create_graph or g.level or have.level or STATE.traces:
         variable._grad = add(have, g)
     else:
         variable._grad = _add_into(have, g)
@@ -601,11 +610,11 @@ def _capture(r: Run, node: Any, g: Any) -> None:
                 r.captured[key] = got
 
 
-class _user_code:
+class user_code:
     """Run hooks with the grad mode that torch gives them: on only when a graph is built."""
 
     def __init__(self, r: Run) -> None:
-        self.enabled = r.create_graph
+        self.enabled = r.create_graph or r.history and STATE.grad
 
     def __enter__(self) -> None:
         self.before = set_grad(self.enabled)
@@ -627,11 +636,11 @@ def _pre_hooks(r: Run, node: Any, g: Any) -> Any:
             mine = g.get(key[1]) if type(g) is dict else g
             if mine is None:
                 continue
-            with _user_code(r):
+            with user_code(r):
                 got = hook(mine)
             got = mine if got is None else _replacement(r, hook, mine, got)
             # a new Tensor, since the hook may keep the one it saw (see _own)
-            got = untracked(r.create_graph, got)
+            got = untracked(r.history, got)
             if type(g) is dict:
                 g[key[1]] = got
             else:
@@ -644,7 +653,7 @@ def _node_prehooks(r: Run, node: Any, g: Any) -> Any:
         if key[0] != "n":
             continue
         outs = _as_outputs(node, g)
-        with _user_code(r):
+        with user_code(r):
             got = hook(outs)
         if got is not None:
             new = _replacements(r, hook, outs, got)
@@ -655,7 +664,7 @@ def _node_prehooks(r: Run, node: Any, g: Any) -> Any:
 def _post_hooks(r: Run, node: Any, grads: Any, g: Any) -> Any:
     outs = _as_outputs(node, g)
     for hook in list(node.hooks.values()):
-        with _user_code(r):
+        with user_code(r):
             got = hook(tuple(grads), outs)
         if got is not None:
             grads = _replacements(r, hook, grads, got)
@@ -695,12 +704,12 @@ def _replacement(r: Run, hook: Any, old: Any, new: Any) -> Any:
         )
     if old is not None and tuple(new.shape) != tuple(old.shape):
         raise RuntimeError(f"hook '{_hook_name(hook)}' has changed the size of value")
-    return untracked(r.create_graph, new)
+    return untracked(r.history, new)
 
 
-def untracked(create_graph: bool, g: Any) -> Any:
+def untracked(history: bool, g: Any) -> Any:
     """A cotangent that others may hold: the same memory in a Tensor of its own, without its
     history unless a graph of the backward is wanted."""
-    if create_graph or g.level or STATE.traces:
+    if history or g.level or STATE.traces:
         return g
     return _light(g._a, g.device, None)
