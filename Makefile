@@ -14,10 +14,10 @@ TORCH := $(shell sed -n 's/.*"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
 # One thread a process: pytest runs two workers, and a result must not depend on a thread count.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: help demo test lint type pyright bench conformance sample gpu clean
+.PHONY: help demo test lint type pyright bench conformance sample mutants gpu clean
 
 help:
-	@echo "targets: demo test lint type pyright bench conformance sample gpu clean"
+	@echo "targets: demo test lint type pyright bench conformance sample mutants gpu clean"
 
 demo: $(VENV)/.demo
 	$(BIN)/franken demo
@@ -48,6 +48,10 @@ conformance: $(VENV)/.test
 sample: $(VENV)/.test
 	$(ONE_THREAD) $(BIN)/python -m conformance differential --sample
 
+# Minutes to hours: 200 faults, each judged by the tests that execute its line.
+mutants: $(VENV)/.mutants
+	$(ONE_THREAD) $(BIN)/python -m conformance mutants
+
 gpu: $(if $(filter $(VENV)/%,$(GPU_PYTHON)),$(VENV)/.$(CUDA))
 	$(GPU_PYTHON) -m conformance gpu
 
@@ -68,6 +72,10 @@ $(VENV)/.demo: $(VENV)/.runtime
 $(VENV)/.test: $(VENV)/.runtime
 	$(PIP) "$(TORCH)"
 	$(PIP) -e ".[test]"
+	@touch $@
+
+$(VENV)/.mutants: $(VENV)/.test
+	$(PIP) -e ".[mutants]"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.test

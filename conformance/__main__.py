@@ -8,6 +8,7 @@ from conformance.differential import differential
 from conformance.gpu import gpu
 from conformance.kernels import kernels
 from conformance.layouts import layouts
+from conformance.mutants.command import mutants
 from conformance.stubs.command import stubs
 from conformance.stubs.programs import programs
 
@@ -21,6 +22,7 @@ main.add_command(differential)
 main.add_command(gpu)
 main.add_command(kernels)
 main.add_command(layouts)
+main.add_command(mutants)
 main.add_command(programs)
 main.add_command(stubs)
 

@@ -19,8 +19,6 @@ class Known(NamedTuple):
     declared: bool = False  # of the declaration's samples, not of torch's
 
 
-_TIES = "torch leaves the index among equal values open; the sample holds equal values"
-
 _NO_SPARSE = "there are no sparse layouts yet; the entry goes stale when there are"
 _NO_SCALED = "there are no products of scaled float8 yet; the entry goes stale when there are"
 
@@ -32,10 +30,6 @@ KNOWN: tuple[Known, ...] = (
     Known("sparse.sampled_addmm", "value", "franken has no", _NO_SPARSE),
     Known("torch._scaled_mm", "value", "franken has no", _NO_SCALED),
     Known("torch._scaled_mm_v2", "value", "franken has no", _NO_SCALED),
-    Known("argsort", "value", "out: ", _TIES + " (8000 bools, not stable)"),
-    Known("kthvalue", "value", "out[1]: ", _TIES),
-    Known("sort", "value", "out[1]: ", _TIES + " (8000 bools, not stable)"),
-    Known("topk", "value", "out[1]: ", _TIES),
     Known(
         "as_strided_scatter", "vjp", "out[0]: ",
         "torch gives the input the gradient of the replaced region: of the sum of "

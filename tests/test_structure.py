@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import statistics
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MAX_FILE_LINES = 800
 MAX_FUNCTION_LINES = 60
 MAX_MEDIAN_LINES = 12
+MAX_ROOM_FILES = 25
 
 # "path:qualified name" -> why this function may be longer than MAX_FUNCTION_LINES.
 # A kernel is one function to Triton: what it holds in registers cannot be passed about in parts.
@@ -34,8 +36,8 @@ LONG_FUNCTIONS: dict[str, str] = {
 # The torch face as a user sees it: the package itself, modules at its top, and these folders.
 FACE = {"", "nn", "optim", "utils", "distributions", "faces"}
 BELOW_FACES = {
-    "core", "backends", "ops", "autograd", "transforms", "functional", "serialization", "runtime",
-    "triton_kernels",
+    "core", "backends", "engine", "ops", "autograd", "transforms", "functional", "serialization",
+    "runtime", "triton_kernels",
 }  # fmt: skip
 # folder -> what it may import of franken, as folders or as dotted prefixes; None: anything.
 MAY_IMPORT: dict[str, set[str] | None] = {
@@ -43,8 +45,16 @@ MAY_IMPORT: dict[str, set[str] | None] = {
     "core": {"core", "backends"},
     "backends": {"backends", "triton_kernels"},
     # The engine and the transforms know the ops of core alone, and others by their public names.
-    "autograd": {"core", "autograd", "transforms", "serialization", "backends.numpy.random"},
-    "transforms": {"core", "autograd", "transforms"},
+    "engine": {"core", "engine"},
+    "transforms": {"core", "engine", "transforms"},
+    "autograd": {
+        "core",
+        "engine",
+        "transforms",
+        "autograd",
+        "serialization",
+        "backends.numpy.random",
+    },
     # Rules are written with ops, and the rarest of them with whole transforms.
     "ops": {"core", "backends", "ops", "transforms.api"},
     "functional": {"core", "ops", "functional", "autograd"},
@@ -193,6 +203,56 @@ def size_complaints(modules: list[Module]) -> list[str]:
     ]
 
 
+def room_complaints(modules: list[Module]) -> list[str]:
+    counts = Counter(module.path.parent for module in modules)
+    return [
+        f"{folder.name}: {count} files, at most {MAX_ROOM_FILES}"
+        for folder, count in sorted(counts.items())
+        if count > MAX_ROOM_FILES
+    ]
+
+
+def circle_complaints(modules: list[Module]) -> list[str]:
+    """Files that import each other, by whatever way; an import inside a function counts too."""
+    root = modules[0].package.name
+    graph = {f"{root}.{module.name}".rstrip("."): module for module in modules}
+    edges = {
+        name: sorted({to for _, to in module.imports() if to in graph} - {name})
+        for name, module in graph.items()
+    }
+    # The package itself collects names from all over and is imported for them by what lies above.
+    edges[root] = []
+    return [f"circle: {' -> '.join(circle)}" for circle in circles(edges)]
+
+
+def circles(edges: dict[str, list[str]]) -> list[list[str]]:
+    """Strongly connected components of more than one node (Tarjan, SIAM J. Comput. 1, 1972)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(node: str) -> None:
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for to in edges[node]:
+            if to not in index:
+                visit(to)
+                low[node] = min(low[node], low[to])
+            elif to in stack:
+                low[node] = min(low[node], index[to])
+        if low[node] == index[node]:
+            at = stack.index(node)
+            if len(stack) - at > 1:
+                found.append(sorted(stack[at:]))
+            del stack[at:]
+
+    for node in edges:
+        if node not in index:
+            visit(node)
+    return found
+
+
 def function_complaints(modules: list[Module], listed: dict[str, str]) -> list[str]:
     found = {
         f"{place(module)}{name}": length(function)
@@ -254,6 +314,8 @@ RULES = {
     "imports run downwards": import_complaints,
     "every folder has a rule": layer_complaints,
     "files are short": size_complaints,
+    "rooms are small": room_complaints,
+    "no circles": circle_complaints,
     "functions are short": lambda modules: function_complaints(modules, LONG_FUNCTIONS),
     "no handler catches everything": handler_complaints,
     "only the command line prints": print_complaints,
@@ -302,7 +364,8 @@ TREE = {
     "franken/backends/__init__.py": "",
     "franken/ops/matmul.py": "from ..backends import numpy\nfrom franken.core.tensor import T\n",
     "franken/functional/loss.py": "import franken.autograd\nfrom ..ops.matmul import matmul\n",
-    "franken/autograd/engine.py": "from ..transforms import jvp\n",
+    "franken/engine/passes.py": "from ..core import tensor\n",
+    "franken/autograd/api.py": "from ..transforms import jvp\n",
     "franken/transforms/jvp.py": "",
     "franken/faces/torch.py": "from ..functional import loss\nfrom ..core import tensor\n",
     "franken/nn/modules.py": "import franken\nfrom franken import linalg, Tensor\n",
@@ -371,6 +434,25 @@ LONG = "def f():\n" + "    x = 1\n" * MAX_FUNCTION_LINES
 def test_other_rules_refuse(tmp_path, rule, text, complaint):
     complaints = RULES[rule](make(tmp_path, {**TREE, "franken/bad.py": text}))
     assert len(complaints) == 1 and complaint in complaints[0]
+
+
+def test_room_rule_refuses(tmp_path):
+    many = {f"franken/core/f{i}.py": "" for i in range(MAX_ROOM_FILES)}
+    complaints = room_complaints(make(tmp_path, {**TREE, **many}))
+    assert len(complaints) == 1 and complaints[0].startswith("core: 2")
+
+
+@pytest.mark.parametrize(
+    ("there", "back"),
+    [
+        ("from franken.core import errors\n", "from franken.core.dtypes import x\n"),
+        ("from . import errors\n", "def f():\n    from .dtypes import x\n"),
+    ],
+)
+def test_circle_rule_refuses(tmp_path, there, back):
+    files = {"franken/core/dtypes.py": there, "franken/core/errors.py": back}
+    complaints = circle_complaints(make(tmp_path, {**TREE, **files}))
+    assert complaints == ["circle: franken.core.dtypes -> franken.core.errors"]
 
 
 def test_folder_rule_refuses(tmp_path):

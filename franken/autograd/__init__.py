@@ -1,6 +1,6 @@
 """`torch.autograd`: reverse mode, Function, modes, hooks and checks.
 
-Light on purpose: the ops import `autograd.engine`, so nothing is loaded before it is asked for.
+Light on purpose: nothing is loaded before it is asked for. The engine itself is `franken.engine`.
 """
 
 from __future__ import annotations
@@ -18,13 +18,12 @@ _HOMES = {
         ("no_grad", "enable_grad", "set_grad_enabled", "inference_mode",
          "is_multithreading_enabled", "set_multithreading_enabled"), "grad_mode",
     ),
-    "SavedTensor": "nodes",
     **dict.fromkeys(("detect_anomaly", "set_detect_anomaly"), "anomaly"),
     **dict.fromkeys(("gradcheck", "gradgradcheck", "GradcheckError"), "gradcheck"),
-    "Variable": "variable",
+    "Variable": "variable", "SavedTensor": "graph",
 }  # fmt: skip
 _MODULES = (
-    "anomaly", "api", "checkpoint", "engine", "forward_ad", "function", "functional", "grad_mode",
+    "anomaly", "api", "checkpoint", "forward_ad", "function", "functional", "grad_mode",
     "gradcheck", "graph", "hooks", "provenance", "record", "replay", "variable",
 )  # fmt: skip
 

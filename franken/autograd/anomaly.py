@@ -31,10 +31,10 @@ class _Watch:
 
     def watch(self, r: Any, node: Any, g: Any) -> Any:
         """Run a node; on an error or NaN, tell where it was recorded."""
-        from franken.autograd import engine
+        from franken.engine import passes
 
         try:
-            grads = engine.apply_vjp(r, node, g) if isinstance(node, Node) else node.apply_vjp(r, g)
+            grads = passes.apply_vjp(r, node, g) if isinstance(node, Node) else node.apply_vjp(r, g)
         except RuntimeError:
             _tell(node)
             raise

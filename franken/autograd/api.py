@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from franken.autograd import engine
 from franken.autograd.hooks import GradientEdge
+from franken.core.linear import zeros
 from franken.core.node import edge_of, split_edge
 from franken.core.state import STATE
 from franken.core.tensor import Tensor
+from franken.engine import passes
 
 
 def _tuple(value: Any) -> tuple[Any, ...]:
@@ -35,14 +36,12 @@ def _root(t: Any, i: int, g: Any, create_graph: bool) -> tuple[Any, Any]:
         )
     if isinstance(t, GradientEdge):
         t = _Described(t)
-        if g is None:
-            raise RuntimeError("grad can be implicitly created only for scalar outputs")
     if g is None:
         return edge, _ones(t)
     if not isinstance(g, Tensor):
         raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
     _check_shape(t, i, g)
-    return edge, engine.untracked(create_graph, g if g.dtype is t.dtype else g.to(t.dtype))
+    return edge, passes.untracked(create_graph, g if g.dtype is t.dtype else g.to(t.dtype))
 
 
 class _Described:
@@ -50,11 +49,19 @@ class _Described:
 
     def __init__(self, edge: GradientEdge) -> None:
         from franken.core.dtypes import from_numpy
-        from franken.core.size import Size
+        from franken.core.geometry.size import Size
 
         node, k = split_edge(edge.edge)
-        shape, dtype, _ = node.metas[k] if node.shape is None else (node.shape, node.dtype, None)
-        self.shape, self.dtype = Size(shape), from_numpy(dtype)
+        meta = node.metas[k] if node.shape is None else (node.shape, node.dtype, node.device)
+        self.shape, self.dtype, self.meta = Size(meta[0]), from_numpy(meta[1]), meta
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return self.shape.numel()
+
+    def new_ones(self, shape: Any) -> Any:
+        """The cotangent of a scalar output."""
+        return zeros(*self.meta) + 1
 
 
 def _ones(t: Any) -> Any:
@@ -122,7 +129,7 @@ def backward(
     keep = create_graph if retain_graph is None else retain_graph
     if inputs is None:
         roots = _roots(outs, grads, create_graph)
-        engine.run(roots, create_graph=create_graph, retain_graph=keep)
+        passes.run(roots, create_graph=create_graph, retain_graph=keep)
         return
     into = _tuple(inputs)
     if not into:
@@ -131,7 +138,7 @@ def backward(
         if isinstance(t, Tensor):
             t.retain_grad()
     edges = [_edge(t) for t in into]
-    engine.run(
+    passes.run(
         _roots(outs, grads, create_graph), edges, create_graph=create_graph, retain_graph=keep,
         accumulate=True,
     )  # fmt: skip
@@ -172,15 +179,19 @@ def grad(
     unused_ok = materialize_grads if allow_unused is None else allow_unused
     grads = (None,) * len(outs) if grad_outputs is None else _tuple(grad_outputs)
     keep = create_graph if retain_graph is None else retain_graph
+    if materialize_grads and any(isinstance(t, GradientEdge) for t in ins):
+        raise RuntimeError(
+            "materialize_grads cannot be used when the given input is a GradientEdge"
+        )
 
     def vjp(*cotangents: Any) -> tuple[Any, ...]:
         roots = _roots(outs, cotangents, create_graph)
         edges = [_target(t) for t in ins]
-        return tuple(engine.run(roots, edges, create_graph=create_graph, retain_graph=keep))
+        return tuple(passes.run(roots, edges, create_graph=create_graph, retain_graph=keep))
 
     got = _batched(vjp, outs, grads) if is_grads_batched else vjp(*grads)
     return tuple([
-        g if g is not None else _unused(t, i, unused_ok, materialize_grads)
+        g if g is not None else _unused(t, i, unused_ok, materialize_grads, create_graph)
         for i, (t, g) in enumerate(zip(ins, got, strict=True))
     ])  # fmt: skip
 
@@ -209,13 +220,15 @@ def _batched(vjp: Any, outs: tuple[Any, ...], grads: tuple[Any, ...]) -> tuple[A
     return _tuple(vmap(vjp, in_dims, allow_none_pass_through=True)(*grads))
 
 
-def _unused(t: Any, i: int, unused_ok: bool, materialize: bool) -> Any:
+def _unused(t: Any, i: int, unused_ok: bool, materialize: bool, create_graph: bool) -> Any:
     if not unused_ok:
         raise RuntimeError(
             f"The differentiated Tensor at index {i} appears to not have been used in the graph. "
             "Set allow_unused=True if this is the desired behavior."
         )
-    return t.new_zeros(tuple(t.shape)) if materialize else None
+    if not materialize:
+        return None
+    return t.new_zeros(tuple(t.shape), requires_grad=create_graph)
 
 
 __all__ = ["backward", "grad"]

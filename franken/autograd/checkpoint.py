@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from franken.autograd.function import Function
 from franken.autograd.hooks import EnoughSaved, saved_tensors_hooks
 from franken.backends.numpy.random import twister as rng
 from franken.core.pytree import tree_map
 from franken.core.state import STATE, set_grad
 from franken.core.tensor import Tensor
+from franken.engine.function import Function
 
 _early_stop: bool | None = None  # None: as each call says
 _debug: bool | None = None

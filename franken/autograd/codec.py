@@ -14,9 +14,9 @@ import numpy as np
 
 from franken.backends.numpy.random.twister import Generator
 from franken.core import dtypes as dt
-from franken.core import layout
 from franken.core.device import device
 from franken.core.errors import NotProven
+from franken.core.geometry import layout
 from franken.core.primitive import PRIMITIVES, Primitive
 
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))

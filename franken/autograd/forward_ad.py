@@ -154,6 +154,15 @@ class dual_level:
         exit_dual_level()
 
 
+def refuse_batched(tensor: Any) -> None:
+    """Raise for a value of vmap, which no dual tensor can be made of."""
+    if hasattr(tensor, "bdim"):
+        raise RuntimeError(
+            "Batching rule not implemented for aten::_make_dual; the fallback path doesn't work on "
+            "out= or view ops."
+        )
+
+
 def make_dual(tensor: Any, tangent: Any, *, level: int | None = None) -> Any:
     """A dual tensor with this value and tangent; both stay as they are."""
     trace = _level()
@@ -162,11 +171,7 @@ def make_dual(tensor: Any, tangent: Any, *, level: int | None = None) -> Any:
             "Trying to create a dual Tensor for forward AD but no level exists, make sure to "
             "enter_dual_level() first."
         )
-    if hasattr(tensor, "bdim"):
-        raise RuntimeError(
-            "Batching rule not implemented for aten::_make_dual; the fallback path doesn't work on "
-            "out= or view ops."
-        )
+    refuse_batched(tensor)
     for name, t in (("primal", tensor), ("tangent", tangent)):
         if not (t.dtype.is_floating_point or t.dtype.is_complex):
             raise ValueError(f"Expected {name} to be floating point or complex, but got: {t.dtype}")

@@ -276,6 +276,7 @@ def _rows_at_once(o: Any, inputs: Any, create_graph: bool) -> tuple[Any, ...]:
 def _jacobian_forward(
     func: Any, inputs: Any, create_graph: bool, strict: bool, vectorize: bool
 ) -> Any:
+    from franken.autograd.forward_ad import refuse_batched
     from franken.transforms.jacobians import jacfwd
 
     name = "torch.autograd.functional.jacobian"
@@ -295,6 +296,8 @@ def _jacobian_forward(
             "only implemented for `vectorize=True`."
         )
     in_tuple, many = _as_tuple(inputs, "inputs", "jacobian")
+    for x in many:
+        refuse_batched(x)
     argnums = tuple(range(len(many))) if in_tuple else 0
     return jacfwd(func, argnums)(*many)
 

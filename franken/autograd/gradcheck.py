@@ -103,12 +103,10 @@ def _check(
     if not live:
         _check_zero(func, inputs, chosen, s)
         return
-    for i in chosen:
-        for j in live:
-            if forward:
-                _compare(func, inputs, i, j, s, forward=True)
-            if backward:
-                _compare(func, inputs, i, j, s, forward=False)
+    for by_tangents in [False] * backward + [True] * forward:
+        for i in chosen:
+            for j in live:
+                _compare(func, inputs, i, j, s, forward=by_tangents)
     if batched_forward:
         _check_batched_forward(func, inputs, chosen, live, s)
     if not backward:
@@ -233,16 +231,20 @@ def _reverse(func: Any, inputs: Any, i: int, j: int, part: Any) -> Any:
 
 def _tangent(func: Any, inputs: Any, i: int, j: int, direction: Any) -> Any:
     """Forward-mode derivative of output j along a direction of input i."""
-    from franken.autograd.forward_ad import dual_level, make_dual, unpack_dual
-
-    x = inputs[i]
-    with dual_level():
-        dual = make_dual(x, _cotangent(x, direction))
-        out = _outputs(func, [*inputs[:i], dual, *inputs[i + 1 :]])[j]
-        slope = unpack_dual(out).tangent
+    out, slope = _dual_outputs(func, inputs, i, _cotangent(inputs[i], direction))[j]
     if slope is None:
         return np.zeros(math.prod(out.shape), out._a.dtype)
     return np.array(_host(slope.detach())).reshape(-1)
+
+
+def _dual_outputs(func: Any, inputs: Any, i: int, tangent: Any) -> list[tuple[Any, Any]]:
+    """Value and tangent (None for zero) of each output for a tangent of input i."""
+    from franken.autograd.forward_ad import dual_level, make_dual, unpack_dual
+
+    with dual_level():
+        dual = make_dual(inputs[i], tangent)
+        outs = _outputs(func, [*inputs[:i], dual, *inputs[i + 1 :]])
+        return [tuple(unpack_dual(o)) for o in outs]
 
 
 def _forward(func: Any, inputs: Any, i: int, j: int, axis: Any) -> Any:
@@ -434,14 +436,14 @@ def _same_batch(got: Any, wanted: list[Any], i: int, j: int, what: str, s: _Sett
 def _check_batched_forward(
     func: Any, inputs: Any, chosen: list[int], live: list[int], s: _Settings
 ) -> None:
-    from franken.transforms.api import jvp, vmap
+    from franken.transforms.api import vmap
 
     for i in chosen:
-        x = inputs[i].detach()
+        x = inputs[i]
 
-        def along(t: Any, i: int = i, x: Any = x) -> Any:
-            call = lambda y: tuple(_outputs(func, [*inputs[:i], y, *inputs[i + 1 :]]))  # noqa: E731
-            return jvp(call, (x,), (t,))[1]
+        def along(t: Any, i: int = i) -> Any:
+            outs = _dual_outputs(func, inputs, i, t)
+            return tuple([o.new_zeros(o.shape) if t is None else t for o, t in outs])
 
         rows = [_cotangent(x, _directions(k, x._a.size, x.dtype.is_complex)) for k in (3, 4)]
         each = [along(r) for r in rows]

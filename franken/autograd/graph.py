@@ -1,6 +1,6 @@
 """torch.autograd.graph: the recorded graph as users see it.
 
-Collects names; the work is done in hooks.py and core/node.py.
+Collects names; the work is done in `autograd.hooks`, `engine.nodes` and `core.node`.
 Source: https://docs.pytorch.org/docs/stable/autograd.html#autograd-graph
 """
 
@@ -19,6 +19,7 @@ from franken.autograd.hooks import (
     saved_tensors_hooks,
 )
 from franken.core.handles import GraphNode, RemovableHandle
+from franken.engine.nodes import SavedTensor
 
 
 class _AnyNode(type):
@@ -37,7 +38,7 @@ class Node(metaclass=_AnyNode):
 
 
 __all__ = [
-    "GradientEdge", "Node", "RemovableHandle", "allow_mutation_on_saved_tensors",
+    "GradientEdge", "Node", "RemovableHandle", "SavedTensor", "allow_mutation_on_saved_tensors",
     "disable_saved_tensors_hooks", "get_gradient_edge", "increment_version",
     "register_multi_grad_hook", "save_on_cpu", "saved_tensors_hooks",
 ]  # fmt: skip

@@ -23,7 +23,7 @@ from franken.autograd.codec import encode
 from franken.autograd.provenance import kernel_id
 from franken.backends.numpy.random import twister as rng
 from franken.core import primitive as _bind
-from franken.core.memory import Region, byte_row, root_of
+from franken.core.geometry.memory import Region, byte_row, root_of
 from franken.core.node import Node
 from franken.core.primitive import Primitive
 from franken.core.state import STATE, set_attribute

@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 
 from franken.autograd.codec import decode
-from franken.autograd.engine import call_rules
 from franken.autograd.record import SCHEMA, fingerprint, host_array, record
 from franken.backends.numpy.random import twister as rng
 from franken.core import primitive as _bind
 from franken.core.device import CPU, resolve
 from franken.core.dtypes import COMPLEX_KINDS
 from franken.core.errors import NotProven
-from franken.core.memory import element_strides
+from franken.core.geometry.memory import element_strides
 from franken.core.primitive import PRIMITIVES, Primitive
 from franken.core.state import set_grad
 from franken.core.tensor import Tensor, wrap
+from franken.engine.passes import call_rules
 from franken.serialization.digest import digest_array
 
 

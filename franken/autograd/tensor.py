@@ -12,7 +12,6 @@ from collections import OrderedDict
 from typing import Any
 
 from franken.autograd import grad_mode, hooks
-from franken.autograd.nodes import shown
 from franken.core import node as _node
 from franken.core.handles import RemovableHandle
 from franken.core.linear import add
@@ -21,6 +20,7 @@ from franken.core.op import NAMES
 from franken.core.state import INFERENCE, STATE
 from franken.core.tensor import Parameter, Tensor, version_of
 from franken.core.trace import detached
+from franken.engine.nodes import shown
 
 
 def requires_grad(self: Tensor) -> bool:
@@ -242,6 +242,10 @@ def set_data(self: Tensor, value: Tensor) -> None:
     """Replace the memory; graphs recorded earlier keep the old one."""
     if not isinstance(value, Tensor):
         raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+    if self.requires_grad and not (value.dtype.is_floating_point or value.dtype.is_complex):
+        raise RuntimeError(
+            "data set to a tensor that requires gradients must be floating point or complex dtype"
+        )
     if self.level:
         where = "under vmap" if hasattr(self, "bdim") else "inside functorch"
         raise RuntimeError(f"mutating directly with `.data` {where} transform is not allowed.")
@@ -277,14 +281,22 @@ def get_provenance(self: Tensor) -> Any:
     return provenance(self)
 
 
+def _keep_data(self: Tensor) -> None:
+    raise RuntimeError("Deleting tensor data is not allowed. Delete tensor instead!")
+
+
+def _keep_flag(self: Tensor) -> None:
+    raise RuntimeError("requires_grad must be a bool")
+
+
 _PROPERTIES = {
     "provenance": property(get_provenance),
-    "requires_grad": property(requires_grad, set_requires_grad),
+    "requires_grad": property(requires_grad, set_requires_grad, _keep_flag),
     "grad": property(get_grad, set_grad, lambda self: set_grad(self, None)),
     "grad_fn": property(grad_fn),
     "is_leaf": property(is_leaf),
     "retains_grad": property(retains_grad),
-    "data": property(get_data, set_data),
+    "data": property(get_data, set_data, _keep_data),
     "_version": property(get_version),
     "output_nr": property(output_nr),
 }

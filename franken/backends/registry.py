@@ -205,6 +205,15 @@ def rebound(function: Any) -> Any:
     return rebinder_of(array_module()).value(function)
 
 
+def rebound_when_used(kernel: Any, **fixed: Any) -> Any:
+    """A GPU kernel of another function than the CPU's, with some parameters fixed."""
+
+    def run(*arrays: Any, **params: Any) -> Any:
+        return rebound(kernel)(*arrays, **params, **fixed)
+
+    return run
+
+
 # --- random streams ------------------------------------------------------------------------------
 
 

@@ -12,11 +12,11 @@ from typing import Any
 
 from franken.core.creation import refuse_change
 from franken.core.dtypes import from_numpy
+from franken.core.geometry.size import Size
 from franken.core.handles import GraphNode, InputMetadata
 from franken.core.rule import Plan
-from franken.core.size import Size
 from franken.core.state import STATE, set_grad, under
-from franken.core.tensor import Tensor, version_of
+from franken.core.tensor import Tensor, first_version, version_of
 from franken.core.where import _getframe, here
 from franken.core.where import _internal as internal
 
@@ -379,7 +379,7 @@ class Packed:
 
 def _light(array: Any, dev: Any, edge: Any) -> Tensor:
     t: Tensor = _new(Tensor)
-    t._a, t.device, t._node, t._ver, t._base = array, dev, edge, None, None
+    t._a, t.device, t._node, t._ver, t._base = array, dev, edge, first_version(array), None
     return t
 
 

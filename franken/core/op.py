@@ -12,10 +12,10 @@ from functools import update_wrapper
 from typing import Any
 
 from franken.core import inplace as _inplace
-from franken.core.arrange import arranger
+from franken.core.calls.out import CAST, Into, call_into, refuse_cast, refuse_shared
+from franken.core.calls.overloads import Order, reordered
+from franken.core.geometry.arrange import arranger
 from franken.core.node import titled
-from franken.core.out import CAST, Into, call_into, refuse_cast, refuse_shared
-from franken.core.overloads import Order, reordered
 from franken.core.reread import REFUSALS, reread
 from franken.core.tensor import Tensor
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from franken.backends.numpy.halves import halved
 from franken.core.batching import pointwise
+from franken.core.geometry.shapes import broadcast_two
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
-from franken.core.shapes import broadcast_two
 
 
 def pointwise_primitive(

@@ -17,9 +17,9 @@ import numpy as np
 
 from franken.backends import registry
 from franken.core import state
-from franken.core.arrange import arranger, with_strides
 from franken.core.device import CPU, DeviceMismatch
 from franken.core.errors import MissingKernel
+from franken.core.geometry.arrange import arranger, with_strides
 from franken.core.node import record
 from franken.core.rule import (
     NO_BATCH_RULE,
@@ -31,7 +31,7 @@ from franken.core.rule import (
     as_rule,
     joined,
 )
-from franken.core.tensor import Parameter, Tensor, living, version_of
+from franken.core.tensor import Parameter, Tensor, first_version, living, version_of
 
 PRIMITIVES: dict[str, Primitive] = {}
 STATE = state.STATE
@@ -334,9 +334,10 @@ def eager(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: 
 
 def _wrap(array: Any, dev: Any) -> Tensor:
     t: Tensor = _new(Tensor)
-    t._a = array if type(array) is _ndarray or dev is not CPU else _asarray(array)
+    t._a = a = array if type(array) is _ndarray or dev is not CPU else _asarray(array)
     t.device = dev
-    t._node = t._ver = t._base = None
+    t._node = t._base = None
+    t._ver = first_version(a)
     return t
 
 
@@ -434,7 +435,7 @@ def _bind_special(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]
 
 
 def _mark_inference(t: Tensor) -> None:
-    if t._ver is None and t._base is None:
+    if t._base is None:
         t._ver = state.INFERENCE
 
 

@@ -11,7 +11,7 @@ from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-from franken.core.size import Size
+from franken.core.geometry.size import Size
 
 PyTree = Any
 Context = Any

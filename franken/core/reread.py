@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
-from franken.core.numbers import python_number
+from franken.core.calls.numbers import python_number
 from franken.core.tensor import Tensor
 
 # What an op may raise over a number that is none of Python's.

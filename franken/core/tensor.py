@@ -4,7 +4,8 @@ Knows no op: every arithmetic method is attached by the op declarations. Slots:
   _a         the backend array (never a NumPy scalar)
   _node      edge into the gradient graph: a Node, an OutEdge, a Leaf, or None
   device     interned device
-  _ver       [count, position of the last in-place change], shared by a base and its views; or None
+  _ver       [count, position of the last in-place change], shared by a base and its views; None
+             until it is needed. One that is not row-major has one from the start: `first_version`.
   _base      the tensor that this one is a differentiable view of, or None
   _chain     how _base leads to this view: ((primitive, params, output index), ...)
   _view_ver  the count at which a view's _node was right (only on views)
@@ -20,7 +21,7 @@ import numpy as np
 
 from franken.core import dtypes
 from franken.core.device import CPU, device
-from franken.core.size import Size
+from franken.core.geometry.size import Size
 
 if TYPE_CHECKING:
     # What the op declarations attach, as a stub; at run time nothing is inherited.
@@ -93,10 +94,20 @@ class Parameter(Tensor):
 def wrap(array: Any, dev: device = CPU) -> Tensor:
     """A fresh Tensor around `array`, which the caller gives up."""
     t: Tensor = _new(Tensor)
-    t._a = array if type(array) is np.ndarray else as_array(array)
+    t._a = a = array if type(array) is np.ndarray else as_array(array)
     t.device = dev
-    t._node = t._ver = t._base = None
+    t._node = t._base = None
+    t._ver = first_version(a)
     return t
+
+
+def first_version(array: Any) -> list[Any] | None:
+    """The version counter that a fresh tensor starts with.
+
+    None is the mark of the plain case: the fast lanes look at the layout of an input only where
+    there is a counter, and pay nothing for it where there is none.
+    """
+    return None if array.flags.c_contiguous else [0, None]
 
 
 def attach(**members: Any) -> None:

@@ -17,10 +17,10 @@ from numpy import number as _number
 from franken import return_types
 from franken.core.device import device as _device
 from franken.core.dtypes import dtype as _dtype
+from franken.core.geometry.layout import layout as _layout
+from franken.core.geometry.layout import memory_format as _memory_format
+from franken.core.geometry.size import Size as _Size
 from franken.core.handles import RemovableHandle as _RemovableHandle
-from franken.core.layout import layout as _layout
-from franken.core.layout import memory_format as _memory_format
-from franken.core.size import Size as _Size
 from franken.core.tensor import Tensor as _Tensor
 from franken.ops.sampling.generator import Generator as _Generator
 from franken.ops.surface.storage import TypedStorage as _TypedStorage
@@ -45,6 +45,8 @@ class TensorMethods:
     def __bool__(self) -> _bool: ...
     def __complex__(self) -> _complex: ...
     def __contains__(self, element: Any) -> _bool: ...
+    def __copy__(self) -> Any:
+        """`copy.copy`: a leaf over the same memory, as what torch's pickling makes of a tensor."""
     @property
     def __cuda_array_interface__(self) -> Any: ...
     def __deepcopy__(self, memo: dict[_int, Any]) -> _Tensor: ...

@@ -15,8 +15,8 @@ from __future__ import annotations
 from typing import Any
 
 from franken.core import inplace
+from franken.core.geometry.size import Size
 from franken.core.primitive import Primitive, _wrap, link_view, shares
-from franken.core.size import Size
 from franken.core.state import STATE, pop_trace, push_trace, under
 from franken.core.tensor import Tensor, alive, version_of
 

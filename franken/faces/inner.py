@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from franken.autograd.function import Function
 from franken.core.handles import RemovableHandle
 from franken.core.op import namespace
 from franken.core.tensor import Parameter
+from franken.engine.function import Function
 from franken.transforms.modules import functional_call
 
 __all__ = ["Function", "Parameter", "RemovableHandle", "functional_call", "namespace"]

@@ -8,10 +8,11 @@ import os
 import types
 from typing import Any
 
-from franken.core import dtypes, layout
+from franken.core import dtypes
 from franken.core.device import device
+from franken.core.geometry import layout
+from franken.core.geometry.size import Size
 from franken.core.op import namespace
-from franken.core.size import Size
 from franken.core.tensor import Tensor
 from franken.faces.spaces import listed, missing
 

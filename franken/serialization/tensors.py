@@ -17,8 +17,8 @@ import numpy as np
 from franken.core import dtypes
 from franken.core.device import CPU
 from franken.core.device import device as device_type
+from franken.core.geometry.size import Size
 from franken.core.op import NAMES
-from franken.core.size import Size
 from franken.core.tensor import Parameter, Tensor, wrap
 from franken.serialization import native, safetensors, torch_values
 from franken.serialization.errors import FormatError

@@ -13,9 +13,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from franken.core import dtypes, layout
+from franken.core import dtypes
 from franken.core.device import device
-from franken.core.size import Size
+from franken.core.geometry import layout
+from franken.core.geometry.size import Size
 from franken.core.tensor import Parameter, wrap
 from franken.serialization.errors import FormatError, UnknownGlobal
 from franken.serialization.formats import torch_zip, zip_reader

@@ -10,7 +10,7 @@ from typing import Any
 
 from franken.core.device import device as _device
 from franken.core.dtypes import dtype as _dtype
-from franken.core.layout import layout as _layout
+from franken.core.geometry.layout import layout as _layout
 from franken.core.tensor import Tensor as _Tensor
 
 def bartlett(

@@ -10,11 +10,11 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from franken.autograd import engine
+from franken.core.geometry.size import Size
 from franken.core.node import Leaf, edge_of
 from franken.core.pytree import tree_flatten, tree_map, tree_unflatten
-from franken.core.size import Size
 from franken.core.tensor import Tensor
+from franken.engine import passes
 from franken.transforms.batching import run_vmap
 from franken.transforms.grad import GradTrace
 from franken.transforms.jvp import JvpTrace, zeros_like
@@ -132,7 +132,7 @@ class _Pullback:
         targets = [t._node for t in self.leaves]
         if not roots:
             return [None] * len(targets)
-        return engine.run(roots, targets, create_graph=None, retain_graph=retain_graph)
+        return passes.run(roots, targets, create_graph=None, retain_graph=retain_graph)
 
 
 def _or_zero(g: Any, leaf: Any) -> Any:
@@ -209,7 +209,7 @@ def _grads_of(edge: Any, value: Any, lifted: list[Any]) -> list[Any]:
     if edge is None:
         got: list[Any] = [None] * len(targets)
     else:
-        got = engine.run([(edge, value.new_ones(()))], targets, create_graph=None)
+        got = passes.run([(edge, value.new_ones(()))], targets, create_graph=None)
     each = iter(got)
     return [
         tree_unflatten([_or_zero(next(each), t) for t in leaves], spec) for spec, leaves in lifted

@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 from typing import Any, NamedTuple
 
-from franken.autograd.function import Function, FunctionCtx, backward_of, check_setup, place
 from franken.core.pytree import (
     broadcast_to_and_flatten,
     tree_flatten,
@@ -18,6 +17,7 @@ from franken.core.pytree import (
     tree_unflatten,
 )
 from franken.core.tensor import Tensor
+from franken.engine.function import Function, FunctionCtx, backward_of, check_setup, place
 
 _next_id = itertools.count().__next__
 _HELP = "For more details, please see https://pytorch.org/docs/main/notes/extending.func.html"
@@ -188,10 +188,8 @@ class _Batching:
 
     def jvp(self, ctx: Any, *tangents: Any) -> Any:
         """Tangents, with the hidden dimension where the outputs have it."""
-        own = bool(ctx._to_save_forward)
-        saved = ctx._to_save_forward if own else ctx._to_save
         with self.level() as level:
-            inner = self._seen(ctx, level, saved, self.kept_forward if own else self.kept)
+            inner = self._seen(ctx, level, ctx._to_save_forward, self.kept_forward)
             got = self.cls.jvp(inner, *level.lift(tangents, self.in_dims))
             values, dims = level.split(_tuple(got))
         wants = _tuple(self.out_dims)

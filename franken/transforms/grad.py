@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from franken.autograd.function import (
-    attach_function,
-    check_setup,
-    generated_class,
-    place,
-)
 from franken.core import inplace
 from franken.core.node import attach, edge_of, make_node
 from franken.core.primitive import Primitive, bind
 from franken.core.state import STATE, set_grad
 from franken.core.tensor import Tensor, alive, version_of
 from franken.core.trace import Trace, Tracer
+from franken.engine.function import (
+    attach_function,
+    check_setup,
+    generated_class,
+    place,
+)
 
 _HOOKS = (
     "torch.func.{grad, vjp, jacrev, hessian} don't yet support saved tensor hooks. Please open an "

@@ -195,7 +195,7 @@ def literal(value: Any) -> str:
 
 def _spelled(value: Any) -> str | None:
     """torch's named constants (memory formats, layouts) and objects that the graph must carry."""
-    from franken.core.layout import layout, memory_format
+    from franken.core.geometry.layout import layout, memory_format
 
     if isinstance(value, (layout, memory_format)):
         return f'constant("{value.name}")'
@@ -225,7 +225,7 @@ def namespace_of(graph: Graph) -> dict[str, Any]:
     """The names that a printed program uses."""
     import importlib
 
-    from franken.core import layout
+    from franken.core.geometry import layout
 
     found: list[Any] = []
     for eqn in graph.eqns:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from franken.autograd import engine
-from franken.autograd.function import check_setup, place, record_function
 from franken.core import inplace
 from franken.core.errors import MissingRule
 from franken.core.linear import view_scatter
@@ -19,6 +17,8 @@ from franken.core.primitive import Primitive, Rule, bind
 from franken.core.state import STATE
 from franken.core.tensor import Tensor
 from franken.core.trace import Trace, Tracer, memory
+from franken.engine import passes
+from franken.engine.function import check_setup, overrides_setup, place, record_function
 from franken.transforms.grad import GradTrace, GradTracer
 
 
@@ -184,7 +184,7 @@ class JvpTrace(Trace):
 def _forward(cls: Any, low: Any, kwargs: Any) -> tuple[Any, Any]:
     """The ctx and outputs of a Function one level down."""
     ctx = object.__new__(cls)
-    if STATE.traces:
+    if STATE.traces and overrides_setup(cls):
         out = cls.apply(*low)
         cls.setup_context(ctx, low, out)
     else:
@@ -200,7 +200,11 @@ def _pushed(cls: Any, ctx: Any, low: Any, tangents: Any, outs: Any) -> tuple[Any
     for i, x in enumerate(low):
         if place(x, outs) is not None and given[i] is not None:
             given[i] = given[i].clone()  # jvp changes it in place, and others may have it too
-    got = cls.jvp(ctx, *given)
+    ctx._forward_mode = True
+    try:
+        got = cls.jvp(ctx, *given)
+    finally:
+        ctx._forward_mode = False
     return got if isinstance(got, tuple) else (got,)
 
 
@@ -283,14 +287,14 @@ def transposed_twice(
             full[k] = c
         values = [_value(plan_entry, low, out) for plan_entry in plan.entries]
         needs = [t is not None for t in tangents]
-        grads = engine.call_rules(plan, params, values, tuple(full) if several else full[0], needs)
+        grads = passes.call_rules(plan, params, values, tuple(full) if several else full[0], needs)
         total = _pairing(grads, tangents)
     edge = total._node if trace.owns(total) else None
     got: list[Any] = [None] * len(outs)
     if edge is not None:
         targets = [c._node for c in cotangents]
         one = total._a.new_ones(())
-        found = engine.run([(edge, one)], targets, create_graph=None)
+        found = passes.run([(edge, one)], targets, create_graph=None)
         for k, t in zip(live, found, strict=True):
             got[k] = t
     return tuple(got) if several else got[0]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from franken.autograd.function import call_forward
 from franken.core import inplace
 from franken.core.linear import view_scatter
 from franken.core.node import step
@@ -20,6 +19,7 @@ from franken.core.state import INFERENCE
 from franken.core.tensor import Tensor, alive, version_of
 from franken.core.trace import Trace, Tracer, detached
 from franken.core.where import describe, here
+from franken.engine.function import call_forward
 from franken.transforms.api import jvp, lower_tree
 from franken.transforms.graph import Eqn, Graph, Var
 from franken.transforms.jvp import zeros_like

@@ -9,8 +9,8 @@ from typing import Any
 
 from franken.core import inplace
 from franken.core.errors import MissingRule
+from franken.core.geometry.size import Size
 from franken.core.primitive import NO_BATCH_RULE, Primitive, bind
-from franken.core.size import Size
 from franken.core.tensor import Tensor
 from franken.core.trace import Trace, Tracer
 from franken.transforms.custom import Batched

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 import franken
-from franken.autograd.engine import reachable
 from franken.core.node import Node
 from franken.core.primitive import PRIMITIVES, Primitive
+from franken.engine.passes import reachable
 
 torch = pytest.importorskip("torch")
 

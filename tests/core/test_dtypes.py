@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from franken.core import dtypes as dt
-from franken.core import layout
-from franken.core.size import Size
+from franken.core.geometry import layout
+from franken.core.geometry.size import Size
 
 torch = pytest.importorskip("torch")
 

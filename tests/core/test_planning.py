@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from franken.core import planning, strides
+from franken.core.geometry import planning, strides
 
 torch = pytest.importorskip("torch")
 

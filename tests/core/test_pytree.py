@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from franken.core import pytree
-from franken.core.size import Size
+from franken.core.geometry.size import Size
 
 torch = pytest.importorskip("torch")
 oracle = torch.utils._pytree

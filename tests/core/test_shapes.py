@@ -10,8 +10,8 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from franken.core import layout, shapes, strides, views
-from franken.core.views import Geometry
+from franken.core.geometry import layout, shapes, strides, views
+from franken.core.geometry.views import Geometry
 from franken.ops.nn import windows
 
 torch = pytest.importorskip("torch")

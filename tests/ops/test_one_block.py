@@ -27,7 +27,7 @@ import numpy as np
 
 from franken.core.op import op
 from franken.core.primitive import Primitive
-from franken.core.shapes import wrap_dim
+from franken.core.geometry.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise
 from franken.backends.numpy.halves import halved

@@ -19,8 +19,8 @@ from franken.backends.errors import MissingKernel
 
 # Packages whose functions compute on arrays, and are re-made. Others know shapes and names only.
 _COMPUTE = (
-    "franken.backends.numpy", "franken.core.convert", "franken.core.linear", "franken.core.memory",
-    "franken.ops", "franken.functional",
+    "franken.backends.numpy", "franken.core.convert", "franken.core.geometry.memory",
+    "franken.core.inplace", "franken.core.linear", "franken.ops", "franken.functional",
 )  # fmt: skip
 _PARALLEL = "franken.backends.numpy.parallel"
 _HOST_MODULES = ("ctypes", "threading", "concurrent.futures")

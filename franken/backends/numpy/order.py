@@ -1,12 +1,15 @@
 """Order statistics along one axis: median, nanmedian, kthvalue and mode, each with an index.
 
-Knows selection on contiguous rows. Among equal values the index is the one a stable sort would
-give, so results are deterministic. Must not know Tensor or autograd.
+Knows selection on contiguous rows. Among equal values the index of a median is the one a stable
+sort would give, of kthvalue and mode that of torch's algorithms (`ties`). Must not know Tensor or
+autograd.
 """
 
 from __future__ import annotations
 
 import numpy as np
+
+from franken.backends.numpy import ties
 
 Pair = tuple[np.ndarray, np.ndarray]
 
@@ -43,8 +46,12 @@ def _finish(pair: Pair, x: np.ndarray, axis: int, keepdim: bool) -> Pair:
     )
 
 
-def kthvalue(x: np.ndarray, k: int, axis: int, keepdim: bool = False) -> Pair:
+def kthvalue(
+    x: np.ndarray, k: int, axis: int, keepdim: bool = False, *, keep: bool = False
+) -> Pair:  # fmt: skip
     """Return the `k`-th smallest value (k from 1) along `axis`, and its index.
+
+    With `keep` it is the index in a stable order.
 
     >>> [a.tolist() for a in kthvalue(np.array([3.0, 1.0, 2.0]), 2, 0)]
     [2.0, 2]
@@ -55,7 +62,13 @@ def kthvalue(x: np.ndarray, k: int, axis: int, keepdim: bool = False) -> Pair:
             f"kthvalue(): selected number k out of range for dimension {axis}: "
             f"k = {k}, shape {x.shape}"
         )
-    return _finish(_select(rows, np.full(len(rows), k - 1)), x, axis, keepdim)
+    value, index = _select(rows, np.full(len(rows), k - 1))
+    if not keep and rows.size <= ties.LIMIT:
+        rank = ties.ranks(rows, np.argsort(rows, axis=1, kind="stable"))
+        at = np.take_along_axis(rank, index[:, None], axis=1)
+        for i in np.flatnonzero((rank == at).sum(1) > 1):
+            index[i] = ties.quickselect(rank[i], k - 1)
+    return _finish((value, index), x, axis, keepdim)
 
 
 def median(x: np.ndarray, axis: int, keepdim: bool = False) -> Pair:
@@ -97,8 +110,10 @@ def median_all(x: np.ndarray, ignore_nan: bool = False) -> np.ndarray:
     return np.asarray(flat[max(flat.size - lost - 1, 0) // 2]).astype(x.dtype)
 
 
-def mode(x: np.ndarray, axis: int, keepdim: bool = False) -> Pair:
+def mode(x: np.ndarray, axis: int, keepdim: bool = False, *, keep: bool = False) -> Pair:
     """Return the most frequent value along `axis`, the smallest of several, and its last index.
+
+    Last in the order that torch's sort makes, or with `keep` in a stable one.
 
     >>> [a.tolist() for a in mode(np.array([2.0, 1.0, 2.0]), 0)]
     [2.0, 2]
@@ -111,6 +126,9 @@ def mode(x: np.ndarray, axis: int, keepdim: bool = False) -> Pair:
     start = np.maximum.accumulate(np.where(first, np.arange(n), 0), axis=1)
     best = np.argmax(np.arange(n) - start, axis=1)  # the earliest place where the longest run ends
     value = np.take_along_axis(ordered, best[:, None], 1)
-    same = np.where(_is_nan(value), _is_nan(rows), rows == value)
-    index = n - 1 - np.argmax(same[:, ::-1], axis=1)
+    order = np.argsort(rows, axis=1, kind="stable")
+    if not keep:
+        order = ties.sorted_rows(rows, order)
+    # the last of the run as sorted; NaN are no run, the first of them stands for all
+    index = np.take_along_axis(order, best[:, None], axis=1)[:, 0]
     return _finish((value[:, 0], index), x, axis, keepdim)

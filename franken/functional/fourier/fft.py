@@ -9,10 +9,10 @@ import math
 from typing import Any
 
 from franken.core import dtypes as dt
+from franken.core.calls.out import INFER, Into
 from franken.core.convert import cast
+from franken.core.geometry.shapes import wrap_dim
 from franken.core.op import op
-from franken.core.out import INFER, Into
-from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S, spectrum, spectrum_2, spectrum_n
 from franken.ops.linalg.fourier import c2c_, c2r_, r2c_, resize

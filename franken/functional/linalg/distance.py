@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from franken.core.batching import pointwise
+from franken.core.geometry.shapes import broadcast_two, wrap_dim
 from franken.core.op import namespace, op
 from franken.core.primitive import Primitive
-from franken.core.shapes import broadcast_two, wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import promoted, refused
 from franken.ops.declaring.samples import S

@@ -6,10 +6,10 @@ import math
 from typing import Any
 
 from franken.core import dtypes as dt
+from franken.core.calls.out import FREE, Into, safely
 from franken.core.convert import cast
+from franken.core.geometry.shapes import broadcast_two, wrap_dim
 from franken.core.op import op
-from franken.core.out import FREE, Into, safely
-from franken.core.shapes import broadcast_two, wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.return_types import make
 from franken.ops.declaring.samples import S, after, given, hermitian

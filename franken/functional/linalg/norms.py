@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from franken.core.calls.out import SAME
+from franken.core.geometry.shapes import wrap_dim
 from franken.core.op import op
-from franken.core.out import SAME
-from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.functional.linalg.matrices import MATRIX_NORM, matrix_norm
 from franken.ops.declaring.samples import S

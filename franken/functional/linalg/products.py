@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 from franken.core import dtypes as dt
+from franken.core.calls.out import APART, FREE, Into, safely
+from franken.core.geometry.shapes import broadcast_two, wrap_dim
 from franken.core.op import namespace, op
-from franken.core.out import APART, FREE, Into, safely
-from franken.core.shapes import broadcast_two, wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import refused
 from franken.ops.declaring.samples import S, after

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
+from franken.core.geometry.shapes import broadcast_two
 from franken.core.op import op
 from franken.core.primitive import Primitive
-from franken.core.shapes import broadcast_two
 from franken.core.tensor import Tensor
 from franken.functional.linalg.distance import pairwise_distance
 from franken.functional.losses.classes import chosen, numbered, reduced

@@ -9,7 +9,7 @@ import math
 import warnings
 from typing import Any
 
-from franken.core.numbers import unboxed
+from franken.core.calls.numbers import unboxed
 from franken.core.op import NAMES, inplace_form, op
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import refused

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from franken.core import dtypes as dt
+from franken.core.calls.out import SAME
 from franken.core.node import titled
 from franken.core.op import op
-from franken.core.out import SAME
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S, pooled, power_pooled
 from franken.ops.elementwise.activation import relu

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from franken.core import dtypes as dt
+from franken.core.geometry.shapes import wrap_dim, wrap_dims
 from franken.core.op import namespace, op
-from franken.core.shapes import wrap_dim, wrap_dims
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from franken.core import dtypes as dt
 from franken.core.convert import cast
+from franken.core.geometry.shapes import brackets, wrap_dim
 from franken.core.op import namespace, op
-from franken.core.shapes import brackets, wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import refused
 from franken.ops.declaring.samples import S, estimated, masked_along, masked_reduction

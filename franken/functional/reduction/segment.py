@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
+from franken.core.geometry.shapes import wrap_dim
 from franken.core.op import namespace, op
-from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
 from franken.ops.surface.creation import finish

@@ -6,10 +6,10 @@ import warnings
 from typing import Any
 
 from franken.core import dtypes as dt
+from franken.core.calls.out import Into
 from franken.core.convert import cast
+from franken.core.geometry.shapes import wrap_dim
 from franken.core.op import op
-from franken.core.out import Into
-from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
 from franken.ops.reduction.picked import pick

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
-from franken.core import shapes
+from franken.core.calls.out import SAME
 from franken.core.convert import cast
+from franken.core.geometry import shapes
 from franken.core.node import titled
 from franken.core.op import op
-from franken.core.out import SAME
 from franken.core.tensor import Tensor
 from franken.functional.views.named import meshgrid
 from franken.ops.declaring.samples import S

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from franken.core import shapes
+from franken.core.calls.out import FREE, Into
+from franken.core.geometry import shapes
 from franken.core.linear import view_scatter
 from franken.core.node import split_edge, titled
 from franken.core.op import op
-from franken.core.out import FREE, Into
 from franken.core.tensor import Tensor
 from franken.functional.views import named as views
 from franken.ops.declaring.samples import S, unary

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from franken.core import inplace, strides
-from franken.core.memory import first_place, memory_of, relaid, restrided
+from franken.core import inplace
+from franken.core.geometry import strides
+from franken.core.geometry.memory import first_place, memory_of, relaid, restrided
 from franken.core.node import edge_of
 from franken.core.op import NAMES, op, spelled
 from franken.core.primitive import NO_BATCH_RULE, Primitive, _wrap

@@ -9,10 +9,10 @@ import warnings
 from typing import Any
 
 from franken.core import dtypes as dt
-from franken.core import shapes
+from franken.core.geometry import shapes
+from franken.core.geometry.shapes import broadcast_shapes as _broadcast_shapes
+from franken.core.geometry.size import Size
 from franken.core.op import op
-from franken.core.shapes import broadcast_shapes as _broadcast_shapes
-from franken.core.size import Size
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S, unary
 from franken.ops.shape.join import tensor_list

@@ -14,14 +14,15 @@ import numpy as np
 from franken.backends.numpy.halves import HALF
 from franken.core import dtypes as dt
 from franken.core import inplace, state
-from franken.core.arrange import followed
+from franken.core.calls.numbers import NUMBERS, python_number
+from franken.core.calls.out import refuse_cast
 from franken.core.convert import cast
 from franken.core.device import CPU
-from franken.core.memory import overlap
+from franken.core.geometry.arrange import followed
+from franken.core.geometry.memory import overlap
+from franken.core.geometry.shapes import broadcast_two
 from franken.core.node import backward_name, edge_of, record, titled
-from franken.core.numbers import NUMBERS, python_number
 from franken.core.op import Out, commit_as, inplace_form, parameters, register
-from franken.core.out import refuse_cast
 from franken.core.pointwise import pointwise_primitive
 from franken.core.primitive import (
     F32,
@@ -44,7 +45,6 @@ from franken.core.promotion import (
     ZERO_DIM,
     result_type,
 )
-from franken.core.shapes import broadcast_two
 from franken.core.tensor import Tensor
 from franken.ops.declaring.lanes import binary_lane, unary_lane
 from franken.ops.declaring.samples import pointwise as pointwise_samples
@@ -359,7 +359,7 @@ def reflected(fn: Any, title: str | None = None) -> Any:
             return general(other, self)
         except RuntimeError as error:
             r = again(error, kernel, (other, a), NO_PARAMS)
-        if not a.flags.c_contiguous:
+        if self._ver is not None and not a.flags.c_contiguous:
             r = followed(r, a)
         t = _wrap(r, CPU)
         if prim.differentiable and (self._node is not None or self._base is not None):

@@ -12,17 +12,23 @@ import numpy as np
 
 from franken.backends.numpy import parallel
 from franken.core import state
-from franken.core.arrange import followed
 from franken.core.device import CPU
+from franken.core.geometry.arrange import followed
 from franken.core.node import record
 from franken.core.primitive import F32, F64, NO_PARAMS, Primitive, again, quiet
-from franken.core.tensor import Parameter, Tensor
+from franken.core.tensor import Parameter, Tensor, first_version
 
 _new = object.__new__
 _ndarray = np.ndarray
 _asarray = np.asarray
 # Above this many elements an elementwise kernel is split over threads (2 cores: 1.7x at 4M).
 PARALLEL = 1 << 18
+
+
+def lay_out(t: Tensor, *inputs: Any) -> None:
+    """Give an elementwise result torch's layout."""
+    t._a = followed(t._a, *inputs)
+    t._ver = first_version(t._a)
 
 
 def unary_lane(prim: Primitive, kernel: Any, general: Any) -> Any:
@@ -39,12 +45,12 @@ def unary_lane(prim: Primitive, kernel: Any, general: Any) -> Any:
             r = quiet(kernel, a) if a.size < PARALLEL else split(kernel, a)
         except RuntimeError as error:
             r = again(error, kernel, (a,), NO_PARAMS)
-        if not a.flags.c_contiguous:
-            r = followed(r, a)
         t = _new(Tensor)
         t._a = r if type(r) is _ndarray else _asarray(r)
         t.device = CPU
         t._node = t._ver = t._base = None
+        if input._ver is not None and not a.flags.c_contiguous:
+            lay_out(t, a)
         if input._node is not None or input._base is not None:
             record(prim, (input,), NO_PARAMS, t)
         return t
@@ -85,12 +91,12 @@ def binary_lane(prim: Primitive, kernel: Any, general: Any, numbers: bool = True
             return general(input, other)
         except RuntimeError as error:
             r = again(error, kernel, (a, b), NO_PARAMS)
-        if not a.flags.c_contiguous:  # else NumPy's order is torch's
-            r = followed(r, a, b)
         t = _new(Tensor)
         t._a = r if type(r) is _ndarray else _asarray(r)
         t.device = CPU
         t._node = t._ver = t._base = None
+        if input._ver is not None and not a.flags.c_contiguous:  # else NumPy's order is torch's
+            lay_out(t, a, b)
         if tracked and differentiable:
             record(prim, (input, other), NO_PARAMS, t)
         return t

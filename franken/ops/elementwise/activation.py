@@ -13,8 +13,8 @@ import numpy as np
 from franken.backends.numpy import parallel
 from franken.core import dtypes as dt
 from franken.core import inplace as changes
+from franken.core.calls.out import FOUND
 from franken.core.op import commit_as, op
-from franken.core.out import FOUND
 from franken.core.pointwise import pointwise_primitive
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import elementwise, refused

@@ -13,10 +13,10 @@ import numpy as np
 
 from franken.backends.numpy import erf as gauss
 from franken.backends.numpy import special
+from franken.core.calls.out import FOUND, Into
+from franken.core.geometry.shapes import wrap_dim
 from franken.core.op import op
-from franken.core.out import FOUND, Into
 from franken.core.pointwise import pointwise_primitive
-from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import refused
 from franken.ops.declaring.samples import S, unary

@@ -11,8 +11,8 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core import linear
+from franken.core.calls.out import FOUND
 from franken.core.op import op
-from franken.core.out import FOUND
 from franken.core.tensor import Tensor, attach
 from franken.ops.declaring.declare import (
     BOOL_TO_LONG,

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
+from franken.core.calls.out import FOUND
 from franken.core.op import op
-from franken.core.out import FOUND
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import elementwise, operator, reflected
 from franken.ops.declaring.samples import S

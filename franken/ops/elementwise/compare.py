@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
+from franken.core.calls.out import Into
 from franken.core.op import op
-from franken.core.out import Into
 from franken.core.tensor import Tensor, attach, wrap
 from franken.ops.declaring.declare import ALWAYS_BOOL, elementwise, operator
 from franken.ops.declaring.samples import S

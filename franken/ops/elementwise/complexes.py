@@ -13,8 +13,8 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core.batching import pointwise, view_rule
+from franken.core.calls.out import FOUND, Into
 from franken.core.op import commit_as, op
-from franken.core.out import FOUND, Into
 from franken.core.pointwise import pointwise_primitive
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor, attach

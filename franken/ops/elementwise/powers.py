@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
+from franken.core.calls.out import Into
 from franken.core.convert import cast
 from franken.core.op import commit_as, op
-from franken.core.out import Into
 from franken.core.tensor import Tensor, attach
 from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, operator, promoted, reflected
 from franken.ops.declaring.samples import S, on

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from franken.core.calls.out import FOUND
 from franken.core.op import op
-from franken.core.out import FOUND
 from franken.core.pointwise import pointwise_primitive
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, refused

@@ -9,11 +9,11 @@ import numpy as np
 from franken.backends.numpy import special
 from franken.core import dtypes as dt
 from franken.core import inplace, state
+from franken.core.calls.out import Into
 from franken.core.convert import cast
 from franken.core.device import CPU
 from franken.core.node import edge_of, titled
 from franken.core.op import commit_as, op
-from franken.core.out import Into
 from franken.core.pointwise import pointwise_primitive
 from franken.core.tensor import Tensor, attach
 from franken.ops.declaring import return_types

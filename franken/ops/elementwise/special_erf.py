@@ -9,7 +9,7 @@ import numpy as np
 
 from franken.backends.numpy import erf as kernels
 from franken.backends.numpy import special
-from franken.core.numbers import unboxed
+from franken.core.calls.numbers import unboxed
 from franken.core.op import op
 from franken.core.pointwise import pointwise_primitive
 from franken.core.tensor import Tensor

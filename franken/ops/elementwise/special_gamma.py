@@ -8,10 +8,10 @@ import numpy as np
 
 from franken.backends.numpy import gamma
 from franken.core import dtypes as dt
+from franken.core.calls.out import Into
 from franken.core.convert import cast
 from franken.core.node import titled
 from franken.core.op import OPS, inplace_form, op
-from franken.core.out import Into
 from franken.core.pointwise import pointwise_primitive
 from franken.core.tensor import Tensor, attach
 from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, refused

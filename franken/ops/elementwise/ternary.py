@@ -8,11 +8,11 @@ from typing import Any, overload
 import numpy as np
 
 from franken.core import dtypes as dt
+from franken.core.calls.numbers import unboxed
+from franken.core.calls.out import FOUND, Into
+from franken.core.calls.overloads import orders
 from franken.core.convert import cast
-from franken.core.numbers import unboxed
 from franken.core.op import OPS, op
-from franken.core.out import FOUND, Into
-from franken.core.overloads import orders
 from franken.core.pointwise import pointwise_primitive
 from franken.core.tensor import Tensor, attach
 from franken.ops.declaring.declare import promoted, refused, typed

@@ -11,10 +11,10 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core.batching import to_front
+from franken.core.calls.out import SAME
+from franken.core.geometry.shapes import wrap_dim
 from franken.core.op import op
-from franken.core.out import SAME
 from franken.core.primitive import Primitive
-from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import refused
 from franken.ops.declaring.samples import S

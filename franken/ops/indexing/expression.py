@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from franken.core import shapes
+from franken.core.geometry import shapes
 from franken.core.tensor import Tensor
 from franken.ops.indexing.index_put import index_
 from franken.ops.shape.movement import basic_, bind_view, select_, shape_of

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from franken.core.batching import pointwise
+from franken.core.calls.out import APART, Into
+from franken.core.geometry.shapes import broadcast_two, wrap_dim
 from franken.core.op import op
-from franken.core.out import APART, Into
 from franken.core.primitive import Primitive
-from franken.core.shapes import broadcast_two, wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
 from franken.ops.indexing.gather_scatter import gather_

@@ -9,11 +9,11 @@ import numpy as np
 from franken.core import dtypes as dt
 from franken.core import inplace
 from franken.core.batching import pointwise, to_front
+from franken.core.calls.out import Into
+from franken.core.geometry.shapes import broadcast_two
 from franken.core.op import op
-from franken.core.out import Into
 from franken.core.primitive import NO_BATCH_RULE, NOT_DIFFERENTIABLE, Primitive
 from franken.core.promotion import can_cast
-from franken.core.shapes import broadcast_two
 from franken.core.tensor import Tensor, attach
 from franken.ops.declaring.loop import loop
 from franken.ops.declaring.samples import S

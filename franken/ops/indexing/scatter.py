@@ -10,10 +10,10 @@ from typing import Any
 from franken.backends.numpy import places, segment
 from franken.core import dtypes as dt
 from franken.core.batching import all_batched
+from franken.core.calls.out import SAME
+from franken.core.geometry.shapes import wrap_dim
 from franken.core.op import op
-from franken.core.out import SAME
 from franken.core.primitive import Primitive, bind
-from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
 from franken.ops.indexing.gather_scatter import scatter_, scatter_add_

@@ -9,10 +9,10 @@ import numpy as np
 
 from franken.backends.numpy import places
 from franken.core import inplace, state
+from franken.core.calls.numbers import unboxed
+from franken.core.calls.out import refuse_shared
 from franken.core.node import edge_of
-from franken.core.numbers import unboxed
 from franken.core.op import op
-from franken.core.out import refuse_shared
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
 from franken.ops.indexing.expression import (

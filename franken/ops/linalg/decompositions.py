@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
+from franken.core.calls.out import FREE, Into, safely
 from franken.core.convert import cast
 from franken.core.op import op, spelled
-from franken.core.out import FREE, Into, safely
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor, attach
 from franken.ops.declaring.return_types import make

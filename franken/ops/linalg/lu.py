@@ -10,8 +10,8 @@ from typing import Any
 
 from franken.backends.numpy import linalg as kernels
 from franken.core import dtypes as dt
+from franken.core.calls.out import FREE, write_made
 from franken.core.op import op
-from franken.core.out import FREE, write_made
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.tensor import Tensor
 from franken.ops.declaring.return_types import make

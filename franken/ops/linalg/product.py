@@ -11,14 +11,14 @@ from franken.backends.numpy.halves import halved
 from franken.backends.numpy.parallel import matmul as matmul_on_threads
 from franken.core import dtypes as dt
 from franken.core.batching import to_front
+from franken.core.calls.numbers import unboxed
+from franken.core.calls.out import FREE, SAME, Into
+from franken.core.calls.overloads import Order, orders
 from franken.core.convert import cast
+from franken.core.geometry.shapes import broadcast_two, wrap_dim
 from franken.core.node import titled
-from franken.core.numbers import unboxed
 from franken.core.op import op
-from franken.core.out import FREE, SAME, Into
-from franken.core.overloads import Order, orders
 from franken.core.primitive import F32, F64, Primitive
-from franken.core.shapes import broadcast_two, wrap_dim
 from franken.core.tensor import Tensor, attach
 from franken.ops.declaring.samples import S
 from franken.ops.surface.args import checked_number

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from franken.backends.numpy import linalg as kernels
+from franken.core.calls.out import FREE, Into, safely
 from franken.core.errors import LinAlgError
-from franken.core.layout import contiguous_format
+from franken.core.geometry.layout import contiguous_format
+from franken.core.geometry.shapes import broadcast_shapes
 from franken.core.op import op
-from franken.core.out import FREE, Into, safely
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
-from franken.core.shapes import broadcast_shapes
 from franken.core.tensor import Tensor, attach
 from franken.ops.declaring.pulled_back import pulled_back
 from franken.ops.declaring.return_types import make

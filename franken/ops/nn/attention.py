@@ -13,10 +13,10 @@ from franken.backends.numpy import attention as kernels
 from franken.core import dtypes as dt
 from franken.core.batching import batch_size, spread, to_front
 from franken.core.convert import cast
+from franken.core.geometry.shapes import broadcast_two
 from franken.core.node import titled
 from franken.core.op import namespace, op
 from franken.core.primitive import Primitive
-from franken.core.shapes import broadcast_two
 from franken.core.tensor import Tensor
 from franken.ops.declaring.pulled_back import pulled_back, pushed_forward
 from franken.ops.declaring.samples import S

@@ -10,13 +10,13 @@ from franken.backends.numpy import reduce as kernels
 from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
 from franken.core.batching import all_batched, pointwise, shift_axes
+from franken.core.calls.out import INFER, SAME, Into
 from franken.core.convert import cast
+from franken.core.geometry.shapes import wrap_dim
 from franken.core.linear import SMALL, kept, reduce_sum, small_first
 from franken.core.node import titled
 from franken.core.op import op
-from franken.core.out import INFER, SAME, Into
 from franken.core.primitive import Primitive
-from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.return_types import make
 from franken.ops.declaring.samples import S, reduction_along

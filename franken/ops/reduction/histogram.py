@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from franken.core.calls.out import Into
+from franken.core.geometry.shapes import brackets
 from franken.core.op import op
-from franken.core.out import Into
 from franken.core.primitive import NO_BATCH_RULE, Primitive
-from franken.core.shapes import brackets
 from franken.core.tensor import Tensor
 from franken.ops.declaring.return_types import make
 from franken.ops.declaring.samples import S

@@ -11,13 +11,13 @@ from franken.backends.numpy import reduce as kernels
 from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
 from franken.core.batching import shift_axes
+from franken.core.calls.out import SAME
 from franken.core.convert import cast
+from franken.core.geometry.shapes import wrap_dim
 from franken.core.linear import SMALL, kept, reduce_sum
 from franken.core.op import namespace, op
-from franken.core.out import SAME
 from franken.core.primitive import Primitive
 from franken.core.promotion import promote_types
-from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
 from franken.ops.reduction.extrema import amax_, amin_, tie_weights
@@ -54,11 +54,13 @@ def _norm_vjp(g: Any, x: Any, out: Any, p: float, axes: Any) -> Any:
         return x.sgn() * (g * tie_weights(size, top, axes=axes, nan=True))
     if p == 2:
         return x * (g * (1 / out).masked_fill(out == 0, 0))
+    if p < 1:  # a product: in half precision the power's reciprocal may be out of range
+        power = (x.abs() ** (p - 1)).masked_fill(x == 0, 0)
+        return x.sgn() * power * g * out ** (1 - p)
     scale = (g / out ** (p - 1)).masked_fill(out == 0, 0)
     if p > 2:
         return x * x.abs() ** (p - 2) * scale
-    power = x.abs() ** (p - 1)
-    return x.sgn() * (power.masked_fill(x == 0, 0) if p < 1 else power) * scale
+    return x.sgn() * x.abs() ** (p - 1) * scale
 
 
 @reduce_norm.vjp("x")

@@ -9,14 +9,15 @@ import numpy as np
 from franken.backends.numpy import order
 from franken.backends.numpy import reduce as kernels
 from franken.backends.numpy.halves import halved
+from franken.backends.registry import rebound_when_used
 from franken.core import dtypes as dt
 from franken.core.batching import shift_axes, to_front
+from franken.core.calls.out import SAME, Into
+from franken.core.geometry.shapes import wrap_dim
 from franken.core.linear import SMALL, reduce_sum
 from franken.core.node import titled
 from franken.core.op import op
-from franken.core.out import SAME, Into
 from franken.core.primitive import Primitive
-from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.return_types import make
 from franken.ops.declaring.samples import S, reduction_one
@@ -60,7 +61,7 @@ def along(prim: Primitive, named: Any, x: Tensor, dim: int, keepdim: bool, **par
 
 
 def _dim_kernel(kernel: Any) -> Any:
-    return lambda x, *, dim, keepdim: kernel(x, dim, keepdim)
+    return lambda x, *, dim, keepdim, **more: kernel(x, dim, keepdim, **more)
 
 
 def _small_dim(ufunc: Any, arg: Any, kernel: Any) -> Any:
@@ -193,9 +194,11 @@ nanmedian_dim = _picking("nanmedian_dim", _dim_kernel(order.nanmedian), "Nanmedi
 mode_dim = _picking("mode_dim", _dim_kernel(order.mode), "ModeBackward0")
 kthvalue_dim = _picking(
     "kthvalue_dim",
-    lambda x, *, dim, keepdim, k: order.kthvalue(x, k, dim, keepdim),
+    lambda x, *, dim, keepdim, k, **more: order.kthvalue(x, k, dim, keepdim, **more),
     "KthvalueBackward0",
 )
+for _prim in (mode_dim, kthvalue_dim):  # on the GPU equal values keep their order
+    _prim.kernel("cuda", rebound_when_used(_prim.cpu, keep=True))
 
 
 def _median_all(name: str, ignore_nan: bool, title: str) -> Primitive:

@@ -11,12 +11,12 @@ from franken.backends.numpy import scan as kernels
 from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
 from franken.core.batching import shift_axes
+from franken.core.calls.out import INFER, Into
+from franken.core.geometry.shapes import wrap_dim
 from franken.core.linear import SMALL
 from franken.core.node import backward_name, titled
 from franken.core.op import op
-from franken.core.out import INFER, Into
 from franken.core.primitive import Primitive
-from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import refused
 from franken.ops.declaring.return_types import make

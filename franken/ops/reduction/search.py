@@ -9,10 +9,10 @@ import numpy as np
 from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
 from franken.core.batching import batch_size, spread
+from franken.core.calls.out import Into
 from franken.core.convert import cast
 from franken.core.device import CPU
 from franken.core.op import op
-from franken.core.out import Into
 from franken.core.primitive import NO_BATCH_RULE, Primitive
 from franken.core.promotion import promote_types
 from franken.core.tensor import Tensor

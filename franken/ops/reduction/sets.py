@@ -8,12 +8,12 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core.batching import batch_size, spread
+from franken.core.calls.out import SAME
 from franken.core.convert import cast
+from franken.core.geometry.shapes import wrap_dim
 from franken.core.op import op
-from franken.core.out import SAME
 from franken.core.primitive import NO_BATCH_RULE, Primitive
 from franken.core.promotion import DIMENSIONED, WRAPPED_NUMBER, ZERO_DIM, result_type
-from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
 

@@ -11,13 +11,13 @@ import numpy as np
 from franken.backends.numpy.halves import halved
 from franken.backends.numpy.parallel import parallel_for
 from franken.core.batching import all_batched, shift_axes
+from franken.core.calls.out import FREE
 from franken.core.convert import cast
+from franken.core.geometry.shapes import wrap_dim
 from franken.core.linear import reduce_sum
 from franken.core.node import backward_name, titled
 from franken.core.op import op
-from franken.core.out import FREE
 from franken.core.primitive import Primitive
-from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import refused
 from franken.ops.declaring.samples import S, along

@@ -1,4 +1,8 @@
-"""Sorting along one dimension: sort, argsort, msort, topk. Always stable, NaN the largest value."""
+"""Sorting along one dimension: sort, argsort, msort, topk. NaN is the largest value.
+
+Unless a stable order is asked for, equal values stand as torch's algorithms leave them
+(`backends/numpy/ties`); in calls on many elements they keep their order.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.numpy import ties
 from franken.backends.numpy.halves import halved
+from franken.backends.registry import rebound_when_used
 from franken.core import dtypes as dt
 from franken.core.batching import shift_axes
+from franken.core.calls.out import SAME
+from franken.core.geometry.shapes import wrap_dim
 from franken.core.node import titled
 from franken.core.op import op
-from franken.core.out import SAME
 from franken.core.primitive import Primitive
-from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.return_types import make
 from franken.ops.declaring.samples import S
@@ -107,18 +113,37 @@ def _last(x: Any, dim: int) -> Any:
     return x if dim == x.ndim - 1 else np.moveaxis(x, dim, -1)
 
 
-def _sort_kernel(x: Any, *, dim: int, descending: bool) -> Any:
+def _ordered(rows: Any, descending: bool, stable: bool) -> Any:
+    order = argsort_rows(rows, descending)
+    n = rows.shape[-1]
+    if stable or n <= ties.SHORT or not 0 < rows.size <= ties.LIMIT:
+        return order
+    return ties.sorted_rows(rows.reshape(-1, n), order.reshape(-1, n)).reshape(rows.shape)
+
+
+def _sort_kernel(
+    x: Any, *, dim: int, descending: bool, stable: bool, keep: bool = False
+) -> Any:  # fmt: skip
     rows = _last(x, dim)
-    return _with_values(rows, argsort_rows(rows, descending), dim)
+    return _with_values(rows, _ordered(rows, descending, stable or keep), dim)
 
 
-def _topk_kernel(x: Any, *, dim: int, k: int, largest: bool) -> Any:
+def _topk_kernel(
+    x: Any, *, dim: int, k: int, largest: bool, in_order: bool, keep: bool = False
+) -> Any:
     rows = _last(x, dim)
-    return _with_values(rows, _topk_rows(rows, k, largest), dim)
+    if keep or not 0 < rows.size <= ties.LIMIT:
+        return _with_values(rows, _topk_rows(rows, k, largest), dim)
+    n = rows.shape[-1]
+    order = argsort_rows(rows, largest).reshape(-1, n)
+    index = ties.top_rows(rows.reshape(-1, n), order, k, in_order)
+    return _with_values(rows, index.reshape(*rows.shape[:-1], k), dim)
 
 
-def _argsort_kernel(x: Any, *, dim: int, descending: bool) -> Any:
-    index = argsort_rows(np.moveaxis(x, dim, -1), descending)
+def _argsort_kernel(
+    x: Any, *, dim: int, descending: bool, stable: bool, keep: bool = False
+) -> Any:  # fmt: skip
+    index = _ordered(np.moveaxis(x, dim, -1), descending, stable or keep)
     return np.ascontiguousarray(np.moveaxis(index, -1, dim))
 
 
@@ -136,6 +161,9 @@ topk_ = _pair("topk", _topk_kernel, "contiguous")
 argsort_ = Primitive(
     "argsort", ("x",), halved(_argsort_kernel), batch=shift_axes("dim"), layout="as_input"
 ).not_differentiable()
+# On the GPU equal values keep their order: its algorithms are others.
+for _prim in (sort_, topk_, argsort_):
+    _prim.kernel("cuda", rebound_when_used(_prim.cpu, keep=True))
 _SORT, _TOPK = make("sort", "values", "indices"), make("topk", "values", "indices")
 
 
@@ -156,14 +184,17 @@ def _comparable(x: Tensor) -> None:
 )
 @on_vector
 def sort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Any:
-    """(values, indices) in order along a dimension; equal values keep their order."""
+    """(values, indices) in order along a dimension; if `stable`, equal values keep theirs."""
     if isinstance(dim, bool) or not isinstance(dim, int):
         raise TypeError(
             "sort() received an invalid combination of arguments - got "
             f"(Tensor, {type(dim).__name__}), but dim must be an int"
         )
     _comparable(input)
-    out = _SORT(sort_(input, dim=wrap_dim(dim, input.ndim), descending=bool(descending)))
+    stable = bool(stable)
+    out = _SORT(
+        sort_(input, dim=wrap_dim(dim, input.ndim), descending=bool(descending), stable=stable)
+    )
     return titled(out, "SortBackward1") if stable else out
 
 
@@ -181,7 +212,8 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
     """The indices that put a dimension in order."""
     _comparable(input)
-    return argsort_(input, dim=wrap_dim(dim, input.ndim), descending=bool(descending))
+    d = wrap_dim(dim, input.ndim)
+    return argsort_(input, dim=d, descending=bool(descending), stable=bool(stable))
 
 
 @op(out=SAME, samples=lambda t: [S(t.distinct(3, 4)), S(t.distinct(5)), S(t(2, 0))])
@@ -189,7 +221,7 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
 def msort(input: Tensor) -> Tensor:
     """The tensor in order along its first dimension."""
     _comparable(input)
-    return sort_(input, dim=0, descending=False)[0]
+    return sort_(input, dim=0, descending=False, stable=False)[0]
 
 
 @op(
@@ -210,6 +242,6 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
         what = "bool" if input.dtype is dt.bool else "complex"
         raise RuntimeError(f" topk does not support {what} dtypes on CPU")
     if input.ndim == 0:
-        values, indices = topk_(input.reshape(1), dim=0, k=1, largest=largest)
+        values, indices = topk_(input.reshape(1), dim=0, k=1, largest=largest, in_order=True)
         return titled(_TOPK((values.reshape(()), indices.reshape(()))), "TopkBackward0")
-    return _TOPK(topk_(input, dim=d, k=k, largest=bool(largest)))
+    return _TOPK(topk_(input, dim=d, k=k, largest=bool(largest), in_order=bool(sorted)))

@@ -13,13 +13,13 @@ from franken.backends.numpy import reduce as kernels
 from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
 from franken.core.batching import pointwise, shift_axes
+from franken.core.calls.out import INFER
 from franken.core.convert import cast
+from franken.core.geometry.shapes import brackets, wrap_dims
 from franken.core.linear import SMALL, reduce_sum, sum_to, unreduce
 from franken.core.node import titled
 from franken.core.op import op
-from franken.core.out import INFER
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
-from franken.core.shapes import brackets, wrap_dims
 from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import refused
 from franken.ops.declaring.samples import S, reduction

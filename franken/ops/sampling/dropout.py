@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from franken.backends.numpy.random import distributions as rng_distributions
+from franken.backends.registry import rebound_when_used
 from franken.core.batching import spread
 from franken.core.primitive import Primitive, bind
 from franken.ops.sampling.random import _mode, _random, in_memory_order
@@ -84,15 +85,6 @@ def _counter_rrelu(x: Any, *, lower: float, upper: float, generator: Any) -> Any
     return np.where(x > 0, x.dtype.type(1), slopes)
 
 
-def _rebound(kernel: Any) -> Any:
-    def run(*arrays: Any, **params: Any) -> Any:
-        from franken.backends import registry
-
-        return registry.rebound(kernel)(*arrays, **params)
-
-    return run
-
-
-dropout_noise.kernel("cuda", _rebound(_counter_noise))
-dropout_keep.kernel("cuda", _rebound(_counter_mask))
-rrelu_noise.kernel("cuda", _rebound(_counter_rrelu))
+dropout_noise.kernel("cuda", rebound_when_used(_counter_noise))
+dropout_keep.kernel("cuda", rebound_when_used(_counter_mask))
+rrelu_noise.kernel("cuda", rebound_when_used(_counter_rrelu))

@@ -16,15 +16,15 @@ from franken.backends.numpy.random import sequential as rng_sequential
 from franken.core import dtypes as dt
 from franken.core import inplace
 from franken.core.batching import spread
+from franken.core.calls.out import Into, write_made
 from franken.core.device import CPU
 from franken.core.errors import MissingKernel
+from franken.core.geometry.memory import element_strides
+from franken.core.geometry.shapes import broadcast_two
+from franken.core.geometry.strides import axes_by_stride
 from franken.core.linear import zeros as plain_zeros
-from franken.core.memory import element_strides
 from franken.core.op import op
-from franken.core.out import Into, write_made
 from franken.core.primitive import Primitive, bind
-from franken.core.shapes import broadcast_two
-from franken.core.strides import axes_by_stride
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S, created, created_like, filled_at_random
 from franken.ops.sampling.generator import core_of

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from franken.core.batching import batch_size, spread
+from franken.core.calls.out import Into
 from franken.core.convert import cast
+from franken.core.geometry.shapes import wrap_dim
 from franken.core.op import op
-from franken.core.out import Into
 from franken.core.primitive import Primitive, bind
 from franken.core.promotion import DIMENSIONED, ZERO_DIM, result_type
-from franken.core.shapes import wrap_dim
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
 

@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
-from franken.core import shapes, state
-from franken.core.arrange import with_strides
+from franken.core import state
 from franken.core.batching import to_front, view_rule
 from franken.core.device import CPU
+from franken.core.geometry import shapes
+from franken.core.geometry.arrange import with_strides
+from franken.core.geometry.strides import contiguous_strides, expand_strides
 from franken.core.node import record, step, titled
 from franken.core.op import op
 from franken.core.primitive import Primitive, _wrap, alias, bind
-from franken.core.strides import contiguous_strides, expand_strides
 from franken.core.tensor import Parameter, Tensor
 from franken.ops.declaring.samples import S
 

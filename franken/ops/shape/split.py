@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from franken.core import shapes
 from franken.core.batching import view_rule
+from franken.core.geometry import shapes
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor

@@ -12,9 +12,9 @@ import numpy as np
 
 from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
-from franken.core import shapes, strides
 from franken.core.batching import to_front, view_rule
-from franken.core.memory import element_strides, first_place, memory_of, restrided, root_of
+from franken.core.geometry import shapes, strides
+from franken.core.geometry.memory import element_strides, first_place, memory_of, restrided, root_of
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor

@@ -8,8 +8,8 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core.batching import to_front
+from franken.core.calls.out import FREE
 from franken.core.op import op
-from franken.core.out import FREE
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
-from franken.core import layout as layouts
+from franken.core.calls.numbers import python_number
 from franken.core.convert import cast_array
 from franken.core.device import CPU, device, resolve
-from franken.core.numbers import python_number
-from franken.core.shapes import storage_bytes
+from franken.core.geometry import layout as layouts
+from franken.core.geometry.shapes import storage_bytes
 from franken.core.state import FRESH
 from franken.core.tensor import Tensor
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from franken.core import layout
-from franken.core.arrange import placed
-from franken.core.memory import element_strides
-from franken.core.op import op
-from franken.core.primitive import Primitive
-from franken.core.strides import (
+from franken.core.geometry import layout
+from franken.core.geometry.arrange import placed
+from franken.core.geometry.memory import element_strides
+from franken.core.geometry.strides import (
     contiguous_strides,
     is_channels_last,
     memory_format_strides,
     preserved_strides,
     suggests_channels_last,
 )
+from franken.core.op import op
+from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S, unary
 

@@ -12,15 +12,19 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
-from franken.core import layout as layouts
 from franken.core import state
 from franken.core.batching import batch_size, to_front
+from franken.core.calls.out import MADE, Into, write_made
 from franken.core.device import CPU, resolve
-from franken.core.memory import element_strides
+from franken.core.geometry import layout as layouts
+from franken.core.geometry.memory import element_strides
+from franken.core.geometry.strides import (
+    contiguous_strides,
+    memory_format_strides,
+    preserved_strides,
+)
 from franken.core.op import op
-from franken.core.out import MADE, Into, write_made
 from franken.core.primitive import Primitive, _wrap, born
-from franken.core.strides import contiguous_strides, memory_format_strides, preserved_strides
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S, created, created_like, created_new
 from franken.ops.surface.args import (

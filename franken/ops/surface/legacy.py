@@ -12,9 +12,9 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core.device import CPU, resolve
+from franken.core.geometry.size import Size
 from franken.core.op import op
 from franken.core.primitive import _wrap
-from franken.core.size import Size
 from franken.core.tensor import Parameter, Tensor
 from franken.ops.declaring.samples import NoSamples, S
 from franken.ops.surface.args import allocate, as_device, as_sizes, kind_name, unwritten

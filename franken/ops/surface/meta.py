@@ -9,14 +9,14 @@ import math
 from typing import Any, overload
 
 from franken.core import dtypes as dt
-from franken.core import layout as layouts
 from franken.core import promotion
+from franken.core.calls.numbers import python_number
 from franken.core.device import CPU
-from franken.core.memory import element_strides, first_place, pointer
-from franken.core.numbers import python_number
+from franken.core.geometry import layout as layouts
+from franken.core.geometry.memory import element_strides, first_place, pointer
+from franken.core.geometry.shapes import wrap_dim
+from franken.core.geometry.size import Size
 from franken.core.op import op
-from franken.core.shapes import wrap_dim
-from franken.core.size import Size
 from franken.core.state import INFERENCE
 from franken.core.tensor import Tensor
 from franken.core.trace import memory

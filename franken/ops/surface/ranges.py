@@ -13,9 +13,9 @@ import numpy as np
 
 from franken.backends.numpy.random.formulas import fma32, fma64
 from franken.core import dtypes as dt
+from franken.core.calls.out import MADE, Into
 from franken.core.convert import cast_array
 from franken.core.op import op
-from franken.core.out import MADE, Into
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import NoSamples, S
 from franken.ops.surface.args import (

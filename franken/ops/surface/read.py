@@ -13,10 +13,11 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core.device import CPU
-from franken.core.memory import root_of
+from franken.core.geometry.memory import root_of
 from franken.core.op import op
 from franken.core.primitive import born
-from franken.core.tensor import Tensor, attach, version_of
+from franken.core.state import STATE
+from franken.core.tensor import Tensor, attach, first_version, version_of
 from franken.ops.declaring.samples import S, read
 from franken.ops.surface.args import checked_number, kind_name
 
@@ -87,11 +88,9 @@ def tolist(input: Tensor) -> Any:
 @op(at="", method=True, samples=read)
 def numpy(input: Tensor, *, force: bool = False) -> np.ndarray[Any, Any]:
     """The memory as a NumPy array, shared on the CPU; `force` copies whatever stands in the way."""
-    tracked = input.requires_grad  # type: ignore[attr-defined]
+    tracked = STATE.grad and input.requires_grad  # type: ignore[attr-defined]
     if input.level:
-        input = concrete(
-            input, "vmap: Cannot access data pointer of Tensor that doesn't have storage"
-        )
+        input = concrete(input, "Cannot access data pointer of Tensor that doesn't have storage")
         if not force:
             if tracked:
                 raise RuntimeError(_TRACKED)
@@ -241,8 +240,8 @@ def _copied_array(a: Any, memo: dict[int, Any]) -> Any:
 
 def _like(cls: Any, array: Any, dev: Any, requires_grad: bool) -> Any:
     t = _new(cls)
-    t._a, t.device = array, dev
-    t._node = t._ver = t._base = None
+    t._a, t.device, t._ver = array, dev, first_version(array)
+    t._node = t._base = None
     if requires_grad:
         t.requires_grad_()
     return t

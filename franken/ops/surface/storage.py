@@ -12,7 +12,7 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core.device import device
-from franken.core.memory import pointer, root_of
+from franken.core.geometry.memory import pointer, root_of
 from franken.core.op import op
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import NoSamples, S

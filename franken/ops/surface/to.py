@@ -12,15 +12,15 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core import inplace
-from franken.core import layout as layouts
 from franken.core.batching import pointwise
+from franken.core.calls.out import refuse_shared
 from franken.core.convert import cast, cast_array
 from franken.core.device import CPU, device, resolve
+from franken.core.geometry import layout as layouts
+from franken.core.geometry.shapes import broadcast_two
 from franken.core.node import edge_of
 from franken.core.op import op
-from franken.core.out import refuse_shared
 from franken.core.primitive import Primitive
-from franken.core.shapes import broadcast_two
 from franken.core.state import STATE
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import NoSamples, S, unary

@@ -16,8 +16,8 @@ import numpy as np
 
 from franken.backends.numpy import bessel
 from franken.core import dtypes as dt
-from franken.core import layout as layouts
 from franken.core.convert import cast_array
+from franken.core.geometry import layout as layouts
 from franken.core.op import op
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S, old_tapers, tapers

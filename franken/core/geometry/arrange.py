@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from franken.core.memory import element_strides, over
-from franken.core.planning import PLANNERS, Operand, Planner, iterator
-from franken.core.shapes import Shape
-from franken.core.strides import contiguous_strides
+from franken.core.geometry.memory import element_strides, over
+from franken.core.geometry.planning import PLANNERS, Operand, Planner, iterator
+from franken.core.geometry.shapes import Shape
+from franken.core.geometry.strides import contiguous_strides
 
 Arrange = Callable[[Sequence[Any], Any, Any], Any]
 

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from franken.core import inplace as _inplace
-from franken.core import memory
 from franken.core.dtypes import dtype
+from franken.core.geometry import memory
+from franken.core.geometry.strides import contiguous_strides
 from franken.core.node import edge_of
 from franken.core.promotion import can_cast
 from franken.core.state import STATE
-from franken.core.strides import contiguous_strides
 from franken.core.tensor import Tensor
 
 _CAST = "result type {want} can't be cast to the desired output type {got}"

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from franken.core.strides import contiguous_strides
+from franken.core.geometry.strides import contiguous_strides
 
 
 def root_of(a: Any) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from franken.core.shapes import (
+from franken.core.geometry.shapes import (
     Shape,
     check_permutation,
     infer_size,
@@ -20,7 +20,7 @@ from franken.core.shapes import (
     wrap_dim,
     wrap_dims,
 )
-from franken.core.strides import as_strided_bounds, expand_strides, view_strides
+from franken.core.geometry.strides import as_strided_bounds, expand_strides, view_strides
 
 
 class Geometry(NamedTuple):

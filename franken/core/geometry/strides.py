@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from franken.core import layout
-from franken.core.shapes import INT64_MAX, Shape, brackets, numel
+from franken.core.geometry import layout
+from franken.core.geometry.shapes import INT64_MAX, Shape, brackets, numel
 
 # Axes from the densest to the widest.
 _CHANNELS_LAST_ORDER = {4: (1, 3, 2, 0), 5: (1, 4, 3, 2, 0)}

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from franken.core import layout
-from franken.core.shapes import Shape
-from franken.core.strides import (
+from franken.core.geometry import layout
+from franken.core.geometry.shapes import Shape
+from franken.core.geometry.strides import (
     axes_by_stride,
     contiguous_strides,
     is_channels_last,

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from franken.core import primitive as _bind
-from franken.core.arrange import placed
 from franken.core.convert import cast
 from franken.core.dtypes import COMPLEX_KINDS, from_numpy
+from franken.core.geometry.arrange import placed
+from franken.core.geometry.memory import element_strides
+from franken.core.geometry.planning import gradient_strides
 from franken.core.inplace import store
 from franken.core.linear import add, sum_to, tied
-from franken.core.memory import element_strides
 from franken.core.node import Leaf, Node, OutEdge, Packed, _light, split_edge
-from franken.core.planning import gradient_strides
 from franken.core.primitive import F32, F64
 from franken.core.state import STATE, set_grad
 from franken.core.tensor import Tensor
@@ -423,8 +423,8 @@ def unpack(node: Node, create_graph: bool) -> list[Any]:
                 _stale(node, kind, i, value, ver, saved[k + 2])
             if not isinstance(value, Tensor):
                 t: Any = _new(Tensor)
-                t._a, t.device = value, dev
-                t._node = t._ver = t._base = None
+                t._a, t.device, t._ver = value, dev, ver
+                t._node = t._base = None
                 if create_graph:
                     t._node = node.parents[i] if kind == "x" else _out_edge(node, i)
                 values.append(t)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from franken.autograd import engine
 from franken.core.node import Leaf, Node, Packed, nobody, packed, split_edge
 from franken.core.state import STATE
 from franken.core.tensor import Tensor
+from franken.engine import passes as engine
 
 _CLASSES: dict[Any, type] = {}
 # torch's names of the inputs that the primitives call otherwise.

@@ -1,0 +1,1 @@
+"""How a call is read: numbers, overloads, and results written into `out=`."""
