@@ -13,6 +13,7 @@ from typing import Any
 
 from franken.autograd import grad_mode, hooks
 from franken.core import node as _node
+from franken.core import state
 from franken.core.handles import RemovableHandle
 from franken.core.linear import add
 from franken.core.node import Leaf, OutEdge, edge_of, split_edge
@@ -200,7 +201,7 @@ def retains_grad(self: Tensor) -> bool:
 
 def detach(self: Tensor) -> Tensor:
     """The same memory outside of the graph; in-place changes are noticed on both sides."""
-    if self.level or STATE.traces:
+    if state.SPECIAL or self.level:
         return detached(self)  # type: ignore[no-any-return]
     t = _node._light(self._a, self.device, None)
     t._ver = version_of(self)
