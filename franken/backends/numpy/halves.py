@@ -24,12 +24,7 @@ HALF = frozenset(_WIDE)
 
 
 def halved(kernel: Any) -> Any:
-    """The kernel with half precisions computed in single precision, rounded once at the end.
-
-    One that rounds halves itself says so by `rounds = True`.
-    """
-    if getattr(kernel, "rounds", False):
-        return kernel
+    """The kernel with half precisions computed in single precision, rounded once at the end."""
 
     def run(*arrays: Any, **params: Any) -> Any:
         low = None

@@ -112,12 +112,7 @@ def xlogy(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     >>> xlogy(np.array([0.0]), np.array([0.0])).tolist()
     [0.0]
     """
-    if y.dtype in HALF:  # the logarithm is rounded before the product, as torch's halves are
-        return _times(lambda v: np.log(v.astype(F32)).astype(y.dtype), x, y)
     return map_blocks(lambda x, y: _times(np.log, x, y), x, y)
-
-
-xlogy.rounds = True  # type: ignore[attr-defined]
 
 
 def xlog1py(x: np.ndarray, y: np.ndarray) -> np.ndarray:
