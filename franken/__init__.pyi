@@ -3075,7 +3075,7 @@ def sort(
     stable: _bool = False,
     out: Sequence[_Tensor] | None = None,
 ) -> return_types.sort:
-    """(values, indices) in order along a dimension; equal values keep their order."""
+    """(values, indices) in order along a dimension; if `stable`, equal values keep theirs."""
 
 sparse_bsc: _layout
 sparse_bsr: _layout

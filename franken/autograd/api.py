@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from franken.autograd.hooks import GradientEdge
+from franken.core.linear import zeros
 from franken.core.node import edge_of, split_edge
 from franken.core.state import STATE
 from franken.core.tensor import Tensor
@@ -35,8 +36,6 @@ def _root(t: Any, i: int, g: Any, create_graph: bool) -> tuple[Any, Any]:
         )
     if isinstance(t, GradientEdge):
         t = _Described(t)
-        if g is None:
-            raise RuntimeError("grad can be implicitly created only for scalar outputs")
     if g is None:
         return edge, _ones(t)
     if not isinstance(g, Tensor):
@@ -53,8 +52,16 @@ class _Described:
         from franken.core.geometry.size import Size
 
         node, k = split_edge(edge.edge)
-        shape, dtype, _ = node.metas[k] if node.shape is None else (node.shape, node.dtype, None)
-        self.shape, self.dtype = Size(shape), from_numpy(dtype)
+        meta = node.metas[k] if node.shape is None else (node.shape, node.dtype, node.device)
+        self.shape, self.dtype, self.meta = Size(meta[0]), from_numpy(meta[1]), meta
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return self.shape.numel()
+
+    def new_ones(self, shape: Any) -> Any:
+        """The cotangent of a scalar output."""
+        return zeros(*self.meta) + 1
 
 
 def _ones(t: Any) -> Any:
@@ -172,6 +179,10 @@ def grad(
     unused_ok = materialize_grads if allow_unused is None else allow_unused
     grads = (None,) * len(outs) if grad_outputs is None else _tuple(grad_outputs)
     keep = create_graph if retain_graph is None else retain_graph
+    if materialize_grads and any(isinstance(t, GradientEdge) for t in ins):
+        raise RuntimeError(
+            "materialize_grads cannot be used when the given input is a GradientEdge"
+        )
 
     def vjp(*cotangents: Any) -> tuple[Any, ...]:
         roots = _roots(outs, cotangents, create_graph)
@@ -180,7 +191,7 @@ def grad(
 
     got = _batched(vjp, outs, grads) if is_grads_batched else vjp(*grads)
     return tuple([
-        g if g is not None else _unused(t, i, unused_ok, materialize_grads)
+        g if g is not None else _unused(t, i, unused_ok, materialize_grads, create_graph)
         for i, (t, g) in enumerate(zip(ins, got, strict=True))
     ])  # fmt: skip
 
@@ -209,13 +220,15 @@ def _batched(vjp: Any, outs: tuple[Any, ...], grads: tuple[Any, ...]) -> tuple[A
     return _tuple(vmap(vjp, in_dims, allow_none_pass_through=True)(*grads))
 
 
-def _unused(t: Any, i: int, unused_ok: bool, materialize: bool) -> Any:
+def _unused(t: Any, i: int, unused_ok: bool, materialize: bool, create_graph: bool) -> Any:
     if not unused_ok:
         raise RuntimeError(
             f"The differentiated Tensor at index {i} appears to not have been used in the graph. "
             "Set allow_unused=True if this is the desired behavior."
         )
-    return t.new_zeros(tuple(t.shape)) if materialize else None
+    if not materialize:
+        return None
+    return t.new_zeros(tuple(t.shape), requires_grad=create_graph)
 
 
 __all__ = ["backward", "grad"]

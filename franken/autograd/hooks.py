@@ -16,7 +16,7 @@ from franken.core.geometry.memory import pointer, root_of
 from franken.core.handles import RemovableHandle
 from franken.core.node import Node, Packed, _light, edge_of, split_edge
 from franken.core.primitive import Observer, Primitive
-from franken.core.state import STATE, special
+from franken.core.state import INFERENCE, STATE, special
 from franken.core.tensor import Tensor, version_of
 from franken.engine import passes
 from franken.engine.nodes import shown
@@ -196,7 +196,8 @@ def increment_version(tensor: Any) -> None:
     if not isinstance(tensor, Iterable):
         raise RuntimeError("increment_version expect a Iterable[Tensor] as input")
     for t in (tensor,) if isinstance(tensor, Tensor) else tensor:
-        version_of(t)[0] += 1
+        if t._ver is not INFERENCE:  # those are saved by no graph
+            version_of(t)[0] += 1
 
 
 # --- edges ---------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import Any
 
 from franken.autograd import grad_mode, hooks
 from franken.core import node as _node
+from franken.core import state
 from franken.core.handles import RemovableHandle
 from franken.core.linear import add
 from franken.core.node import Leaf, OutEdge, edge_of, split_edge
@@ -200,7 +201,7 @@ def retains_grad(self: Tensor) -> bool:
 
 def detach(self: Tensor) -> Tensor:
     """The same memory outside of the graph; in-place changes are noticed on both sides."""
-    if self.level or STATE.traces:
+    if state.SPECIAL or self.level:
         return detached(self)  # type: ignore[no-any-return]
     t = _node._light(self._a, self.device, None)
     t._ver = version_of(self)
@@ -242,6 +243,10 @@ def set_data(self: Tensor, value: Tensor) -> None:
     """Replace the memory; graphs recorded earlier keep the old one."""
     if not isinstance(value, Tensor):
         raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+    if self.requires_grad and not (value.dtype.is_floating_point or value.dtype.is_complex):
+        raise RuntimeError(
+            "data set to a tensor that requires gradients must be floating point or complex dtype"
+        )
     if self.level:
         where = "under vmap" if hasattr(self, "bdim") else "inside functorch"
         raise RuntimeError(f"mutating directly with `.data` {where} transform is not allowed.")
@@ -277,14 +282,22 @@ def get_provenance(self: Tensor) -> Any:
     return provenance(self)
 
 
+def _keep_data(self: Tensor) -> None:
+    raise RuntimeError("Deleting tensor data is not allowed. Delete tensor instead!")
+
+
+def _keep_flag(self: Tensor) -> None:
+    raise RuntimeError("requires_grad must be a bool")
+
+
 _PROPERTIES = {
     "provenance": property(get_provenance),
-    "requires_grad": property(requires_grad, set_requires_grad),
+    "requires_grad": property(requires_grad, set_requires_grad, _keep_flag),
     "grad": property(get_grad, set_grad, lambda self: set_grad(self, None)),
     "grad_fn": property(grad_fn),
     "is_leaf": property(is_leaf),
     "retains_grad": property(retains_grad),
-    "data": property(get_data, set_data),
+    "data": property(get_data, set_data, _keep_data),
     "_version": property(get_version),
     "output_nr": property(output_nr),
 }

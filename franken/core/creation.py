@@ -38,10 +38,15 @@ def refuse_change(view: Any, *, of_base: bool) -> NoReturn:
     node = getattr(edge, "node", edge)
     if node is not None and node.parents:
         name = re.sub(r"Backward\d*$", "", node.name())
-        head = f"Output {getattr(edge, 'index', 0)} of {name} is a view and {change}."
-    elif kind == "inference":
-        head = f"A view was created in inference mode and {change} in normal mode."
+        head = f"Output {getattr(edge, 'index', 0)} of {name} is a view"
+        if kind in _WHY:
+            raise RuntimeError(f"{head} and {change}. {_WHY[kind]}")
+        head = f"{head} of a view which"
     else:
-        head = f"A view was created in no_grad mode and {change} with grad mode enabled."
+        head = "A view"
+    if kind == "inference":
+        head = f"{head} was created in inference mode and {change} in normal mode."
+    else:
+        head = f"{head} was created in no_grad mode and {change} with grad mode enabled."
     block = "inference_mode" if kind == "inference" else "no_grad"
     raise RuntimeError(f"{head} {_WHY.get(kind) or _BOTH.format(block)}")

@@ -1326,7 +1326,7 @@ class TensorMethods:
     def sort(
         self, dim: _int = -1, descending: _bool = False, *, stable: _bool = False
     ) -> return_types.sort:
-        """(values, indices) in order along a dimension; equal values keep their order."""
+        """(values, indices) in order along a dimension; if `stable`, equal values keep theirs."""
     def sparse_dim(self) -> _int:
         """The number of dimensions that are stored sparsely: none."""
     def split(self, split_size_or_sections: Any = None, dim: _int = 0) -> tuple[_Tensor, ...]:

@@ -7,6 +7,7 @@ Source: https://docs.pytorch.org/docs/stable/autograd.html#function
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from typing import Any
 
@@ -37,6 +38,7 @@ class FunctionCtx:
     _dirty: tuple[Any, ...] = ()
     _nondiff: tuple[Any, ...] = ()
     _materialize = True
+    _materialize_non_diff_grads = True
     _saved: Any = None
     _freed = False
     _forward_mode = False
@@ -79,7 +81,13 @@ class FunctionCtx:
             return tuple(self._to_save_forward or self._to_save)
         return tuple([_unpacked(self, entry) for entry in self._saved])
 
-    saved_variables = saved_tensors
+    @property
+    def saved_variables(self) -> tuple[Any, ...]:
+        """torch's old name of `saved_tensors`."""
+        warnings.warn(
+            "'saved_variables' is deprecated; use 'saved_tensors'", DeprecationWarning, stacklevel=2
+        )
+        return self.saved_tensors
 
 
 # --- saved tensors: entries (kind, value, version counter, version when saved) -------------------
@@ -204,7 +212,8 @@ class FunctionNode(GraphNode):
         args = []
         for k, meta in enumerate(self.fills):
             got = g.get(k)
-            if got is None and ctx._materialize and meta is not None:
+            wanted = self.metas[k] is not None or ctx._materialize_non_diff_grads
+            if got is None and wanted and ctx._materialize and meta is not None:
                 got = zeros(*meta)
             args.append(got)
         with user_code(r):
@@ -269,6 +278,22 @@ class Function(FunctionCtx, metaclass=_FunctionMeta):
 
     generate_vmap_rule = False
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        warnings.warn(
+            f"{type(self)} should not be instantiated. Methods on autograd functions are all "
+            "static, so you should invoke them on the class itself. Instantiating an autograd "
+            "function will raise an error in a future version of PyTorch.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError(
+            "Legacy autograd function with non-static forward method is deprecated. Please use "
+            "new-style autograd function with static forward method. (Example: "
+            "https://pytorch.org/docs/stable/autograd.html#torch.autograd.Function)"
+        )
+
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
         """Compute the outputs: forward(ctx, *inputs), or forward(*inputs) with setup_context."""
@@ -311,6 +336,8 @@ class Function(FunctionCtx, metaclass=_FunctionMeta):
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Run the function and record it."""
         args = living(args)
+        if (kwargs or getattr(cls.forward, "__defaults__", None)) and overrides_setup(cls):
+            args, kwargs = _with_defaults(cls.forward, args, kwargs), {}
         if STATE.traces:
             return STATE.traces[-1].apply_function(cls, args, kwargs)
         return record_function(cls, args, kwargs)
@@ -364,6 +391,15 @@ def call_forward(cls: Any, ctx: Any, args: Any, kwargs: Any) -> Any:
     out = cls.forward(*args, **kwargs)
     cls.setup_context(ctx, args, out)
     return out
+
+
+def _with_defaults(forward: Any, args: tuple[Any, ...], kwargs: Any) -> tuple[Any, ...]:
+    """All of forward's arguments, in their order, as setup_context sees them."""
+    import inspect
+
+    bound = inspect.signature(forward).bind(*args, **kwargs)
+    bound.apply_defaults()
+    return bound.args
 
 
 def _check_dirty(ctx: Any, outs: Any) -> None:

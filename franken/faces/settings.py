@@ -10,13 +10,14 @@ from typing import Any
 
 from franken.core import device as devices
 from franken.core import dtypes
+from franken.core.once import ONCE
 from franken.core.op import op
 from franken.core.state import FRESH
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import NoSamples, S
 
 _STATE: dict[str, Any] = {
-    "warn_only": False, "matmul": "highest", "warn_always": False,
+    "warn_only": False, "matmul": "highest",
     "interop": None, "fill": True,
 }  # fmt: skip
 _DEBUG_MODES = ("default", "warn", "error")
@@ -129,13 +130,13 @@ def set_float32_matmul_precision(precision: str) -> None:
 @op(method=False, samples=NoSamples("a setting of the process"))
 def set_warn_always(b: bool) -> None:
     """Remember whether repeated warnings are wanted (Python's filters decide)."""
-    _STATE["warn_always"] = b
+    ONCE.always = b
 
 
 @op(method=False, samples=NoSamples("a setting of the process"))
 def is_warn_always_enabled() -> bool:
     """What set_warn_always was last given."""
-    return _STATE["warn_always"]
+    return ONCE.always
 
 
 @op(method=False, samples=NoSamples("a setting of the process"))

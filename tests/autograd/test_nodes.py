@@ -263,6 +263,125 @@ def modules(lib):
     return [t.grad_fn.name() for t in out]
 
 
+def leaf_hooks_in_order(lib):
+    x, log = leaf(lib, 2), []
+    node = x.view_as(x).grad_fn.next_functions[0][0]
+    x.register_hook(lambda g: log.append("tensor"))
+    node.register_prehook(lambda g: log.append("before"))
+    node.register_hook(lambda gi, go: log.append("after"))
+    x.register_post_accumulate_grad_hook(lambda t: log.append("accumulated"))
+    x.sum().backward()
+    return log
+
+
+def post_accumulate_gives_tensor(lib):
+    x = leaf(lib, 2)
+    x.register_post_accumulate_grad_hook(lambda t: t.grad)
+    x.sum().backward()
+
+
+def delete_data(lib):
+    del leaf(lib, 2).data
+
+
+def delete_flag(lib):
+    del leaf(lib, 2).requires_grad
+
+
+def whole_numbers_as_data(lib):
+    leaf(lib, 2).data = lib.tensor([1, 2])
+
+
+def edge_as_output(lib):
+    x = leaf(lib, 2)
+    edge = lib.autograd.graph.get_gradient_edge(x.exp().sum())
+    return lib.autograd.grad(edge, x)[0]
+
+
+def edge_not_scalar(lib):
+    x = leaf(lib, 2)
+    lib.autograd.grad(lib.autograd.graph.get_gradient_edge(x.exp()), x)
+
+
+def edge_materialized(lib):
+    x, z = leaf(lib, 2), leaf(lib, 2)
+    edge = lib.autograd.graph.get_gradient_edge(z)
+    lib.autograd.grad(x.sum(), (x, edge), allow_unused=True, materialize_grads=True)
+
+
+def materialized(lib):
+    x, z = leaf(lib, 2), leaf(lib, 2)
+    return [lib.autograd.grad(x.sum(), z, materialize_grads=True, create_graph=c)[0]
+            for c in (False, True)]  # fmt: skip
+
+
+def numpy_without_grad_mode(lib):
+    with lib.no_grad():
+        return leaf(lib, 2).numpy().tolist()
+
+
+def printed_invalid(lib):
+    x = leaf(lib, 2)
+    with lib.no_grad():
+        part = x[:]
+        part *= 2
+    return str(part)
+
+
+def version_of_inference_tensor(lib):
+    with lib.inference_mode():
+        t = lib.ones(2)
+    lib.autograd.graph.increment_version(t)
+
+
+def functions_arguments(lib):
+    class Power(lib.autograd.Function):
+        @staticmethod
+        def forward(x, y=3):
+            return x**y
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            seen.append(len(inputs))
+            ctx.save_for_backward(inputs[0])
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * ctx.saved_tensors[0], None
+
+    seen = []
+    x = leaf(lib, 2)
+    (Power.apply(x) + Power.apply(x, 2)).sum().backward()
+    return seen, x.grad
+
+
+def function_unmaterialized(lib):
+    class Twice(lib.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            a, b = x.clone(), x.clone()
+            ctx.mark_non_differentiable(b)
+            ctx._materialize_non_diff_grads = False
+            return a, b
+
+        @staticmethod
+        def backward(ctx, g, h):
+            seen.append(h)
+            return g
+
+    seen = []
+    Twice.apply(leaf(lib, 2))[0].sum().backward()
+    return seen
+
+
+def instance_of_function(lib):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        made = lib.autograd.Function()
+    assert "should not be instantiated" in str(caught[0].message)
+    made(leaf(lib, 2))
+
+
 def handle_facts(lib):
     x = leaf(lib, 2)
     layer = lib.nn.Linear(2, 2)
@@ -278,7 +397,11 @@ PROGRAMS = [
     saved_freed, raw_hooks, raw_hooks_twice, raw_hooks_freed, raw_hook_modifies,
     raw_hook_not_callable, make_saved_tensor, make_node, make_mul_node, call_node,
     call_node_without, call_node_on_int, custom, whole_numbers, printed, views, products,
-    overloads, modules, handle_facts,
+    overloads, modules, handle_facts, leaf_hooks_in_order, post_accumulate_gives_tensor,
+    delete_data, delete_flag, whole_numbers_as_data, edge_as_output, edge_not_scalar,
+    edge_materialized, materialized, numpy_without_grad_mode, printed_invalid,
+    version_of_inference_tensor, functions_arguments, function_unmaterialized,
+    instance_of_function,
 ]  # fmt: skip
 
 

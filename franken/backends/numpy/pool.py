@@ -497,7 +497,7 @@ def _join(positions: list[np.ndarray], size: Ints) -> np.ndarray:
     """Return plane indices (planes or 1, *out) of the outer product of positions by axis."""
     flat = np.zeros((1, *(1,) * len(size)), np.int64)
     for axis, (at, n) in enumerate(zip(positions, size, strict=True)):
-        at = at.reshape(-1, at.shape[-1])
+        at = at.reshape(math.prod(at.shape[:-1]), at.shape[-1])
         spread = at.reshape(at.shape[0], *(1,) * axis, at.shape[1], *(1,) * (len(size) - axis - 1))
         flat = flat * n + spread
     return flat

@@ -142,7 +142,9 @@ def call_into(name: str, fn: Any, into: Into, args: Any, kwargs: Any, target: An
     for o in targets:
         if isinstance(o, Tensor):
             refuse_shared(o, inputs, into.memory)
-    if into.infers and kwargs.get("dtype") is None and isinstance(target, Tensor):
+    if into.infers and kwargs.get("dtype") is not None:
+        into = SAME
+    elif into.infers and isinstance(target, Tensor):
         kwargs = {**kwargs, "dtype": target.dtype}
     return write_out(name, target, fn(*args, **kwargs), into)
 

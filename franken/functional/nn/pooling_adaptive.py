@@ -11,6 +11,7 @@ from franken.core.tensor import Tensor
 from franken.functional.nn.pooling import batched, finished, ints, refuse
 from franken.ops.declaring.samples import adaptive, fractional, unpooled
 from franken.ops.nn.pool import adaptive_avg, adaptive_max, fractional_max, max_unpool
+from franken.ops.surface.args import refuse_negative
 
 # --- adaptive ------------------------------------------------------------------------------------
 
@@ -57,8 +58,8 @@ def _check_adaptive(kind: str, n: int, x: Tensor, size: tuple[int, ...]) -> None
         )
     if min(size) < 0:
         _refuse_negative(kind, n, x, size)
-    first = x.ndim - n if kind == "avg" and n < 3 else x.ndim - n - 1
-    if 0 in x.shape[first:] and not (kind == "avg" and 0 in size and n < 3):
+    first = x.ndim - n if kind == "avg" and n < 3 else 1
+    if 0 in x.shape[first:]:
         at = first + list(x.shape[first:]).index(0)
         shown = list(x.shape)
         if n == 1 and kind == "avg":
@@ -145,10 +146,11 @@ for _n in (1, 2, 3):
 
 def _check_fractional(name: str, n: int, x: Tensor, kernel: Any, size: Any, samples: Any) -> None:
     shape = tuple(x.shape)
-    if 0 in shape[x.ndim - n - 1 :]:
-        at = x.ndim - n - 1 + shape[x.ndim - n - 1 :].index(0)
+    where = name if n == 2 else f"{name}_out"
+    if 0 in shape[1:]:
+        at = 1 + shape[1:].index(0)
         raise RuntimeError(
-            f"{name}(): Expected input to have non-zero size for non-batch dimensions, but got"
+            f"{where}(): Expected input to have non-zero size for non-batch dimensions, but got"
             f"{list(shape)} with dimension {at} being empty."
         )
     if samples.dtype is not x.dtype:
@@ -158,8 +160,9 @@ def _check_fractional(name: str, n: int, x: Tensor, kernel: Any, size: Any, samp
     words = ("height", "width") if n == 2 else ("time", "height", "width")
     for word, k, o, m in zip(words, kernel, size, shape[x.ndim - n :], strict=True):
         if o + k - 1 > m:
-            where = name if n == 2 else f"{name}_out"
             raise RuntimeError(f"{where}(): pool {word} {k} too large relative to input {word} {m}")
+    if min(size) < 0:
+        refuse_negative(name, (*shape[: x.ndim - n], *size))
 
 
 def _fractional(

@@ -72,6 +72,9 @@ def _steps_for(shape: tuple[int, ...], memory_format: Any) -> tuple[int, ...]:
     return strides.memory_format_strides(shape, memory_format)
 
 
+_MOST = (1 << 63) - 1  # elements: what torch counts in
+
+
 def _grow_kernel(x: Any, *, size: int, rest: Any) -> Any:
     out = np.full(size, rest, x.dtype)
     out[: x.size] = x[:size]
@@ -103,6 +106,8 @@ def resize_(input: Tensor, *size: Any, memory_format: Any = None, **spelled: Any
         raise RuntimeError("numel: integer multiplication overflow")
     if tuple(input.shape) == shape:
         return input
+    if math.prod(shape) > _MOST:
+        raise RuntimeError("numel: integer multiplication overflow")
     if edge_of(input) is not None:
         raise RuntimeError("cannot resize variables that require grad")
     input._a = _resized(input, shape, memory_format)

@@ -12,6 +12,7 @@ from franken.core import dtypes as dt
 from franken.core.geometry import shapes
 from franken.core.geometry.shapes import broadcast_shapes as _broadcast_shapes
 from franken.core.geometry.size import Size
+from franken.core.once import warn_once
 from franken.core.op import op
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S, unary
@@ -289,6 +290,11 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
             )
         if r.dtype is not rows[0].dtype:
             raise RuntimeError("meshgrid expects all tensors to have the same dtype")
+    if indexing is None:
+        warn_once(
+            "torch.meshgrid: in an upcoming release, it will be required to pass the indexing "
+            "argument."
+        )
     if indexing not in (None, "ij", "xy"):
         raise RuntimeError(
             f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}'

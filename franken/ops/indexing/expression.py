@@ -7,6 +7,7 @@ axes of that view (one gather, `index_`).
 from __future__ import annotations
 
 import operator
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -44,7 +45,15 @@ def _tensor_item(e: Any, like: Tensor) -> Any:
         if e.shape.numel() == 0 and e.dtype.is_floating_point:
             e = e.long()
     name = e.dtype.name
-    if name not in ("int64", "int32", "bool", "uint8"):
+    if not e.ndim and name in ("int8", "int16"):
+        return e.long()  # one number, of whatever width
+    if name == "uint8" and e.ndim:
+        warnings.warn(
+            "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool "
+            "instead.",
+            stacklevel=5,
+        )
+    elif name not in ("int64", "int32", "bool", "uint8"):
         raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
     return e
 

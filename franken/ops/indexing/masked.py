@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -294,12 +295,25 @@ def nonzero_static(input: Tensor, *, size: int, fill_value: int = -1) -> Tensor:
     return nonzero_static_(input, size=size, fill=fill_value)
 
 
+def _written(value: Any) -> str:
+    return "<class 'torch.Tensor'>" if isinstance(value, Tensor) else str(type(value))
+
+
 @op(method=False, samples=lambda t: [S(t.index(4, high=12), (3, 4)), S(t.index(2, 2, high=6), 6)])
 def unravel_index(indices: Tensor, shape: Any) -> tuple[Tensor, ...]:
     """Flat places as a tuple of coordinates in `shape`."""
     if indices.dtype.kind != dt.INTEGER:
         raise TypeError(f"expected 'indices' to be integer dtype, but got {indices.dtype}")
-    sizes = (shape,) if isinstance(shape, int) else tuple(int(n) for n in shape)
+    if not isinstance(shape, (int, str, Sequence)):
+        raise TypeError(
+            f"expected 'shape' to be int or sequence of ints, but got {_written(shape)}"
+        )
+    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+    for n in sizes:
+        if not isinstance(n, int):
+            raise TypeError(
+                f"expected 'shape' sequence to only contain ints, but got {_written(n)}"
+            )
     for n in sizes:
         if n < 0:
             raise ValueError(f"'shape' cannot have negative values, but got {sizes}")

@@ -110,13 +110,17 @@ def _mask_of_fill(x: Tensor, index: Any, value: Any) -> Any:
     """The mask of `x[mask] = one value`, which needs no search for places; None otherwise."""
     if type(index) is tuple and len(index) == 1:
         index = index[0]
-    if not isinstance(index, Tensor) or index.dtype.name != "bool" or not index.ndim:
+    if not isinstance(index, Tensor) or index.dtype.name not in ("bool", "uint8") or not index.ndim:
         return None
     if isinstance(value, Tensor) and value.shape.numel() != 1:
         return None
     have, shape = tuple(index.shape), tuple(x.shape)
     if have != shape[: len(have)]:
         return None
+    if index.dtype.name == "uint8":
+        raise RuntimeError(
+            "masked_fill_ only supports boolean masks, but got mask with dtype unsigned char"
+        )
     return index.reshape((*have, *(1,) * (len(shape) - len(have))))  # type: ignore[attr-defined]
 
 
@@ -144,8 +148,8 @@ def _set_indexed(x: Tensor, p: Parsed, value: Any) -> None:
     inplace.check(base, "index_put_")
     pattern = trimmed(p.pattern)
     if isinstance(value, Tensor):
-        _check_dtype(x, value)
         value = fit_values(base, value, p.indices, pattern, True)
+        _check_dtype(x, value)
     put_inplace(base, value, p.indices, pattern, False)
 
 

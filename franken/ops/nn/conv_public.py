@@ -167,6 +167,8 @@ def _convolve(
         params["padding"] = spread_ints(padding, k, "padding")
     _check_forward(x, w, b, params)
     out = conv_(x, w, **params) if b is None else conv_biased(x, w, b, **params)
+    if not x.shape[1]:  # of no channels torch makes none, whatever the weight says
+        out = out[:, :0]
     if not unbatched:
         return out
     return titled(out.reshape(tuple(out.shape[1:])), "SqueezeBackward1")
@@ -212,6 +214,11 @@ def _transposed_product(
         )
     _check_bias(shape, b, shape[1] * groups, "Given transposed=1, weight of size")
     stride, spatial = params["stride"], tuple(x.shape[2:])
+    if 0 in spatial:
+        shown = [*x.shape[:2], *(1,) * (len(spatial) == 1), *spatial]
+        raise RuntimeError(
+            f"Only zero batch or zero channel inputs are supported, but got input shape: {shown}"
+        )
     size = conv_transpose_output_shape(
         spatial, shape[2:], stride, params["padding"], extra, params["dilation"]
     )

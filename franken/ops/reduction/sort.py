@@ -25,6 +25,7 @@ from franken.ops.declaring.return_types import make
 from franken.ops.declaring.samples import S
 from franken.ops.reduction.picked import by_index
 from franken.ops.reduction.scan import on_vector
+from franken.ops.surface.args import integer
 
 _U64 = np.uint64
 # Shorter rows are argsorted; longer ones are sorted as 64-bit keys (2^20 float32: 43 ms, not 135).
@@ -235,6 +236,7 @@ def msort(input: Tensor) -> Tensor:
 )
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
     """(values, indices) of the k largest (or smallest) entries of a dimension, best first."""
+    k, dim = integer("topk", "k", 1, k), integer("topk", "dim", 2, dim)
     d = wrap_dim(dim, input.ndim)
     if not 0 <= k <= (input.shape[d] if input.ndim else 1):
         raise RuntimeError("selected index k out of range")

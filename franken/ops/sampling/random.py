@@ -477,6 +477,15 @@ def random_(input: Tensor, *args: Any, generator: Any = None, **kwargs: Any) -> 
         high = args[0]
     elif args:
         low, high = args[0], args[1] if len(args) > 1 else high
+    given = [b for b in (low, high) if b is not None]
+    if any(isinstance(b, float) for b in given):
+        kinds = ", ".join(type(b).__name__ for b in given)
+        raise TypeError(
+            f"random_() received an invalid combination of arguments - got ({kinds}), but expected "
+            "one of: (*, Generator generator), (int from, int to), (int to)"
+        )
+    if any(not -(1 << 63) <= int(b) < 1 << 63 for b in given):
+        raise ValueError("Overflow when unpacking long long")
     bounds = (int(low), None if high is None else int(high))
     return _fill("random_", random_range_fill, input, bounds, generator)
 

@@ -116,6 +116,8 @@ def allocate(shape: tuple[int, ...], np_dtype: Any, make: Any = np.zeros) -> Any
     try:
         return make(shape, np_dtype)
     except (ValueError, MemoryError) as error:
+        if 0 in shape and min(shape) >= 0:
+            raise RuntimeError("Stride calculation overflowed") from error
         needed = storage_bytes(shape, np_dtype.itemsize)
         raise RuntimeError(
             f"DefaultCPUAllocator: can't allocate memory: you tried to allocate {needed} bytes. "

@@ -33,6 +33,9 @@ _COPY_WARNING = (
 )
 
 
+_MOST_DIMENSIONS = 128  # of a nested list, before torch gives it up
+
+
 def inferred(data: Any, dtype: dt.dtype | None = None) -> Any:
     """The NumPy array that torch.tensor would hold for `data` (always a copy)."""
     if isinstance(data, Tensor):
@@ -52,7 +55,9 @@ def _cast(array: Any, dtype: dt.dtype | None) -> Any:
 def _quick(data: Any) -> Any:
     """The array of plain Python numbers, nested evenly; None if it needs a closer look."""
     leaf = data
-    while type(leaf) in (list, tuple) and leaf:
+    for _ in range(_MOST_DIMENSIONS):
+        if type(leaf) not in (list, tuple) or not leaf:
+            break
         leaf = leaf[0]
     if type(leaf) not in _NUMBERS:
         return None
@@ -108,9 +113,15 @@ def _shape_of(data: Any) -> list[int]:
     shape: list[int] = []
     while _is_sequence(data) and not isinstance(data, (str, bytes)):
         shape.append(len(data))
+        if len(shape) > _MOST_DIMENSIONS:
+            raise ValueError(f"too many dimensions '{type(data).__name__}'")
         if not shape[-1]:
             break
-        data = data[0]
+        try:
+            data = data[0]
+        except (TypeError, IndexError, KeyError):
+            kind = type(data).__name__
+            raise ValueError(f"could not determine the shape of object type '{kind}'") from None
     if isinstance(data, (str, bytes)):
         if shape:
             raise ValueError(f"too many dimensions '{type(data).__name__}'")
@@ -303,6 +314,10 @@ def asarray(
     """A tensor of `obj`; `copy` True always, False never, None where needed."""
     d = None if dtype is None else as_dtype("asarray", dtype)
     source = _aliased(obj, d)
+    if copy is False and isinstance(obj, np.generic):
+        raise RuntimeError(
+            "can't alias NumPy scalars. Either remove copy=False or transform it in a ndarray. "
+        )
     if source is None:
         if copy is False:
             raise ValueError("can't alias arbitrary sequence into a tensor.")

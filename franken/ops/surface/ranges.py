@@ -47,6 +47,9 @@ def _spread(name: str, out: Any, array: Any, dtype: Any = None) -> Tensor:
     return written(name, out, array, dtype, _COUNTED if name == "arange" else MADE)
 
 
+_MOST = 1 << 63  # elements: what torch counts in
+
+
 def _numbers(name: str, values: tuple[Any, ...]) -> list[Any]:
     names = ("end",) if len(values) == 1 else ("start", "end", "step")
     return [number(name, n, k + 1, v) for k, (n, v) in enumerate(zip(names, values, strict=False))]
@@ -129,6 +132,8 @@ def arange(
         if not by:
             raise ValueError("step must be nonzero")
     count = -((lo - hi) // by) if d is dt.int64 else math.ceil((hi - lo) / by)
+    if count >= _MOST:
+        raise RuntimeError("invalid size, possible overflow?")
     array = _steps(lo, by, max(count, 0), d)
     if out is not None:
         return _spread("arange", out, array, d if dtype is not None else None)

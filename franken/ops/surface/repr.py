@@ -183,7 +183,10 @@ def _with_suffixes(text: str, suffixes: list[str], indent: int) -> str:
 
 
 def _history(t: Tensor) -> list[str]:
-    edge = edge_of(t)
+    try:
+        edge = edge_of(t)
+    except RuntimeError:  # a view that may not be used any more is printed even so
+        return ["grad_fn=<Invalid>"]
     if edge is None:
         return []
     if type(edge) is Leaf:

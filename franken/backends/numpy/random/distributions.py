@@ -9,6 +9,7 @@ tensor in the order of its memory, not of its indices. Samplers that reject live
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,10 @@ _NAMES: dict[str, tuple[str, str, int]] = {
     "float32": ("Float", "float", 24),
     "float64": ("Double", "double", 53),
 }
+# Drawn from only where both bounds are given; the names are C++'s.
+_UNSIGNED = {
+    "uint16": "short unsigned int", "uint32": "unsigned int", "uint64": "long unsigned int",
+}  # fmt: skip
 _OTHER_NAMES = {
     "uint16": "UInt16",
     "uint32": "UInt32",
@@ -391,16 +396,18 @@ def randint(gen: Generator, shape: Shape, dtype: DTypeLike, low: int, high: int 
     [4, 9, 3]
     """
     dtype = np.dtype(dtype)
-    if dtype.name not in _NAMES and high is not None:
+    if high is not None and low >= high:
         raise RuntimeError(
-            "check_random_bounds handles only integral, floating-point and boolean types"
+            f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
         )
-    require("random_from_to_range_calc", dtype, list(_NAMES))
+    known = dtype.name in _NAMES or dtype.name in _UNSIGNED
+    if high is None and low == -(1 << 63):
+        _check_full_range(dtype)
+        return cast(gen.words64(_count(shape)).view(np.int64), dtype).reshape(shape)
+    if not known:
+        what = "random_from_to_impl" if high is None else "check_random_bounds"
+        raise RuntimeError(f"{what} handles only integral, floating-point and boolean types")
     stop = _largest_integer(dtype) + 1 if high is None else high
-    if low >= stop:
-        raise RuntimeError(
-            f"random_ expects 'from' to be less than 'to', but got from={low} >= to={stop}"
-        )
     if dtype.name in _FLOATING:
         low, stop = _representable_bounds(dtype, low, stop)
         if low >= stop:
@@ -409,6 +416,7 @@ def randint(gen: Generator, shape: Shape, dtype: DTypeLike, low: int, high: int 
                 f"but got from={low} >= to={stop}"
             )
     _check_integer_bounds(dtype, low, stop - 1)
+    _warn_of_gaps(dtype, low, stop - 1)
     span = stop - low
     return _integers(gen, _count(shape), dtype, low, span, span >= _WIDE_RANGE).reshape(shape)
 
@@ -429,7 +437,32 @@ def _integers(
     return offsets.astype(dtype)
 
 
+def _check_full_range(dtype: np.dtype[Any]) -> None:
+    name = "random_full_64_bits_range_kernel_cpu"
+    if dtype.name in ("uint8", "int8", "int16", "int32"):
+        raise RuntimeError(f"{name} handles only int64, double, float and bfloat16")
+    require(name, dtype, ["int64", "float64", "float32", "bfloat16"])
+
+
+def _warn_of_gaps(dtype: np.dtype[Any], first: int, last: int) -> None:
+    """Warn as torch does of whole numbers that a float dtype leaves out."""
+    if dtype.name not in _FLOATING:
+        return
+    _, cpp, digits = _NAMES[dtype.name]
+    for name, bound in (("from", first), ("to - 1", last)):
+        if not -(1 << digits) <= bound <= 1 << digits:
+            warnings.warn(
+                f"{name} is out of bounds [-(2^{digits}), 2^{digits}]. Due to precision "
+                f"limitations {cpp} can support discrete uniform distribution only within this "
+                "range. This warning will become an error in version 1.7 release, please fix the "
+                "code in advance",
+                stacklevel=12,
+            )
+
+
 def _largest_integer(dtype: np.dtype[Any]) -> int:
+    if dtype.name in _UNSIGNED:
+        return int(np.iinfo(dtype).max)
     digits = _NAMES[dtype.name][2]
     return 1 << digits if dtype.name in _FLOATING else (1 << digits) - 1
 
@@ -448,7 +481,8 @@ def _check_integer_bounds(dtype: np.dtype[Any], first: int, last: int) -> None:
     lowest, highest = _value_range(dtype)
     for name, bound in (("from", first), ("to - 1", last)):
         if not lowest <= bound <= highest:
-            raise RuntimeError(f"{name} is out of bounds for {_NAMES[dtype.name][1]}")
+            cpp = _UNSIGNED.get(dtype.name) or _NAMES[dtype.name][1]
+            raise RuntimeError(f"{name} is out of bounds for {cpp}")
 
 
 def _rounded(value: int, dtype: np.dtype[Any]) -> float:
@@ -525,11 +559,11 @@ def _swap_in_turn(cells: memoryview, i: int, run: NDArray[np.int64]) -> None:
 def _check_randperm(n: int, dtype: np.dtype[Any]) -> None:
     if n < 0:
         raise RuntimeError(f"Trying to create tensor with negative dimension {n}: [{n}]")
+    if dtype.kind in "iu" and n - 1 > np.iinfo(dtype).max:
+        raise RuntimeError(f"value cannot be converted to type {dtype.name}_t without overflow")
     require("randperm", dtype, [name for name in _NAMES if name != "bool"])
     if dtype == np.float16 and n > 2049:
         raise RuntimeError("n cannot be greater than 2049 for Half type.")
-    if dtype.kind in "iu" and n > np.iinfo(dtype).max:
-        raise RuntimeError(f"value cannot be converted to type {dtype.name}_t without overflow")
     if n >= 0xFFFFFFFF // 20:
         raise NotImplementedError(f"randperm: expected n < {0xFFFFFFFF // 20}, got {n}")
 
