@@ -289,7 +289,7 @@ in_range = Primitive("margin_target", ("t",), _in_range_kernel, batch=loop).not_
 )
 def multi_margin_loss(
     input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0,
-    weight: Tensor | None = None, size_average: Any = None, reduce: Any = None,
+    weight: Any = None, size_average: Any = None, reduce: Any = None,
     reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """sum over classes i but t of max(0, margin - x[t] + x[i])^p, divided by the class count."""

@@ -384,7 +384,7 @@ def expand(input: Tensor, *size: int, implicit: bool = False, **spelled: Any) ->
         S(t(4), 0, 4, 0),
     ]
 )
-def narrow(input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
+def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     """A view of `length` entries of one dimension, from `start` (an int or 0-d tensor) on."""
     if input.ndim == 0:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
