@@ -2300,7 +2300,7 @@ def nansum(
 ) -> _Tensor:
     """Sum over dimensions with NaN counted as zero."""
 
-def narrow(input: _Tensor, dim: _int, start: _int | _Tensor, length: _int) -> _Tensor:
+def narrow(input: _Tensor, dim: _int, start: Any, length: _int) -> _Tensor:
     """A view of `length` entries of one dimension, from `start` (an int or 0-d tensor) on."""
 
 def narrow_copy(

@@ -980,7 +980,7 @@ class TensorMethods:
         dtype: _dtype | None = None,
     ) -> _Tensor:
         """Sum over dimensions with NaN counted as zero."""
-    def narrow(self, dim: _int, start: _int | _Tensor, length: _int) -> _Tensor:
+    def narrow(self, dim: _int, start: Any, length: _int) -> _Tensor:
         """A view of `length` entries of one dimension, from `start` (an int or 0-d tensor) on."""
     def narrow_copy(self, dim: _int, start: Any, length: _int) -> _Tensor:
         """A copy of what `narrow` would show."""

@@ -790,7 +790,7 @@ def multi_margin_loss(
     target: _Tensor,
     p: _int = 1,
     margin: _float = 1.0,
-    weight: _Tensor | None = None,
+    weight: Any = None,
     size_average: Any = None,
     reduce: Any = None,
     reduction: _str = "mean",
