@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from conformance.mutants.selecting import Reach, environment, measured, tests_of
+from conformance.mutants.selecting import Reach, environment, measured, test_files, tests_of
 
 STORE = Path(".mutants/coverage.json")
 REPORT = Path("artifacts/mutants.json")
@@ -25,6 +25,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @click.command()
 @click.option("--count", default=200, show_default=True, help="Mutants in the sample.")
+@click.option("--only", default="", metavar="REGEX", help="Only files whose path matches.")
+@click.option(
+    "--tests",
+    default="",
+    metavar="REGEX",
+    help="Judge by these test files alone: then the share is an upper bound.",
+)
 @click.option("--seed", default=0, show_default=True, help="Which sample.")
 @click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True)
 @click.option("--budget", default=60.0, show_default=True, help="Seconds of tests a mutant.")
@@ -33,8 +40,8 @@ ROOT = Path(__file__).resolve().parents[2]
 @click.option("--json", "path", type=click.Path(path_type=Path), help="Where the report goes.")
 @click.option("--write", is_flag=True, help=f"Refresh {REPORT}.")
 def mutants(
-    count: int, seed: int, workers: int, budget: float, aim: float, fresh: bool,
-    path: Path | None, write: bool,
+    count: int, only: str, tests: str, seed: int, workers: int, budget: float, aim: float,
+    fresh: bool, path: Path | None, write: bool,
 ) -> None:  # fmt: skip
     """Plant faults in the package one at a time; say which no test notices.
 
@@ -50,12 +57,16 @@ def mutants(
         sys.exit(3)
     if fresh:
         STORE.unlink(missing_ok=True)
-    with _bar(len(list((ROOT / "tests").rglob("test_*.py"))), "coverage") as done:
-        reach = measured(ROOT, ROOT / STORE, workers, done)
-    chosen = list(sample(ROOT, count, seed))
+    judges = test_files(ROOT, tests)
+    with _bar(len(judges), "coverage") as done:
+        reach = measured(ROOT, judges, ROOT / STORE, workers, done)
+    chosen = list(sample(ROOT, count, seed, only))
     with _bar(count, "mutants") as done:
         rows = _judge(chosen, reach, workers, budget, done)
-    report = {"count": count, "seed": seed, "budget": budget, "survived": _survivors(rows)}
+    report = {
+        "count": count, "seed": seed, "only": only, "tests": tests, "budget": budget,
+        "survived": _survivors(rows),
+    }  # fmt: skip
     for target in [p for p in (path, REPORT if write else None) if p is not None]:
         target.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     sys.exit(_show(rows, aim))

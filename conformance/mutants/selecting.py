@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -26,10 +27,17 @@ class Reach(NamedTuple):
     lines: dict[str, list[int]]  # path below the root -> line numbers
 
 
-def measured(root: Path, store: Path, workers: int, done: Callable[[], None]) -> dict[str, Reach]:
-    """The reach of each test file; read from `store` where the files are unchanged."""
+def test_files(root: Path, only: str = "") -> list[str]:
+    """The paths of the test files that match, below the root."""
+    found = (p.relative_to(root).as_posix() for p in (root / "tests").rglob("test_*.py"))
+    return sorted(name for name in found if re.search(only, name))
+
+
+def measured(
+    root: Path, files: list[str], store: Path, workers: int, done: Callable[[], None]
+) -> dict[str, Reach]:
+    """The reach of each test file; what `store` holds is not measured again."""
     known = json.loads(store.read_text(encoding="utf-8")) if store.exists() else {}
-    files = sorted(p.relative_to(root).as_posix() for p in (root / "tests").rglob("test_*.py"))
 
     def one(name: str) -> tuple[str, Reach]:
         reach = Reach(*known[name]) if name in known else _measure(root, name)
@@ -39,7 +47,7 @@ def measured(root: Path, store: Path, workers: int, done: Callable[[], None]) ->
     with ThreadPoolExecutor(workers) as pool:
         found = dict(pool.map(one, files))
     store.parent.mkdir(exist_ok=True)
-    store.write_text(json.dumps(found), encoding="utf-8")
+    store.write_text(json.dumps({**known, **found}), encoding="utf-8")
     return found
 
 
