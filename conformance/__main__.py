@@ -9,6 +9,7 @@ from conformance.gpu import gpu
 from conformance.kernels import kernels
 from conformance.layouts import layouts
 from conformance.mutants.command import mutants
+from conformance.portability import portability
 from conformance.stubs.command import stubs
 from conformance.stubs.programs import programs
 
@@ -23,6 +24,7 @@ main.add_command(gpu)
 main.add_command(kernels)
 main.add_command(layouts)
 main.add_command(mutants)
+main.add_command(portability)
 main.add_command(programs)
 main.add_command(stubs)
 

@@ -8,7 +8,7 @@ from builtins import str as _str
 from collections.abc import Sequence
 from typing import Any
 
-from franken import return_types
+from franken.core import return_types
 from franken.core.dtypes import dtype as _dtype
 from franken.core.errors import LinAlgError as LinAlgError
 from franken.core.tensor import Tensor as _Tensor

@@ -91,6 +91,7 @@ def test_the_way_of_one_line_is_as_told():
 
 
 def test_kernels_lie_where_functions_are_made_anew():
+    import franken.func  # noqa: F401 - the transforms declare primitives too
     from franken.backends.cupy.arrays import _COMPUTE
 
     # in a process of its own: other tests make primitives in this one

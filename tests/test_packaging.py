@@ -100,7 +100,8 @@ def test_dependencies_and_extras():
 
     extras = PROJECT["optional-dependencies"]
     assert {r.partition(">")[0] for r in extras["cli"]} == EXTRA
-    assert extras.keys() == {"cuda12", "cuda13", "cli", "demo", "test", "dev"}
+    makefile = (ROOT / "Makefile").read_text()
+    assert [name for name in extras if name not in makefile] == []  # each is installed by a target
 
 
 def test_the_version_is_written_once():

@@ -34,7 +34,8 @@ def texts() -> dict[str, str]:
         importlib.import_module(module)
     written = {_path(module): space(module, where) for module, where in SPACES.items()}
     written["core/tensor_methods.pyi"] = tensor_methods()
-    written["return_types.pyi"] = named_tuples()
+    written["core/return_types.pyi"] = named_tuples()
+    written["return_types.pyi"] = shown_tuples()
     return written
 
 
@@ -127,7 +128,7 @@ def _function(name: str, value: Any, op: Op, names: Names) -> Iterator[list[str]
 
 def tensor_methods() -> str:
     """The stub of the base class that Tensor has for checkers."""
-    names = Names()
+    names = Names(core=True)
     body = [f"    {line}" if line else "" for line in methods(names)]
     return _stub(
         "What the op declarations attach to Tensor.",
@@ -149,3 +150,9 @@ def named_tuples() -> str:
         ["from typing import NamedTuple", "", *names.imports()],
         body[1:],
     )
+
+
+def shown_tuples() -> str:
+    """The stub of the module that shows the named tuples to users."""
+    lines = [f"from franken.core.return_types import {n} as {n}" for n in sorted(return_types.ALL)]
+    return _stub("torch.return_types: the named tuples that ops return.", lines, [])

@@ -26,7 +26,7 @@ HOMES = {
 PLAIN = {
     **dict.fromkeys(("Any", "Literal", "Self", "overload", "SupportsIndex"), "typing"),
     **dict.fromkeys(("Callable", "Iterable", "Iterator", "Sequence"), "collections.abc"),
-    "return_types": "franken",
+    "return_types": "franken.core",
 }
 _BUILT_IN = {"None", "dict", "list", "slice", "tuple"}
 
@@ -41,9 +41,13 @@ OPERAND = "Tensor | complex | number[Any] | bool_"
 
 
 class Names:
-    """The names that a stub uses, and their import lines."""
+    """The names that a stub uses, and their import lines.
 
-    def __init__(self) -> None:
+    One of core imports nothing from above: what lives there is Any.
+    """
+
+    def __init__(self, core: bool = False) -> None:
+        self.core = core
         self.used: set[str] = set()
 
     def text(self, annotation: str) -> str:
@@ -73,7 +77,8 @@ class Names:
     def _name(self, name: str) -> str:
         if name in _BUILT_IN:
             return name
-        if name not in HOMES and name not in PLAIN:
+        home = HOMES.get(name) or PLAIN.get(name)
+        if home is None or self.core and home.startswith("franken.ops"):
             name = "Any"
         self.used.add(name)
         return name if name in PLAIN else f"_{name}"
@@ -82,9 +87,10 @@ class Names:
         """Import lines for what was used, and for further `module:name` written as themselves."""
         lines: dict[str, set[str]] = {}
         more = set(more)
+        taken = {each.partition(":")[2] for each in more}
         for name in self.used:
             home, shown = (PLAIN[name], name) if name in PLAIN else (HOMES[name], f"_{name}")
-            if f"{home}:{shown}" in more:
+            if shown in taken:
                 continue
             lines.setdefault(home, set()).add(name if name == shown else f"{name} as {shown}")
         for each in more:

@@ -14,7 +14,7 @@ from numpy import bool_ as _bool_
 from numpy import ndarray as _ndarray
 from numpy import number as _number
 
-from franken import return_types
+from franken.core import return_types
 from franken.core.device import device as _device
 from franken.core.dtypes import dtype as _dtype
 from franken.core.geometry.layout import layout as _layout
@@ -22,9 +22,6 @@ from franken.core.geometry.layout import memory_format as _memory_format
 from franken.core.geometry.size import Size as _Size
 from franken.core.handles import RemovableHandle as _RemovableHandle
 from franken.core.tensor import Tensor as _Tensor
-from franken.ops.sampling.generator import Generator as _Generator
-from franken.ops.surface.storage import TypedStorage as _TypedStorage
-from franken.ops.surface.storage import UntypedStorage as _UntypedStorage
 
 class TensorMethods:
     @property
@@ -128,7 +125,7 @@ class TensorMethods:
     def __xor__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> _Tensor: ...
     def _is_view(self) -> _bool:
         """Whether this tensor is a differentiable view of another."""
-    def _typed_storage(self) -> _TypedStorage:
+    def _typed_storage(self) -> Any:
         """The elements that this tensor and its views look into."""
     @property
     def _version(self) -> _int:
@@ -279,9 +276,9 @@ class TensorMethods:
         """beta * input + alpha * (batch1 @ batch2)."""
     def baddbmm_(self, batch1: _Tensor, batch2: _Tensor, *, beta: Any = 1, alpha: Any = 1) -> Self:
         """In-place form of `baddbmm`."""
-    def bernoulli(self, p: Any = None, *, generator: _Generator | None = None) -> _Tensor:
+    def bernoulli(self, p: Any = None, *, generator: Any = None) -> _Tensor:
         """Ones with the probabilities in `input` (or with probability p), else zeros."""
-    def bernoulli_(self, p: Any = 0.5, *, generator: _Generator | None = None) -> Self:
+    def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Self:
         """Fill with ones of probability p (a number or a tensor that broadcasts), else zeros."""
     def bfloat16(self, *, memory_format: _memory_format | None = None) -> _Tensor:
         """The tensor as bfloat16."""
@@ -323,9 +320,7 @@ class TensorMethods:
         """`expand` by its NumPy name."""
     def byte(self, *, memory_format: _memory_format | None = None) -> _Tensor:
         """The tensor as uint8."""
-    def cauchy_(
-        self, median: _float = 0.0, sigma: _float = 1.0, *, generator: _Generator | None = None
-    ) -> Self:
+    def cauchy_(self, median: _float = 0.0, sigma: _float = 1.0, *, generator: Any = None) -> Self:
         """Fill with Cauchy numbers."""
     def cdouble(self, *, memory_format: _memory_format | None = None) -> _Tensor:
         """The tensor as complex128."""
@@ -511,7 +506,7 @@ class TensorMethods:
         """exp(x) - 1, exact near 0."""
     def expm1_(self) -> Self:
         """In-place form of `expm1`."""
-    def exponential_(self, lambd: _float = 1.0, *, generator: _Generator | None = None) -> Self:
+    def exponential_(self, lambd: _float = 1.0, *, generator: Any = None) -> Self:
         """Fill with exponential numbers of rate lambd."""
     def fill_(self, value: Any) -> Self:
         """Set every element to `value`; no gradient flows to the former ones."""
@@ -570,7 +565,7 @@ class TensorMethods:
     def ge(self, other: _Tensor | _complex | _number[Any] | _bool_) -> _Tensor:
         """Whether input >= other."""
     def ge_(self, other: _Tensor | _complex | _number[Any] | _bool_) -> Self: ...
-    def geometric_(self, p: _float, *, generator: _Generator | None = None) -> Self:
+    def geometric_(self, p: _float, *, generator: Any = None) -> Self:
         """Fill with numbers of trials up to the first success of probability p."""
     def geqrf(self) -> return_types.geqrf:
         """The compact QR: R above the Householder vectors, and their factors tau."""
@@ -818,9 +813,7 @@ class TensorMethods:
         """In-place form of `log2`."""
     def log_(self) -> Self:
         """In-place form of `log`."""
-    def log_normal_(
-        self, mean: _float = 1.0, std: _float = 2.0, *, generator: _Generator | None = None
-    ) -> Self:
+    def log_normal_(self, mean: _float = 1.0, std: _float = 2.0, *, generator: Any = None) -> Self:
         """Fill with exponentials of normal numbers."""
     def log_softmax(self, dim: _int, dtype: _dtype | None = None) -> _Tensor:
         """The logarithm of softmax along a dimension, computed as one."""
@@ -938,7 +931,7 @@ class TensorMethods:
         """Product of two tensors."""
     def mul_(self, other: _Tensor | _complex | _number[Any] | _bool_) -> Self: ...
     def multinomial(
-        self, num_samples: _int, replacement: _bool = False, *, generator: _Generator | None = None
+        self, num_samples: _int, replacement: _bool = False, *, generator: Any = None
     ) -> _Tensor:
         """Indices drawn with the weights in (each row of) `input`."""
     def multiply(self, other: _Tensor | _complex | _number[Any] | _bool_) -> _Tensor:
@@ -1089,9 +1082,7 @@ class TensorMethods:
         dtype: _dtype | None = None,
     ) -> _Tensor:
         """Vector norm over all or some dimensions; "nuc" is the nuclear norm of matrices."""
-    def normal_(
-        self, mean: _float = 0.0, std: _float = 1.0, *, generator: _Generator | None = None
-    ) -> Self:
+    def normal_(self, mean: _float = 0.0, std: _float = 1.0, *, generator: Any = None) -> Self:
         """Fill with normal numbers."""
     def not_equal(self, other: _Tensor | _complex | _number[Any] | _bool_) -> _Tensor:
         """Whether input != other."""
@@ -1158,7 +1149,7 @@ class TensorMethods:
         """Radians as degrees."""
     def rad2deg_(self) -> Self:
         """In-place form of `rad2deg`."""
-    def random_(self, *args: Any, generator: _Generator | None = None, **kwargs: Any) -> Self:
+    def random_(self, *args: Any, generator: Any = None, **kwargs: Any) -> Self:
         """Fill with integers: of [0, to), of [from, to), or over the dtype's whole range."""
     def ravel(self) -> _Tensor:
         """All elements in one dimension; a view where possible."""
@@ -1376,7 +1367,7 @@ class TensorMethods:
         align_to_window: _bool | None = None,
     ) -> _Tensor:
         """Fourier transforms of overlapping windows: (..., frequencies, frames)."""
-    def storage(self) -> _TypedStorage:
+    def storage(self) -> Any:
         """The elements that this tensor and its views look into."""
     def storage_offset(self) -> _int:
         """How many elements into its memory the tensor begins."""
@@ -1496,13 +1487,7 @@ class TensorMethods:
     def unfold(self, dimension: _int, size: _int, step: _int) -> _Tensor:
         """A view of windows of `size` every `step` along a dimension; the window is the last one."""
     def uniform_(
-        self,
-        from_: Any = None,
-        /,
-        to: Any = 1.0,
-        *,
-        generator: _Generator | None = None,
-        **kwargs: Any,
+        self, from_: Any = None, /, to: Any = 1.0, *, generator: Any = None, **kwargs: Any
     ) -> Self:
         """Fill with uniform numbers of [from, to)."""
     @overload
@@ -1589,7 +1574,7 @@ class TensorMethods:
         """A view with a dimension of size one inserted before `dim`."""
     def unsqueeze_(self, *args: Any, **kwargs: Any) -> Self:
         """In-place form of `unsqueeze`: changes how the tensor looks at its memory."""
-    def untyped_storage(self) -> _UntypedStorage:
+    def untyped_storage(self) -> Any:
         """The bytes that this tensor and its views look into."""
     def var(
         self,

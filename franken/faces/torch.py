@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import types
 from typing import Any
@@ -78,13 +77,19 @@ def _shown(names: dict[str, Any]) -> dict[str, Any]:
     return {n: v for n, v in names.items() if not isinstance(v, types.ModuleType)}
 
 
+def _is_there(module: str) -> bool:
+    from importlib.util import find_spec
+
+    return find_spec(f"franken.{module}") is not None
+
+
 def _on_demand() -> list[str]:
-    modules = [m for m in _LAZY_MODULES if importlib.util.find_spec(f"franken.{m}")]
+    modules = [m for m in _LAZY_MODULES if _is_there(m)]
     return [*modules, *_LAZY_NAMES]
 
 
 def _lazy(names: dict[str, Any], name: str) -> Any:
-    if name in _LAZY_MODULES and importlib.util.find_spec(f"franken.{name}") is not None:
+    if name in _LAZY_MODULES and _is_there(name):
         return importlib.import_module(f"franken.{name}")
     where = _LAZY_NAMES.get(name)
     if where is None:

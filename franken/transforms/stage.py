@@ -10,6 +10,8 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+import numpy as np
+
 from franken.core import inplace
 from franken.core.linear import view_scatter
 from franken.core.node import step
@@ -25,7 +27,7 @@ from franken.transforms.graph import Eqn, Graph, Var
 from franken.transforms.jvp import zeros_like
 
 # Only a staged program needs it as an equation; see `core.trace.detached` for the rest.
-detach_ = Primitive("detach", ("x",), lambda x: x).not_differentiable()
+detach_ = Primitive("detach", ("x",), np.asarray).not_differentiable()
 
 
 @detach_.batching

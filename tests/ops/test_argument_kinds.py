@@ -130,3 +130,21 @@ def test_numbers_of_other_kinds(part: int) -> None:
                 if wrong:
                     found[name] = wrong
     assert not found
+
+
+REFUSED = {
+    "float start": lambda m: m.narrow(m.ones(4), 0, m.tensor(1.0), 2),
+    "weight without dimensions": lambda m: m.nn.functional.multi_margin_loss(
+        m.ones(5, 4), m.zeros(5, dtype=m.int64), weight=m.tensor(1.0)
+    ),
+    "float dimension": lambda m: m.ones(2, 3).sum(m.tensor(1.0)),
+    "dimension with a gradient": lambda m: m.ones(2, 3).sum(m.tensor(1.0, requires_grad=True)),
+    "dimension out of range": lambda m: m.ones(2, 3).sum(np.int64(5)),
+    "list of tensors": lambda m: m.cat([m.tensor(1), m.tensor(2)]),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refusals_are_those_of_the_op(name: str) -> None:
+    want, got = (outcome(m, lambda m=m: REFUSED[name](m), (), {}) for m in (torch, franken))
+    assert isinstance(want, type) and got is want

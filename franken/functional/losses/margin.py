@@ -288,8 +288,9 @@ in_range = Primitive("margin_target", ("t",), _in_range_kernel, batch=loop).not_
     title="MultiMarginLossBackward0",
 )
 def multi_margin_loss(
-    input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0, weight: Any = None,
-    size_average: Any = None, reduce: Any = None, reduction: str = "mean",
+    input: Tensor, target: Tensor, p: int = 1, margin: float = 1.0,
+    weight: Any = None, size_average: Any = None, reduce: Any = None,
+    reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """sum over classes i but t of max(0, margin - x[t] + x[i])^p, divided by the class count."""
     reduction = chosen(size_average, reduce, reduction)

@@ -5,7 +5,6 @@ Knows the exponents that have faster kernels, integer powers, and the derivative
 
 from __future__ import annotations
 
-import cmath
 import math
 from typing import Any
 
@@ -82,6 +81,8 @@ def _pow_dy(g: Any, x: Any, y: Any, out: Any) -> Any:
     if x == 0:
         return (g * (out * -math.inf)).masked_fill(positive, 0)
     if isinstance(x, complex):
+        import cmath
+
         return g * (out * cmath.log(x))
     return g * (out * (math.log(x) if x > 0 else math.nan))
 

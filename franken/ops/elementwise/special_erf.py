@@ -17,7 +17,7 @@ from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, refused
 from franken.ops.declaring.samples import S, on
 from franken.ops.elementwise.special_gamma import floating
 from franken.ops.elementwise.ternary import where_
-from franken.ops.elementwise.transcendental import exp, log
+from franken.ops.elementwise.transcendental import exp, log, log1p
 
 _SQRT_PI, _SQRT_2PI = math.sqrt(math.pi), math.sqrt(2.0 * math.pi)
 
@@ -100,17 +100,24 @@ def logit(input: Tensor, eps: float | None = None) -> Tensor:
 
 # --- x log y -------------------------------------------------------------------------------------
 
-xlogy: Any = elementwise(
+
+def _logarithm(log_of: Any, x: Any, y: Any, pole: int) -> Any:
+    """The logarithm of y, and 0 where x is 0 and y has none."""
+    y = y if isinstance(y, Tensor) else x.new_zeros(()) + y
+    return log_of(y).masked_fill((x == 0) & (y <= pole), 0)
+
+
+xlogy = elementwise(
     "xlogy(Tensor self, Tensor other) -> Tensor", special.xlogy, numbers="any",
-    d=(lambda g, x, y: xlogy(g, y).masked_fill((x == 0) & (y <= 0), 0),
+    d=(lambda g, x, y: g * _logarithm(log, x, y, 0),
        lambda g, x, y: g * x / y),
     promote=INT_TO_FLOAT, refuse="c", alias=("special.xlogy",),
     doc="x log(y), 0 where x is 0 and y is not NaN.", samples=on(0.1, 3, 2)
 )  # fmt: skip
-xlog1py: Any = elementwise(
+xlog1py = elementwise(
     "xlog1py(Tensor self, Tensor other) -> Tensor", special.xlog1py, numbers="any",
     samples=on(0.1, 3, 2),
-    d=(lambda g, x, y: xlog1py(g, y).masked_fill((x == 0) & (y <= -1), 0),
+    d=(lambda g, x, y: g * _logarithm(log1p, x, y, -1),
        lambda g, x, y: g * x / (y + 1)),
     promote=INT_TO_FLOAT, refuse="c", **_SPECIAL,
     doc="x log(1 + y), 0 where x is 0 and y is not NaN.",

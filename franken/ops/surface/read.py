@@ -5,7 +5,6 @@ Knows host arrays. A value inside grad or jvp is one value and can be read; insi
 
 from __future__ import annotations
 
-import copy as _copy
 import math
 from typing import Any
 
@@ -200,6 +199,8 @@ def _cuda_interface(self: Tensor) -> Any:
 
 
 def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
+    from copy import deepcopy
+
     if id(self) in memo:
         return memo[id(self)]  # type: ignore[no-any-return]
     if not self.is_leaf or self.level:  # type: ignore[attr-defined]
@@ -213,8 +214,8 @@ def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
     made = born(made)
     memo[id(self)] = made
     if getattr(self, "_grad", None) is not None:
-        made._grad = _copy.deepcopy(self._grad, memo)  # type: ignore[attr-defined]
-    made.__dict__.update(_copy.deepcopy(_own_attributes(self), memo))
+        made._grad = deepcopy(self._grad, memo)  # type: ignore[attr-defined]
+    made.__dict__.update(deepcopy(_own_attributes(self), memo))
     return made
 
 
