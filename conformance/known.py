@@ -344,15 +344,6 @@ LAYOUTS: tuple[Known, ...] = (
         },
     ),
     *_laid(
-        "differ",
-        "torch draws in the order of memory where several axes have one element; not "
-        "followed yet",
-        {
-            "function":
-                "randn_like",
-        },
-    ),
-    *_laid(
         "expected False",
         "two empty tensors are one to NumPy, which keeps no storage for them",
         {
