@@ -242,7 +242,6 @@ def index_put_(input: Tensor, indices: Any, values: Tensor, accumulate: bool = F
         S(t(3), t.index(0, high=3), t(0)),
     ],
     title="PutBackward0",
-    layout="as_input",
 )
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
     """A copy with `source` written (or added) at places of the flattened tensor."""
