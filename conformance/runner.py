@@ -209,7 +209,12 @@ def run(
     finally:
         for w in workers:
             w.end()
-    return [r for i, c in enumerate(cases) for r in found.get(i) or [_cut(c)]]
+    late = "out of time"
+    return [
+        r
+        for i, c in enumerate(cases)
+        for r in found.get(i) or [_unproven(c, "nothing to compare" if i in found else late)]
+    ]
 
 
 def _collect(w: _Worker, ready: bool, cases: list[Case], options: Options) -> Any:
@@ -232,8 +237,8 @@ def _collect(w: _Worker, ready: bool, cases: list[Case], options: Options) -> An
     return None
 
 
-def _cut(case: Case) -> Result:
-    return Result(case.name, case.source, "value", "", NOT_PROVEN, "out of time")
+def _unproven(case: Case, why: str) -> Result:
+    return Result(case.name, case.source, "value", "", NOT_PROVEN, why)
 
 
 def apply_known(
