@@ -301,6 +301,20 @@ LAYOUTS: tuple[Known, ...] = (
         },
     ),
     *_laid(
+        "_backward(): Expected",
+        "torch's gradient of an input without channels is empty; refused",
+        {
+            "gradient":
+                "adaptive_avg_pool1d nn.functional.adaptive_avg_pool2d "
+                "nn.functional.adaptive_avg_pool3d adaptive_max_pool1d "
+                "nn.functional.adaptive_max_pool1d nn.functional.adaptive_max_pool2d "
+                "nn.functional.adaptive_max_pool3d "
+                "nn.functional.adaptive_max_pool1d_with_indices "
+                "nn.functional.adaptive_max_pool2d_with_indices "
+                "nn.functional.adaptive_max_pool3d_with_indices",
+        },
+    ),
+    *_laid(
         "Kernel size",
         "torch's result for lengths that the filter exceeds, or without channels; not "
         "followed yet",
