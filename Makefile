@@ -20,7 +20,7 @@ help:
 	@echo "targets: demo test lint type pyright bench conformance sample mutants gpu clean"
 
 demo: $(VENV)/.demo
-	$(BIN)/franken demo
+	$(ONE_THREAD) $(BIN)/franken demo
 
 # franken/backends/cupy is left out: a doctest run imports every module, and a CPU machine has no CuPy.
 test: $(VENV)/.test

@@ -107,3 +107,350 @@ CRASHES = {
     "native_batch_norm": "size 0", "_native_batch_norm_legit": "size 0", "ctc_loss": "",
     "nn.functional.ctc_loss": "", "_reshape_alias_copy": "",
 }  # fmt: skip
+
+# --- layouts --------------------------------------------------------------------------------------
+
+# Samples an op with which the entries below were found: fewer need not show them all.
+LAYOUT_SAMPLES = 2
+
+
+def _laid(words: str, reason: str, forms: dict[str, str]) -> tuple[Known, ...]:
+    """One difference of several ops' layouts: forms of a call (blank between), and their ops."""
+    return tuple([
+        Known(op, form, words, reason, declared=True)
+        for named, ops in forms.items()
+        for form in named.split()
+        for op in ops.split()
+    ])  # fmt: skip
+
+
+# What `python -m conformance layouts` still finds: differences that are franken's, but known.
+LAYOUTS: tuple[Known, ...] = (
+    *_laid(
+        "strides of axes without steps",
+        "no element lies elsewhere: the strides of axes of one element, or of empty "
+        "results; not followed yet",
+        {
+            "function":
+                "alpha_dropout binary_cross_entropy_with_logits broadcast_tensors conv1d "
+                "conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d convolution "
+                "feature_alpha_dropout fft.fftshift fft.ifftshift fill gru_cell linalg.lstsq "
+                "masked.logaddexp masked.normalize meshgrid native_dropout "
+                "nn.functional.binary_cross_entropy "
+                "nn.functional.binary_cross_entropy_with_logits nn.functional.dropout1d "
+                "nn.functional.dropout2d nn.functional.dropout3d nn.functional.hardtanh "
+                "nn.functional.huber_loss nn.functional.relu6 norm_except_dim pixel_shuffle "
+                "rand_like randint_like randn_like rms_norm rsub unravel_index",
+            "function method":
+                "argwhere bernoulli expand_as frexp isclose isfinite isreal kron nan_to_num "
+                "nanquantile prelu put quantile unfold",
+            "function method out":
+                "addr deg2rad diag div float_power nonzero rad2deg",
+            "function out":
+                "linalg.solve_triangular nn.functional.normalize special.ndtr",
+            "out":
+                "conj_physical linalg.householder_product slice_scatter",
+        },
+    ),
+    *_laid(
+        "strides (",
+        "torch orders the axes by stride before each transform; not followed where a size "
+        "is filled up, and where a real input has repeated rows",
+        {
+            "function":
+                "fft.fft fft.fft2 fft.fftn fft.hfft2 fft.hfftn fft.ifft2 fft.ifftn fft.ihfft2 "
+                "fft.ihfftn fft.irfft2 fft.irfftn fft.rfft2 fft.rfftn",
+            "function out":
+                "fft.ifft",
+        },
+    ),
+    *_laid(
+        "strides (",
+        "torch keeps the gaps of the input in its copy; not followed yet",
+        {
+            "function method":
+                "as_strided_scatter diagonal_scatter select_scatter",
+            "function method out":
+                "slice_scatter",
+        },
+    ),
+    *_laid(
+        "strides (",
+        "the target's order decides in torch; not followed yet",
+        {
+            "function":
+                "binary_cross_entropy_with_logits "
+                "nn.functional.binary_cross_entropy_with_logits",
+        },
+    ),
+    *_laid(
+        "strides (",
+        "torch's float64 volumes are laid out by the kernel that it picks; not followed "
+        "yet",
+        {
+            "function":
+                "conv3d conv_transpose3d",
+        },
+    ),
+    *_laid(
+        "strides (",
+        "an input that may be row-major or channels last; not followed yet",
+        {
+            "function":
+                "max_pool3d nn.functional.max_pool3d nn.functional.max_pool3d_with_indices",
+        },
+    ),
+    *_laid(
+        "strides (",
+        "made of several steps in torch, whose orders of axes add up; not followed yet",
+        {
+            "function":
+                "einsum gradient gru_cell masked.logaddexp masked.normalize",
+            "function method":
+                "bernoulli histogram",
+            "function method out":
+                "kron",
+        },
+    ),
+    *_laid(
+        "strides (",
+        "torch gives a part of LAPACK's own memory; not followed yet",
+        {
+            "function":
+                "linalg.lstsq",
+            "function method out":
+                "ormqr",
+        },
+    ),
+    *_laid(
+        "strides (",
+        "torch's copy has the order of the input; not followed yet",
+        {
+            "function method":
+                "put",
+        },
+    ),
+    *_laid(
+        "strides (",
+        "whether a resized target is row-major or follows the result; not followed yet",
+        {
+            "out":
+                "conj_physical nanquantile quantile special.ndtr stack take",
+        },
+    ),
+    *_laid(
+        "divisible by 2",
+        "torch does not look at the strides of axes of one element here; not followed yet",
+        {
+            "function gradient":
+                "view_as_complex",
+            "function out":
+                "view_as_complex_copy",
+        },
+    ),
+    *_laid(
+        "refers to a single memory",
+        "torch writes into repeated rows here, in no order that it tells; refused",
+        {
+            "function":
+                "embedding_renorm_",
+            "function method":
+                "index_put_",
+        },
+    ),
+    *_laid(
+        "out of bounds",
+        "torch lets indices pass where the result is empty; refused",
+        {
+            "function method out":
+                "index_add",
+        },
+    ),
+    *_laid(
+        "is zero",
+        "equal rows: which of its pivots is exactly zero is left to rounding in LAPACK",
+        {
+            "function out":
+                "linalg.ldl_factor",
+        },
+    ),
+    *_laid(
+        "Singular",
+        "equal rows: which of its pivots is exactly zero is left to rounding in LAPACK",
+        {
+            "function out":
+                "linalg.ldl_solve",
+        },
+    ),
+    *_laid(
+        "shape (",
+        "torch leaves the vector to be added with its own shape where the matrix is "
+        "empty; broadcast",
+        {
+            "function":
+                "addmv",
+        },
+    ),
+    *_laid(
+        "strides (",
+        "torch leaves the vector to be added with its own shape where the matrix is "
+        "empty; broadcast",
+        {
+            "method out":
+                "addmv",
+        },
+    ),
+    *_laid(
+        "_backward(): Expected",
+        "torch's gradient of an input without channels is empty; refused",
+        {
+            "gradient":
+                "adaptive_avg_pool1d nn.functional.adaptive_avg_pool2d "
+                "nn.functional.adaptive_avg_pool3d adaptive_max_pool1d "
+                "nn.functional.adaptive_max_pool1d nn.functional.adaptive_max_pool2d "
+                "nn.functional.adaptive_max_pool3d "
+                "nn.functional.adaptive_max_pool1d_with_indices "
+                "nn.functional.adaptive_max_pool2d_with_indices "
+                "nn.functional.adaptive_max_pool3d_with_indices",
+        },
+    ),
+    *_laid(
+        "Kernel size",
+        "torch's result for lengths that the filter exceeds, or without channels; not "
+        "followed yet",
+        {
+            "function gradient":
+                "conv_tbc",
+        },
+    ),
+    *_laid(
+        "out: shape",
+        "torch's result for lengths that the filter exceeds, or without channels; not "
+        "followed yet",
+        {
+            "function":
+                "conv_tbc",
+        },
+    ),
+    *_laid(
+        "Only zero batch",
+        "torch's result for lengths that the filter exceeds, or without channels; not "
+        "followed yet",
+        {
+            "function gradient":
+                "conv_tbc",
+        },
+    ),
+    *_laid(
+        "dtype",
+        "torch counts without looking at the weights of an empty input; not followed yet",
+        {
+            "function":
+                "bincount",
+        },
+    ),
+    *_laid(
+        "out of bounds",
+        "torch does not look at indices where rows are empty; refused",
+        {
+            "function gradient":
+                "embedding_bag",
+        },
+    ),
+    *_laid(
+        "expected False",
+        "two empty tensors are one to NumPy, which keeps no storage for them",
+        {
+            "function":
+                "is_set_to",
+        },
+    ),
+    *_laid(
+        "differ",
+        "torch wraps by the strides of an axis of one element; not followed yet",
+        {
+            "function":
+                "fill_diagonal_",
+        },
+    ),
+    *_laid(
+        "nothing differentiable",
+        "an empty result that torch keeps on the tape; not followed yet",
+        {
+            "gradient":
+                "_unsafe_masked_index",
+        },
+    ),
+    *_laid(
+        "out of bounds",
+        "torch's condition of a matrix without elements is zero; refused",
+        {
+            "function out":
+                "linalg.cond",
+        },
+    ),
+    *_laid(
+        "differ",
+        "torch gives what lies in memory as the mean of an empty batch",
+        {
+            "function":
+                "nn.functional.multilabel_margin_loss",
+        },
+    ),
+    *_laid(
+        "dtype bool",
+        "torch's mask of an empty input is floating point; not followed yet",
+        {
+            "function":
+                "native_dropout",
+        },
+    ),
+    *_laid(
+        "should contain",
+        "torch takes weights of any shape that hold enough elements; refused",
+        {
+            "function":
+                "_native_batch_norm_legit native_batch_norm",
+        },
+    ),
+    *_laid(
+        "shape (",
+        "torch gives empty images back as they are; not followed yet",
+        {
+            "function":
+                "pixel_unshuffle",
+        },
+    ),
+    *_laid(
+        "zip()",
+        "torch gives nothing back from several targets; franken gives the targets",
+        {
+            "out":
+                "split_with_sizes_copy unbind_copy",
+        },
+    ),
+    *_laid(
+        "tuple index",
+        "an axis without elements; not followed yet",
+        {
+            "function out":
+                "unbind_copy",
+        },
+    ),
+    *_laid(
+        "not compatible",
+        "torch copies where a view cannot be; refused as view refuses it",
+        {
+            "function out gradient":
+                "view_copy",
+        },
+    ),
+    *_laid(
+        "out of bounds",
+        "the input's memory ends before the strides do; torch's copy keeps its gaps",
+        {
+            "function method":
+                "as_strided_scatter",
+        },
+    ),
+)  # fmt: skip

@@ -45,7 +45,7 @@ def layouts(
     ours, theirs = _sides(alone)
     if theirs is None:
         sys.exit(NOT_PROVEN)
-    from conformance import cases, layout_checks, report, runner
+    from conformance import cases, known, layout_checks, report, runner
 
     options = runner.Options(
         workers=workers, samples=samples, deadline=deadline, op_timeout=240.0, sample_timeout=30.0
@@ -56,12 +56,16 @@ def layouts(
     start = time.monotonic()
     with _progress(len(chosen)) as done:
         results = runner.run(chosen, options, ours, theirs, done, layout_checks.run_case)
-    results, stale = runner.apply_known(results)
+    results, stale = runner.apply_known(results, known.LAYOUTS)
+    if samples < known.LAYOUT_SAMPLES:  # too few to show all that is known
+        stale = []
     seconds = time.monotonic() - start
-    show(results, chosen, Console(width=None if sys.stdout.isatty() else 150), everything)
+    show(results, stale, chosen, Console(width=None if sys.stdout.isatty() else 150), everything)
     target = path or (None if only or quick or source != "both" else REPORT)
     if target is not None:
-        report.write(target, document(results, chosen, theirs.module.__version__, seconds))
+        report.write(
+            target, document(results, stale, chosen, str(theirs.module.__version__), seconds)
+        )
         click.echo(f"report: {target}")
     click.echo(f"torch {theirs.module.__version__}, {seconds:.0f} s")
     sys.exit(report.exit_code(results, stale))
@@ -86,7 +90,9 @@ def families(results: list[Any], chosen: list[Any]) -> dict[str, Counter[str]]:
     return dict(sorted(found.items()))
 
 
-def show(results: list[Any], chosen: list[Any], console: Console, everything: bool) -> None:
+def show(
+    results: list[Any], stale: list[str], chosen: list[Any], console: Console, everything: bool
+) -> None:
     """Print figures for each family and the failures (the first of an op and form, or all)."""
     from conformance.report import first_failures, summary
     from conformance.runner import FAIL, KNOWN_FAIL, PASS
@@ -99,10 +105,14 @@ def show(results: list[Any], chosen: list[Any], console: Console, everything: bo
     failures = [r for r in results if r.verdict == FAIL] if everything else first_failures(results)
     for r in failures:
         console.print(f"FAIL {r.op} {r.check}: {r.reason[:240]}", markup=False, highlight=False)
-    console.print(summary(results, []), markup=False, highlight=False)
+    for entry in stale:
+        console.print(f"STALE {entry}: listed as known, but it does not fail", markup=False)
+    console.print(summary(results, stale), markup=False, highlight=False)
 
 
-def document(results: list[Any], chosen: list[Any], torch: str, seconds: float) -> dict[str, Any]:
+def document(
+    results: list[Any], stale: list[str], chosen: list[Any], torch: str, seconds: float
+) -> dict[str, Any]:
     """The report as JSON: figures of families and ops, and every failing layout."""
     from conformance.report import summary, tally
     from conformance.runner import FAIL
@@ -110,9 +120,9 @@ def document(results: list[Any], chosen: list[Any], torch: str, seconds: float) 
     by_family = {k: dict(sorted(v.items())) for k, v in families(results, chosen).items()}
     return {
         "schema_version": 1,
-        "oracle": {"name": "torch", "version": str(torch)},
+        "oracle": {"name": "torch", "version": torch},
         "seconds": round(seconds, 1),
-        "summary": summary(results, []),
+        "summary": summary(results, stale),
         "families": by_family,
         "ops": {
             op: {form: dict(sorted(c.items())) for form, c in sorted(by.items())}
@@ -123,4 +133,5 @@ def document(results: list[Any], chosen: list[Any], torch: str, seconds: float) 
             for r in results
             if r.verdict == FAIL
         ],
+        "stale_known": stale,
     }

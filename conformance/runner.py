@@ -209,7 +209,12 @@ def run(
     finally:
         for w in workers:
             w.end()
-    return [r for i, c in enumerate(cases) for r in found.get(i) or [_cut(c)]]
+    late = "out of time"
+    return [
+        r
+        for i, c in enumerate(cases)
+        for r in found.get(i) or [_unproven(c, "nothing to compare" if i in found else late)]
+    ]
 
 
 def _collect(w: _Worker, ready: bool, cases: list[Case], options: Options) -> Any:
@@ -232,22 +237,28 @@ def _collect(w: _Worker, ready: bool, cases: list[Case], options: Options) -> An
     return None
 
 
-def _cut(case: Case) -> Result:
-    return Result(case.name, case.source, "value", "", NOT_PROVEN, "out of time")
+def _unproven(case: Case, why: str) -> Result:
+    return Result(case.name, case.source, "value", "", NOT_PROVEN, why)
 
 
-def apply_known(results: list[Result]) -> tuple[list[Result], list[str]]:
-    """(results with known failures marked, entries that no longer fail)."""
-    known = {(k.op, k.check): k for k in KNOWN}
+def apply_known(
+    results: list[Result], entries: tuple[Known, ...] | None = None
+) -> tuple[list[Result], list[str]]:
+    """(results with known failures marked, entries that no longer fail); KNOWN by default."""
+    entries = KNOWN if entries is None else entries
+    known: dict[tuple[str, str], list[Known]] = {}
+    for entry in entries:
+        known.setdefault((entry.op, entry.check), []).append(entry)
     used: set[Known] = set()
     marked = []
     for r in results:
-        k = known.get((r.op, r.check))
-        if r.verdict == FAIL and k is not None and k.words in r.reason:
+        named = known.get((r.op, r.check), ()) if r.verdict == FAIL else ()
+        k = next((k for k in named if k.words in r.reason), None)
+        if k is not None:
             used.add(k)
             r = r._replace(verdict=KNOWN_FAIL, reason=k.reason)
         marked.append(r)
     # an entry was found with one source's samples: without those it cannot go stale
     ran = {(r.op, r.check, r.source == "declared") for r in results}
-    gone = [k for k in KNOWN if k not in used and (k.op, k.check, k.declared) in ran]
+    gone = [k for k in entries if k not in used and (k.op, k.check, k.declared) in ran]
     return marked, [f"{k.op} {k.check}" for k in gone]

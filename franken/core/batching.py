@@ -59,8 +59,9 @@ def shift_axes(*names: str) -> Any:
 def _shifted(params: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     new = dict(params)
     for n in names:
-        v = new[n]
-        new[n] = v + 1 if isinstance(v, int) else v if v is None else tuple(a + 1 for a in v)
+        v = new.get(n)
+        if v is not None:
+            new[n] = v + 1 if isinstance(v, int) else tuple(a + 1 for a in v)
     return new
 
 

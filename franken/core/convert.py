@@ -57,7 +57,7 @@ def _float_to_int(x: Any, to: dtype) -> Any:
 
 
 convert = Primitive(
-    "to_copy", ("x",), _convert_kernel, batch=pointwise, layout="iterator", title="ToCopyBackward0"
+    "to_copy", ("x",), _convert_kernel, batch=pointwise, layout="as_input", title="ToCopyBackward0"
 )
 
 

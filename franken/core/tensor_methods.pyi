@@ -1272,6 +1272,14 @@ class TensorMethods:
         """A view of one entry of a dimension, which it removes."""
     def select_scatter(self, src: _Tensor, dim: _int, index: _int) -> _Tensor:
         """A copy with one entry of a dimension replaced by `src`."""
+    def set_(
+        self,
+        source: Any = None,
+        storage_offset: _int = 0,
+        size: Any = None,
+        stride: _int | Sequence[_int] | None = None,
+    ) -> Self:
+        """Let the tensor be another one, or show a storage: from then on it shares that memory."""
     def sgn(self) -> _Tensor:
         """The sign; of a complex number, the one of magnitude 1 in its direction."""
     def sgn_(self) -> Self:

@@ -231,6 +231,14 @@ def test_known_entries_go_stale(monkeypatch):
     assert stale == ["b value"]  # c did not run
 
 
+def test_several_entries_of_one_check_are_told_apart_by_their_words():
+    bad = runner.Result("a", "declared", "out", "stepped", "FAIL", "out: strides (1,), expected")
+    known = [Known("a", "out", words, "why", declared=True) for words in ("strides (", "shape (")]
+    marked, stale = runner.apply_known([bad], tuple(known))
+    assert [r.verdict for r in marked] == ["KNOWN"]
+    assert stale == ["a out"]  # the entry of shapes
+
+
 def test_exit_codes():
     from conformance import report
 

@@ -13,6 +13,8 @@ from franken.core import promotion
 from franken.core.promotion import DIMENSIONED, WRAPPED_NUMBER, ZERO_DIM
 
 torch = pytest.importorskip("torch")
+# torch says so once in a process, in whichever test comes first.
+pytestmark = pytest.mark.filterwarnings("ignore:ComplexHalf support is experimental")
 
 # Quantized, bits and sub-byte types have no tensors worth the name; promote_types covers them.
 STORED = [n for n in dt.ALL if not re.fullmatch(r"q.*|bits.*|u?int[1-7]", n)]

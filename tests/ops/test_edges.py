@@ -74,6 +74,16 @@ def test_adaptive_pools_of_nothing(n, kind):
             t.nn.functional, f"adaptive_{kind}_pool{n}d")(t.zeros(shape), size))  # fmt: skip
 
 
+@pytest.mark.parametrize("kind", ["avg", "max"])
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_adaptive_pools_of_no_windows_have_no_slope(n, kind):
+    def pulled(t):
+        x = t.ones((1, 6) + (5,) * n, requires_grad=True)
+        getattr(t.nn.functional, f"adaptive_{kind}_pool{n}d")(x, 0).sum().backward()
+
+    agree(pulled)
+
+
 @pytest.mark.parametrize("n", [2, 3])
 def test_fractional_pools_of_nothing(n):
     for shape, size in itertools.product(SHAPES[n], ((0,) * n, (0, *(1,) * (n - 1)), (1,) * n,

@@ -203,6 +203,8 @@ def test_edges_of_values_and_gradients_match_torch(name):
         got.append((out.tolist(), grads))
     np.testing.assert_allclose(got[1][0], got[0][0], rtol=1e-6)
     for mine, theirs in zip(got[1][1], got[0][1], strict=True):
+        if name == "logit":  # the sign of torch's infinite slope depends on the processor
+            mine, theirs = (np.where(np.isinf(g), INF, g) for g in (mine, theirs))
         np.testing.assert_allclose(mine, theirs, rtol=1e-6)
 
 

@@ -139,7 +139,7 @@ def test_max_pool_backward(shape, window):
         out, index = lib.nn.functional.max_pool2d(
             t, kernel, stride, padding, dilation, ceil, return_indices=True
         )
-        g = lib.linspace(-1, 1, out.numel(), dtype=lib.float64).reshape(out.shape)
+        g = lib.tensor(np.linspace(-1, 1, out.numel()).reshape(tuple(out.shape)))
         g.requires_grad_()
         y = lib.ops.aten.max_pool2d_with_indices_backward.default(
             g, t, *[_pair(p) for p in (kernel, stride or kernel, padding, dilation)], ceil, index

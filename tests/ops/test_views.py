@@ -335,3 +335,42 @@ def program(text: str) -> Any:
 @pytest.mark.parametrize("text", [line for line in PROGRAMS.strip().splitlines()])
 def test_program_gives_what_torch_gives(text: str) -> None:
     assert outcome(franken, program(text)) == outcome(torch, program(text))
+
+
+# --- set_ ----------------------------------------------------------------------------------------
+
+SETS = """
+z.set_(s)
+z.set_(s.view(3,4).t()[1:])
+z.set_()
+z.set_(s.storage())
+z.set_(s.untyped_storage())
+z.set_(s.storage(),2,(2,3),(3,1))
+z.set_(s.storage(),2,(2,3))
+z.set_(source=s.storage(),storage_offset=1,size=(2,),stride=(4,))
+z.set_(s,2,(2,3),(3,1))
+z.set_(i)
+z.set_(i.storage())
+z.set_(i.untyped_storage(),0,(2,),(1,))
+z.set_(s.storage(),-1,(2,),(1,))
+z.set_(s.storage(),0,(2,2),(1,))
+z.set_(3)
+z.requires_grad_().set_(s)
+v[1].set_(s)
+"""
+
+
+@pytest.mark.filterwarnings("ignore:TypedStorage")
+@pytest.mark.parametrize("call", SETS.split("\n")[1:-1])
+def test_set_(call):
+    def outcome(t):
+        s, z, i, v = t.arange(12.0), t.zeros(3), t.arange(3), t.zeros(4, 5)
+        try:
+            got = eval(call, {"s": s, "z": z, "i": i, "v": v})
+        except (RuntimeError, TypeError) as error:
+            return type(error), str(error)[:50]
+        shown = got.tolist(), got.stride(), got.storage_offset(), got._version
+        s.fill_(7)
+        return *shown, got.tolist()
+
+    assert outcome(franken) == outcome(torch)

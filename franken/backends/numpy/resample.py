@@ -25,7 +25,8 @@ CUBIC, CUBIC_ANTIALIAS = (
     -0.75,
     -0.5,
 )  # Keys' coefficient: torch's bicubic; with antialias, the common one
-MODES = ("nearest", "nearest-exact", "linear", "cubic", "area")
+MODES = ("nearest", "nearest-exact", "linear", "cubic", "lanczos", "area")
+_REACH = {"linear": 1, "cubic": 2, "lanczos": 3}  # of an antialiasing filter, in steps
 
 
 # ---- regular grids ----
@@ -106,7 +107,7 @@ def _plan(
         if mode.startswith("nearest"):
             plans.append([(None, _nearest(n, o, mode == "nearest-exact", scale, len(out)), None)])
         elif antialias:
-            plans.append(_antialias_taps(n, o, mode == "cubic", align, scale, real))
+            plans.append(_antialias_taps(n, o, mode, align, scale, real))
         else:
             make = _cubic_taps if mode == "cubic" else _linear_taps
             plans.append(make(n, o, align, scale, real))
@@ -167,28 +168,30 @@ def _cubic_weights(t: np.ndarray, a: float) -> list[np.ndarray]:
 
 
 def _antialias_taps(
-    n: int, out: int, cubic: bool, align: bool, scale: float | None, real: np.dtype
+    n: int, out: int, mode: str, align: bool, scale: float | None, real: np.dtype
 ) -> list[Tap]:
     """Widen the filter with the step when shrinking, and normalise what falls inside."""
     if n == out:
         return [(None, np.arange(n), None)]
     step = _step(n, out, align, scale, real)
     wide = max(step, real.type(1))
-    support = real.type(2 if cubic else 1) * wide
+    support = real.type(_REACH[mode]) * wide
     center = step * (np.arange(out, dtype=real) + real.type(0.5))
     first = np.maximum((center - support + real.type(0.5)).astype(np.int64), 0)
     last = np.minimum((center + support + real.type(0.5)).astype(np.int64), n)
     at = first[:, None] + np.arange(max(int((last - first).max()), 1))
     distance = np.abs((at.astype(real) - center[:, None] + real.type(0.5)) / wide)
-    weights = np.where(at < last[:, None], _filter(distance, cubic), 0).astype(real)
+    weights = np.where(at < last[:, None], _filter(distance, mode), 0).astype(real)
     total = weights.sum(axis=1, keepdims=True)
     weights = np.divide(weights, total, out=weights, where=total != 0)
     return [_some(at[:, k] < last, at[:, k], weights[:, k]) for k in range(at.shape[1])]
 
 
-def _filter(distance: np.ndarray, cubic: bool) -> np.ndarray:
-    if not cubic:
+def _filter(distance: np.ndarray, mode: str) -> np.ndarray:
+    if mode == "linear":
         return np.maximum(1 - distance, 0)
+    if mode == "lanczos":
+        return np.where(distance < 3, np.sinc(distance) * np.sinc(distance / 3), 0)
     a = CUBIC_ANTIALIAS
     far = np.where(distance < 2, _cubic_far(distance, a), 0)
     return np.where(distance < 1, _cubic_near(distance, a), far)

@@ -15,6 +15,7 @@ import numpy as np
 from franken.core import inplace as _inplace
 from franken.core.dtypes import dtype
 from franken.core.geometry import memory
+from franken.core.geometry.arrange import placed
 from franken.core.geometry.strides import contiguous_strides
 from franken.core.node import edge_of
 from franken.core.promotion import can_cast
@@ -48,6 +49,7 @@ class Into:
             and {need}; "" says nothing.
         single: how the op writes its one output where `words` speak of several.
         real: a complex target is refused where the result is real.
+        row_major: a resized target is row-major, whatever the order of the result.
     """
 
     __slots__ = (
@@ -59,6 +61,7 @@ class Into:
         "named",
         "real",
         "resized",
+        "row_major",
         "single",
         "words",
     )
@@ -75,11 +78,12 @@ class Into:
         resized: str = _RESIZED,
         single: Into | None = None,
         error: type[Exception] = RuntimeError,
+        row_major: bool = False,
     ) -> None:
         self.words = words or (_CAST if cast else _SAME,)
         self.cast, self.memory, self.infers = cast, memory, infers
         self.named, self.also, self.real, self.error = named, also, real, error
-        self.resized, self.single = resized, single or self
+        self.resized, self.single, self.row_major = resized, single or self, row_major
 
     def refuse_dtype(self, name: str, which: int, target: Tensor, result: Tensor) -> None:
         """Raise if the target's dtype is not one that the result may be written to."""
@@ -113,13 +117,13 @@ APART = Into(memory="apart")
 CAST_APART = Into(cast=True, memory="apart")
 
 
-def safely(name: str, *outputs: str) -> Into:
+def safely(name: str, *outputs: str, row_major: bool = False) -> Into:
     """Of linear algebra: wider dtypes will do; the refusal names the output."""
     words = (
         f"{name}: Expected {{which}} to be safely castable from {{want}} dtype, but got {{which}} "
         "with dtype {got}"
     )
-    return Into(words, cast=True, memory="free", named=outputs or ("result",))
+    return Into(words, cast=True, memory="free", named=outputs or ("result",), row_major=row_major)
 
 
 def write_made(name: str, out: Any, made: Any, into: Into = MADE) -> Any:
@@ -226,6 +230,7 @@ def _resize(out: Tensor, result: Tensor, into: Into) -> None:
         warnings.warn(into.resized.format(**shapes), stacklevel=5)
     if edge_of(out) is not None and STATE.grad:
         raise RuntimeError("cannot resize variables that require grad")
-    steps = memory.element_strides(r) if memory.dense(r) else contiguous_strides(r.shape)
+    follows = memory.dense(r) and not into.row_major
+    steps = memory.element_strides(r) if follows else contiguous_strides(r.shape)
     found = memory.relaid(a, r.shape, steps) if isinstance(a, np.ndarray) else None
-    out._a = result.to(out.dtype, copy=True)._a if found is None else found
+    out._a = placed(result.to(out.dtype, copy=True)._a, steps) if found is None else found

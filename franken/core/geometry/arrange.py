@@ -17,6 +17,9 @@ from franken.core.geometry.planning import PLANNERS, Operand, Planner, iterator
 from franken.core.geometry.shapes import Shape
 from franken.core.geometry.strides import contiguous_strides
 
+# Layouts that are not row-major though all inputs are.
+_OWN = frozenset(("column_major", "transformed"))
+
 Arrange = Callable[[Sequence[Any], Any, Any], Any]
 
 
@@ -28,7 +31,7 @@ def arranger(kind: str | tuple[str, ...] | None) -> Arrange | None:
         return _row_major
     names = (kind,) if isinstance(kind, str) else kind
     planners = [PLANNERS[name] for name in names]
-    if "column_major" in names:
+    if not _OWN.isdisjoint(names):
 
         def always(inputs: Sequence[Any], out: Any, params: Any) -> Any:
             return planned(planners, inputs, out, params)
@@ -39,7 +42,10 @@ def arranger(kind: str | tuple[str, ...] | None) -> Arrange | None:
 
     def arrange(inputs: Sequence[Any], out: Any, params: Any) -> Any:
         for a in inputs:
-            if hasattr(a, "flags") and (not a.flags.c_contiguous or (exact and 1 in a.shape)):
+            if hasattr(a, "flags") and (
+                not a.flags.c_contiguous
+                or (1 in a.shape and (exact or a.strides != _row_major_bytes(a.shape, a.itemsize)))
+            ):
                 return planned(planners, inputs, out, params)
         return _row_major(inputs, out, params)
 

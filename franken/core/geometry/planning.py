@@ -183,6 +183,18 @@ def column_major(shape: Shape, operands: Sequence[Operand], params: Any = _NONE)
     return (*outer, a, b)
 
 
+def transformed(shape: Shape, operands: Sequence[Operand], params: Any = _NONE) -> Shape:
+    """Fourier transforms: the transformed axes innermost, each group by its order in memory."""
+    steps = operands[0].strides
+    axes, last = params.get("axes"), params.get("last")
+    if axes is None:
+        axes, last = params.get("beside", ()), params["axis"]
+    inner = sorted(axes, key=lambda d: -steps[d])
+    inner += [] if last is None else [last]
+    outer = sorted(set(range(len(shape))).difference(inner), key=lambda d: -steps[d])
+    return _packed(shape, [*outer, *inner][::-1])
+
+
 def _last_if(wanted: bool, shape: Shape) -> Shape:
     if wanted and len(shape) in _FORMATS:
         return memory_format_strides(shape, _FORMATS[len(shape)])
@@ -194,6 +206,6 @@ PLANNERS: dict[str, Planner] = {
     f.__name__: f
     for f in (
         contiguous, iterator, as_input, channels_last, images, planes, filtered, joined, stacked,
-        standardised, indexed, column_major,
+        standardised, indexed, column_major, transformed,
     )
 }  # fmt: skip

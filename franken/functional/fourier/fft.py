@@ -58,13 +58,14 @@ def _refuse_complex(name: str, x: Tensor, kind: str = "real") -> None:
         raise RuntimeError(f"{name} expects a {kind} input tensor, but got {x.dtype.scalar_name}")
 
 
-def _complex(name: str = "{name}") -> Into:
-    return Into(f"{name} expects a complex output tensor, but got {{got}}", cast=True)
+def _complex(name: str = "{name}", row_major: bool = True) -> Into:
+    words = f"{name} expects a complex output tensor, but got {{got}}"
+    return Into(words, cast=True, row_major=row_major)
 
 
 def _real(name: str = "{name}") -> Into:
     words = f"{name} expects a floating point output tensor, but got {{got}}"
-    return Into(words, cast=True, real=True)
+    return Into(words, cast=True, real=True, row_major=True)
 
 
 # --- one axis ------------------------------------------------------------------------------------
@@ -102,7 +103,7 @@ def fft(input: Tensor, n: Any = None, dim: int = -1, norm: Any = None) -> Tensor
     return _c2c(input, n, dim, norm, True, "fft")  # type: ignore[no-any-return]
 
 
-@op(at="fft", out=_complex(), samples=spectrum)
+@op(at="fft", out=_complex(row_major=False), samples=spectrum)
 def ifft(input: Tensor, n: Any = None, dim: int = -1, norm: Any = None) -> Tensor:
     """The inverse discrete Fourier transform over one dimension."""
     return _c2c(input, n, dim, norm, False, "ifft")  # type: ignore[no-any-return]
@@ -126,7 +127,7 @@ def hfft(input: Tensor, n: Any = None, dim: int = -1, norm: Any = None) -> Tenso
     return _c2r(input, n, dim, norm, True, "hfft")  # type: ignore[no-any-return]
 
 
-@op(at="fft", out=_complex(), samples=spectrum)
+@op(at="fft", out=_complex(row_major=False), samples=spectrum)
 def ihfft(input: Tensor, n: Any = None, dim: int = -1, norm: Any = None) -> Tensor:
     """The inverse of `hfft`: the first half of the inverse transform of a real spectrum."""
     return _r2c(input, n, dim, norm, False, "ihfft")  # type: ignore[no-any-return]
@@ -180,10 +181,11 @@ def _r2cn(x: Any, s: Any, dim: Any, norm: Any, forward: bool, name: str) -> Any:
     for a, n in zip(axes, lengths, strict=True):
         x = resize(x, a, n)
     scale = _scale(name, norm, math.prod(lengths), forward)
-    out = r2c_(x, axis=axes[-1], scale=scale)
+    out = r2c_(x, axis=axes[-1], scale=scale, beside=axes[:-1] if forward else ())
     out = out if forward else out.conj_physical()
     if len(axes) > 1:
-        out = c2c_(out, axes=axes[:-1], forward=forward, scale=1.0)
+        last = axes[-1] if forward else None
+        out = c2c_(out, axes=axes[:-1], forward=forward, scale=1.0, last=last)
     return out
 
 

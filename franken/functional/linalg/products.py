@@ -233,7 +233,7 @@ def chain_matmul(*matrices: Any) -> Tensor:
 
 @op(
     at="linalg",
-    out=safely("tensorinv"),
+    out=safely("tensorinv", row_major=True),
     samples=lambda t: [S((t.square(6)).reshape(2, 3, 6)), S(t.square(4).reshape(4, 2, 2), ind=1)],
 )
 def tensorinv(A: Tensor, ind: int = 2) -> Tensor:

@@ -18,7 +18,9 @@ from franken.ops.surface.copies import as_images
 # --- interpolation -------------------------------------------------------------------------------
 
 _RANKS = {"linear": 3, "bilinear": 4, "trilinear": 5}
-_KERNELS = {"linear": "linear", "bilinear": "linear", "trilinear": "linear", "bicubic": "cubic"}
+_KERNELS = {"linear": "linear", "bilinear": "linear", "trilinear": "linear", "bicubic": "cubic",
+            "lanczos": "lanczos"}  # fmt: skip
+_ANTIALIASED = ("bilinear", "bicubic", "lanczos")
 
 
 def _check_options(
@@ -36,7 +38,7 @@ def _check_options(
         raise ValueError("either size or scale_factor should be defined")
     if recompute and size is not None:
         raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
-    if antialias and not (mode in ("bilinear", "bicubic") and x.ndim == 4):
+    if antialias and not (mode in _ANTIALIASED and x.ndim == 4):
         raise ValueError(
             "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires "
             "a 4-D tensor as input"
@@ -48,7 +50,7 @@ def _check_mode(x: Tensor, mode: str) -> None:
     if wanted is not None and x.ndim != wanted and 3 <= x.ndim <= 5:
         raise NotImplementedError(f"Got {x.ndim}D input, but {mode} mode needs {wanted}D input")
     known = mode in ("nearest", "nearest-exact", "area") or mode in _KERNELS
-    if not known or not 3 <= x.ndim <= 5 or (mode == "bicubic" and x.ndim != 4):
+    if not known or not 3 <= x.ndim <= 5 or (mode in ("bicubic", "lanczos") and x.ndim != 4):
         raise NotImplementedError(
             f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {x.ndim}D) for the "
             "modes: nearest | linear | bilinear | bicubic | trilinear | lanczos | area | "
@@ -109,6 +111,7 @@ def _check_sizes(x: Tensor, size: tuple[int, ...], mode: str) -> None:
         S(t(1, 2, 3, 4), (5, 3), mode="bilinear", align_corners=False),
         S(t(1, 2, 4), 7, mode="linear", align_corners=True),
         S(t(1, 1, 4, 4), (3, 5), mode="bicubic"),
+        S(t(1, 1, 4, 4), (3, 5), mode="lanczos", antialias=True),
         S(t(1, 2, 4, 4), (2, 3), mode="area"),
         S(t(1, 1, 2, 3, 2), (3, 2, 4), mode="trilinear"),
     ],
@@ -135,6 +138,10 @@ def interpolate(
         target = [math.floor(n * f) for n, f in zip(spatial, factors, strict=True)]
         scales = None if recompute_scale_factor else tuple(factors)
     _check_mode(input, mode)
+    if mode == "lanczos" and not antialias:
+        raise ValueError("Lanczos mode requires antialias=True")
+    if mode == "lanczos" and align_corners:
+        raise ValueError("Lanczos mode does not support align_corners=True")
     _check_sizes(input, tuple(target), mode)
     if mode == "area":
         return adaptive_avg(input, size=tuple(target))  # type: ignore[no-any-return]

@@ -14,7 +14,9 @@ from franken.core.batching import shift_axes
 from franken.core.primitive import Primitive
 
 
-def _c2c_kernel(x: Any, *, axes: tuple[int, ...], forward: bool, scale: float) -> Any:
+def _c2c_kernel(
+    x: Any, *, axes: tuple[int, ...], forward: bool, scale: float, last: int | None = None
+) -> Any:
     if x.size == 0:
         return x.copy()
     one = np.fft.fft if forward else np.fft.ifft
@@ -31,7 +33,7 @@ def _scaled(out: Any, scale: float) -> Any:
     return out
 
 
-def _r2c_kernel(x: Any, *, axis: int, scale: float) -> Any:
+def _r2c_kernel(x: Any, *, axis: int, scale: float, beside: tuple[int, ...] = ()) -> Any:
     wide = np.complex64 if x.dtype == np.float32 else np.complex128
     if x.size == 0:
         shape = list(x.shape)
@@ -47,9 +49,15 @@ def _c2r_kernel(x: Any, *, axis: int, n: int, scale: float) -> Any:
     return _scaled(np.fft.irfft(x, n, axis, "forward").astype(wide, copy=False), scale)
 
 
-c2c_ = Primitive("fft_c2c", ("x",), _c2c_kernel, batch=shift_axes("axes"))
-r2c_ = Primitive("fft_r2c", ("x",), _r2c_kernel, batch=shift_axes("axis"))
-c2r_ = Primitive("fft_c2r", ("x",), _c2r_kernel, batch=shift_axes("axis"))
+# A transform over several axes that begins with a real one lies in memory as one of them all:
+# `beside` are the axes still to come, `last` the one that came first.
+c2c_ = Primitive(
+    "fft_c2c", ("x",), _c2c_kernel, batch=shift_axes("axes", "last"), layout="transformed"
+)
+r2c_ = Primitive(
+    "fft_r2c", ("x",), _r2c_kernel, batch=shift_axes("axis", "beside"), layout="transformed"
+)
+c2r_ = Primitive("fft_c2r", ("x",), _c2r_kernel, batch=shift_axes("axis"), layout="transformed")
 r2c_.holomorphic = c2r_.holomorphic = False
 c2c_.jvp(lambda tangents, out, x, **params: c2c_(tangents[0], **params))
 r2c_.jvp(lambda tangents, out, x, **params: r2c_(tangents[0], **params))

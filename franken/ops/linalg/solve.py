@@ -460,7 +460,12 @@ def cholesky_ex(A: Tensor, *, upper: bool = False, check_errors: bool = False) -
     return _CHOLESKY_EX(factor, info)
 
 
-@op(name="cholesky", out=safely("cholesky"), samples=definite, title="CholeskyBackward0")
+@op(
+    name="cholesky",
+    out=safely("cholesky", row_major=True),
+    samples=definite,
+    title="CholeskyBackward0",
+)
 def _cholesky_torch(input: Tensor, upper: bool = False) -> Tensor:
     """The Cholesky factors of Hermitian positive-definite matrices."""
     check_square(input, "cholesky")
@@ -496,7 +501,7 @@ def _(g: Any, x: Any, out: Any, upper: bool) -> Any:
 
 
 @op(
-    out=safely("cholesky_solve"),
+    out=safely("cholesky_solve", row_major=True),
     also={"B": "input", "input2": "L"},
     samples=lambda t: [
         given(lambda b, a: (b, a.tril()), S(t(3, 2), t.triangle(3))),

@@ -104,11 +104,28 @@ def _(g: Any, out1: Any, x_shape: Any, kernel: Any, stride: Any, dilation: Any) 
     return max_pool_grad(g[0], out1, size=x_shape[2:], disjoint=apart)
 
 
-for _prim in (adaptive_max, fractional_max):
+def refuse_empty_gradient(kind: str, g: Any) -> None:
+    """Raise torch's error for an adaptive pool of no windows, which has a value but no slope."""
+    shape = tuple(g.shape)
+    if 0 not in shape[1:]:
+        return
+    shown = shape if len(shape) > 3 else (*shape[:2], 1, *shape[2:])
+    raise RuntimeError(
+        f"adaptive_{kind}_pool{len(shown) - 2}d_backward(): Expected grad_output to have non-zero "
+        f"size for non-batch dimensions, but grad_output has sizes {list(shown)} with dimension "
+        f"{1 + shown[1:].index(0)} being empty"
+    )
 
-    @_prim.vjp("x")
-    def _(g: Any, out1: Any, x_shape: Any) -> Any:
-        return max_pool_grad(g[0], out1, size=x_shape[2:], disjoint=False)
+
+@adaptive_max.vjp("x")
+def _(g: Any, out1: Any, x_shape: Any) -> Any:
+    refuse_empty_gradient("max", g[0])
+    return max_pool_grad(g[0], out1, size=x_shape[2:], disjoint=False)
+
+
+@fractional_max.vjp("x")
+def _(g: Any, out1: Any, x_shape: Any) -> Any:
+    return max_pool_grad(g[0], out1, size=x_shape[2:], disjoint=False)
 
 
 for _prim in (max_pool, adaptive_max, fractional_max):
@@ -230,6 +247,7 @@ def _(
 
 @adaptive_avg.vjp("x")
 def _(g: Any, x_shape: Any) -> Any:
+    refuse_empty_gradient("avg", g)
     return adaptive_avg_grad(g, size=x_shape[2:])
 
 

@@ -39,7 +39,7 @@ def _interpolate_grad_kernel(
 def _interpolate_title(node: Any) -> str:
     """UpsampleNearest2DBackward0, UpsampleBilinear2DAaBackward0 ... of the mode and dimensions."""
     mode, n = node.params["mode"], len(node.shape) - 2
-    linear_or_cubic = ("", "", "bi", "tri")[n] + mode
+    linear_or_cubic = ("" if mode == "lanczos" else ("", "", "bi", "tri")[n]) + mode
     words = "".join([w.capitalize() for w in mode.split("-")] if "-" in mode or mode == "nearest"
                     else [linear_or_cubic.capitalize()])  # fmt: skip
     return f"Upsample{words}{n}D{'Aa' if node.params['antialias'] else ''}Backward0"

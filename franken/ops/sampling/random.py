@@ -351,6 +351,8 @@ def _like(
     shape = tuple(x.shape)
     plain = x.level or memory_format is not None or dev is not CPU or x._a.flags.c_contiguous
     order = None if plain else axes_by_stride(shape, element_strides(x._a))[::-1]
+    if order == list(range(len(shape))):  # gaps alone: the new tensor is row-major
+        order = None
     drawn = shape if order is None else tuple(shape[i] for i in order)
     if order is not None and prim is randn_:
         args = (0.0, 1.0, False)  # a tensor out of order takes the scalar sampler

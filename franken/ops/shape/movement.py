@@ -18,6 +18,7 @@ from franken.core.batching import to_front, view_rule
 from franken.core.device import CPU
 from franken.core.geometry import shapes
 from franken.core.geometry.arrange import with_strides
+from franken.core.geometry.memory import element_strides, first_place, memory_of, restrided
 from franken.core.geometry.strides import contiguous_strides, expand_strides
 from franken.core.node import record, step, titled
 from franken.core.op import op
@@ -116,6 +117,40 @@ def _reshape_params(p: Any, s: Any) -> Any:
 
 _reshape_batched.batched_params = _reshape_params  # type: ignore[attr-defined]
 reshape_.batching(_reshape_batched)
+
+
+def _unsqueeze_kernel(x: Any, *, dim: int) -> Any:
+    shape = (*x.shape[:dim], 1, *x.shape[dim:])
+    plain = x.size and 1 not in x.shape and (dim < x.ndim or x.flags.c_contiguous)
+    on_host = hasattr(x.flags, "writeable")  # a GPU array has no such flag
+    if plain or not on_host or (x.size and memory_of(x) is None):
+        return x.reshape(shape)
+    steps = element_strides(x)
+    step = x.shape[dim] * steps[dim] if dim < x.ndim else 1
+    return restrided(x, shape, (*steps[:dim], step, *steps[dim:]), first_place(x))
+
+
+unsqueeze_ = linear(Primitive(
+    "unsqueeze", ("x",), _unsqueeze_kernel, view=True,
+    batch=view_rule(lambda p, s: {"dim": p["dim"] + 1}), title="UnsqueezeBackward0",
+))  # fmt: skip
+
+
+def _squeeze_kernel(x: Any, *, dims: tuple[int, ...]) -> Any:
+    return x.squeeze(dims)
+
+
+squeeze_ = linear(Primitive(
+    "squeeze", ("x",), _squeeze_kernel, view=True,
+    batch=view_rule(lambda p, s: {"dims": tuple(d + 1 for d in p["dims"])}),
+    title="SqueezeBackward0",
+))  # fmt: skip
+
+
+@squeeze_.vjp("x")
+@unsqueeze_.vjp("x")
+def _(g: Any, x_shape: Any) -> Any:
+    return reshape_(g, shape=x_shape)
 
 
 def _permute_kernel(x: Any, *, dims: tuple[int, ...]) -> Any:
@@ -435,10 +470,8 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
 @op(samples=lambda t: [S(t(3, 4), 1), S(t(3, 4), -1), S(t(), 0), S(t(2, 0), 2)])
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """A view with a dimension of size one inserted before `dim`."""
-    shape = shape_of(input)
-    at = shapes.wrap_dim(dim, len(shape) + 1)
-    shape = (*shape[:at], 1, *shape[at:])
-    return bind_view(reshape_, input, {"shape": shape}, "UnsqueezeBackward0")
+    at = shapes.wrap_dim(dim, len(shape_of(input)) + 1)
+    return bind_view(unsqueeze_, input, {"dim": at})
 
 
 @op(
@@ -455,12 +488,12 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     """A view without the dimensions of size one (all, or those among `dim`)."""
     shape = shape_of(input)
     if dim is None:
-        kept = tuple(n for n in shape if n != 1)
-        return bind_view(reshape_, input, {"shape": kept}, "SqueezeBackward0")
-    gone = shapes.wrap_dims((dim,) if isinstance(dim, int) else dim, len(shape))
-    kept = tuple(n for i, n in enumerate(shape) if n != 1 or i not in gone)
+        gone = tuple([i for i, n in enumerate(shape) if n == 1])
+        return bind_view(squeeze_, input, {"dims": gone})
+    given = shapes.wrap_dims((dim,) if isinstance(dim, int) else dim, len(shape))
+    gone = tuple([i for i in given if shape and shape[i] == 1])
     title = "SqueezeBackward1" if isinstance(dim, int) else "SqueezeBackward2"
-    return bind_view(reshape_, input, {"shape": kept}, title)
+    return bind_view(squeeze_, input, {"dims": gone}, title)
 
 
 @op(samples=lambda t: [S(t(2, 3, 4), (0, 2)), S(t(3, 4), (-1,)), S(t(), ()), S(t(2, 0), (0, 1))])

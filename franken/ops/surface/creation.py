@@ -79,7 +79,7 @@ def like_strides(t: Tensor, memory_format: Any) -> tuple[int, ...] | None:
     """Strides of a tensor like `t` in a memory format (its own by default); None: row-major."""
     shape = tuple(t.shape)
     if memory_format is None or memory_format is layouts.preserve_format:
-        if t.level or t._a.flags.c_contiguous:
+        if t.level or (t._a.flags.c_contiguous and 1 not in shape):
             return None
         return preserved_strides(shape, element_strides(t._a))
     return memory_format_strides(shape, memory_format)

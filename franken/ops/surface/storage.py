@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from franken.core import dtypes as dt
+from franken.core import inplace
 from franken.core.device import device
-from franken.core.geometry.memory import pointer, root_of
+from franken.core.geometry.memory import memory_of, pointer, restrided, root_of
+from franken.core.geometry.strides import contiguous_strides
 from franken.core.op import op
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import NoSamples, S
@@ -177,3 +179,68 @@ def storage(input: Tensor) -> TypedStorage:
 def is_storage(obj: Any) -> bool:
     """Whether `obj` is a storage."""
     return isinstance(obj, (UntypedStorage, TypedStorage))
+
+
+def _elements_of(x: Tensor, source: Any) -> Any:
+    """All elements of a source, as a row of x's dtype over the source's own memory."""
+    if isinstance(source, TypedStorage):
+        if source.dtype is not x.dtype:
+            raise RuntimeError(
+                f"Expected a Storage of type {x.dtype.cpp_name} or an UntypedStorage, but got type "
+                f"{source.dtype.scalar_name} for argument 1 'storage'"
+            )
+        source = source.untyped()
+    n = x.dtype.itemsize
+    row = source._bytes
+    return row[: row.size // n * n].view(x.dtype.np)
+
+
+def _laid(row: Any, offset: int, size: tuple[int, ...], stride: Any) -> Any:
+    steps = contiguous_strides(size) if stride is None else tuple(int(s) for s in stride)
+    if len(steps) != len(size):
+        raise RuntimeError(f"unequal size length ({len(size)}) and stride length ({len(steps)})")
+    if offset < 0:
+        raise RuntimeError(f"Tensor: invalid storage offset {offset}")
+    if any(s < 0 for s in steps):
+        raise RuntimeError(
+            f"Storage size calculation overflowed with sizes={list(size)} and strides={list(steps)}"
+        )
+    last = offset + sum((n - 1) * s for n, s in zip(size, steps, strict=True))
+    if 0 not in size and last >= row.size:  # the storage grows; what is new is zero
+        row = np.concatenate([row, np.zeros(last + 1 - row.size, row.dtype)])
+    return restrided(row, size, steps, offset)
+
+
+@op(
+    at="",
+    method=True,
+    samples=NoSamples("lays a tensor over another's memory; compared in the tests of views"),
+)
+def set_(
+    input: Tensor, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None
+) -> Tensor:
+    """Let the tensor be another one, or show a storage: from then on it shares that memory."""
+    inplace.check(input, "set_")
+    if source is None:
+        array = np.zeros(0, input.dtype.np)
+    elif isinstance(source, Tensor):
+        if source.dtype is not input.dtype:
+            raise RuntimeError(
+                f"Could not set tensor of type {source.dtype.cpp_name} to a tensor of type "
+                f"{input.dtype.cpp_name}"
+            )
+        array = source._a
+        if size is not None:
+            array = _laid(memory_of(array), storage_offset, tuple(size), stride)
+    elif isinstance(source, (TypedStorage, UntypedStorage)):
+        row = _elements_of(input, source)
+        array = row if size is None else _laid(row, storage_offset, tuple(size), stride)
+    else:
+        raise TypeError(
+            f"set_() received an invalid combination of arguments - got ({type(source).__name__}), "
+            "but expected one of: (), (Tensor source), (Storage source), (Storage source, int "
+            "storage_offset, tuple of ints size, tuple of ints stride)"
+        )
+    input._a, input._base = array, None
+    inplace.bump(input)
+    return input

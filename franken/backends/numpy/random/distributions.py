@@ -564,6 +564,8 @@ def _check_randperm(n: int, dtype: np.dtype[Any]) -> None:
     require("randperm", dtype, [name for name in _NAMES if name != "bool"])
     if dtype == np.float16 and n > 2049:
         raise RuntimeError("n cannot be greater than 2049 for Half type.")
+    if dtype == np.float32 and n > (1 << 24) + 1:
+        raise RuntimeError("n cannot be greater than 2^24+1 for Float type.")
     if n >= 0xFFFFFFFF // 20:
         raise NotImplementedError(f"randperm: expected n < {0xFFFFFFFF // 20}, got {n}")
 
