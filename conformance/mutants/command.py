@@ -104,7 +104,7 @@ def _tree(folder: Path) -> Path:
 
 
 def _run(tree: Path, mutant: Any, reach: dict[str, Reach], budget: float) -> dict[str, Any]:
-    tests = tests_of(mutant.path, mutant.line, reach, budget)
+    tests = tests_of(mutant.path, mutant.lines, reach, budget)
     row = {"path": mutant.path, "line": mutant.line, "operator": mutant.operator,
            "before": mutant.before, "after": mutant.after, "tests": tests}  # fmt: skip
     if not tests:

@@ -26,6 +26,7 @@ class Mutant(NamedTuple):
 
     path: str  # below the root
     line: int
+    lines: tuple[int, ...]  # of the statement: one over several lines is executed at its first
     operator: str
     before: str
     after: str
@@ -72,7 +73,8 @@ def _mutant(root: Path, path: Path, groups: list[list[str]], draw: random.Random
         changed = mutating.mutate_code(code, operator, draw.randrange(places))
         if changed and _differs(code, changed):
             line, before, after = _where(code, changed)
-            return Mutant(path.relative_to(root).as_posix(), line, name, before, after, changed)
+            where = path.relative_to(root).as_posix()
+            return Mutant(where, line, statement(code, line), name, before, after, changed)
     return None
 
 
@@ -110,6 +112,8 @@ def _bare(code: str) -> str:
             node.annotation = ast.Constant(None)
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             node.value = ast.Constant(None)
+        elif isinstance(node, ast.keyword) and node.arg == "strict":
+            node.value = ast.Constant(None)  # of zip: it changes no result that is right
         elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             node.body = [ast.Pass()]
     return ast.dump(tree)
@@ -122,3 +126,21 @@ def _where(one: str, two: str) -> tuple[int, str, str]:
         if tag != "equal":
             return a + 1, " ".join(lines[a:b]).strip(), " ".join(new[c:d]).strip()
     raise ValueError("the codes are equal")
+
+
+def statement(code: str, line: int) -> tuple[int, ...]:
+    """The lines of the innermost statement around a line; of a definition, those of its head.
+
+    >>> statement("def f(\\n    x=1,\\n):\\n    return x\\n", 2)
+    (1, 2, 3)
+    """
+    found = (line,)
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.stmt):
+            body = getattr(node, "body", None)
+            last = body[0].lineno - 1 if body else node.end_lineno or node.lineno
+            marks = [d.lineno for d in getattr(node, "decorator_list", ())]
+            lines = tuple(range(min([node.lineno, *marks]), max(last, node.lineno) + 1))
+            if line in lines and (len(found) == 1 or len(lines) < len(found)):
+                found = lines
+    return found

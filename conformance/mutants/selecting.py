@@ -77,12 +77,14 @@ def _measure(root: Path, name: str) -> Reach:
     return Reach(seconds, {path: hit for path, hit in lines.items() if hit})
 
 
-def tests_of(path: str, line: int, reach: dict[str, Reach], budget: float) -> list[str]:
-    """Test files that execute a line, the most telling first, for about `budget` seconds.
+def tests_of(
+    path: str, lines: tuple[int, ...], reach: dict[str, Reach], budget: float
+) -> list[str]:
+    """Test files that execute one of the lines, for about `budget` seconds.
 
     A line that every file executes, at import, is best judged by those that run most of the file.
     """
-    hits = {n: r for n, r in reach.items() if line in r.lines.get(path, ())}
+    hits = {n: r for n, r in reach.items() if not set(lines).isdisjoint(r.lines.get(path, ()))}
     order = sorted(hits, key=lambda n: (-len(hits[n].lines[path]), hits[n].seconds))
     chosen, spent = [], 0.0
     for name in order:
