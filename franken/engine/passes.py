@@ -17,6 +17,7 @@ import numpy as np
 from franken.core import primitive as _bind
 from franken.core.convert import cast
 from franken.core.dtypes import COMPLEX_KINDS, from_numpy
+from franken.core.elsewhere import elsewhere
 from franken.core.geometry.arrange import placed
 from franken.core.geometry.memory import element_strides
 from franken.core.geometry.planning import gradient_strides
@@ -27,8 +28,10 @@ from franken.core.primitive import F32, F64
 from franken.core.state import STATE, restore_saving, saving_modes, set_grad
 from franken.core.tensor import Tensor
 from franken.core.where import describe
-from franken.engine.reentrant import bounded
 
+# As many passes of one thread may be inside of each other, by users' functions that run one: each
+# takes its share of the interpreter's stack. A further one gets a stack of its own, as in torch.
+MAX_DEPTH = 60
 _accumulate_lock = threading.Lock()
 _new = object.__new__
 
@@ -74,7 +77,10 @@ def run(
     its tape, passes None for `create_graph`: the grad mode stays as it is.
     """
     r = Run(create_graph, retain_graph, accumulate or targets is None)
-    bounded(_entered, r, roots, targets)
+    if len(STATE.runs) < MAX_DEPTH:
+        _entered(r, roots, targets)
+    else:
+        elsewhere(_entered, r, roots, targets)
     if targets is None:
         return []
     return [r.captured.get(split_edge(t)) for t in targets]

@@ -1,5 +1,5 @@
-"""Which gradient a hook sees: of outputs that none reached, of views and bases that were changed, of
-the targets of a pass, and how the hooks of several tensors count. All beside torch."""
+"""Which gradient a hook sees: of outputs that none reached, of views and bases that were changed,
+of the targets of a pass, and how the hooks of several tensors count. All beside torch."""
 
 from __future__ import annotations
 
