@@ -66,10 +66,14 @@ def over(row: Any, shape: Any, byte_steps: Any, offset: int) -> Any:
 
 def element_strides(a: Any) -> tuple[int, ...]:
     """An array's strides in elements; an empty one of NumPy's making has none of its own."""
-    if not a.size and not any(a.strides):
-        return contiguous_strides(a.shape)
-    n = a.itemsize
-    return tuple([s // n for s in a.strides]) if n else a.strides
+    return in_elements(a.shape, a.strides, a.itemsize)
+
+
+def in_elements(shape: tuple[int, ...], steps: tuple[int, ...], size: int) -> tuple[int, ...]:
+    """`element_strides` of an array of this shape, strides in bytes and itemsize."""
+    if 0 in shape and not any(steps):
+        return contiguous_strides(shape)
+    return tuple([s // size for s in steps]) if size else steps
 
 
 def relaid(a: Any, shape: tuple[int, ...], steps: tuple[int, ...]) -> Any:
