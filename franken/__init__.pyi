@@ -6,6 +6,7 @@ from builtins import bool as _bool
 from builtins import complex as _complex
 from builtins import float as _float
 from builtins import int as _int
+from builtins import object as _object
 from builtins import str as _str
 from builtins import type as _type
 from collections.abc import Sequence
@@ -430,12 +431,12 @@ def as_strided_scatter(
     """A copy with the elements that `as_strided` would show replaced by `src`."""
 
 def as_tensor(
-    data: Any, dtype: _dtype | None = None, device: _str | _int | _device | None = None
+    data: _object, dtype: _dtype | None = None, device: _str | _int | _device | None = None
 ) -> _Tensor:
     """A tensor of `data`, sharing memory and history with it where possible."""
 
 def asarray(
-    obj: Any,
+    obj: _object,
     *,
     dtype: _dtype | None = None,
     device: _str | _int | _device | None = None,
@@ -3253,7 +3254,7 @@ def tanh_(input: _Tensor) -> _Tensor:
     """In-place form of `tanh`."""
 
 def tensor(
-    data: Any,
+    data: _object,
     *,
     dtype: _dtype | None = None,
     device: _str | _int | _device | None = None,

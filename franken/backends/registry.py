@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.dlpack import Reading
 from franken.backends.errors import FrankenError, MissingKernel
 
 
@@ -172,18 +173,21 @@ class _Written:
         return {**told, "data": (told["data"][0], False)}
 
 
-def from_capsule(source: Any) -> Any:
+def from_capsule(capsule: Any) -> Any:
     """The array over a bare capsule of host memory, writable as torch's is."""
-    return np.asarray(_Written(np.from_dlpack(source)))
+    source = Reading(capsule)
+    return source.typed(np.asarray(_Written(np.from_dlpack(source))))
 
 
 def from_dlpack(source: Any) -> tuple[Any, str, int | None]:
     """(array, device type, device index) over the memory of a DLPack object."""
     kind, index = source.__dlpack_device__()
     if int(kind) in (1, 3):  # host memory, page-locked or not
-        return np.from_dlpack(source), "cpu", None
+        reading = Reading(source)
+        return reading.typed(np.from_dlpack(reading)), "cpu", None
     with on(int(index)) as xp:
-        return xp.from_dlpack(source), "cuda", int(index)
+        reading = Reading(source)
+        return reading.typed(xp.from_dlpack(reading)), "cuda", int(index)
 
 
 # --- kernels -------------------------------------------------------------------------------------

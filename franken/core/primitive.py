@@ -20,6 +20,7 @@ from franken.core import state
 from franken.core.device import CPU, DeviceMismatch
 from franken.core.errors import MissingKernel
 from franken.core.geometry.arrange import arranger, with_strides
+from franken.core.geometry.shapes import refuse_memory
 from franken.core.node import record
 from franken.core.rule import (
     NO_BATCH_RULE,
@@ -267,7 +268,7 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         return eager(prim, args, params, True)
     try:
         r = quiet(prim.wide, a, b)
-    except (RuntimeError, ValueError, TypeError, IndexError, OverflowError):
+    except (RuntimeError, ValueError, TypeError, IndexError, OverflowError, MemoryError):
         return eager(prim, args, params, True)  # which says what is wrong
     t: Any = _new(Tensor)
     t.device = CPU
@@ -312,13 +313,15 @@ def eager(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: 
         raw[0] = args[0]._a = with_strides(raw[0])
     try:
         out = quiet(kernel, *raw, **params)
+        if prim.arrange is not None:
+            out = prim.arrange(raw, out, params)
     except RuntimeError as error:
         out = again(error, kernel, raw, params)
-    except (ValueError, TypeError, IndexError, OverflowError) as error:
+        if prim.arrange is not None:
+            out = prim.arrange(raw, out, params)
+    except (ValueError, TypeError, IndexError, OverflowError, MemoryError) as error:
         explain(prim, args, params, error)
         raise
-    if prim.arrange is not None:
-        out = prim.arrange(raw, out, params)
     if params and "device" in params:  # says where the result lives: a transfer, a random source
         dev = params["device"]
     if prim.outputs == 1:
@@ -523,8 +526,26 @@ def explain(prim: Primitive, args: Any, params: Any, error: Exception) -> None:
     if prim.shape is not None:
         shapes = [tuple(a.shape) if isinstance(a, Tensor) else () for a in args]
         prim.shape(*shapes, **params)
+    if isinstance(error, MemoryError) or any(words in str(error) for words in _TOO_LARGE):
+        _refuse_result(args, params, error)
     if isinstance(error, ValueError):
         raise RuntimeError(f"{prim.name}: {error}") from error
+
+
+# NumPy's words for an array that is larger than memory, or has too many dimensions.
+_TOO_LARGE = ("array is too big", "Maximum allowed dimension", "currently 64", "within [0, 64]")
+
+
+def _refuse_result(args: Any, params: Any, error: Exception) -> None:
+    """Raise torch's error for a result that no memory holds, as far as its shape is known."""
+    if "64" in str(error):
+        refuse_memory((1,) * 65, 1)
+    arrays = [a._a for a in args if isinstance(a, Tensor)]
+    shape = params.get("shape")
+    if not isinstance(shape, tuple):
+        shape = np.broadcast_shapes(*[a.shape for a in arrays])
+    to = params.get("to")
+    refuse_memory(shape, to.itemsize if to is not None or not arrays else arrays[0].itemsize)
 
 
 __all__ = [

@@ -19,8 +19,8 @@ from franken.core.dtypes import COMPLEX_KINDS, from_numpy
 from franken.core.geometry.arrange import placed
 from franken.core.geometry.memory import element_strides
 from franken.core.geometry.planning import gradient_strides
-from franken.core.inplace import store
-from franken.core.linear import add, sum_to, tied
+from franken.core.inplace import commit, store
+from franken.core.linear import add, overwritten, sum_to, tied
 from franken.core.node import Leaf, Node, OutEdge, Packed, _light, split_edge
 from franken.core.primitive import F32, F64
 from franken.core.state import STATE, set_grad
@@ -534,7 +534,9 @@ def _accumulate(r: Run, variable: Tensor, g: Any) -> None:
     have = getattr(variable, "_grad", None)
     if have is None:
         want = _wanted_strides(variable, g)
-        if r.create_graph or g.level or STATE.traces:
+        if r.create_graph and not g.level:
+            variable._grad = _copied(g, want)
+        elif g.level or STATE.traces:
             variable._grad = g if want is None else _laid_out(g, want)
         else:
             variable._grad = _own(g) if want is None else _bind._wrap(placed(g._a, want), g.device)
@@ -557,6 +559,13 @@ def _wanted_strides(variable: Tensor, g: Tensor) -> Any:
     want = gradient_strides(own.shape, element_strides(own))
     axes = zip(a.shape, element_strides(a), want, strict=True)
     return None if all(n == 1 or s == w for n, s, w in axes) else want
+
+
+def _copied(g: Tensor, strides: Any) -> Tensor:
+    """The cotangent in memory of its own, under other strides if they are given, on the tape."""
+    a = g._a.copy(order="K")
+    made = _bind._wrap(a if strides is None else placed(a, strides), g.device)
+    return commit(made, overwritten(made, g))
 
 
 def _laid_out(g: Tensor, strides: Any) -> Tensor:

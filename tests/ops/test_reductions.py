@@ -435,3 +435,30 @@ def test_large_scans_match_torch_along_every_dim(name, shape):
             np.testing.assert_array_equal(plain(got[1]), plain(want[1]))
             got, want = got[0], want[0]
         close(got, want)
+
+
+_PARTS = (-INF, -1.0, 0.5, 300.0, INF, NAN), (0.0, 1.0, 3.0, -2.0, INF, NAN)
+_SPECIAL = [complex(re, im) for re in _PARTS[0] for im in _PARTS[1]]
+
+
+def test_logcumsumexp_of_complex_limits_is_torchs():
+    pairs = np.array([(a, b) for a in _SPECIAL for b in _SPECIAL])
+    got, want = ours(pairs).logcumsumexp(1), theirs(pairs).logcumsumexp(1)
+    for part in ("real", "imag"):
+        np.testing.assert_allclose(
+            getattr(plain(got), part), getattr(want.numpy(), part), rtol=1e-9, atol=1e-9
+        )
+
+
+@pytest.mark.parametrize(
+    ("bins", "named"),
+    [(True, {"range": (0, 1)}), ("a", {}), (None, {})],
+    ids=str,
+)  # fmt: skip
+def test_histogram_takes_a_range_with_a_number_of_bins_alone(agree, bins, named):
+    def program(T):
+        edges = T.tensor([0.0, 1.0]) if isinstance(bins, bool) else bins
+        return T.histogram(T.tensor(1.0), edges, **named)
+
+    kind, text = agree(program, words=60)
+    assert kind == "TypeError" and "invalid combination" in text

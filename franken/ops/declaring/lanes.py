@@ -88,7 +88,7 @@ def binary_lane(prim: Primitive, kernel: Any, general: Any, numbers: bool = True
             return general(input, other)
         try:
             r = quiet(kernel, a, b) if a.size < PARALLEL else split(kernel, a, b)
-        except (ValueError, OverflowError):
+        except (ValueError, OverflowError, MemoryError):
             return general(input, other)
         except RuntimeError as error:
             r = again(error, kernel, (a, b), NO_PARAMS)
