@@ -6,6 +6,7 @@ from builtins import bool as _bool
 from builtins import complex as _complex
 from builtins import float as _float
 from builtins import int as _int
+from builtins import object as _object
 from builtins import str as _str
 from builtins import type as _type
 from collections.abc import Sequence
@@ -108,6 +109,20 @@ _mkldnn: _layout
 
 def _native_batch_norm_legit(input: _Tensor, weight: Any, bias: Any, *rest: Any) -> Any:
     """`native_batch_norm`; without running statistics it takes (training, momentum, eps) only."""
+
+def _pack_padded_sequence(
+    input: _Tensor, lengths: _Tensor, batch_first: _bool
+) -> tuple[_Tensor, _Tensor]:
+    """The rows (N, *) of (T, B, *) (or (B, T, *)) within the B lengths, and how many a step has."""
+
+def _pad_packed_sequence(
+    data: _Tensor,
+    batch_sizes: _Tensor,
+    batch_first: _bool,
+    padding_value: _float,
+    total_length: _int,
+) -> tuple[_Tensor, _Tensor]:
+    """Undo `_pack_padded_sequence`: (T, B, *) with padding, and the lengths."""
 
 def _reshape_alias_copy(
     input: _Tensor, size: Any, stride: Any, *, out: Sequence[_Tensor] | None = None
@@ -450,12 +465,12 @@ def as_strided_scatter(
     """A copy with the elements that `as_strided` would show replaced by `src`."""
 
 def as_tensor(
-    data: Any, dtype: _dtype | None = None, device: _str | _int | _device | None = None
+    data: _object, dtype: _dtype | None = None, device: _str | _int | _device | None = None
 ) -> _Tensor:
     """A tensor of `data`, sharing memory and history with it where possible."""
 
 def asarray(
-    obj: Any,
+    obj: _object,
     *,
     dtype: _dtype | None = None,
     device: _str | _int | _device | None = None,
@@ -3273,7 +3288,7 @@ def tanh_(input: _Tensor) -> _Tensor:
     """In-place form of `tanh`."""
 
 def tensor(
-    data: Any,
+    data: _object,
     *,
     dtype: _dtype | None = None,
     device: _str | _int | _device | None = None,

@@ -17,7 +17,8 @@ from franken.core.tensor import Tensor
 from franken.engine import passes
 from franken.transforms.batching import run_vmap
 from franken.transforms.grad import GradTrace
-from franken.transforms.jvp import JvpTrace, zeros_like
+from franken.transforms.jvp import JvpTrace
+from franken.transforms.pushed import zeros_like
 
 Function = Callable[..., Any]
 

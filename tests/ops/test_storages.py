@@ -16,7 +16,7 @@ import franken
 UNTYPED = """
 S()
 S([1, 2, 3])
-S(3, device="cpu")
+S(3, device="cpu").device
 S("a")
 S(3).nbytes()
 S([1, 300]).tolist()
@@ -71,7 +71,7 @@ issubclass(F, T.TypedStorage), F.__module__, T.Storage, T.cuda.FloatStorage, T.H
 F([1.5, 2]).double(), F([1.5, 2]).int(), F([1, 2]).untyped(), F([1, 2]).clone(), F([0, 2]).bool()
 F([1, 2]).copy_(F([3, 4])), F([1, 2]).copy_(T.IntStorage([3, 4])), F([1, 2]).fill_(3)
 F.from_buffer(b"abcdefgh", byte_order="little")
-T.TypedStorage([1, 2], dtype=T.int32), T.TypedStorage([1, 2]), T.TypedStorage(3, dtype=T.int8).size()
+T.TypedStorage([1, 2], dtype=T.int32), T.TypedStorage([1]), T.TypedStorage(3, dtype=T.int8).size()
 T.TypedStorage(wrap_storage=S([1, 0, 0, 0]), dtype=T.int32)
 T.TypedStorage(wrap_storage=S([1, 0, 0, 0]))
 T.TypedStorage(3, wrap_storage=S([1, 0, 0, 0]), dtype=T.int32)

@@ -7,13 +7,13 @@ compared byte for byte, and so are the storages.
 from __future__ import annotations
 
 import argparse
+import collections
 import dataclasses
 import enum
 import io
 import pathlib
 import pickle
 import zipfile
-from collections import Counter, OrderedDict, defaultdict, namedtuple
 from typing import Any
 
 import numpy as np
@@ -38,13 +38,13 @@ class Point:
     y: Any
 
 
-Pair = namedtuple("Pair", "first second")
+Pair = collections.namedtuple("Pair", "first second")
 
 DTYPES = ["float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8",
           "bool", "complex64", "complex128", "uint16", "uint32", "uint64", "float8_e4m3fn",
           "float8_e5m2"]  # fmt: skip
-VIEWS = ["t", "t.T", "t[1:, ::2]", "t[1, 2]", "t[:, 0:0]", "t[:1].expand(3, 4)", "t.reshape(-1)[5:]",
-         "t.as_strided((2, 2), (1, 2), 3)", "t.unfold(1, 2, 1)", "t.clone()"]  # fmt: skip
+VIEWS = ["t", "t.T", "t[1:, ::2]", "t[1, 2]", "t[:, 0:0]", "t[:1].expand(3, 4)",
+         "t.reshape(-1)[5:]", "t.as_strided((2, 2), (1, 2), 3)", "t.unfold(1, 2, 1)", "t.clone()"]  # fmt: skip
 VALUES = """
 T.ones(())
 T.ones(0, 3)
@@ -61,7 +61,9 @@ noted(T.nn.Parameter(T.ones(2)))
 {"a": T.ones(1), 2: [T.zeros(2), (T.ones(1), None)]}
 OrderedDict(a=T.ones(1), b=OrderedDict(c=2))
 Counter("aab")
-[1, 2.5, None, "text", b"bytes", True, 1 + 2j, float("inf"), 10**30, -5, bytearray(b"x"), {1}]
+[1, 2.5, None, "text", b"bytes", True, 1 + 2j, float("inf"), 10**30, -5]
+bytearray(b"x")
+[{1}, set()]
 T.random.get_rng_state()
 T.ones(3).untyped_storage()
 T.ones(3).storage()
@@ -125,13 +127,19 @@ def noted(t: Any) -> Any:
     return t
 
 
+NAMES = {
+    "noted": noted, "Pair": Pair, "Point": Point, "Color": Color, "np": np, "pathlib": pathlib,
+    "argparse": argparse, **vars(collections),
+}  # fmt: skip
+
+
 def lines(text: str) -> list[str]:
     return text.strip().split("\n")
 
 
 def made(library: Any, source: str) -> Any:
     library.manual_seed(0)
-    return eval(source, {**globals(), "T": library})
+    return eval(source, {**NAMES, "T": library})
 
 
 def saved(library: Any, value: Any, **options: Any) -> bytes:
@@ -275,7 +283,7 @@ def test_modules_of_users(zipped: bool) -> None:
         franken.load(io.BytesIO(data))
     got = franken.load(io.BytesIO(data), weights_only=False)
     assert type(got) is Net and got(franken.ones(1, 2)).tolist() == net(franken.ones(1, 2)).tolist()
-    assert not got.inner.weight.data_ptr() == net.inner.weight.data_ptr()
+    assert got.inner.weight.data_ptr() != net.inner.weight.data_ptr()
 
 
 def test_parametrized_modules_are_refused_as_in_torch() -> None:

@@ -7,6 +7,7 @@ array and place in the graph.
 from __future__ import annotations
 
 import math
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from franken.core import inplace
 from franken.core.geometry import strides
 from franken.core.geometry.memory import first_place, memory_of, relaid, restrided
+from franken.core.geometry.shapes import INT64_MAX, numel, storage_bytes
 from franken.core.node import edge_of
 from franken.core.op import NAMES, op, spelled
 from franken.core.primitive import NO_BATCH_RULE, Primitive, _wrap
@@ -72,12 +74,9 @@ def _steps_for(shape: tuple[int, ...], memory_format: Any) -> tuple[int, ...]:
     return strides.memory_format_strides(shape, memory_format)
 
 
-_MOST = (1 << 63) - 1  # elements: what torch counts in
-
-
-def _grow_kernel(x: Any, *, size: int, rest: Any) -> Any:
-    out = np.full(size, rest, x.dtype)
-    out[: x.size] = x[:size]
+def _grow_kernel(x: Any, *, shape: tuple[int], rest: Any) -> Any:
+    out = np.full(shape, rest, x.dtype)
+    out[: x.size] = x[: out.size]
     return out
 
 
@@ -88,12 +87,16 @@ grow_ = Primitive("grow", ("x",), _grow_kernel, batch=NO_BATCH_RULE).not_differe
 def _resized(x: Tensor, shape: tuple[int, ...], memory_format: Any) -> Any:
     """The array that x becomes: over its own storage if that is large enough."""
     a, steps = x._a, _steps_for(shape, memory_format)
+    beyond = 0 in shape and math.prod(filter(None, shape)) * a.itemsize > INT64_MAX
+    if beyond or max(steps, default=0) > INT64_MAX:
+        raise RuntimeError("Stride calculation overflowed")
     found = relaid(a, shape, steps)
     if found is not None:
         return found
+    storage_bytes(shape, a.itemsize)
     row, place = memory_of(a), first_place(a)
     size = math.prod(shape) + place
-    grown = grow_(_wrap(a.reshape(-1) if row is None else row, x.device), size=size,
+    grown = grow_(_wrap(a.reshape(-1) if row is None else row, x.device), shape=(size,),
                   rest=unwritten(x.dtype))._a  # fmt: skip
     return restrided(grown, shape, steps, place)
 
@@ -106,10 +109,9 @@ def resize_(input: Tensor, *size: Any, memory_format: Any = None, **spelled: Any
         raise RuntimeError("numel: integer multiplication overflow")
     if tuple(input.shape) == shape:
         return input
-    if math.prod(shape) > _MOST:
-        raise RuntimeError("numel: integer multiplication overflow")
     if edge_of(input) is not None:
         raise RuntimeError("cannot resize variables that require grad")
+    numel(takewhile(bool, shape))
     input._a = _resized(input, shape, memory_format)
     inplace.bump(input)
     return input

@@ -163,7 +163,7 @@ def _fill_value(x: Tensor, value: Any) -> Any:
                 f"{value.ndim} dimensions."
             )
         return cast(value, x.dtype) if value.dtype is not x.dtype else value
-    return checked_number(value, x.dtype)
+    return checked_number(value, x.dtype, by_kernel=x.numel() != 1)  # type: ignore[attr-defined]
 
 
 @op(

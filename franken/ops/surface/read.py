@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.dlpack import exported
 from franken.core import dtypes as dt
 from franken.core.device import CPU
 from franken.core.geometry.memory import root_of
@@ -177,9 +178,11 @@ def _dlpack(self: Tensor, *, stream: Any = None, **options: Any) -> Any:
         raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
     if self.level:
         raise BufferError("Can't export a tensor inside a transform")
-    if self.device is CPU:
-        return self._a.__dlpack__(**options)
-    return self._a.__dlpack__(stream=stream, **options)
+    if self.device is not CPU:
+        return exported(self._a, stream=stream, **options)
+    if stream is not None:
+        raise AssertionError("stream should be None on cpu.")
+    return exported(self._a, **options)
 
 
 def _dlpack_device(self: Tensor) -> Any:

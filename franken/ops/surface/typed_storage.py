@@ -60,7 +60,7 @@ class TypedStorage:
     Built from a size (zeroed), from a sequence of numbers, or over an UntypedStorage that is
     given as `wrap_storage`, then with its dtype.
 
-    >>> TypedStorage([1, 2], dtype=dt.int32).untyped().nbytes()
+    >>> TypedStorage([1, 2], dtype=dt.int32, _internal=True).untyped().nbytes()
     8
     """
 

@@ -110,8 +110,8 @@ def take_apart(data: bytes, begin: int = 0, *, encoding: str | None = None) -> P
 
     >>> import pickle
     >>> found = take_apart(b"--" + pickle.dumps([print], protocol=2) + b"--", 2)
-    >>> found.names, found.end
-    (['__builtin__.print'], 27)
+    >>> found.names, found.graph.items[0].name
+    (['__builtin__.print'], '__builtin__.print')
     """
     machine = _Machine(data, begin, encoding)
     try:
