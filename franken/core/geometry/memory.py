@@ -50,7 +50,8 @@ def restrided(a: Any, shape: Any, steps: Any, place: int) -> Any:
     row = memory_of(a)
     if row is None or 0 in shape or not row.size:
         if 0 in shape:
-            return np.ndarray(shape, a.dtype, a, 0, [n * a.itemsize for n in steps])
+            row = a if row is None else row
+            return np.ndarray(shape, a.dtype, row, 0, [n * a.itemsize for n in steps])
         raise RuntimeError("as_strided: the memory of this tensor has gaps; clone() it before")
     n = row.itemsize
     return over(row, shape, [s * n for s in steps], place * n)
