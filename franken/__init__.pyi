@@ -90,6 +90,20 @@ _mkldnn: _layout
 def _native_batch_norm_legit(input: _Tensor, weight: Any, bias: Any, *rest: Any) -> Any:
     """`native_batch_norm`; without running statistics it takes (training, momentum, eps) only."""
 
+def _pack_padded_sequence(
+    input: _Tensor, lengths: _Tensor, batch_first: _bool
+) -> tuple[_Tensor, _Tensor]:
+    """The rows (N, *) of (T, B, *) (or (B, T, *)) within the B lengths, and how many a step has."""
+
+def _pad_packed_sequence(
+    data: _Tensor,
+    batch_sizes: _Tensor,
+    batch_first: _bool,
+    padding_value: _float,
+    total_length: _int,
+) -> tuple[_Tensor, _Tensor]:
+    """Undo `_pack_padded_sequence`: (T, B, *) with padding, and the lengths."""
+
 def _reshape_alias_copy(
     input: _Tensor, size: Any, stride: Any, *, out: Sequence[_Tensor] | None = None
 ) -> Any:

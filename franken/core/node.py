@@ -258,11 +258,14 @@ def record(prim: Any, args: tuple[Any, ...], params: dict[str, Any], outs: Any) 
     node.plan, node.params, node.parents, node.saved = plan, params, edges, saved
     node.seq = next_seq()
     f: Any = _getframe(2)
-    while f is not None and internal.get(f.f_code.co_filename, True):
-        if internal.get(f.f_code.co_filename) is None:
+    while f is not None:
+        known = internal.get(f.f_code.co_filename)
+        if known:
+            f = f.f_back
+        elif known is None:
             here(1)  # learns the file
-            continue
-        f = f.f_back
+        else:
+            break
     node.pos = None if f is None else (f.f_code, f.f_lasti)
     out = outs._a
     node.shape, node.dtype, node.device = out.shape, out.dtype, outs.device

@@ -26,6 +26,7 @@ from franken.core.primitive import F32, F64
 from franken.core.state import STATE, set_grad
 from franken.core.tensor import Tensor
 from franken.core.where import describe
+from franken.engine.skeleton import skeletons
 
 _accumulate_lock = threading.Lock()
 _new = object.__new__
@@ -35,8 +36,8 @@ class Run:
     """One backward pass: what is needed, what is pending, and what was executed."""
 
     __slots__ = (
-        "__weakref__", "accumulate", "captured", "create_graph", "deps", "history", "in_place",
-        "keep", "needed", "order", "owned", "pending", "roots", "targets", "through",
+        "__weakref__", "accumulate", "captured", "create_graph", "deps", "dressed", "history",
+        "in_place", "keep", "needed", "order", "owned", "pending", "roots", "targets", "through",
     )  # fmt: skip
 
     def __init__(self, create_graph: bool | None, keep: bool, accumulate: bool) -> None:
@@ -54,6 +55,7 @@ class Run:
         self.owned: set[int] = set()
         self.roots: list[Any] = []
         self.order: list[Any] = []
+        self.dressed = keep  # some node holds more than a gradient may keep of it
 
 
 def run(
@@ -81,6 +83,8 @@ def run(
         _propagate(r, roots, targets)
     finally:
         runs.pop()
+        if r.dressed and r.accumulate:
+            r.order[:] = skeletons(r.order)  # in place: the gradients hold this list
         if before is not None:
             set_grad(before)
     if targets is None:
@@ -205,8 +209,10 @@ def _execute(r: Run, node: Any) -> None:
     if node.pre:
         g = _node_prehooks(r, node, g)
     r.order.append(node)
+    plain = isinstance(node, Node)
+    r.dressed |= not plain
     if STATE.anomaly is None:
-        grads = apply_vjp(r, node, g) if isinstance(node, Node) else node.apply_vjp(r, g)
+        grads = apply_vjp(r, node, g) if plain else node.apply_vjp(r, g)
     else:
         grads = STATE.anomaly.watch(r, node, g)
     if node.hooks:
@@ -513,7 +519,7 @@ def _finish_leaf(r: Run, leaf: Leaf) -> None:
     if variable is None:
         return
     with _accumulate_lock:
-        _accumulate(r, variable, g)
+        _accumulate(r, leaf, variable, g)
     if leaf.post_accumulate:
         _post_accumulate(r, leaf, variable)
     if leaf.hooks:
@@ -521,6 +527,7 @@ def _finish_leaf(r: Run, leaf: Leaf) -> None:
 
 
 def _post_accumulate(r: Run, leaf: Leaf, variable: Tensor) -> None:
+    r.dressed = True
     for hook in list(leaf.post_accumulate.values()):
         with user_code(r):
             got = hook(variable)
@@ -530,7 +537,7 @@ def _post_accumulate(r: Run, leaf: Leaf, variable: Tensor) -> None:
             raise TypeError(f"expected Variable, but hook returned '{type(got).__name__}'")
 
 
-def _accumulate(r: Run, variable: Tensor, g: Any) -> None:
+def _accumulate(r: Run, leaf: Leaf, variable: Tensor, g: Any) -> None:
     have = getattr(variable, "_grad", None)
     if have is None:
         want = _wanted_strides(variable, g)
@@ -546,7 +553,7 @@ def _accumulate(r: Run, variable: Tensor, g: Any) -> None:
         variable._grad = _add_into(have, g)
     if STATE.recorder is not None:
         STATE.recorder.gradient(variable)
-    _provenance(r, variable)
+    _provenance(r, leaf, variable)
 
 
 def _wanted_strides(variable: Tensor, g: Tensor) -> Any:
@@ -598,12 +605,12 @@ def _add_into(have: Tensor, g: Tensor) -> Tensor:
     return have
 
 
-def _provenance(r: Run, variable: Tensor) -> None:
+def _provenance(r: Run, leaf: Leaf, variable: Tensor) -> None:
     grad = variable._grad
     if len(r.order) <= PROVENANCE_LIMIT:
         runs = grad.__dict__.setdefault("_runs", [])
         if len(runs) < PROVENANCE_RUNS:
-            runs.append((r.order, variable._node))
+            runs.append((r.order, leaf.seq))
 
 
 # A gradient keeps the skeleton (no data) of up to this many nodes and backward passes.
@@ -638,6 +645,7 @@ class user_code:
 
 def _pre_hooks(r: Run, node: Any, g: Any) -> Any:
     """Tensor hooks (by output), then retain_grad."""
+    r.dressed = True
     for kind in ("t", "r"):
         for key, hook in list(node.pre.items()):
             if key[0] != kind:
@@ -658,6 +666,7 @@ def _pre_hooks(r: Run, node: Any, g: Any) -> Any:
 
 
 def _node_prehooks(r: Run, node: Any, g: Any) -> Any:
+    r.dressed = True
     for key, hook in list(node.pre.items()):
         if key[0] != "n":
             continue
@@ -671,6 +680,7 @@ def _node_prehooks(r: Run, node: Any, g: Any) -> Any:
 
 
 def _post_hooks(r: Run, node: Any, grads: Any, g: Any) -> Any:
+    r.dressed = True
     outs = _as_outputs(node, g)
     for hook in list(node.hooks.values()):
         with user_code(r):

@@ -437,6 +437,31 @@ def test_large_scans_match_torch_along_every_dim(name, shape):
         close(got, want)
 
 
+@pytest.mark.parametrize("p", [INF, -INF, 2, 1])
+def test_gradient_of_a_norm_in_higher_precision(p):
+    """Torch compares |z| in single precision with the norm in double: no equal, so 0/0."""
+    z = np.array([[1 + 2j, 3 - 4j], [0.1 + 0.7j, 0.2 + 0.1j], [3 + 4j, 1j]], np.complex64)
+    grads = []
+    for lib in (torch, franken):
+        x = lib.tensor(z).requires_grad_()
+        lib.linalg.vector_norm(x, p, 1, dtype=lib.complex128).sum().backward()
+        grads.append(x.grad.numpy())
+    np.testing.assert_allclose(grads[1], grads[0], rtol=1e-6)
+    assert np.isnan(grads[0]).any() == np.isinf(p)
+
+
+def test_gradient_of_renorm_where_only_some_slices_are_scaled():
+    """The slices that are left as they are keep their slope of one beside NaN."""
+    z = np.array([[1 + 2j, 3 - 1j], [0.1 + 0.2j, 0.2 + 0.1j]], np.complex64)
+    grads = []
+    for lib in (torch, franken):
+        x = lib.tensor(z).requires_grad_()
+        lib.renorm(x, INF, 0, 0.5).abs().sum().backward()
+        grads.append(x.grad.numpy())
+    np.testing.assert_allclose(grads[1], grads[0], rtol=1e-6)
+    assert np.isnan(grads[0]).tolist() == [[True, True], [False, False]]
+
+
 _PARTS = (-INF, -1.0, 0.5, 300.0, INF, NAN), (0.0, 1.0, 3.0, -2.0, INF, NAN)
 _SPECIAL = [complex(re, im) for re in _PARTS[0] for im in _PARTS[1]]
 

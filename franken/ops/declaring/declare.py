@@ -112,6 +112,8 @@ def elementwise(
         title or prim.title or (backward_name(f"special_{name}") if first == "special" else None)
     )
     fn = _face(prim, kernel, promote, refuse, tag or f"{name}_cpu", check, words, numbers)
+    if at:  # others are called by position alone
+        fn = with_names(fn, words)
     public = _scaled(fn, scale) if scale else fn
     fn.prim = public.prim = prim
     fn.kernel, fn.fast = kernel, "f" not in refuse
@@ -142,15 +144,12 @@ def typed(kernel: Any) -> Any:
     """The kernel with Python numbers made arrays of the dtype that the arrays have."""
 
     def run(*values: Any, **params: Any) -> Any:
-        d = None
-        plain = True
         for v in values:
-            if isinstance(v, np.ndarray):
-                d = v.dtype if d is None else d
-            else:
-                plain = False
-        if plain:
+            if v.__class__ is not np.ndarray:
+                break
+        else:
             return kernel(*values, **params)
+        d = next((v.dtype for v in values if isinstance(v, np.ndarray)), None)
         arrays = [v if isinstance(v, np.ndarray) else np.asarray(v, d) for v in values]
         return kernel(*arrays, **params)
 
@@ -250,14 +249,13 @@ def _face(
         def one(input: Any) -> Any:
             return general(input)
 
-        return with_names(one if "f" in refuse else unary_lane(prim, kernel, one), words)
+        return one if "f" in refuse else unary_lane(prim, kernel, one)
     if arity == 2:
 
         def two(input: Any, other: Any) -> Any:
             return general(input, other)
 
-        lane = two if "f" in refuse else binary_lane(prim, kernel, two, numbers != "none")
-        return with_names(lane, words)
+        return two if "f" in refuse else binary_lane(prim, kernel, two, numbers != "none")
     return general
 
 

@@ -349,7 +349,7 @@ def eigvals(A: Tensor) -> Tensor:
 
 
 def _exp_kernel(x: Any) -> Any:
-    from franken.backends.numpy.linalg import matrix_exp as kernel
+    from franken.backends.numpy.expm import matrix_exp as kernel
 
     return kernel(x)
 

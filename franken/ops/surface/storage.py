@@ -28,7 +28,7 @@ class UntypedStorage:
     12
     """
 
-    __slots__ = ("_bytes", "_owner", "device")
+    __slots__ = ("__weakref__", "_bytes", "_owner", "device")
 
     def __init__(self, owner: Any, dev: device) -> None:
         self._owner, self.device = owner, dev
@@ -107,7 +107,7 @@ def _bytes_of(owner: Any) -> Any:
 class TypedStorage:
     """The elements behind tensors, with their dtype (deprecated: use the untyped storage)."""
 
-    __slots__ = ("_untyped_storage", "dtype")
+    __slots__ = ("__weakref__", "_untyped_storage", "dtype")
 
     def __init__(self, storage: UntypedStorage, dtype: dt.dtype) -> None:
         self._untyped_storage, self.dtype = storage, dtype
