@@ -21,7 +21,7 @@ from franken.core.node import Node, edge_of, titled
 from franken.core.op import NAMES, op, spelled
 from franken.core.primitive import NO_BATCH_RULE, Primitive, _wrap
 from franken.core.state import STATE
-from franken.core.tensor import Tensor
+from franken.core.tensor import Tensor, version_of
 from franken.functional.views import named as views
 from franken.ops.declaring.samples import S
 from franken.ops.shape import movement
@@ -68,7 +68,8 @@ def _in_place(name: str, fn: Any) -> Any:
         become(input, view)
         inplace.bump(input)
         if input._base is not None:
-            input._view_ver = input._ver[0]  # its history is that of the view it became
+            # its history is that of the view it became
+            input._view_ver = version_of(input)[0]
         return input
 
     method.__name__ = method.__qualname__ = name + "_"

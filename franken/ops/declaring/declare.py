@@ -128,16 +128,21 @@ def elementwise(
         changer = _inplace_lane(name, public, kernel, fn.fast, form)
         public.augmented = _inplace_lane(name, public, kernel, fn.fast, augmented(form))
     if callable(inplace):
-        changed = pointwise_primitive(
-            f"{name}_", inputs, kernel, inplace, title=f"{backward_name(name)[:-1]}1",
-            jvp=without_forward(f"{name}_"),
-        )  # fmt: skip
-        face = _face(changed, kernel, promote, refuse, tag or f"{name}_cpu", check, words, numbers)
-        changer = inplace_form(name, face)
+        changed = _changed(prim, kernel, inplace)
+        changer = inplace_form(name, _face(changed, kernel, promote, refuse, tag or f"{name}_cpu",
+                                           check, words, numbers))  # fmt: skip
     samples = samples or _SAMPLES[len(inputs)]
     made = register(public, name, at, method, bool(inplace), out, alias, samples, changer)
     made.schema_text, made.prim = schema, prim
     return public
+
+
+def _changed(prim: Primitive, kernel: Any, rule: Any) -> Primitive:
+    """The primitive of in-place forms that have another derivative than the op."""
+    name = f"{prim.name}_"
+    title = backward_name(prim.name)[:-1] + "1"
+    jvp = without_forward(name)
+    return pointwise_primitive(name, prim.inputs, kernel, rule, title=title, jvp=jvp)
 
 
 def typed(kernel: Any) -> Any:
