@@ -31,9 +31,9 @@ def check(x: Tensor, name: str = "") -> None:
         return
     if x.level:
         x = alive(x)
-    check_inference(x)
     if STATE.grad:
         check_history(x)
+    check_inference(x)
 
 
 def check_history(x: Any) -> None:
@@ -222,6 +222,8 @@ def rebase(x: Any, result: Any) -> None:
     if before is not None and result._node is not None:
         _bypass_hooks(result, before)
     new: Any = result
+    if "_made" in x.__dict__:
+        _as_made(x, result)
     values, chain = along(standing(base, base._node), x, base)
     for value, link in zip(reversed(values), reversed(chain), strict=True):
         new = _scatter_history(value, new, link)
@@ -231,6 +233,18 @@ def rebase(x: Any, result: Any) -> None:
     x._view_ver = -1  # regenerated at next use
     if "retained" in x.__dict__:
         edge_of(x)
+
+
+def _as_made(x: Any, result: Any) -> None:
+    """Let the change of a view of another dtype start from the view as it was made.
+
+    What it became in place since is forgotten: torch finds such a view by the functions that made
+    it, not by strides.
+    """
+    now, made = x.__dict__.pop("_made", (None, None))
+    node = result._node
+    if now is x._node and type(node) is _node.Node:
+        node.parents = tuple([made if e is now else e for e in node.parents])
 
 
 def along(start: Any, x: Any, base: Any) -> tuple[list[Any], Any]:
