@@ -14,7 +14,7 @@ from franken.core.node import Node, Packed, edge_of, split_edge, standing
 from franken.core.state import STATE
 from franken.core.tensor import Tensor, version_of
 from franken.core.trace import detached
-from franken.transforms.jvp import JvpTrace
+from franken.transforms.jvp import JvpTrace, check_size
 
 
 class UnpackedDualTensor(NamedTuple):
@@ -180,12 +180,7 @@ def make_dual(tensor: Any, tangent: Any, *, level: int | None = None) -> Any:
             "Making a dual Tensor based on a Tensor that already has a forward gradient at the "
             "same level 0 is not supported."
         )
-    if tuple(tensor.shape) != tuple(tangent.shape):
-        raise RuntimeError(
-            "Trying to set a forward gradient that has a different size than that of the original "
-            f"Tensor, this is not supported. Tensor is of size {list(tensor.shape)} while the "
-            f"given forward gradient is of size {list(tangent.shape)}."
-        )
+    check_size(tensor, tangent)
     return trace.make(tensor, tangent)
 
 

@@ -205,7 +205,42 @@ def _pushed(cls: Any, ctx: Any, low: Any, tangents: Any, outs: Any) -> tuple[Any
         got = cls.jvp(ctx, *given)
     finally:
         ctx._forward_mode = False
-    return got if isinstance(got, tuple) else (got,)
+    return _checked(ctx, got if isinstance(got, tuple) else (got,), outs)
+
+
+def _checked(ctx: Any, got: tuple[Any, ...], outs: Any) -> tuple[Any, ...]:
+    """What a Function's `jvp` gave: a tangent for each output, None where it has no derivative."""
+    for i, t in enumerate(got):
+        if t is not None and not isinstance(t, Tensor):
+            raise RuntimeError(
+                f"expected Variable or None (got {type(t).__name__}) for grad output {i}."
+            )
+    if len(got) != len(outs):
+        raise RuntimeError(
+            "Function's jvp returned an invalid number of forward gradients (expected "
+            f"{len(outs)} but got {len(got)})"
+        )
+    for i, (o, t) in enumerate(zip(outs, got, strict=True)):
+        if t is None or not isinstance(o, Tensor):
+            continue
+        if not _inexact(o) or place(o, ctx._nondiff) is not None:
+            raise RuntimeError(
+                f"Function's jvp returned a gradient at position {i}, but  the corresponding "
+                "forward output is not a differentiable Tensor.You should return None at that "
+                "position instead."
+            )
+        check_size(o, t)
+    return got
+
+
+def check_size(primal: Any, tangent: Any) -> None:
+    """RuntimeError unless a tangent has its tensor's shape."""
+    if tuple(primal.shape) != tuple(tangent.shape):
+        raise RuntimeError(
+            "Trying to set a forward gradient that has a different size than that of the original "
+            f"Tensor, this is not supported. Tensor is of size {list(primal.shape)} while the "
+            f"given forward gradient is of size {list(tangent.shape)}."
+        )
 
 
 def _carries(x: Any) -> bool:
