@@ -267,22 +267,6 @@ LAYOUTS: tuple[Known, ...] = (
         },
     ),
     *_laid(
-        "is zero",
-        "equal rows: which of its pivots is exactly zero is left to rounding in LAPACK",
-        {
-            "function out":
-                "linalg.ldl_factor",
-        },
-    ),
-    *_laid(
-        "Singular",
-        "equal rows: which of its pivots is exactly zero is left to rounding in LAPACK",
-        {
-            "function out":
-                "linalg.ldl_solve",
-        },
-    ),
-    *_laid(
         "shape (",
         "torch leaves the vector to be added with its own shape where the matrix is "
         "empty; broadcast",

@@ -168,6 +168,39 @@ def test_dlpack_shares_both_ways():
         franken.ones(1, requires_grad=True).__dlpack__()
 
 
+DLPACK = [
+    "bool", "uint8", "int8", "int16", "int32", "int64", "uint16", "uint32", "uint64", "float16",
+    "bfloat16", "float32", "float64", "complex32", "complex64", "complex128", "float8_e4m3fn",
+    "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu",
+]  # fmt: skip
+PARTS = {
+    "whole": lambda t: t, "capsule": lambda t: t.__dlpack__(), "transposed": lambda t: t.t(),
+    "gaps": lambda t: t[:, ::2], "empty": lambda t: t[:0],
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:ComplexHalf")
+@pytest.mark.parametrize("name", DLPACK)
+@pytest.mark.parametrize("part", PARTS)
+def test_dlpack_of_every_dtype_to_and_from_torch(name, part):
+    whole = {m: m.ones(2, 3).to(getattr(m, name)) for m in (torch, franken)}
+    value = 0 if name == "bool" else 2
+    for giver, taker in ((torch, franken), (franken, torch), (franken, franken)):
+        given = PARTS[part](whole[giver])
+        taken = taker.from_dlpack(given)
+        assert str(taken.dtype) == f"torch.{name}"
+        if part == "capsule":
+            given = whole[giver]
+        assert taken.shape == given.shape and taken.stride() == given.stride()
+        taken.fill_(value)
+        assert given.to(giver.complex64).tolist() == taken.to(taker.complex64).tolist()
+
+
+def test_dlpack_options(agree):
+    agree(lambda T: T.ones(2).__dlpack__(stream=1))
+    agree(lambda T: T.from_dlpack(T.utils.dlpack.to_dlpack(T.ones(2, requires_grad=True))))
+
+
 def test_deepcopy_keeps_sharing_gradients_and_attributes():
     base = franken.arange(6.0)
     pair = {"base": base, "view": base[2:4], "p": franken.nn.Parameter(franken.ones(2))}

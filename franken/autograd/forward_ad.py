@@ -14,7 +14,8 @@ from franken.core.node import Node, Packed, edge_of, split_edge, standing
 from franken.core.state import STATE
 from franken.core.tensor import Tensor, version_of
 from franken.core.trace import detached
-from franken.transforms.jvp import JvpTrace, check_size
+from franken.transforms.jvp import JvpTrace
+from franken.transforms.pushed import check_tangent
 
 
 class UnpackedDualTensor(NamedTuple):
@@ -180,7 +181,7 @@ def make_dual(tensor: Any, tangent: Any, *, level: int | None = None) -> Any:
             "Making a dual Tensor based on a Tensor that already has a forward gradient at the "
             "same level 0 is not supported."
         )
-    check_size(tensor, tangent)
+    check_tangent(tensor, tangent)
     return trace.make(tensor, tangent)
 
 

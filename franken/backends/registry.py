@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.dlpack import Reading
 from franken.backends.errors import FrankenError, MissingKernel
 
 
@@ -113,6 +114,21 @@ def on(index: int) -> Iterator[Any]:
         xp.cuda.runtime.setDevice(before)
 
 
+def carried() -> contextlib.AbstractContextManager[Any]:
+    """A guard under which another thread has this one's GPU and stream."""
+    xp = _installed if _installed is not None else _found
+    if not xp:
+        return contextlib.nullcontext()
+    index, stream = current_cuda_index(), xp.cuda.get_current_stream()
+
+    @contextlib.contextmanager
+    def there() -> Iterator[None]:
+        with on(index), stream:
+            yield
+
+    return there()
+
+
 # --- transfers -----------------------------------------------------------------------------------
 
 
@@ -172,18 +188,21 @@ class _Written:
         return {**told, "data": (told["data"][0], False)}
 
 
-def from_capsule(source: Any) -> Any:
+def from_capsule(capsule: Any) -> Any:
     """The array over a bare capsule of host memory, writable as torch's is."""
-    return np.asarray(_Written(np.from_dlpack(source)))
+    source = Reading(capsule)
+    return source.typed(np.asarray(_Written(np.from_dlpack(source))))
 
 
 def from_dlpack(source: Any) -> tuple[Any, str, int | None]:
     """(array, device type, device index) over the memory of a DLPack object."""
     kind, index = source.__dlpack_device__()
     if int(kind) in (1, 3):  # host memory, page-locked or not
-        return np.from_dlpack(source), "cpu", None
+        reading = Reading(source)
+        return reading.typed(np.from_dlpack(reading)), "cpu", None
     with on(int(index)) as xp:
-        return xp.from_dlpack(source), "cuda", int(index)
+        reading = Reading(source)
+        return reading.typed(xp.from_dlpack(reading)), "cuda", int(index)
 
 
 # --- kernels -------------------------------------------------------------------------------------

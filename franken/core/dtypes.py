@@ -275,6 +275,15 @@ def default_complex() -> dtype:
     return _default.to_complex()
 
 
+def shown_complex() -> dtype:
+    """Return the complex dtype that torch prints no name of, and fills with: never a half.
+
+    >>> shown_complex()
+    torch.complex64
+    """
+    return complex128 if _default is float64 else complex64
+
+
 # name: (bits, eps, max, smallest_normal, resolution); https://arxiv.org/abs/2209.05433 for float8.
 # e5m2fnuz repeats torch's eps, which is half of the format's own spacing at one.
 _FLOATING_LIMITS: Final[dict[dtype, tuple[_int, _float, _float, _float, _float]]] = {

@@ -15,7 +15,7 @@ from franken.backends import registry
 from franken.backends.numpy import reduce as kernels
 from franken.backends.numpy.halves import halved
 from franken.core import state
-from franken.core.batching import shift_axes
+from franken.core.batching import pointwise, shift_axes
 from franken.core.device import CPU
 from franken.core.node import step
 from franken.core.pointwise import pointwise_primitive
@@ -32,6 +32,28 @@ def zeros(shape: tuple[int, ...], dtype: Any, dev: Any) -> Tensor:
     if state.SPECIAL:
         t = born(t)
     return t
+
+
+# --- copies ---------------------------------------------------------------------------------------
+
+
+def _overwritten_kernel(x: Any, src: Any) -> Any:
+    # larger than x where only src has a hidden batch dimension
+    return np.broadcast_to(src, np.broadcast_shapes(x.shape, src.shape))
+
+
+# The new value of a tensor that is copied into: its old history ends, that of `src` goes on.
+overwritten = Primitive(
+    "copy", ("x", "src"), _overwritten_kernel, batch=pointwise, layout="as_input",
+    title="torch::autograd::CopyBackwards",
+)  # fmt: skip
+overwritten.vjp("x")(lambda g: g.new_zeros(g.shape))
+overwritten.vjp("src")(lambda g: g)
+
+
+@overwritten.jvp
+def _(tangents: Any, out: Any, x: Any, src: Any) -> Any:
+    return None if tangents[1] is None else tangents[1].expand(out.shape)
 
 
 # --- ties ---------------------------------------------------------------------------------------
@@ -142,6 +164,7 @@ view_scatter = Primitive(
     layout="as_input",
     title="torch::autograd::CopySlices",
 )
+view_scatter.holomorphic = False  # the region may be the real or the imaginary part
 
 
 @view_scatter.vjp("x")

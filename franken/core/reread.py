@@ -54,6 +54,8 @@ def _same(a: Any, b: Any) -> bool:
 
 def _number(value: Any, kind: Any, nested: bool = False) -> Any:
     """The number that a value stands for, or the value itself."""
+    if kind == "object":  # an argument that is taken for what it is
+        return value
     if isinstance(value, np.generic):
         number = python_number(value)
         return value if number is None else number

@@ -30,6 +30,7 @@ class Trace:
     alive = False
     derives = False  # whether it carries derivatives beside values
     transparent = False  # whether its values are the tensors themselves, not tracers
+    keywords = False  # whether it has a word on what a custom Function takes by keyword alone
 
     def __enter__(self) -> Any:
         traces = STATE.traces
@@ -72,8 +73,8 @@ class Trace:
         """Execute an op at this level."""
         raise RuntimeError(f"{type(self).__name__} cannot process {prim.name}")
 
-    def apply_function(self, cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Apply a custom Function at this level."""
+    def apply_function(self, cls: Any, args: tuple[Any, ...], kwargs: Any = None) -> Any:
+        """Apply a custom Function at this level; `kwargs` come where `keywords` is set."""
         raise RuntimeError(f"{type(self).__name__} cannot apply {cls.__name__}")
 
     def detach(self, x: Any) -> Any:

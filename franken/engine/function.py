@@ -19,6 +19,7 @@ from franken.core.node import OutEdge, edge_of, face_of, meta_of, next_seq, stan
 from franken.core.state import STATE, set_grad
 from franken.core.tensor import Tensor, living, version_of
 from franken.core.where import describe, here
+from franken.engine import arguments
 from franken.engine.nodes import edges
 
 _FREED = (
@@ -37,6 +38,7 @@ class FunctionCtx:
     _to_save_forward: tuple[Any, ...] = ()
     _dirty: tuple[Any, ...] = ()
     _nondiff: tuple[Any, ...] = ()
+    _fixed: tuple[int, ...] = ()  # the places of those among the outputs
     _materialize = True
     _materialize_non_diff_grads = True
     _saved: Any = None
@@ -164,6 +166,7 @@ class FunctionNode(GraphNode):
         "parents",
         "pos",
         "seq",
+        "tensors",
     )
 
     shape: Any = None
@@ -175,6 +178,7 @@ class FunctionNode(GraphNode):
         self.seq, self.pos = next_seq(), here(3)
         self.metas: list[Any] = []  # of the outputs that have a gradient
         self.fills: list[Any] = []  # of all tensors among the outputs, for missing cotangents
+        self.tensors: list[bool] = []  # which of the inputs are some
         ctx._node_ref = weakref.ref(self)
 
     def __getattr__(self, name: str) -> Any:
@@ -188,8 +192,8 @@ class FunctionNode(GraphNode):
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
-        """Outgoing edges."""
-        return edges(self)
+        """Outgoing edges, of the inputs that are tensors."""
+        return tuple([e for e, is_one in zip(edges(self), self.tensors, strict=True) if is_one])
 
     @property
     def _input_metadata(self) -> tuple[InputMetadata, ...]:
@@ -206,7 +210,7 @@ class FunctionNode(GraphNode):
 
     def apply_vjp(self, r: Any, g: Any) -> list[Any]:
         """Run the user's backward and check what it returns."""
-        from franken.engine.passes import untracked, user_code
+        from franken.engine.passes import hooked, untracked
 
         ctx = self.ctx
         args = []
@@ -216,14 +220,14 @@ class FunctionNode(GraphNode):
             if got is None and wanted and ctx._materialize and meta is not None:
                 got = zeros(*meta)
             args.append(got)
-        with user_code(r):
+        with hooked(r):
             grads = self._checked(backward_of(self.fn)(ctx, *args))
         if not r.keep:
             ctx._freed, ctx._saved = True, None
         return [x if x is None else untracked(r.history, x) for x in grads]
 
     def _checked(self, got: Any) -> list[Any]:
-        grads = list(got) if isinstance(got, (tuple, list)) else [got]
+        grads = list(got) if isinstance(got, tuple) else [got]
         n = len(self.parents)
         if len(grads) > n and all(x is None for x in grads[n:]):
             grads = grads[:n]
@@ -232,7 +236,12 @@ class FunctionNode(GraphNode):
                 f"function {self.name()} returned an incorrect number of gradients (expected {n}, "
                 f"got {len(grads)})"
             )
-        for x in grads:
+        for i, x in enumerate(grads):
+            if x is not None and not self.tensors[i]:
+                raise RuntimeError(
+                    f"function {self.name()} returned a gradient different than None at position "
+                    f"{i + 1}, but the corresponding forward input was not a Variable"
+                )
             if x is not None and not isinstance(x, Tensor):
                 raise RuntimeError(f"expected Variable or None (got {type(x).__name__})")
         return grads
@@ -336,15 +345,24 @@ class Function(FunctionCtx, metaclass=_FunctionMeta):
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Run the function and record it."""
         args = living(args)
-        if (kwargs or getattr(cls.forward, "__defaults__", None)) and overrides_setup(cls):
-            args, kwargs = _with_defaults(cls.forward, args, kwargs), {}
-        if STATE.traces:
-            return STATE.traces[-1].apply_function(cls, args, kwargs)
-        return record_function(cls, args, kwargs)
+        with_ctx = not overrides_setup(cls)
+        if not with_ctx:
+            args, kwargs = arguments.bound(cls.forward, args, kwargs)
+        level = STATE.traces[-1] if STATE.traces else None
+        if level is not None and level.keywords:
+            return level.apply_function(cls, args, kwargs)
+        if kwargs:
+            args = arguments.placed(arguments.names_of(cls.forward, with_ctx), args, kwargs)
+        return record_function(cls, args) if level is None else level.apply_function(cls, args)
 
 
 def backward_of(cls: Any) -> Any:
     """The backward (or vjp) that the class overrides."""
+    if cls.vjp is not Function.vjp and cls.backward is not Function.backward:
+        raise RuntimeError(
+            "Implementing both 'backward' and 'vjp' for a custom Function is not allowed. You "
+            "should only implement one of them."
+        )
     return cls.vjp if cls.vjp is not Function.vjp else cls.backward
 
 
@@ -363,7 +381,7 @@ def check_setup(cls: Any) -> None:
         )
 
 
-def record_function(cls: Any, args: tuple[Any, ...], kwargs: Any, ctx: Any = None) -> Any:
+def record_function(cls: Any, args: tuple[Any, ...], ctx: Any = None) -> Any:
     """Run forward with recording off, then put one node on the tape."""
     ctx = object.__new__(cls) if ctx is None else ctx
     edges = tuple([edge_of(a) if isinstance(a, Tensor) else None for a in args])
@@ -371,11 +389,12 @@ def record_function(cls: Any, args: tuple[Any, ...], kwargs: Any, ctx: Any = Non
     tracked = STATE.grad and any(ctx.needs_input_grad)
     before = set_grad(False)
     try:
-        out = call_forward(cls, ctx, args, kwargs)
+        out = call_forward(cls, ctx, args)
     finally:
         set_grad(before)
     outs = out if isinstance(out, tuple) else (out,)
     _check_dirty(ctx, outs)
+    ctx._fixed = fixed_outputs(ctx, outs)
     if not tracked:
         plain = tuple([_untracked_output(o, ctx, args) for o in outs])
         return plain if isinstance(out, tuple) else plain[0]
@@ -384,22 +403,18 @@ def record_function(cls: Any, args: tuple[Any, ...], kwargs: Any, ctx: Any = Non
     return fresh if isinstance(out, tuple) else fresh[0]
 
 
-def call_forward(cls: Any, ctx: Any, args: Any, kwargs: Any) -> Any:
+def call_forward(cls: Any, ctx: Any, args: Any) -> Any:
     """Call forward in the style that the class uses."""
     if not overrides_setup(cls):
-        return cls.forward(ctx, *args, **kwargs)
-    out = cls.forward(*args, **kwargs)
+        return cls.forward(ctx, *args)
+    out = cls.forward(*args)
     cls.setup_context(ctx, args, out)
     return out
 
 
-def _with_defaults(forward: Any, args: tuple[Any, ...], kwargs: Any) -> tuple[Any, ...]:
-    """All of forward's arguments, in their order, as setup_context sees them."""
-    import inspect
-
-    bound = inspect.signature(forward).bind(*args, **kwargs)
-    bound.apply_defaults()
-    return bound.args
+def fixed_outputs(ctx: Any, outs: Any) -> tuple[int, ...]:
+    """The places of the outputs that were marked as not differentiable."""
+    return tuple([k for k, o in enumerate(outs) if _among(o, ctx._nondiff)])
 
 
 def _check_dirty(ctx: Any, outs: Any) -> None:
@@ -416,6 +431,7 @@ def attach_function(node: FunctionNode, args: Any, outs: Any) -> tuple[Any, ...]
     ctx = node.ctx
     several = sum(isinstance(o, Tensor) for o in outs) > 1
     fresh = tuple([_own_output(o, ctx, args, "multi" if several else "custom") for o in outs])
+    node.tensors = [isinstance(a, Tensor) for a in args]
     node.fills = [meta_of(o) if isinstance(o, Tensor) else None for o in fresh]
     for k, o in enumerate(fresh):
         if not isinstance(o, Tensor) or _among(outs[k], ctx._nondiff) or not _inexact(o):
@@ -496,25 +512,45 @@ def once_differentiable(fn: Any) -> Any:
             set_grad(before)
         if not before or not any(isinstance(a, Tensor) and edge_of(a) is not None for a in args):
             return got
-        many = got if isinstance(got, tuple) else (got,)
-        marked = tuple([_raise_on_backward(x) if isinstance(x, Tensor) else x for x in many])
-        return marked if isinstance(got, tuple) else marked[0]
+        if not isinstance(got, tuple):
+            return _Once.apply(_leaf_of(got))[0]
+        return _Once.apply(*map(_leaf_of, got))
 
     return wrapper
 
 
+def _leaf_of(x: Any) -> Any:
+    return x.detach().requires_grad_() if isinstance(x, Tensor) else x
+
+
 class _Once(Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        return x.clone()
+    """Gradients whose own derivative raises."""
 
     @staticmethod
-    def backward(ctx: Any, g: Any) -> Any:
+    def forward(ctx: Any, *grads: Any) -> Any:
+        return tuple([standing(x, None) if isinstance(x, Tensor) else x for x in grads])
+
+    @staticmethod
+    def backward(ctx: Any, *g: Any) -> Any:
         raise RuntimeError(
             "trying to differentiate twice a function that was marked with @once_differentiable"
         )
 
 
-def _raise_on_backward(x: Tensor) -> Any:
-    x = x.detach().requires_grad_()
-    return _Once.apply(x)
+class _Error(FunctionNode):
+    """The node of `_Once`, by torch's name."""
+
+    __slots__ = ()
+    _forward_cls = _Once
+    next_functions = property(edges)
+
+    def name(self) -> str:
+        """torch's name."""
+        return "torch::autograd::Error"
+
+    def __repr__(self) -> str:
+        return f"<Error object at {id(self):#x}>"
+
+
+_Error.__name__ = _Error.__qualname__ = "Error"  # what `type(node).__name__` is in torch
+_Once._backward_cls = _Error

@@ -17,7 +17,8 @@ from franken.core.tensor import Tensor
 from franken.engine import passes
 from franken.transforms.batching import run_vmap
 from franken.transforms.grad import GradTrace
-from franken.transforms.jvp import JvpTrace, check_size, zeros_like
+from franken.transforms.jvp import JvpTrace
+from franken.transforms.pushed import check_tangent, zeros_like
 
 Function = Callable[..., Any]
 
@@ -291,7 +292,7 @@ def _checked_tangents(primals: Any, tangents: Any) -> tuple[list[Any], list[Any]
     for p, t in zip(flat_p, flat_t, strict=True):
         if not (p.dtype.is_floating_point or p.dtype.is_complex):
             raise ValueError(f"Expected primal to be floating point or complex, but got: {p.dtype}")
-        check_size(p, t)
+        check_tangent(p, t)
     return flat_p, flat_t, spec
 
 

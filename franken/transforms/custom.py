@@ -34,6 +34,7 @@ class VmapInfo(NamedTuple):
 class Batched:
     """The part of a vmap level that applies custom Functions; beside `Trace` in BatchTrace."""
 
+    keywords = True
     size: int
     randomness: str
     beneath: Any
@@ -41,7 +42,7 @@ class Batched:
     lower: Any
     make: Any
 
-    def apply_function(self, cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def apply_function(self, cls: Any, args: tuple[Any, ...], kwargs: Any = None) -> Any:
         """Apply the class's `vmap` one level down, or batch its parts."""
         if any(isinstance(x, Tensor) for x in tree_flatten(kwargs)[0]):
             raise NotImplementedError(
@@ -50,7 +51,7 @@ class Batched:
             )
         dims = tuple([tree_map(self.dim_of, a) for a in args])
         if all(d is None for d in tree_flatten(dims)[0]):
-            return self.beneath(lambda: cls.apply(*args, **kwargs))
+            return self.beneath(lambda: cls.apply(*args))
         check_setup(cls)
         own = cls.vmap is not Function.vmap
         _check_vmap(cls, own)

@@ -110,7 +110,7 @@ class GradTrace(Trace):
             self.beneath(inplace.commit, x._a, result._a)
         inplace.change_history(x, result)
 
-    def apply_function(self, cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def apply_function(self, cls: Any, args: tuple[Any, ...], kwargs: Any = None) -> Any:
         """Apply the Function one level down, and record one node that calls its backward."""
         check_setup(cls)
         low = tuple([self.lower(a) for a in args])

@@ -14,12 +14,11 @@ from franken.core.errors import MissingRule
 from franken.core.linear import view_scatter
 from franken.core.node import Leaf, step
 from franken.core.primitive import Primitive, Rule, bind
-from franken.core.state import STATE
 from franken.core.tensor import Tensor
 from franken.core.trace import Trace, Tracer, memory
 from franken.engine import passes
-from franken.engine.function import check_setup, overrides_setup, place, record_function
 from franken.transforms.grad import GradTrace, GradTracer
+from franken.transforms.pushed import Pushed, inexact, zeros_like
 
 
 class JvpTracer(Tracer):
@@ -35,7 +34,7 @@ class JvpTracer(Tracer):
         self.tangent = self.trace.tangent_of(other)
 
 
-class JvpTrace(Trace):
+class JvpTrace(Pushed, Trace):
     """Computes tangents beside values.
 
     A view's tangent is the view of its base's: it is read again from there once the base (or
@@ -95,6 +94,8 @@ class JvpTrace(Trace):
 
     def _replace(self, root: Any, tangent: Any) -> None:
         kept = self.kept(root)
+        if kept.get("tangent") is tangent:
+            return
         if kept.get("given") and strides_of(root) == strides_of(kept["tangent"]):
             # the user's own tangent, of the tensor's form, changes with it
             self.beneath(inplace.commit, kept["tangent"], tangent)
@@ -151,106 +152,6 @@ class JvpTrace(Trace):
         if tangent is not None:
             self.set_tangent(x, tangent)
 
-    def apply_function(self, cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Apply the Function one level down, and the class's `jvp` to the tangents."""
-        if not self.transparent:
-            check_setup(cls)
-        low = tuple([self.lower(a) for a in args])
-        tangents = [self.tangent_of(a) for a in args]
-        ctx, out = self.beneath(_forward, cls, low, kwargs)
-        ctx.needs_input_grad = tuple([t is not None for t in tangents])
-        outs = out if isinstance(out, tuple) else (out,)
-        if ctx.needs_input_grad and any(ctx.needs_input_grad):
-            got = self.beneath(_pushed, cls, ctx, low, tangents, outs)
-        else:
-            got = (None,) * len(outs)
-        made = tuple([
-            self._output(o, t, args, low) for o, t in zip(outs, got, strict=True)
-        ])  # fmt: skip
-        return made if isinstance(out, tuple) else made[0]
-
-    def _output(self, o: Any, tangent: Any, args: Any, low: Any) -> Any:
-        if not isinstance(o, Tensor):
-            return o
-        same = place(o, low)
-        if same is None or not self.owns(args[same]):
-            return self.joined(o, tangent)
-        x = args[same]  # changed in place
-        inplace.bump(x)
-        self.set_tangent(x, tangent)
-        return x
-
-
-def _forward(cls: Any, low: Any, kwargs: Any) -> tuple[Any, Any]:
-    """The ctx and outputs of a Function one level down."""
-    ctx = object.__new__(cls)
-    if STATE.traces and overrides_setup(cls):
-        out = cls.apply(*low)
-        cls.setup_context(ctx, low, out)
-    else:
-        out = record_function(cls, low, kwargs, ctx)
-    return ctx, out
-
-
-def _pushed(cls: Any, ctx: Any, low: Any, tangents: Any, outs: Any) -> tuple[Any, ...]:
-    given = [
-        zeros_like(x) if t is None and ctx._materialize and _carries(x) else t
-        for x, t in zip(low, tangents, strict=True)
-    ]
-    for i, x in enumerate(low):
-        if place(x, outs) is not None and given[i] is not None:
-            given[i] = given[i].clone()  # jvp changes it in place, and others may have it too
-    ctx._forward_mode = True
-    try:
-        got = cls.jvp(ctx, *given)
-    finally:
-        ctx._forward_mode = False
-    return _checked(ctx, got if isinstance(got, tuple) else (got,), outs)
-
-
-def _checked(ctx: Any, got: tuple[Any, ...], outs: Any) -> tuple[Any, ...]:
-    """What a Function's `jvp` gave: a tangent for each output, None where it has no derivative."""
-    for i, t in enumerate(got):
-        if t is not None and not isinstance(t, Tensor):
-            raise RuntimeError(
-                f"expected Variable or None (got {type(t).__name__}) for grad output {i}."
-            )
-    if len(got) != len(outs):
-        raise RuntimeError(
-            "Function's jvp returned an invalid number of forward gradients (expected "
-            f"{len(outs)} but got {len(got)})"
-        )
-    for i, (o, t) in enumerate(zip(outs, got, strict=True)):
-        if t is None or not isinstance(o, Tensor):
-            continue
-        if not _inexact(o) or place(o, ctx._nondiff) is not None:
-            raise RuntimeError(
-                f"Function's jvp returned a gradient at position {i}, but  the corresponding "
-                "forward output is not a differentiable Tensor.You should return None at that "
-                "position instead."
-            )
-        check_size(o, t)
-    return got
-
-
-def check_size(primal: Any, tangent: Any) -> None:
-    """RuntimeError unless a tangent has its tensor's shape."""
-    if tuple(primal.shape) != tuple(tangent.shape):
-        raise RuntimeError(
-            "Trying to set a forward gradient that has a different size than that of the original "
-            f"Tensor, this is not supported. Tensor is of size {list(primal.shape)} while the "
-            f"given forward gradient is of size {list(tangent.shape)}."
-        )
-
-
-def _carries(x: Any) -> bool:
-    return isinstance(x, Tensor) and _inexact(x)
-
-
-def zeros_like(x: Any) -> Any:
-    """A tangent of zero for a value."""
-    return x.new_zeros(tuple(x.shape))
-
 
 def strides_of(t: Any) -> Any:
     """The strides of the memory under a tensor."""
@@ -292,7 +193,7 @@ class TransposeTrace(GradTrace):
         if prim.vjp_joint is not None or isinstance(prim.vjps[i], Rule):
             return
         outs = out if type(out) is tuple else (out,)
-        if not any(_inexact(o) and k not in prim.nondiff for k, o in enumerate(outs)):
+        if not any(inexact(o) and k not in prim.nondiff for k, o in enumerate(outs)):
             return
         if prim.jvps is not None:  # its tangent rule says whether it is truly zero
             alone = [a if k == i else None for k, a in enumerate(args)]
@@ -312,7 +213,7 @@ def transposed_twice(
     plan = prim.plan(("jvp", wanted), wanted)
     several = type(out) is tuple
     outs = out if several else (out,)
-    live = [k for k, o in enumerate(outs) if _inexact(o) and k not in prim.nondiff]
+    live = [k for k, o in enumerate(outs) if inexact(o) and k not in prim.nondiff]
     if plan is None or not live:
         return (None,) * len(outs) if several else None
     with TransposeTrace(prim) as trace:
@@ -333,10 +234,6 @@ def transposed_twice(
         for k, t in zip(live, found, strict=True):
             got[k] = t
     return tuple(got) if several else got[0]
-
-
-def _inexact(t: Any) -> bool:
-    return bool(t.dtype.is_floating_point or t.dtype.is_complex)
 
 
 def _leaf(like: Any, trace: GradTrace) -> GradTracer:

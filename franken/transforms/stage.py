@@ -24,7 +24,7 @@ from franken.core.where import describe, here
 from franken.engine.function import call_forward
 from franken.transforms.api import jvp, lower_tree
 from franken.transforms.graph import Eqn, Graph, Var
-from franken.transforms.jvp import zeros_like
+from franken.transforms.pushed import zeros_like
 
 # Only a staged program needs it as an equation; see `core.trace.detached` for the rest.
 detach_ = Primitive("detach", ("x",), np.asarray).not_differentiable()
@@ -184,9 +184,9 @@ class StageTrace(Trace):
         if base is not None:
             x._view_ver = x._ver[0]
 
-    def apply_function(self, cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def apply_function(self, cls: Any, args: tuple[Any, ...], kwargs: Any = None) -> Any:
         """Write down what forward does."""
-        return call_forward(cls, object.__new__(cls), args, kwargs)
+        return call_forward(cls, object.__new__(cls), args)
 
 
 def make_graph(func: Any) -> Any:

@@ -25,7 +25,7 @@ def to_dlpack(tensor: franken.Tensor) -> Any:
     >>> franken.utils.dlpack.from_dlpack(franken.ones(2)).tolist()
     [1.0, 1.0]
     """
-    return tensor.__dlpack__()
+    return tensor.detach().__dlpack__()
 
 
 __all__ = ["DLDeviceType", "from_dlpack", "to_dlpack"]

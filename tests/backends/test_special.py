@@ -82,25 +82,6 @@ EXACT = {
         lambda x: mp.polygamma(3, x),
         6,
     ),
-    "i0": (bessel.i0, spread(-300, 300), lambda x: mp.besseli(0, x), 6),
-    "i0e": (bessel.i0e, WAVES, lambda x: mp.besseli(0, x) * mp.exp(-x), 4),
-    "i1": (bessel.i1, spread(-300, 300), lambda x: mp.besseli(1, x), 6),
-    "i1e": (bessel.i1e, WAVES, lambda x: mp.besseli(1, x) * mp.exp(-x), 4),
-    "k0": (bessel.modified_bessel_k0, spread(0, 300), lambda x: mp.besselk(0, x), 6),
-    "k1": (bessel.modified_bessel_k1, spread(0, 300), lambda x: mp.besselk(1, x), 6),
-    "scaled_k0": (
-        bessel.scaled_modified_bessel_k0,
-        WAVES,
-        lambda x: mp.besselk(0, x) * mp.exp(x),
-        5,
-    ),
-    "scaled_k1": (
-        bessel.scaled_modified_bessel_k1,
-        WAVES,
-        lambda x: mp.besselk(1, x) * mp.exp(x),
-        5,
-    ),
-    "spherical_j0": (bessel.spherical_bessel_j0, WAVES, lambda x: mp.sin(x) / x, 4),
 }
 
 
@@ -118,11 +99,6 @@ def test_float32_is_within_two_and_a_half_ulp(name):
 
 
 OSCILLATING = {
-    "j0": (bessel.bessel_j0, WAVES, lambda x: mp.besselj(0, x)),
-    "j1": (bessel.bessel_j1, WAVES, lambda x: mp.besselj(1, x)),
-    "y0": (bessel.bessel_y0, WAVES, lambda x: mp.bessely(0, x)),
-    "y1": (bessel.bessel_y1, WAVES[WAVES > 0.1], lambda x: mp.bessely(1, x)),
-    "airy_ai": (bessel.airy_ai, spread(-30, 10), mp.airyai),
     "lgamma below 0": (gamma.lgamma, spread(-20, 0), lambda x: mp.re(mp.loggamma(x))),
 }
 
@@ -192,11 +168,32 @@ UNARY = {
 
 @pytest.mark.parametrize("name", UNARY)
 def test_edges_are_torch_s(name):
-    x = EDGES
-    if name == "airy_ai":  # torch 2.13 itself errs by 3e-6 between -5 and -2.09, see OSCILLATING
-        x = x[(x < -5) | (x > -2.09) | np.isnan(x)]
+    want = getattr(torch.special, name)(torch.from_numpy(EDGES)).numpy()
+    np.testing.assert_allclose(UNARY[name](EDGES), want, rtol=1e-7, atol=1e-7)
+
+
+# about the ends of the pieces, and the zeros of J, Y and Ai
+_ENDS = np.array([
+    0.5, 2.0, 2.09, 5.0, 8.0, 8.33, 103.892, 2.404825557695773, 5.520078110286311,
+    3.8317059702075125, 0.8935769662791675, 7.086051060301773, 2.197141326031017,
+    -2.338107410459767, -4.08794944413097,
+])  # fmt: skip
+_DENSE = np.concatenate([
+    np.linspace(-30, 30, 4001), scales(-40, 2, 200), -scales(-40, 2, 200), scales(2, 30, 200),
+    np.concatenate([_ENDS * (1 + k * 1e-7) for k in range(-3, 4)]), [0.0, -0.0],
+])  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", _BESSEL)
+def test_bessel_functions_err_where_torch_errs(name, dtype):
+    """torch's denominators lack their leading terms: 5e-7 off near the zeros of J and Y."""
+    x = _DENSE.astype(dtype)
     want = getattr(torch.special, name)(torch.from_numpy(x)).numpy()
-    np.testing.assert_allclose(UNARY[name](x), want, rtol=1e-7, atol=1e-7)
+    got = getattr(bessel, name)(x)
+    assert got.dtype == dtype
+    eps = np.finfo(dtype).eps
+    np.testing.assert_allclose(got, want, rtol=32 * eps, atol=8 * eps)
 
 
 @pytest.mark.parametrize("n", range(2, 5))

@@ -43,6 +43,21 @@ tensor([torch.tensor(1.5), 2])
 tensor([torch.tensor([1.]), torch.tensor([2.])])
 tensor([torch.tensor([1., 2]), torch.tensor([2., 3])])
 tensor(range(3))
+tensor(((7, 5), (9, np.array(5.))))
+tensor(((7, np.array(5)), (np.array(9), 5.)))
+tensor((5, np.float64(3.)))
+tensor([5., np.float32(3.)])
+tensor([5j, np.complex128(3.)])
+tensor([[1], np.array([3.])])
+tensor([[1], torch.tensor([3.])])
+tensor([1, np.array([3.])])
+tensor([np.array(3.)])
+as_tensor([5, np.float64(3.5)])
+asarray(np.float64(.5))
+asarray(np.float64(.5), copy=True)
+asarray(np.float64(.5), copy=False)
+asarray(np.int8(1), dtype=torch.int32, copy=False)
+asarray(1.5, copy=False)
 tensor(np.arange(3)[::-1])
 tensor(np.arange(3, dtype='>i4'))
 tensor(bytearray(b"ab"))
@@ -110,6 +125,15 @@ full((2,), -1, dtype=torch.uint8)
 full((2,), 1e50)
 full((2,), 1j, dtype=torch.float32)
 full((2,), 2**64)
+full((2,), 1e10, dtype=torch.float16)
+full((1,), 1e10, dtype=torch.float16)
+full((2,), 65505, dtype=torch.float16)
+full((2,), 1j, dtype=torch.bfloat16)
+full((), 1j, dtype=torch.bfloat16)
+full((2,), 1e10, dtype=torch.float8_e5m2)
+ones(2, dtype=torch.bfloat16).new_full((2,), 1e39)
+ones(0, dtype=torch.float16).fill_(1e10)
+ones(1, dtype=torch.float16).fill_(1e10)
 full((2,), 3., out=torch.empty(2, dtype=torch.int64))
 full_like(torch.ones(2, dtype=torch.int64), 3.7)
 full_like(torch.ones(2, dtype=torch.int32), 2**40)
@@ -119,6 +143,10 @@ eye(2.5)
 empty_strided((2, 3), (1, 2)).stride()
 empty_strided((2, 3), (1,))
 empty_strided((2, 3), (-1, 2))
+empty_strided((2, 3), (2**62, 1))
+empty_strided((0, 2, 0), (12, 4, 1)).stride()
+empty_strided((0, 2, 0), (2, 4, 6), dtype=torch.bfloat16).stride()
+empty_strided((2, 2), (1, 2), dtype=torch.bfloat16).stride()
 empty_permuted((2, 3, 4), (2, 0, 1)).stride()
 empty_permuted((2, 3), (0, 0))
 empty_permuted((2,), (3,))
@@ -254,3 +282,43 @@ def test_default_dtype_and_device_are_followed():
         franken.set_default_dtype(franken.float32)
     with franken.device("cpu"):
         assert franken.zeros(1).device.type == "cpu"
+
+
+@pytest.mark.parametrize("inside", ["z", "[[1, 2], z]", "[z]"])
+def test_a_list_that_holds_itself_has_no_dtype(inside):
+    z = [0]
+    z.append(z)
+    for module in (torch, franken):
+        for make in (module.tensor, module.as_tensor):
+            with pytest.raises(TypeError, match=r"^new\(\): self-referential lists are incompat"):
+                make(eval(inside, {"z": z}))
+
+
+BY_DEFAULT = """
+full((2,), 1j)
+full((2,), 1.)
+tensor(1j)
+tensor([1j, 2])
+asarray(1j)
+result_type(1, 1j)
+result_type(torch.ones(2, dtype=torch.int32), 1j)
+ones(2, dtype=torch.int32) * 1j
+ones(2, dtype=torch.float32) * 1j
+where(torch.tensor(True), 1j, 2.)
+linspace(0, 1j, 3)
+logspace(0, 1j, 3)
+arange(0., 3.)
+"""
+
+
+@pytest.mark.parametrize("name", ["float16", "bfloat16", "float32", "float64"])
+@pytest.mark.parametrize("call", BY_DEFAULT.split("\n")[1:-1])
+def test_numbers_follow_the_default_dtype(call, name):
+    found = []
+    for module in (franken, torch):
+        module.set_default_dtype(getattr(module, name))
+        try:
+            found.append(outcome(module, call))
+        finally:
+            module.set_default_dtype(module.float32)
+    assert found[0] == found[1]

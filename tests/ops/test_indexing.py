@@ -466,3 +466,14 @@ def _result(t: Any, shape: tuple[int, ...], entries: list[Any], act: str) -> Any
 def test_random_index_expressions(case: tuple[tuple[int, ...], list[Any]]) -> None:
     for act in ("read", "write", "rewrite"):
         assert _result(franken, *case, act) == _result(torch, *case, act), act
+
+
+@pytest.mark.parametrize("name", ["index_put", "index_put_"])
+@pytest.mark.parametrize("accumulate", [False, True])
+def test_index_put_needs_an_index(name: str, accumulate: bool) -> None:
+    for module in (torch, franken):
+        for shape in ((), (3,)):
+            with pytest.raises(RuntimeError):
+                getattr(module.zeros(shape), name)([], module.ones(()), accumulate)
+        with pytest.raises(RuntimeError, match=r"^shape mismatch: value tensor of shape \[2\] can"):
+            getattr(module.zeros(3), name)([], module.ones(2), True)

@@ -269,3 +269,40 @@ def test_cholesky_inverse(c: bool) -> None:
     ends = [F.cholesky_inverse(F.tensor(a + s)).numpy() for s in (step, -step)]
     tangent = transforms.jvp(F.cholesky_inverse, (F.tensor(a),), (F.tensor(along),))[1]
     np.testing.assert_allclose(tangent.numpy(), (ends[0] - ends[1]) / 2e-6, atol=1e-7)
+
+
+# norms on both sides of each degree's limit, and two that are scaled
+_NORMS = {
+    "float32": (1e-8, 3e-4, 1e-3, 3e-2, 0.1, 0.5, 0.7, 1.3, 1.6, 2.9, 9.0, 40.0),
+    "float64": (1e-8, 3e-5, 3e-4, 4e-4, 0.04, 0.06, 0.28, 0.31, 1.0, 1.2, 9.0, 40.0),
+}
+
+
+@pytest.mark.parametrize("batch", [(), (1,), (3,)])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
+def test_matrix_exp_is_rounded_like_torch_s(dtype: str, batch: tuple[int, ...]) -> None:
+    """Torch's polynomial of degree 8, of single matrices alone, is off by up to 7e-5."""
+    precision = np.finfo(dtype)
+    for n, norm in [(n, norm) for n in (2, 5) for norm in _NORMS[str(precision.dtype)]]:
+        x = rand(n, n, c=dtype[0] == "c")
+        x = np.broadcast_to(x / np.abs(x).sum(0).max() * norm, (*batch, n, n)).astype(dtype)
+        want = torch.matrix_exp(torch.tensor(x)).numpy()
+        got = F.matrix_exp(F.tensor(x)).numpy()
+        assert got.dtype == want.dtype
+        np.testing.assert_allclose(got, want, atol=4 * precision.eps * np.abs(want).max())
+
+
+def test_matrix_exp_of_one_element_and_of_what_is_not_finite() -> None:
+    for x in ([[3.0]], [[[900.0]], [[-2.0]]], [[np.nan, 0], [0, 1]], [[np.inf, 0], [0, 1]]):
+        want = torch.matrix_exp(torch.tensor(x)).numpy()
+        np.testing.assert_allclose(F.matrix_exp(F.tensor(x)).numpy(), want, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kw", [{}, {"beta": 2, "alpha": 3}, {"beta": 0}])
+def test_addbmm_adds_one_product_after_the_other(kw: dict[str, int]) -> None:
+    """The sum of 1e8, 1 and -1e8 in single precision tells the order."""
+    first = np.array([1e8, 1, -1e8, 1], np.float32).reshape(4, 1, 1)
+    args = [np.full((1, 1), 1.0, np.float32), first, np.ones_like(first)]
+    want = torch.addbmm(*map(torch.tensor, args), **kw).item()
+    assert F.addbmm(*map(F.tensor, args), **kw).item() == want
+    assert F.tensor(args[0]).addbmm(*map(F.tensor, args[1:]), **kw).item() == want

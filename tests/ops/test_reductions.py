@@ -435,3 +435,55 @@ def test_large_scans_match_torch_along_every_dim(name, shape):
             np.testing.assert_array_equal(plain(got[1]), plain(want[1]))
             got, want = got[0], want[0]
         close(got, want)
+
+
+@pytest.mark.parametrize("p", [INF, -INF, 2, 1])
+def test_gradient_of_a_norm_in_higher_precision(p):
+    """Torch compares |z| in single precision with the norm in double: no equal, so 0/0."""
+    z = np.array([[1 + 2j, 3 - 4j], [0.1 + 0.7j, 0.2 + 0.1j], [3 + 4j, 1j]], np.complex64)
+    grads = []
+    for lib in (torch, franken):
+        x = lib.tensor(z).requires_grad_()
+        lib.linalg.vector_norm(x, p, 1, dtype=lib.complex128).sum().backward()
+        grads.append(x.grad.numpy())
+    np.testing.assert_allclose(grads[1], grads[0], rtol=1e-6)
+    assert np.isnan(grads[0]).any() == np.isinf(p)
+
+
+def test_gradient_of_renorm_where_only_some_slices_are_scaled():
+    """The slices that are left as they are keep their slope of one beside NaN."""
+    z = np.array([[1 + 2j, 3 - 1j], [0.1 + 0.2j, 0.2 + 0.1j]], np.complex64)
+    grads = []
+    for lib in (torch, franken):
+        x = lib.tensor(z).requires_grad_()
+        lib.renorm(x, INF, 0, 0.5).abs().sum().backward()
+        grads.append(x.grad.numpy())
+    np.testing.assert_allclose(grads[1], grads[0], rtol=1e-6)
+    assert np.isnan(grads[0]).tolist() == [[True, True], [False, False]]
+
+
+_PARTS = (-INF, -1.0, 0.5, 300.0, INF, NAN), (0.0, 1.0, 3.0, -2.0, INF, NAN)
+_SPECIAL = [complex(re, im) for re in _PARTS[0] for im in _PARTS[1]]
+
+
+def test_logcumsumexp_of_complex_limits_is_torchs():
+    pairs = np.array([(a, b) for a in _SPECIAL for b in _SPECIAL])
+    got, want = ours(pairs).logcumsumexp(1), theirs(pairs).logcumsumexp(1)
+    for part in ("real", "imag"):
+        np.testing.assert_allclose(
+            getattr(plain(got), part), getattr(want.numpy(), part), rtol=1e-9, atol=1e-9
+        )
+
+
+@pytest.mark.parametrize(
+    ("bins", "named"),
+    [(True, {"range": (0, 1)}), ("a", {}), (None, {})],
+    ids=str,
+)  # fmt: skip
+def test_histogram_takes_a_range_with_a_number_of_bins_alone(agree, bins, named):
+    def program(T):
+        edges = T.tensor([0.0, 1.0]) if isinstance(bins, bool) else bins
+        return T.histogram(T.tensor(1.0), edges, **named)
+
+    kind, text = agree(program, words=60)
+    assert kind == "TypeError" and "invalid combination" in text

@@ -1,5 +1,5 @@
-"""NumPy kernels of linear algebra that numpy.linalg lacks: LU, triangular solves, LDL, matrix
-exponential, and what failed where.
+"""NumPy kernels of linear algebra that numpy.linalg lacks: LU, triangular solves, LDL, and what
+failed where.
 
 Arrays in, arrays out, batched over leading axes; no tensors. `info` follows LAPACK: 0 is success,
 k the first pivot that is zero (LU) or minor that is not positive (Cholesky), counted from 1.
@@ -391,49 +391,3 @@ def _ldl_solve_one(a: Any, pivots: Any, b: Any, herm: bool) -> None:
 def _swap_rows(b: Any, i: int, j: int) -> None:
     if i != j:
         b[[i, j]] = b[[j, i]]
-
-
-# --- exponential ---
-
-_PADE13 = (64764752532480000.0, 32382376266240000.0, 7771770303897600.0, 1187353796428800.0,
-           129060195264000.0, 10559470521600.0, 670442572800.0, 33522128640.0, 1323241920.0,
-           40840800.0, 960960.0, 16380.0, 182.0, 1.0)  # fmt: skip
-_THETA13 = 5.371920351148152
-
-
-def matrix_exp(a: Any) -> Any:
-    """Exponential by scaling and squaring with the [13/13] Padé approximant.
-
-    Higham, SIAM J. Matrix Anal. Appl. 26 (2005). float32 is computed in float64.
-    """
-    if a.size == 0:
-        return a.copy()
-    wide = np.complex128 if a.dtype.kind == "c" else np.float64
-    x = _stacked(a).astype(wide)
-    norm = np.abs(x).sum(-2).max(-1)
-    squarings = np.zeros(len(x), np.int64)
-    big = np.isfinite(norm) & (norm > _THETA13)
-    squarings[big] = np.ceil(np.log2(norm[big] / _THETA13)).astype(np.int64)
-    x = x * (0.5 ** squarings.astype(np.float64))[:, None, None]
-    out = _pade13(x)
-    for step in range(int(squarings.max(initial=0))):
-        more = squarings > step
-        out[more] = out[more] @ out[more]
-    out[~np.isfinite(norm)] = np.nan
-    return out.astype(a.dtype).reshape(a.shape)
-
-
-def _pade13(x: Any) -> Any:
-    b = _PADE13
-    eye = np.eye(x.shape[-1])
-    x2 = x @ x
-    x4 = x2 @ x2
-    x6 = x4 @ x2
-    odd = x6 @ (b[13] * x6 + b[11] * x4 + b[9] * x2)
-    odd = x @ (odd + b[7] * x6 + b[5] * x4 + b[3] * x2 + b[1] * eye)
-    even = x6 @ (b[12] * x6 + b[10] * x4 + b[8] * x2)
-    even = even + b[6] * x6 + b[4] * x4 + b[2] * x2 + b[0] * eye
-    out = np.full_like(x, np.nan)
-    fine = np.isfinite(even).all((-1, -2)) & np.isfinite(odd).all((-1, -2))
-    out[fine] = np.linalg.solve((even - odd)[fine], (even + odd)[fine])
-    return out

@@ -15,6 +15,7 @@ from typing import Any, Final, NoReturn
 Shape = tuple[int, ...]
 
 INT64_MAX: Final = 2**63 - 1
+MOST_DIMS: Final = 64  # of an array, and of what torch's iterators and reductions take
 
 
 def brackets(values: Iterable[int]) -> str:
@@ -53,6 +54,24 @@ def storage_bytes(shape: Shape, itemsize: int) -> int:
     if total > INT64_MAX:
         raise RuntimeError(f"Storage size calculation overflowed with sizes={brackets(shape)}")
     return total
+
+
+def refuse_memory(shape: Shape, itemsize: int) -> NoReturn:
+    """Raise torch's error for sizes that no memory holds, or no array for their number.
+
+    >>> refuse_memory((2**31, 2**31), 4)
+    Traceback (most recent call last):
+    RuntimeError: Storage size calculation overflowed with sizes=[2147483648, 2147483648]
+    """
+    if len(shape) > MOST_DIMS:
+        raise RuntimeError(f"only tensors with up to {MOST_DIMS} dims are supported")
+    if 0 in shape and min(shape) >= 0:
+        raise RuntimeError("Stride calculation overflowed")
+    needed = storage_bytes(shape, itemsize)
+    raise RuntimeError(
+        f"DefaultCPUAllocator: can't allocate memory: you tried to allocate {needed} bytes. "
+        "Error code 12 (Cannot allocate memory)"
+    )
 
 
 # -- dimensions ---------------------------------------------------------------------------------

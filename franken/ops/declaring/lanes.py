@@ -27,8 +27,9 @@ PARALLEL = 1 << 18
 
 def lay_out(t: Tensor, *inputs: Any) -> None:
     """Give an elementwise result torch's layout."""
-    t._a = followed(t._a, *inputs)
-    t._ver = first_version(t._a)
+    t._a = a = followed(t._a, *inputs)
+    if not a.flags.c_contiguous:
+        t._ver = first_version(a)
 
 
 def unary_lane(prim: Primitive, kernel: Any, general: Any) -> Any:
@@ -87,7 +88,7 @@ def binary_lane(prim: Primitive, kernel: Any, general: Any, numbers: bool = True
             return general(input, other)
         try:
             r = quiet(kernel, a, b) if a.size < PARALLEL else split(kernel, a, b)
-        except (ValueError, OverflowError):
+        except (ValueError, OverflowError, MemoryError):
             return general(input, other)
         except RuntimeError as error:
             r = again(error, kernel, (a, b), NO_PARAMS)

@@ -240,7 +240,7 @@ def viewed(x: Tensor, p: Parsed) -> Tensor:
 def trimmed(pattern: list[int]) -> tuple[int, ...]:
     """The pattern up to its last index tensor."""
     end = len(pattern)
-    while not pattern[end - 1]:
+    while end and not pattern[end - 1]:
         end -= 1
     return tuple(pattern[:end])
 

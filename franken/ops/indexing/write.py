@@ -172,7 +172,7 @@ def result_shape(shape: tuple[int, ...], block: tuple[int, ...], pattern: Any) -
 def fit_values(x: Tensor, values: Any, indices: Any, pattern: Any, loose: bool) -> Any:
     """Values that broadcast to the places (leading ones stripped if `loose`), or torch's error."""
     block = check_broadcast(indices)
-    want = result_shape(tuple(x.shape), block, pattern)
+    want = result_shape(tuple(x.shape), block, pattern) if indices else tuple(x.shape)
     have = tuple(values.shape)
     if loose:
         while len(have) > len(want) and have[0] == 1:
@@ -197,7 +197,11 @@ def _put_arguments(input: Tensor, indices: Any, values: Any) -> tuple[Any, Parse
         )
     _check_dtype(input, values)
     entries = tensor_list(indices, "index_put")
-    return values, parse(input, tuple(entries), keep_0d=True)
+    parsed = parse(input, tuple(entries), keep_0d=True)
+    if not entries:
+        fit_values(input, values, [], (), False)
+        raise RuntimeError("at least one index must be provided")
+    return values, parsed
 
 
 @op(

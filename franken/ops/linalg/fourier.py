@@ -22,7 +22,7 @@ def _c2c_kernel(
     one = np.fft.fft if forward else np.fft.ifft
     norm: Any = "backward" if forward else "forward"
     out = x
-    for axis in axes:
+    for axis in axes[::-1]:  # torch's order: in the other, more single-precision bits differ
         out = one(out, axis=axis, norm=norm)
     return _scaled(out.astype(x.dtype, copy=out is x), scale)
 

@@ -492,17 +492,15 @@ def addbmm(
 ) -> Tensor:
     """beta * input + alpha * sum over the batch of (batch1 @ batch2)."""
     _check_addbmm(batch1, batch2)
-    if batch1.dtype in HALF and len(batch1) > 1:
-        # As in torch, the running sum is rounded after each matrix.
-        total = input
-        for k, (x, y) in enumerate(zip(batch1.unbind(), batch2.unbind(), strict=True)):
-            total = addmm(total, x, y, beta=beta if k == 0 else 1, alpha=alpha)
-        return total
-    if batch1.dtype in HALF:
-        return _in_float32(addbmm, input, batch1, batch2, beta, alpha)
-    out = bmm(batch1, batch2).sum(0)
-    _check_base(input, tuple(out.shape))
-    return _blend(input, out, beta, alpha)
+    shape = (batch1.shape[1], batch2.shape[2])
+    _check_base(input, shape)
+    if not len(batch1):
+        return _blend(input, bmm(batch1, batch2).sum(0), beta, alpha)
+    # As in torch, the running sum is rounded after each matrix.
+    total = input
+    for k, (x, y) in enumerate(zip(batch1.unbind(), batch2.unbind(), strict=True)):
+        total = addmm(total, x, y, beta=beta if k == 0 else 1, alpha=alpha)
+    return total
 
 
 def _tensordot_axes(x: Tensor, y: Tensor, dims: Any) -> tuple[list[int], list[int]]:

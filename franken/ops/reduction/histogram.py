@@ -13,6 +13,7 @@ from franken.core.primitive import NO_BATCH_RULE, Primitive
 from franken.core.tensor import Tensor
 from franken.ops.declaring.return_types import make
 from franken.ops.declaring.samples import S
+from franken.ops.surface.args import kind_name
 
 _HISTOGRAM = make("histogram", "hist", "bin_edges")
 _HISTOGRAMDD = make("histogramdd", "hist", "bin_edges")
@@ -222,6 +223,24 @@ _HISTOGRAM_OUT = Into(
 )
 
 
+def _check_overload(bins: Any, span: Any, weight: Any) -> None:
+    """A range goes with a number of bins alone."""
+    if isinstance(bins, int) and not isinstance(bins, bool):
+        return
+    if isinstance(bins, Tensor) and span is None:
+        return
+    named = {"range": span, "weight": weight}
+    given = [f"{k}={kind_name(v)}" for k, v in named.items() if v is not None]
+    raise TypeError(
+        "histogram() received an invalid combination of arguments - got "
+        f"({', '.join(['Tensor', kind_name(bins), *given])}), but expected one of:\n"
+        " * (Tensor input, Tensor bins, *, Tensor weight = None, bool density = False, "
+        "tuple of Tensors out = None)\n"
+        " * (Tensor input, int bins = 100, *, tuple of floats range = None, "
+        "Tensor weight = None, bool density = False, tuple of Tensors out = None)\n"
+    )
+
+
 @op(
     out=_HISTOGRAM_OUT,
     samples=lambda t: [
@@ -233,6 +252,7 @@ def histogram(
     input: Tensor, bins: Any = 100, *, range: Any = None, weight: Any = None, density: bool = False
 ) -> Any:
     """(hist, bin_edges) of all elements; `bins` is a count or a tensor of increasing edges."""
+    _check_overload(bins, range, weight)
     x = input.reshape(-1, 1)
     w = weight
     if weight is not None and tuple(weight.shape) == tuple(input.shape):

@@ -24,7 +24,9 @@ from franken.ops.reduction.extrema import amax_, amin_, tie_weights
 from franken.ops.reduction.sums import canonical_axes
 
 
-def _norm_kernel(x: Any, *, p: float, axes: tuple[int, ...], keepdim: Any) -> Any:
+def _norm_kernel(x: Any, *, p: float, axes: tuple[int, ...], keepdim: Any, wide: Any) -> Any:
+    if wide is not None:
+        x = x.astype(wide.np)
     if p == 2 and x.size <= SMALL and x.dtype.kind == "f":
         squares = np.square(x, dtype=np.float64)
         return np.sqrt(np.add.reduce(squares, axis=axes, keepdims=keepdim)).astype(x.dtype)
@@ -41,7 +43,7 @@ reduce_norm = Primitive(
 reduce_norm.holomorphic = False
 
 
-def _norm_vjp(g: Any, x: Any, out: Any, p: float, axes: Any) -> Any:
+def _norm_vjp(g: Any, x: Any, out: Any, p: float, axes: Any, wide: Any) -> Any:
     """The cotangent of x, `g` and `out` having the reduced axes as 1; 0 where the norm is 0.
 
     The order of the factors decides which second derivatives are NaN at 0: it is torch's.
@@ -50,7 +52,9 @@ def _norm_vjp(g: Any, x: Any, out: Any, p: float, axes: Any) -> Any:
         return x.sgn() * g
     if math.isinf(p):
         size = x.abs()  # its extremum, since |x| of complex numbers may round otherwise in `out`
-        top = (amax_ if p > 0 else amin_)(size, axes=axes, keepdim=True, nan=False)
+        extremum = amax_ if p > 0 else amin_
+        # But a norm in higher precision is what torch compares with: where it is no |x|, 0/0.
+        top = out if wide else extremum(size, axes=axes, keepdim=True, nan=False)
         return x.sgn() * (g * tie_weights(size, top, axes=axes, nan=True))
     if p == 2:
         return x * (g * (1 / out).masked_fill(out == 0, 0))
@@ -64,33 +68,32 @@ def _norm_vjp(g: Any, x: Any, out: Any, p: float, axes: Any) -> Any:
 
 
 @reduce_norm.vjp("x")
-def _(g: Any, x: Any, out: Any, p: float, axes: Any, keepdim: bool) -> Any:
+def _(g: Any, x: Any, out: Any, p: float, axes: Any, keepdim: bool, wide: Any) -> Any:
     if p == 0:
         return None  # a count
-    shape = tuple(x.shape)
-    return _norm_vjp(kept(g, shape, axes, keepdim), x, kept(out, shape, axes, keepdim), p, axes)
+    g, out = (kept(t, tuple(x.shape), axes, keepdim) for t in (g, out))
+    return _norm_vjp(g, x, out, p, axes, wide)
 
 
 @reduce_norm.jvp
-def _(tangents: Any, out: Any, x: Any, *, p: float, axes: Any, keepdim: bool) -> Any:
+def _(tangents: Any, out: Any, x: Any, *, p: float, axes: Any, keepdim: bool, wide: Any) -> Any:
     if p == 0:
         return out.new_zeros(tuple(out.shape))
     whole = kept(out, tuple(x.shape), axes, keepdim)
-    slope = _norm_vjp(whole.new_ones(()), x, whole, p, axes)
+    slope = _norm_vjp(whole.new_ones(()), x, whole, p, axes, wide)
     t = tangents[0]
     term = (slope.conj_physical() * t).real if x.dtype.is_complex else slope * t
     return reduce_sum(term, axes=axes, keepdim=keepdim)
 
 
-def _checked_dtype(x: Tensor, dtype: Any) -> Tensor:
-    """`x` in the dtype to compute in, or torch's refusal."""
+def _check_dtype(x: Tensor, dtype: Any) -> None:
     if not (x.dtype.is_floating_point or x.dtype.is_complex):
         raise RuntimeError(
             "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
             f"{x.dtype.scalar_name}"
         )
     if dtype is None:
-        return x
+        return
     if dtype.is_complex != x.dtype.is_complex:
         kind = "complex" if x.dtype.is_complex else "real"
         raise RuntimeError(
@@ -102,7 +105,6 @@ def _checked_dtype(x: Tensor, dtype: Any) -> Tensor:
             f"linalg.vector_norm: the dtype of the input ({x.dtype.scalar_name}) should be "
             f"convertible without narrowing to the specified dtype ({dtype.scalar_name})"
         )
-    return cast(x, dtype)
 
 
 def _check_identity(x: Tensor, p: float, dim: Any, axes: tuple[int, ...]) -> None:
@@ -139,10 +141,13 @@ def vector_norm(
         raise TypeError(
             f"linalg_vector_norm(): argument 'ord' must be Number, not {type(ord).__name__}"
         )
-    x = _checked_dtype(input, dtype)
-    axes = canonical_axes(dim, x.ndim)
-    _check_identity(x, float(ord), dim, axes)
-    return reduce_norm(x, p=float(ord), axes=axes, keepdim=keepdim)
+    _check_dtype(input, dtype)
+    p, axes = float(ord), canonical_axes(dim, input.ndim)
+    _check_identity(input, p, dim, axes)
+    half = input.dtype in (dt.float16, dt.bfloat16, dt.complex32)
+    x = cast(input, dtype) if dtype and half else input
+    wide = None if dtype is x.dtype else dtype
+    return reduce_norm(x, p=p, axes=axes, keepdim=keepdim, wide=wide)
 
 
 @op(
@@ -181,6 +186,13 @@ def dist(input: Tensor, other: Tensor, p: Any = 2) -> Tensor:
     return norm(change, p)
 
 
+# What torch adds up in where it takes care.
+_SUMMED_IN = {
+    dt.float16: dt.float32, dt.bfloat16: dt.float32,
+    dt.float32: dt.float64, dt.complex64: dt.complex128,
+}  # fmt: skip
+
+
 @op(
     out=SAME,
     inplace=True,
@@ -204,7 +216,9 @@ def renorm(input: Tensor, p: Any, dim: int, maxnorm: Any) -> Tensor:
         )
     d = wrap_dim(dim, input.ndim)
     others = tuple(i for i in range(input.ndim) if i != d)
-    half = input.dtype in (dt.float16, dt.bfloat16)
-    size = vector_norm(input, p, others, True, dtype=dt.float32 if half else None)
-    factor = (maxnorm / (size + 1e-7)).masked_fill((size > maxnorm).logical_not(), 1)
-    return input * (cast(factor, input.dtype) if half else factor)
+    wide = _SUMMED_IN.get(input.dtype)
+    kept_as_is = (vector_norm(input.detach(), p, others, True, dtype=wide) > maxnorm).logical_not()
+    # without the slices that are kept: where the norm's slope is NaN, theirs is still one
+    size = vector_norm(input.masked_fill(kept_as_is, 0), p, others, True, dtype=wide)
+    factor = (maxnorm / (size + 1e-7)).masked_fill(kept_as_is, 1)
+    return input * cast(factor, input.dtype.to_real())

@@ -148,12 +148,25 @@ def _logcumsumexp_kernel(x: Any, *, dim: int) -> Any:
 def _complex_logcumsumexp(x: Any, dim: int) -> Any:
     """Step by step, each sum as its larger term times a factor: the phase is not wrapped."""
     out = np.moveaxis(x, dim, 0).copy()
-    for k in range(1, len(out)):
-        a, b = out[k - 1], out[k]
-        swap = b.real > a.real
-        big, small = np.where(swap, b, a), np.where(swap, a, b)
-        out[k] = np.where(small.real == -np.inf, big, big + np.log1p(np.exp(small - big)))
+    add = _added_logs if np.isfinite(out).all() else _added_logs_beyond
+    before = out.dtype.type(-np.inf)  # the logarithm of nothing
+    for k in range(len(out)):
+        before = out[k] = add(before, out[k])
     return np.moveaxis(out, 0, dim)
+
+
+def _added_logs(a: Any, b: Any) -> Any:
+    swap = b.real >= a.real
+    big, small = np.where(swap, b, a), np.where(swap, a, b)
+    return np.where(small.real == -np.inf, big, big + np.log1p(np.exp(small - big)))
+
+
+def _added_logs_beyond(a: Any, b: Any) -> Any:
+    """`_added_logs` where terms may be infinite: zero has no phase, a NaN is one in both parts."""
+    out = np.where(np.isinf(a.real) & (a.real == b.real), np.log(np.exp(a) + np.exp(b)),
+                   _added_logs(a, b))  # fmt: skip
+    out = np.where((a.real == -np.inf) & (b.real == -np.inf), -np.inf, out)
+    return np.where(np.isnan(a) | np.isnan(b), complex(np.nan, np.nan), out)
 
 
 logcumsumexp_ = Primitive(

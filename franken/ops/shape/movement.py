@@ -22,7 +22,8 @@ from franken.core.geometry.memory import element_strides, first_place, memory_of
 from franken.core.geometry.strides import contiguous_strides, expand_strides
 from franken.core.node import record, step, titled
 from franken.core.op import op
-from franken.core.primitive import Primitive, _wrap, alias, bind
+from franken.core.primitive import Primitive, _wrap, alias, bind, explain
+from franken.core.state import INFERENCE
 from franken.core.tensor import Parameter, Tensor
 from franken.ops.declaring.samples import S
 
@@ -77,9 +78,12 @@ def bind_view(prim: Primitive, x: Any, params: dict[str, Any], title: str | None
     a = x._a
     if not a.size:
         a = x._a = with_strides(a)
-    out = _wrap(prim.cpu(a, **params), CPU)
+    try:
+        out = _wrap(prim.cpu(a, **params), CPU)
+    except ValueError as error:
+        explain(prim, (x,), params, error)
     alias(x, out, (prim, params, -1))
-    if x._node is not None or x._base is not None:
+    if (x._node is not None or x._base is not None) and out._ver is not INFERENCE:
         record(prim, (x,), params, out)
         if title is not None:
             titled(out, title)
@@ -172,15 +176,28 @@ def _expand_kernel(x: Any, *, shape: tuple[int, ...]) -> Any:
     """A broadcast view; its memory is written to only past the overlap check of `commit`."""
     on_host = hasattr(x.flags, "writeable")  # a GPU array has no such flag
     if x.size and x.flags.c_contiguous and x.dtype.kind != "V" and 0 not in shape and on_host:
-        lead = len(shape) - x.ndim
-        strides = [0] * lead
-        for n, m, s in zip(x.shape, shape[lead:], x.strides, strict=True):
-            strides.append(s if n == m else 0)
-        return np.ndarray(shape, x.dtype, x, 0, strides)
-    out = np.broadcast_to(x, shape)
+        return np.ndarray(shape, x.dtype, x, 0, _expanded(x, shape))
+    if on_host and memory_of(x) is not None:
+        out = restrided(x, shape, _expanded(x, shape, x.itemsize), first_place(x))
+    else:
+        out = np.broadcast_to(x, shape)
     if out is not x and on_host:
         out.flags.writeable = x.flags.writeable
     return out
+
+
+def _expanded(x: Any, shape: tuple[int, ...], unit: int = 1) -> list[int]:
+    """Strides of a broadcast view, in bytes over `unit`; a new axis of size one steps over all of
+    the next."""
+    lead = len(shape) - x.ndim
+    steps = [0] * lead
+    for n, m, s in zip(x.shape, shape[lead:], x.strides, strict=True):
+        steps.append(s // unit if n == m else 0)
+    if x.ndim:
+        for axis in range(lead - 1, -1, -1):
+            if shape[axis] == 1:
+                steps[axis] = shape[axis + 1] * steps[axis + 1]
+    return steps
 
 
 expand_ = linear(Primitive("expand", ("x",), _expand_kernel, view=True))

@@ -15,7 +15,7 @@ from franken.core.calls.numbers import python_number
 from franken.core.convert import cast_array
 from franken.core.device import CPU, device, resolve
 from franken.core.geometry import layout as layouts
-from franken.core.geometry.shapes import storage_bytes
+from franken.core.geometry.shapes import refuse_memory
 from franken.core.state import FRESH
 from franken.core.tensor import Tensor
 
@@ -23,9 +23,7 @@ _PYTHON_TYPES = {float: dt.float64, int: dt.int64, bool: dt.bool, complex: dt.co
 # How torch's range errors spell the element types of full(); tensor() spells them as dtypes.
 _C_NAMES = {
     "uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int", "int64": "int64_t",
-    "uint16": "uint16_t", "uint32": "uint32_t", "uint64": "uint64_t", "float16": "at::Half",
-    "bfloat16": "at::BFloat16", "float32": "float", "float64": "double",
-    "complex64": "c10::complex<float>", "complex128": "c10::complex<double>",
+    "uint16": "uint16_t", "uint32": "uint32_t", "uint64": "uint64_t",
 }  # fmt: skip
 
 
@@ -115,14 +113,8 @@ def allocate(shape: tuple[int, ...], np_dtype: Any, make: Any = np.zeros) -> Any
     """`make(shape, dtype)` with torch's errors for sizes that no memory can hold."""
     try:
         return make(shape, np_dtype)
-    except (ValueError, MemoryError) as error:
-        if 0 in shape and min(shape) >= 0:
-            raise RuntimeError("Stride calculation overflowed") from error
-        needed = storage_bytes(shape, np_dtype.itemsize)
-        raise RuntimeError(
-            f"DefaultCPUAllocator: can't allocate memory: you tried to allocate {needed} bytes. "
-            "Error code 12 (Cannot allocate memory)"
-        ) from error
+    except (ValueError, MemoryError):
+        refuse_memory(shape, np_dtype.itemsize)
 
 
 def as_dtype(name: str, value: Any, default: Any = None) -> dt.dtype:
@@ -203,7 +195,7 @@ def dtype_of_number(value: Any) -> dt.dtype:
         return dt.bool
     if isinstance(value, int):
         return dt.int64
-    return dt.default_complex() if isinstance(value, complex) else dt.get_default_dtype()
+    return dt.shown_complex() if isinstance(value, complex) else dt.get_default_dtype()
 
 
 def checked_number(value: Any, to: dt.dtype, c_names: bool = True, by_kernel: bool = False) -> Any:
@@ -225,7 +217,7 @@ def checked_number(value: Any, to: dt.dtype, c_names: bool = True, by_kernel: bo
         return bool(value)
     if isinstance(value, complex) and not to.is_complex:
         if value.imag:
-            _overflow(dt.float64 if to in _REDUCED else to, c_names)
+            _overflow(dt.float64 if to in _REDUCED and not by_kernel else to, c_names)
         value = value.real
     if to.kind == dt.INTEGER:
         return _fitting_int(value, to, c_names)
@@ -255,7 +247,7 @@ def _fitting_int(value: Any, to: dt.dtype, c_names: bool) -> int:
 
 
 def _overflow(to: dt.dtype, c_names: bool) -> None:
-    name = _C_NAMES.get(to.name, to.name) if c_names else to.name
+    name = _C_NAMES.get(to.name, to.cpp_name) if c_names else to.name
     raise RuntimeError(f"value cannot be converted to type {name} without overflow")
 
 

@@ -6,6 +6,7 @@ in place inside a transform. Memory of `empty` is zeroed: no result depends on w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,8 @@ from franken.core.batching import batch_size, to_front
 from franken.core.calls.out import MADE, Into, write_made
 from franken.core.device import CPU, resolve
 from franken.core.geometry import layout as layouts
-from franken.core.geometry.memory import element_strides
+from franken.core.geometry.memory import element_strides, over
+from franken.core.geometry.shapes import INT64_MAX
 from franken.core.geometry.strides import (
     contiguous_strides,
     memory_format_strides,
@@ -67,12 +69,12 @@ def require_grad(t: Tensor) -> None:
 
 def strided_array(shape: tuple[int, ...], strides: tuple[int, ...], np_dtype: Any) -> Any:
     """Zeroed memory seen under `strides` (in elements)."""
-    if strides == contiguous_strides(shape) or 0 in shape:
+    if strides == contiguous_strides(shape):
         return allocate(shape, np_dtype)
     step = np_dtype.itemsize
     count = 1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
-    memory = allocate((count,), np_dtype)
-    return np.ndarray(shape, np_dtype, memory, 0, tuple(s * step for s in strides))
+    memory = allocate((0 if 0 in shape else count,), np_dtype)
+    return over(memory, shape, [s * step for s in strides], 0)
 
 
 def like_strides(t: Tensor, memory_format: Any) -> tuple[int, ...] | None:
@@ -182,7 +184,7 @@ def full(
     check_options("full", layout, requires_grad, pin_memory)
     value = number("full", "fill_value", 2, fill_value)
     d = as_dtype("full", dtype, out.dtype if isinstance(out, Tensor) else dtype_of_number(value))
-    value = checked_number(value, d)
+    value = checked_number(value, d, by_kernel=math.prod(shape) != 1)
     if out is None:
         return filled(shape, value, d, as_device("full", device), requires_grad)
     array = _filled(allocate(shape, d.np), value)
@@ -204,12 +206,13 @@ def empty_strided(
             f"dimensionality of sizes ({len(shape)}) must match dimensionality of strides "
             f"({len(strides)})"
         )
-    if any(s < 0 for s in strides):
+    d = as_dtype("empty_strided", dtype)
+    reach = sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
+    if min(strides, default=0) < 0 or 0 not in shape and (reach + 1) * d.itemsize > INT64_MAX:
         raise RuntimeError(
             f"Storage size calculation overflowed with sizes={list(shape)} and "
             f"strides={list(strides)}"
         )
-    d = as_dtype("empty_strided", dtype)
     return finish(
         _filled(strided_array(shape, strides, d.np), unwritten(d)),
         as_device("empty_strided", device),
@@ -308,7 +311,8 @@ def _make(
     """A tensor of one value (None: unwritten) like `x`; `shape` None: x's, in its memory order."""
     check_options(name, layout, requires_grad, pin_memory)
     d = as_dtype(name, dtype, x.dtype)
-    value = unwritten(d) if value is None else checked_number(value, d)
+    count = math.prod(tuple(x.shape) if shape is None else shape)
+    value = unwritten(d) if value is None else checked_number(value, d, by_kernel=count != 1)
     dev = x.device if device is None else as_device(name, device)
     if x.level and dev is x.device:
         t: Tensor = filled_like(x, shape=shape, value=value, to=d)

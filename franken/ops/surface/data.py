@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 import warnings
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core import state
+from franken.core.calls.numbers import python_number
 from franken.core.convert import cast_array
 from franken.core.device import CPU
 from franken.core.device import device as dev_class
@@ -26,6 +28,7 @@ from franken.ops.surface.creation import finish, require_grad
 from franken.ops.surface.read import concrete, host_array
 
 _NUMBERS = (bool, int, float, complex)
+_PYTHON = frozenset(_NUMBERS)
 _INTEGRAL_RANGE = 2**63
 _COPY_WARNING = (
     "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
@@ -40,12 +43,21 @@ def inferred(data: Any, dtype: dt.dtype | None = None) -> Any:
     """The NumPy array that torch.tensor would hold for `data` (always a copy)."""
     if isinstance(data, Tensor):
         return _cast(host_array(concrete(data)).copy(), dtype)
+    data = _known(data)
     if isinstance(data, (np.ndarray, np.generic)):
         return _cast(_borrowed(np.asarray(data)).copy(), dtype)
     array = _quick(data)
     if array is None:
         return _from_nested(data, dtype)
     return _python_array(array, dtype)
+
+
+def _known(data: Any) -> Any:
+    """A NumPy scalar of a type that no tensor has (longdouble) as the Python number that it is."""
+    if isinstance(data, np.generic) and data.dtype not in dt.FROM_NUMPY:
+        number = python_number(data)
+        return data if number is None else number
+    return data
 
 
 def _cast(array: Any, dtype: dt.dtype | None) -> Any:
@@ -65,7 +77,18 @@ def _quick(data: Any) -> Any:
         array = np.array(data)
     except (ValueError, TypeError, RuntimeError, OverflowError):
         return None
+    if array.dtype.char in "dD" and not _of_python(data, array.ndim):
+        return None
     return array if array.dtype.char in "?ldD" else None
+
+
+def _of_python(data: Any, depth: int) -> bool:
+    """Whether the leaves of an even nest are Python's numbers: NumPy's have dtypes of their own."""
+    for _ in range(depth - 1):
+        if np.ndarray in set(map(type, data)):
+            return False
+        data = list(chain.from_iterable(data))
+    return not depth or set(map(type, data)) <= _PYTHON
 
 
 def _python_array(array: Any, dtype: dt.dtype | None) -> Any:
@@ -73,7 +96,7 @@ def _python_array(array: Any, dtype: dt.dtype | None) -> Any:
     kind = array.dtype.kind
     if dtype is None:
         wanted = (
-            dt.get_default_dtype() if kind == "f" else dt.default_complex() if kind == "c" else None
+            dt.get_default_dtype() if kind == "f" else _default_complex() if kind == "c" else None
         )
         return array if wanted is None else cast_array(array, wanted)
     if kind == "c" and not dtype.is_complex and dtype is not dt.bool:
@@ -87,6 +110,13 @@ def _python_array(array: Any, dtype: dt.dtype | None) -> Any:
             raise TypeError("an integer is required")
         return _integers(array, dtype)
     return cast_array(array, dtype)
+
+
+def _default_complex() -> dt.dtype:
+    """The dtype of Python's complex numbers in data, which a default of bfloat16 has none for."""
+    if dt.get_default_dtype() is dt.bfloat16:
+        raise RuntimeError("invalid default scalar type for complex")
+    return dt.default_complex()
 
 
 def _integers(array: Any, dtype: dt.dtype) -> Any:
@@ -111,7 +141,9 @@ def _is_sequence(value: Any) -> bool:
 
 def _shape_of(data: Any) -> list[int]:
     shape: list[int] = []
-    while _is_sequence(data) and not isinstance(data, (str, bytes)):
+    while isinstance(data, np.ndarray) or (
+        _is_sequence(data) and not isinstance(data, (str, bytes))
+    ):
         shape.append(len(data))
         if len(shape) > _MOST_DIMENSIONS:
             raise ValueError(f"too many dimensions '{type(data).__name__}'")
@@ -131,6 +163,7 @@ def _shape_of(data: Any) -> list[int]:
 
 def _dtype_of(data: Any) -> dt.dtype | None:
     """The dtype of one leaf, or the join over a sequence (None: empty)."""
+    data = _known(data)
     if isinstance(data, Tensor):
         return data.dtype
     if isinstance(data, (np.ndarray, np.generic)):
@@ -138,7 +171,7 @@ def _dtype_of(data: Any) -> dt.dtype | None:
     if isinstance(data, _NUMBERS):
         return (
             dt.bool if isinstance(data, bool) else dt.int64 if isinstance(data, int)
-            else dt.get_default_dtype() if isinstance(data, float) else dt.default_complex()
+            else dt.get_default_dtype() if isinstance(data, float) else _default_complex()
         )  # fmt: skip
     if isinstance(data, (str, bytes)):
         raise TypeError(f"new(): invalid data type '{type(data).__name__}'")
@@ -146,6 +179,8 @@ def _dtype_of(data: Any) -> dt.dtype | None:
         raise RuntimeError(f"Could not infer dtype of {type(data).__name__}")
     joined = None
     for item in data:
+        if item is data:
+            raise TypeError("new(): self-referential lists are incompatible")
         one = _dtype_of(item)
         joined = one if joined is None else joined if one is None else promote_types(joined, one)
     return joined
@@ -155,7 +190,7 @@ def _leaves(data: Any, shape: list[int], depth: int, dtype: dt.dtype, out: list[
     if depth == len(shape):
         out.append(_leaf(data, dtype))
         return
-    if not _is_sequence(data):
+    if not _is_sequence(data) and not (isinstance(data, Tensor) and data.ndim):
         raise TypeError("not a sequence")
     if len(data) != shape[depth]:
         raise ValueError(
@@ -166,12 +201,14 @@ def _leaves(data: Any, shape: list[int], depth: int, dtype: dt.dtype, out: list[
 
 
 def _leaf(value: Any, dtype: dt.dtype) -> Any:
+    if isinstance(value, np.ndarray) and value.ndim:
+        raise TypeError("only 0-dimensional arrays can be converted to Python scalars")
     if isinstance(value, (Tensor, np.ndarray)):
         if math.prod(value.shape) != 1:
             raise ValueError("only one element tensors can be converted to Python scalars")
         value = value.item()  # type: ignore[union-attr]
     elif isinstance(value, np.generic):
-        value = value.item()
+        value = _known(value.item())
     if dtype is dt.bool:
         return bool(value)
     if dtype.is_complex:
@@ -237,7 +274,7 @@ def share_array(array: Any) -> Tensor:
 
 
 def tensor(
-    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+    data: object, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
     pin_memory: bool = False,
 ) -> Tensor:  # fmt: skip
     """A new leaf tensor with a copy of `data`.
@@ -266,7 +303,7 @@ tensor = op(
     method=False,
     samples=lambda t: [S([[1, 2], [3, 4]]), S([1.5, 2.0], dtype=t.dtype), S(t.const(2, 3)), S(2)],
 )
-def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
+def as_tensor(data: object, dtype: Any = None, device: Any = None) -> Tensor:
     """A tensor of `data`, sharing memory and history with it where possible."""
     d = None if dtype is None else as_dtype("as_tensor", dtype)
     if isinstance(data, Tensor):
@@ -309,11 +346,16 @@ def from_numpy(ndarray: Any) -> Tensor:
     samples=lambda t: [S([[1, 2], [3, 4]]), S([1.5, 2.0], dtype=t.dtype), S(t.const(2, 3)), S(2)],
 )
 def asarray(
-    obj: Any, *, dtype: Any = None, device: Any = None, copy: Any = None, requires_grad: Any = None
+    obj: object,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    copy: Any = None,
+    requires_grad: Any = None,
 ) -> Tensor:
     """A tensor of `obj`; `copy` True always, False never, None where needed."""
     d = None if dtype is None else as_dtype("asarray", dtype)
-    source = _aliased(obj, d)
+    source = _aliased(_known(obj), d)
     if copy is False and isinstance(obj, np.generic):
         raise RuntimeError(
             "can't alias NumPy scalars. Either remove copy=False or transform it in a ndarray. "
@@ -401,21 +443,6 @@ def _check_buffer(total: int, size: int, count: int, offset: int) -> None:
         )
 
 
-class _Capsule:
-    """An object around a bare DLPack capsule of CPU memory, which NumPy does not read as such."""
-
-    __slots__ = ("capsule",)
-
-    def __init__(self, capsule: Any) -> None:
-        self.capsule = capsule
-
-    def __dlpack__(self, **wishes: Any) -> Any:
-        return self.capsule
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return 1, 0
-
-
 @op(
     at="torch utils.dlpack",
     method=False,
@@ -428,7 +455,7 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: Any = None) -> Ten
     from franken.backends import registry
 
     if type(ext_tensor).__name__ == "PyCapsule":
-        array, kind, index = registry.from_capsule(_Capsule(ext_tensor)), "cpu", None
+        array, kind, index = registry.from_capsule(ext_tensor), "cpu", None
     else:
         array, kind, index = registry.from_dlpack(ext_tensor)
     dev = dev_class(kind, index)

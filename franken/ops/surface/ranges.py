@@ -15,10 +15,12 @@ from franken.backends.numpy.random.formulas import fma32, fma64
 from franken.core import dtypes as dt
 from franken.core.calls.out import MADE, Into
 from franken.core.convert import cast_array
+from franken.core.geometry.shapes import storage_bytes
 from franken.core.op import op
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import NoSamples, S
 from franken.ops.surface.args import (
+    allocate,
     as_device,
     as_dtype,
     check_options,
@@ -74,9 +76,9 @@ def _steps(start: Any, step: Any, count: int, d: dt.dtype) -> Any:
     computed element by element.
     """
     if d.kind == dt.INTEGER:
-        return (int(start) + int(step) * np.arange(count, dtype=np.int64)).astype(d.np)
+        return (int(start) + int(step) * _counted(count, d)).astype(d.np)
     wide = d.itemsize < 4
-    i = np.arange(count, dtype=np.float64)
+    i = _counted(count, d, np.float64)
     lo, by = (_f32(start), _f32(step)) if wide else (float(start), float(step))
     single = _fused(i, by, lo, wide)
     lanes = 32 // d.itemsize
@@ -87,6 +89,12 @@ def _steps(start: Any, step: Any, count: int, d: dt.dtype) -> Any:
     j = np.tile(np.arange(lanes, dtype=np.float64), whole // lanes)
     vectors = cast_array(_fused(j, by, np.repeat(bases, lanes), wide), d)
     return np.concatenate([vectors, cast_array(single[whole:], d)])
+
+
+def _counted(n: int, d: dt.dtype, kind: Any = np.int64) -> Any:
+    """0 to n - 1, or torch's error where n elements of dtype `d` are too many."""
+    storage_bytes((n,), d.itemsize)
+    return allocate((n,), np.dtype(kind), lambda shape, kind: np.arange(*shape, dtype=kind))
 
 
 def _f32(value: Any) -> float:
@@ -233,7 +241,7 @@ def _spaced(start: Any, end: Any, n: int, d: dt.dtype) -> Any:
         return np.array([start]).astype(kind)
     first, last = _rounded(start, d, kind), _rounded(end, d, kind)
     by = _rounded((last - first) / kind(n - 1), d, kind)
-    i = np.arange(n)
+    i = _counted(n, d)
     up, down = i.astype(kind), (n - 1 - i).astype(kind)
     low: Any
     high: Any
@@ -265,6 +273,8 @@ def linspace(
     lo, hi, n = _ends("linspace", start, end, steps)
     check_options("linspace", layout, requires_grad, pin_memory)
     d = _spaced_dtype("linspace", dtype, out, lo, hi)
+    if d is dt.complex32:
+        raise NotImplementedError("\"linspace_cpu\" not implemented for 'ComplexHalf'")
     if d.kind == dt.INTEGER:
         array = _spaced_integers(int(lo), int(hi), n).astype(d.np)
     else:
@@ -279,7 +289,7 @@ def _spaced_integers(lo: int, hi: int, n: int) -> Any:
     if n == 1:
         return np.array([lo])
     by = (hi - lo) / (n - 1)
-    i = np.arange(n)
+    i = _counted(n, dt.int64)
     return np.trunc(np.where(i < n // 2, lo + by * i, hi - by * (n - 1 - i))).astype(np.int64)
 
 
@@ -296,6 +306,8 @@ def logspace(
     lo, hi, n = _ends("logspace", start, end, steps)
     check_options("logspace", layout, requires_grad, pin_memory)
     d = _spaced_dtype("logspace", dtype, out, lo, hi)
+    if d is dt.complex32:
+        raise NotImplementedError("\"logspace_cpu\" not implemented for 'ComplexHalf'")
     power = _spaced_powers(lo, hi, n, base, d)
     array = cast_array(np.asarray(power), d)
     if out is not None:
@@ -310,7 +322,7 @@ def _spaced_powers(lo: Any, hi: Any, n: int, base: Any, d: dt.dtype) -> Any:
             return np.power(kind(base), np.array([lo], kind))
         if d.kind == dt.INTEGER:
             by = np.float32(int(hi) - int(lo)) / np.float32(max(n - 1, 1))
-            i = np.arange(n)
+            i = _counted(n, d)
             up = np.float32(int(lo)) + by * i.astype(np.float32)
             down = np.float32(int(hi)) - by * (n - 1 - i).astype(np.float32)
             return np.power(kind(base), np.where(i < n // 2, up, down).astype(kind))

@@ -200,7 +200,7 @@ def _plain(t: Tensor) -> str:
     suffixes = []
     if t.device is not CPU:
         suffixes.append(f"device='{t.device}'")
-    default = t.dtype in (dt.get_default_dtype(), dt.default_complex(), *_UNSHOWN_DTYPES)
+    default = t.dtype in (dt.get_default_dtype(), dt.shown_complex(), *_UNSHOWN_DTYPES)
     if t.device.type == "meta":
         suffixes.append(f"size={_sizes(t)}")
         body, hides_dtype = "...", default

@@ -18,6 +18,7 @@ from franken.core.convert import cast, cast_array
 from franken.core.device import CPU, device, resolve
 from franken.core.geometry import layout as layouts
 from franken.core.geometry.shapes import broadcast_two
+from franken.core.linear import overwritten
 from franken.core.node import edge_of
 from franken.core.op import op
 from franken.core.primitive import Primitive
@@ -167,24 +168,6 @@ def type_as(input: Tensor, other: Any) -> Tensor:
 
 
 # --- copy_ ---------------------------------------------------------------------------------------
-
-
-def _overwritten_kernel(x: Any, src: Any) -> Any:
-    # larger than x where only src has a hidden batch dimension
-    return np.broadcast_to(src, np.broadcast_shapes(x.shape, src.shape))
-
-
-# The new value of a tensor that is copied into: its old history ends, that of `src` goes on.
-overwritten = Primitive(
-    "copy", ("x", "src"), _overwritten_kernel, batch=pointwise, layout="as_input"
-)
-overwritten.vjp("x")(lambda g: g.new_zeros(g.shape))
-overwritten.vjp("src")(lambda g: g)
-
-
-@overwritten.jvp
-def _(tangents: Any, out: Any, x: Any, src: Any) -> Any:
-    return None if tangents[1] is None else tangents[1].expand(out.shape)
 
 
 @op(
