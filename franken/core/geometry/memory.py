@@ -50,7 +50,8 @@ def restrided(a: Any, shape: Any, steps: Any, place: int) -> Any:
     row = memory_of(a)
     if row is None or 0 in shape or not row.size:
         if 0 in shape:
-            return np.ndarray(shape, a.dtype, a, 0, [n * a.itemsize for n in steps])
+            memory = a if row is None else row  # NumPy takes no buffer with gaps
+            return np.ndarray(shape, a.dtype, memory, 0, [n * a.itemsize for n in steps])
         raise RuntimeError("as_strided: the memory of this tensor has gaps; clone() it before")
     n = row.itemsize
     return over(row, shape, [s * n for s in steps], place * n)
@@ -78,6 +79,26 @@ def relaid(a: Any, shape: tuple[int, ...], steps: tuple[int, ...]) -> Any:
     room = 0 if row is None else row.size - place
     count = math.prod(shape)
     return restrided(a, shape, steps, place) if count <= room or count == 0 else None
+
+
+def repeats(a: Any) -> bool:
+    """Whether an element certainly appears more than once, along an axis without steps."""
+    return (
+        0 in a.strides
+        and a.size > 0
+        and any(s == 0 and n > 1 for s, n in zip(a.strides, a.shape, strict=True))
+    )
+
+
+def copied_storage(a: Any) -> Any:
+    """A copy of all the storage behind a NumPy array, seen as the array sees its own.
+
+    None where its elements repeat, or its storage has gaps itself.
+    """
+    row = None if type(a) is not np.ndarray or repeats(a) else memory_of(a)
+    if row is None:
+        return None
+    return restrided(row.copy(), a.shape, element_strides(a), first_place(a))
 
 
 def overlap(a: Any, b: Any) -> str:
