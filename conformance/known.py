@@ -219,22 +219,6 @@ LAYOUTS: tuple[Known, ...] = (
         },
     ),
     *_laid(
-        "is zero",
-        "equal rows: which of its pivots is exactly zero is left to rounding in LAPACK",
-        {
-            "function out":
-                "linalg.ldl_factor",
-        },
-    ),
-    *_laid(
-        "Singular",
-        "equal rows: which of its pivots is exactly zero is left to rounding in LAPACK",
-        {
-            "function out":
-                "linalg.ldl_solve",
-        },
-    ),
-    *_laid(
         "_backward(): Expected",
         "torch's gradient of an input without channels is empty; refused",
         {

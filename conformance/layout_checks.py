@@ -20,6 +20,7 @@ from conformance.runner import Options, Result, _samples, _verdict
 from conformance.values import build
 
 FORMS = ("function", "method", "out", "gradient")
+_SINGULAR = re.compile(r"singular|is zero", re.IGNORECASE)
 DTYPES = ("float64", "int64", "bool", "complex128")  # the first that an op takes
 
 
@@ -72,6 +73,8 @@ class Form:
         try:
             got = self.call(pair, pair.ours)
         except Exception as error:
+            if "expanded" in self.layout and _SINGULAR.search(str(error)):
+                raise NotProven(f"equal rows, pivots left to rounding: {brief(error)}") from error
             raise Failed(f"{self.layout}: {brief(error)}") from error
         try:
             if self.form == "function":

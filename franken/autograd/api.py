@@ -23,7 +23,12 @@ def _tuple(value: Any) -> tuple[Any, ...]:
 
 def _edge(t: Any) -> Any:
     """The edge of a tensor or GradientEdge."""
-    return t.edge if isinstance(t, GradientEdge) else edge_of(t)
+    if isinstance(t, GradientEdge):
+        return t.edge
+    if not isinstance(t, Tensor):
+        kind = type(t).__name__
+        raise RuntimeError(f"all inputs have to be Tensors or GradientEdges, but got {kind}")
+    return edge_of(t)
 
 
 def _root(t: Any, i: int, g: Any, create_graph: bool) -> tuple[Any, Any]:
@@ -179,10 +184,6 @@ def grad(
     unused_ok = materialize_grads if allow_unused is None else allow_unused
     grads = (None,) * len(outs) if grad_outputs is None else _tuple(grad_outputs)
     keep = create_graph if retain_graph is None else retain_graph
-    if materialize_grads and any(isinstance(t, GradientEdge) for t in ins):
-        raise RuntimeError(
-            "materialize_grads cannot be used when the given input is a GradientEdge"
-        )
 
     def vjp(*cotangents: Any) -> tuple[Any, ...]:
         roots = _roots(outs, cotangents, create_graph)
@@ -228,6 +229,10 @@ def _unused(t: Any, i: int, unused_ok: bool, materialize: bool, create_graph: bo
         )
     if not materialize:
         return None
+    if isinstance(t, GradientEdge):
+        raise RuntimeError(
+            "materialize_grads cannot be used when the given input is a GradientEdge"
+        )
     return t.new_zeros(tuple(t.shape), requires_grad=create_graph)
 
 

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from franken.core.node import Leaf, Node, split_edge
 from franken.core.tensor import Tensor
 from franken.core.where import describe, line
+from franken.engine.skeleton import Skeleton, skeletons
 
 # An indented tree of the whole history would double at every reuse of a value.
 TREE_LIMIT = 200
@@ -81,14 +81,14 @@ class Contribution:
 
     __slots__ = ("node", "order", "sources")
 
-    def __init__(self, node: Any, order: int) -> None:
+    def __init__(self, node: Skeleton, order: int) -> None:
         self.node, self.order = node, order
         self.sources: list[Contribution] = []
 
     @property
     def op(self) -> str:
         """The primitive's name (or the custom function's)."""
-        return self.node.prim.name if isinstance(self.node, Node) else str(self.node.fn.__name__)
+        return self.node.op
 
     @property
     def position(self) -> str:
@@ -108,16 +108,12 @@ class Contribution:
     @property
     def kernel(self) -> dict[str, str]:
         """The kernel of the forward op (backward rules run through other ops' kernels)."""
-        if isinstance(self.node, Node):
-            return dict(
-                kernel_id(self.node.prim.kernel_for(self.node.device), self.node.device.type)
-            )
-        return dict(kernel_id(self.node.fn.forward, self.node.device.type))
+        return dict(kernel_id(self.node.kernel, self.node.device.type))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data: its own facts, and the places of its sources in the order."""
         return {
-            "order": self.order, "op": self.op, "backward": self.node.name(),
+            "order": self.order, "op": self.op, "backward": self.node.title,
             "position": self.position, "device": self.device, "kernel": self.kernel,
             "sources": [c.order for c in self.sources],
         }  # fmt: skip
@@ -187,27 +183,19 @@ def _draw(heads: list[Contribution], lines: list[str]) -> None:
         stack += [(source, depth + 1) for source in reversed(c.sources)]
 
 
-def _pass_of(order: list[Any], leaf: Any) -> tuple[list[Contribution], list[Contribution]]:
+def _pass_of(order: list[Skeleton], leaf: int) -> tuple[list[Contribution], list[Contribution]]:
     """(nodes that lead to the leaf, in execution order; those that feed it directly)."""
     wanted: set[Any] = {leaf}
     for node in reversed(order):  # from the leaves' side up to the loss
-        if any(p is not None and split_edge(p)[0] in wanted for p in node.parents):
+        if any(p in wanted for p in node.parents):
             wanted.add(node)
-    made: dict[Any, Contribution] = {}
-    direct = []
-    for node in order:
-        if node not in wanted:
-            continue
-        made[node] = c = Contribution(node, len(made))
-        for p in node.parents:
-            target = None if p is None else split_edge(p)[0]
-            if target is leaf:
-                direct.append(c)
+    ran = [node for node in order if node in wanted]
+    made = {node: Contribution(node, i) for i, node in enumerate(ran)}
+    direct = [c for node, c in made.items() for p in node.parents if p == leaf]
     for node, c in made.items():
         for p in node.parents:
-            target = made.get(split_edge(p)[0]) if p is not None else None
-            if target is not None:
-                target.sources.append(c)
+            if p in made:
+                made[p].sources.append(c)
     return list(made.values()), direct
 
 
@@ -225,9 +213,7 @@ def provenance(grad: Tensor) -> Provenance | None:
         return None
     passes, direct = [], []
     for order, leaf in runs:
-        if not isinstance(leaf, Leaf):
-            continue
-        nodes, heads = _pass_of(order, leaf)
+        nodes, heads = _pass_of(skeletons(order), leaf)
         passes.append(nodes)
         direct += heads
     return Provenance(passes, direct)

@@ -32,9 +32,9 @@ def check(x: Tensor, name: str = "") -> None:
         return
     if x.level:
         x = alive(x)
-    check_inference(x)
     if STATE.grad:
         check_history(x)
+    check_inference(x)
 
 
 def check_history(x: Any) -> None:
@@ -207,16 +207,37 @@ def rebase(x: Any, result: Any) -> None:
         x._node = result._node
         _repoint_saved_output(x, result)
         if before is not None and x.__dict__:
-            _move_retained(x, before)
+            _node.move_retained(x, before)
         return
     if base._node is None and result._node is None:
         return
+    before, root = x._node, base._node
+    if before is not None and result._node is not None:
+        _bypass_hooks(result, before)
     new: Any = result
+    if "_made" in x.__dict__:
+        _as_made(x, result)
     values, chain = along(standing(base, base._node), x, base)
     for value, link in zip(reversed(values), reversed(chain), strict=True):
         new = _scatter_history(value, new, link)
     base._node = new._node
+    if root is not None and base.__dict__:
+        _node.move_retained(base, root)
     x._view_ver = -1  # regenerated at next use
+    if "retained" in x.__dict__:
+        edge_of(x)
+
+
+def _as_made(x: Any, result: Any) -> None:
+    """Let the change of a view of another dtype start from the view as it was made.
+
+    What it became in place since is forgotten: torch finds such a view by the functions that made
+    it, not by strides.
+    """
+    now, made = x.__dict__.pop("_made", (None, None))
+    node = result._node
+    if now is x._node and type(node) is _node.Node:
+        node.parents = tuple([made if e is now else e for e in node.parents])
 
 
 def along(start: Any, x: Any, base: Any) -> tuple[list[Any], Any]:
@@ -232,13 +253,15 @@ def along(start: Any, x: Any, base: Any) -> tuple[list[Any], Any]:
     return values, chain
 
 
-def _move_retained(x: Tensor, before: Any) -> None:
-    """retain_grad follows the tensor to its new place in the graph."""
-    node, index = _node.split_edge(before)
-    key = ("r", index, id(x))
-    if node.pre and key in node.pre and x._node is not None:
-        new, at = _node.split_edge(x._node)
-        new.hook_outputs("r", at, node.pre.pop(key), id(x))
+def _bypass_hooks(result: Any, before: Any) -> None:
+    """Let the op that changed a view go past the view's former node where that has hooks: they
+    are for uses of the view as it was, of which this is none."""
+    old = _node.split_edge(before)[0]
+    node = _node.split_edge(result._node)[0]
+    if type(old) is Leaf or not (old.pre or old.hooks) or not isinstance(node, _node.Node):
+        return
+    silent = _node.without_hooks(before)
+    node.parents = [silent if p is before else p for p in node.parents]
 
 
 def _scatter_history(value: Any, new: Any, link: Any) -> Any:

@@ -32,7 +32,7 @@ from franken.core.rule import (
     as_rule,
     joined,
 )
-from franken.core.tensor import Parameter, Tensor, first_version, living, version_of
+from franken.core.tensor import Parameter, Tensor, first_version, living
 
 PRIMITIVES: dict[str, Primitive] = {}
 STATE = state.STATE
@@ -264,19 +264,22 @@ def bind(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         return eager(prim, args, params, True)
     # the commonest case, without loops: two float32 tensors on the CPU, no parameters
     a, b = x._a, y._a
-    if (
-        a.dtype is not F32 or b.dtype is not F32 or x.device is not CPU or y.device is not CPU
-        or not a.flags.c_contiguous or not b.flags.c_contiguous
-    ):  # fmt: skip
+    if a.dtype is not F32 or b.dtype is not F32 or x.device is not CPU or y.device is not CPU:
         return eager(prim, args, params, True)
     try:
         r = quiet(prim.wide, a, b)
     except (RuntimeError, ValueError, TypeError, IndexError, OverflowError, MemoryError):
         return eager(prim, args, params, True)  # which says what is wrong
     t: Any = _new(Tensor)
-    t._a = r if type(r) is _ndarray else _asarray(r)
     t.device = CPU
     t._node = t._ver = t._base = None
+    if a.flags.c_contiguous and b.flags.c_contiguous:
+        t._a = r if type(r) is _ndarray else _asarray(r)
+    else:
+        if prim.arrange is not None:
+            r = prim.arrange((a, b), r, params)
+        t._a = r = r if type(r) is _ndarray else _asarray(r)
+        t._ver = first_version(r)
     if (
         x._node is not None or y._node is not None or x._base is not None or y._base is not None
     ) and prim.differentiable:
@@ -326,12 +329,15 @@ def eager(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: 
         if prim.view:
             alias(args[0], result, (prim, params, -1))
     else:
-        result = tuple([_wrap(o, dev) for o in out])
         if prim.view:
-            for i, r in enumerate(result):
-                alias(args[0], r, (prim, params, i))
+            result = tuple([_bare(o, dev) for o in out])
+            link_parts(args[0], result, prim, params)
+        else:
+            result = tuple([_wrap(o, dev) for o in out])
     if tracked and grad and prim.differentiable:
-        record(prim, args, params, result)
+        one = result[0] if type(result) is tuple and result else result
+        if not prim.view or one._ver is not INFERENCE:  # a view of such a tensor has no history
+            record(prim, args, params, result)
     return result
 
 
@@ -340,7 +346,16 @@ def _wrap(array: Any, dev: Any) -> Tensor:
     t._a = a = array if type(array) is _ndarray or dev is not CPU else _asarray(array)
     t.device = dev
     t._node = t._base = None
-    t._ver = first_version(a)
+    t._ver = None if a.flags.c_contiguous else first_version(a)  # hot: mostly not called
+    return t
+
+
+def _bare(array: Any, dev: Any) -> Tensor:
+    """As `_wrap`, without the version counter, which a view has from its base."""
+    t: Tensor = _new(Tensor)
+    t._a = array if type(array) is _ndarray or dev is not CPU else _asarray(array)
+    t.device = dev
+    t._node = t._base = t._ver = None
     return t
 
 
@@ -359,21 +374,48 @@ def alias(base: Tensor, view: Tensor, step: tuple[Primitive, dict[str, Any], int
 
 def link_view(base: Tensor, view: Tensor, step: tuple[Primitive, dict[str, Any], int]) -> None:
     """Let `view` know its base and how it came from it; of plain and of traced tensors."""
-    if base._ver is INFERENCE:
-        view._ver = INFERENCE
-        return
-    view._ver = ver = version_of(base)
-    view._view_ver = ver[0]
-    if base._base is None:
-        view._base, view._chain = base, (step,)
-    else:
-        view._base, view._chain = base._base, (*base._chain, step)
+    _link(view, step, *_lineage(base, step[2] >= 0))
+
+
+def link_parts(
+    base: Tensor, parts: tuple[Tensor, ...], prim: Primitive, params: dict[str, Any]
+) -> None:
+    """`alias` of all outputs of a view op that has several."""
+    a = base._a
+    said = _lineage(base, True)
+    for i, part in enumerate(parts):
+        if part._a is a:
+            part._a = a.view()
+        elif not shares(a, part._a):
+            part._ver = first_version(part._a)
+            continue
+        _link(part, (prim, params, i), *said)
+
+
+def _lineage(base: Tensor, many: bool) -> tuple[Any, Any, Any, str | None]:
+    """What views of `base` get: version counter, first base, steps from it, and why not to write.
+
+    `many` says that the op gives several views.
+    """
+    ver = base._ver
+    if ver is INFERENCE:
+        return ver, None, (), None
+    if ver is None:
+        ver = base._ver = [0, None]
     meta = getattr(base, "_vmeta", None)
     if meta is None:
         if not STATE.grad:
             meta = "inference" if STATE.inference else "no_grad"
-        elif step[2] >= 0:
+        elif many:
             meta = "multi"
+    return (ver, base, (), meta) if base._base is None else (ver, base._base, base._chain, meta)
+
+
+def _link(view: Any, step: Any, ver: Any, base: Any, chain: Any, meta: str | None) -> None:
+    view._ver = ver
+    if ver is INFERENCE:
+        return
+    view._view_ver, view._base, view._chain = ver[0], base, (*chain, step)
     if meta is not None:
         view._vmeta = meta
 

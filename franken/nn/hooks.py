@@ -309,10 +309,11 @@ class BackwardHooks:
         """Pass the outputs through a node before which the pre-hooks are called."""
 
         def hook(grad_outputs: Any) -> Any:
-            return self._before(grad_outputs, at, len(values))
+            return self._before(grad_outputs, at, count)
 
         many = isinstance(out, tuple)
         values = out if many else (out,)
+        count = len(values)
         new, at, node = _through(values)
         if node is not None:
             node.register_prehook(hook)

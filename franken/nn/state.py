@@ -5,6 +5,7 @@ Knows the tables of a module, not what they compute.
 
 from __future__ import annotations
 
+import weakref
 from collections import OrderedDict
 from typing import Any, NamedTuple
 
@@ -31,13 +32,25 @@ class _IncompatibleKeys(NamedTuple):
 
 
 class _WithModule:
-    """A hook that is handed its module first; an object, so that it can be copied and pickled."""
+    """A hook that is handed its module first; an object, so that it can be copied and pickled.
+
+    It lies in the module's own table, so it keeps no module alive.
+    """
 
     def __init__(self, hook: Any, module: Any) -> None:
-        self.hook, self.module = hook, module
+        self.hook, self.module = hook, weakref.ref(module)
 
     def __call__(self, *args: Any) -> Any:
-        return self.hook(self.module, *args)
+        module = self.module()
+        if module is None:
+            raise RuntimeError("You are trying to call the hook of a dead Module!")
+        return self.hook(module, *args)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"hook": self.hook, "module": self.module()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
 
 
 class StateDict:

@@ -8,6 +8,7 @@ import random
 import threading
 import time
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -232,34 +233,68 @@ def test_a_worker_does_not_end_the_workers_of_others() -> None:
     assert list(other) == [0, 1, 2, 3, 4, 5]
 
 
-def test_threads_do_not_pile_up() -> None:
-    def training(rounds: int) -> None:
-        model = franken.nn.Linear(64, 64)
-        opt = franken.optim.SGD(model.parameters(), lr=0.01)
-        data = franken.utils.data.TensorDataset(franken.rand(8, 64))
-        before = franken.get_num_threads()
-        for k in range(rounds):
-            opt.zero_grad()
-            (model(franken.rand(512, 64)) ** 2).sum().backward()
-            opt.step()
-            franken.rand(1 << 20).exp()
-            franken.func.vmap(lambda v: v.sin())(franken.rand(4, 3))
-            if k % 10 == 0:
-                franken.set_num_threads(1 + k % 3)
-                franken.rand(1 << 20).exp()
-            if k % 50 == 0:
-                for _ in franken.utils.data.DataLoader(data, batch_size=4, num_workers=2):
-                    break
-        franken.set_num_threads(before)
+def _threads() -> tuple[int, int]:
+    """Python's threads, and all that the process has."""
+    return threading.active_count(), len(list(Path("/proc/self/task").iterdir()))
 
-    training(60)
-    settled = threading.active_count()
-    training(200)
-    deadline = time.monotonic() + 10.0  # a thread that was told to end may take a moment
-    while threading.active_count() > settled and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert threading.active_count() <= settled
+
+class _Training:
+    """Steps of everything that may start threads: products, samplers, transforms, loaders."""
+
+    def __init__(self) -> None:
+        self.model = franken.nn.Linear(24, 24)
+        self.opt = franken.optim.SGD(self.model.parameters(), lr=0.01)
+        self.data = franken.utils.data.TensorDataset(franken.rand(8, 24))
+
+    def step(self, k: int) -> None:
+        func, x = franken.func, franken.rand(32, 24)
+        self.opt.zero_grad()
+        (self.model(x) ** 2).sum().backward()
+        self.opt.step()
+        func.vmap(func.grad(lambda v: v.sin().sum()))(x[:4, :3])
+        func.jvp(lambda v: v.exp(), (x[0],), (x[1],))
+        if k < 10 or k % 8 == 0:
+            franken.set_num_threads(1 + (k + k // 8) % 4)
+            franken.rand(1 << 18).exp()  # enough to be shared by threads
+            franken.rand(192, 192) @ franken.rand(192, 192)
+        if k % 100 == 5:
+            self.load(k)
+
+    def load(self, k: int) -> None:
+        options: dict[str, Any] = {"num_workers": 1, "pin_memory": k % 200 == 5}
+        passing = iter(franken.utils.data.DataLoader(self.data, batch_size=4, **options))
+        next(passing)
+        if k % 400 == 5:
+            list(passing)  # others are abandoned
+
+
+@pytest.mark.filterwarnings("ignore:'pin_memory' argument")
+def test_threads_do_not_pile_up() -> None:
+    gc.collect()  # of loaders that other tests left in cycles
+    before = franken.get_num_threads()
+    training = _Training()
+    counts = {}
+    try:
+        for k in range(1000):
+            training.step(k)
+            if k in (9, 999):  # every number of threads has been asked for, and a loader ended
+                counts[k] = _settled(counts.get(9))
+    finally:
+        franken.set_num_threads(before)
+    assert counts[999] == counts[9]
     assert not multiprocessing.active_children()
+
+
+def _settled(expected: tuple[int, int] | None) -> tuple[int, int]:
+    """The threads, once those that were told to end have had the time for it."""
+    deadline = time.monotonic() + 10.0
+    found = _threads()
+    while time.monotonic() < deadline:
+        time.sleep(0.05)
+        before, found = found, _threads()
+        if found == (expected or before):
+            break
+    return found
 
 
 class Indexed:

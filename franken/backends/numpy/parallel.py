@@ -328,13 +328,14 @@ class _BlasThreads:
             calls = self.find()
             if calls is not None and self.depth == 0:
                 self.saved = calls[0]()
-                calls[1](1)
+                if self.saved != 1:
+                    calls[1](1)
             self.depth += 1
 
     def __exit__(self, *_: object) -> None:
         with self.lock:
             self.depth -= 1
-            if self.calls is not None and self.depth == 0:
+            if self.calls is not None and self.depth == 0 and self.saved != 1:
                 self.calls[1](self.saved)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from franken.core.geometry.memory import element_strides, over
+from franken.core.geometry.memory import element_strides, in_elements, over
 from franken.core.geometry.planning import PLANNERS, Operand, Planner, iterator
 from franken.core.geometry.shapes import Shape
 from franken.core.geometry.strides import contiguous_strides
@@ -29,6 +29,8 @@ def arranger(kind: str | tuple[str, ...] | None) -> Arrange | None:
         return None
     if kind == "contiguous":
         return _row_major
+    if kind == "iterator":
+        return _iterator
     names = (kind,) if isinstance(kind, str) else kind
     planners = [PLANNERS[name] for name in names]
     if not _OWN.isdisjoint(names):
@@ -38,13 +40,11 @@ def arranger(kind: str | tuple[str, ...] | None) -> Arrange | None:
 
         return always
 
-    exact = kind != "iterator"  # an image of one channel may be both row-major and channels last
-
     def arrange(inputs: Sequence[Any], out: Any, params: Any) -> Any:
         for a in inputs:
             if hasattr(a, "flags") and (
                 not a.flags.c_contiguous
-                or (1 in a.shape and (exact or a.strides != _row_major_bytes(a.shape, a.itemsize)))
+                or 1 in a.shape  # an image of one channel may be row-major and channels last
             ):
                 return planned(planners, inputs, out, params)
         return _row_major(inputs, out, params)
@@ -57,10 +57,10 @@ def _row_major(inputs: Sequence[Any], out: Any, params: Any) -> Any:
         return tuple([_row_major(inputs, o, params) for o in out])
     if not hasattr(out, "flags"):
         return out
-    if out.flags.c_contiguous and (
-        1 not in out.shape or out.strides == _row_major_bytes(out.shape, out.itemsize)
-    ):
-        return out
+    if out.flags.c_contiguous:
+        shape = out.shape
+        if 1 not in shape or out.strides == _row_major_bytes(shape, out.itemsize):
+            return out
     return placed(out, contiguous_strides(out.shape))
 
 
@@ -74,40 +74,49 @@ def planned(planners: Sequence[Planner], inputs: Sequence[Any], out: Any, params
 
     The last planner serves all further results.
     """
-    operands = [Operand(a.shape, element_strides(a)) for a in inputs if hasattr(a, "strides")]
     if type(out) is not tuple:
-        return _planned(planners[0], operands, out, params)
+        return _planned(planners[0], inputs, out, params)
     last = len(planners) - 1
-    return tuple([_planned(planners[min(i, last)], operands, o, params) for i, o in enumerate(out)])
+    return tuple([_planned(planners[min(i, last)], inputs, o, params) for i, o in enumerate(out)])
 
 
-def _planned(planner: Planner, operands: list[Operand], out: Any, params: Any) -> Any:
+def _iterator(inputs: Sequence[Any], out: Any, params: Any) -> Any:
+    if type(out) is tuple:
+        return tuple([_iterator(inputs, o, params) for o in out])
+    return followed(out, *inputs) if hasattr(out, "strides") else out
+
+
+def _planned(planner: Planner, inputs: Sequence[Any], out: Any, params: Any) -> Any:
     if not hasattr(out, "strides"):
         return out
-    if planner is iterator:
-        return placed(out, _iterated(out.shape, tuple(operands)))
+    if planner is iterator:  # one of several outputs
+        return followed(out, *inputs)
+    operands = [Operand(a.shape, element_strides(a)) for a in inputs if hasattr(a, "strides")]
     return placed(out, planner(out.shape, operands, params))
+
+
+def followed(out: Any, *inputs: Any) -> Any:
+    """An elementwise result laid out as torch does, which follows the inputs' layouts."""
+    found: list[Any] = []
+    for a in inputs:
+        if hasattr(a, "strides"):
+            found += (a.shape, a.strides, a.itemsize)
+    to = _iterated(out.shape, out.strides, out.itemsize, *found)
+    return out if to is None else placed(out, to)
 
 
 # Programs repeat a few geometries: planning one anew took a third of an LSTM's step.
 @lru_cache(4096)
-def _iterated(shape: Shape, operands: tuple[Operand, ...]) -> Shape:
-    return iterator(shape, operands)
+def _iterated(shape: Shape, steps: Shape, size: int, *inputs: Any) -> Shape | None:
+    """The strides in elements that a result must get; None where it has them already.
 
-
-@lru_cache(4096)
-def _iterated_bytes(shape: Shape, size: int, inputs: tuple[tuple[Shape, Shape], ...]) -> Shape:
-    operands = [Operand(of, tuple([step // size for step in steps])) for of, steps in inputs]
-    return iterator(shape, operands)
-
-
-def followed(out: Any, *inputs: Any) -> Any:
-    """An elementwise result where the first input is not row-major, laid out as torch does."""
-    steps = out.strides
-    if all(a.__class__ is not np.ndarray or a.strides == steps for a in inputs):
-        return out  # dense, since it is new, and as they are
-    found = tuple([(a.shape, a.strides) for a in inputs if a.__class__ is np.ndarray])
-    return placed(out, _iterated_bytes(out.shape, out.itemsize, found))
+    `steps` are the result's, `size` its itemsize; then in turn the inputs' shapes, strides and
+    itemsizes. All count bytes.
+    """
+    triples = zip(inputs[::3], inputs[1::3], inputs[2::3], strict=True)
+    operands = [Operand(of, in_elements(of, by, item)) for of, by, item in triples]
+    to = iterator(shape, operands)
+    return None if to == in_elements(shape, steps, size) else to
 
 
 def placed(a: Any, strides: Shape) -> Any:

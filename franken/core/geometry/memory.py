@@ -50,8 +50,8 @@ def restrided(a: Any, shape: Any, steps: Any, place: int) -> Any:
     row = memory_of(a)
     if row is None or 0 in shape or not row.size:
         if 0 in shape:
-            memory = a if row is None else row  # NumPy takes no buffer with gaps
-            return np.ndarray(shape, a.dtype, memory, 0, [n * a.itemsize for n in steps])
+            room = np.empty(0, a.dtype) if row is None else row
+            return over(room, shape, [n * a.itemsize for n in steps], 0)
         raise RuntimeError("as_strided: the memory of this tensor has gaps; clone() it before")
     n = row.itemsize
     return over(row, shape, [s * n for s in steps], place * n)
@@ -67,10 +67,14 @@ def over(row: Any, shape: Any, byte_steps: Any, offset: int) -> Any:
 
 def element_strides(a: Any) -> tuple[int, ...]:
     """An array's strides in elements; an empty one of NumPy's making has none of its own."""
-    if not a.size and not any(a.strides):
-        return contiguous_strides(a.shape)
-    n = a.itemsize
-    return tuple([s // n for s in a.strides]) if n else a.strides
+    return in_elements(a.shape, a.strides, a.itemsize)
+
+
+def in_elements(shape: tuple[int, ...], steps: tuple[int, ...], size: int) -> tuple[int, ...]:
+    """`element_strides` of an array of this shape, strides in bytes and itemsize."""
+    if 0 in shape and not any(steps):
+        return contiguous_strides(shape)
+    return tuple([s // size for s in steps]) if size else steps
 
 
 def relaid(a: Any, shape: tuple[int, ...], steps: tuple[int, ...]) -> Any:

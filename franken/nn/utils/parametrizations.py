@@ -119,61 +119,116 @@ class _Orthogonal(Module):
                 'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". Got: '
                 f"{orthogonal_map}"
             )
-        self.shape, self.orthogonal_map = tuple(weight.shape), orthogonal_map
+        if weight.is_complex() and orthogonal_map == "householder":
+            raise ValueError("The householder parametrization does not support complex tensors.")
+        self.shape, self.orthogonal_map = weight.shape, orthogonal_map
         if use_trivialization:
             self.register_buffer("base", None)
 
     def forward(self, original: Tensor) -> Tensor:
         """Any matrix -> one with orthonormal rows or columns."""
-        rows, columns = original.size(-2), original.size(-1)
-        wide = rows < columns
+        wide = original.size(-2) < original.size(-1)
         x = original.mT if wide else original
-        rows, columns = x.size(-2), x.size(-1)
-        if self.orthogonal_map == "householder":
-            tau = 2.0 / (1.0 + (x * x.conj()).sum(dim=-2))
-            q = franken.linalg.householder_product(x.tril(-1) + franken.eye(rows, columns), tau)
-        else:
-            lower = x.tril()
-            if rows != columns:
-                pad = lower.new_zeros(*lower.shape[:-2], rows, rows - columns)
-                lower = franken.cat([lower, pad], dim=-1)
-            skew = lower - lower.mH
-            if self.orthogonal_map == "matrix_exp":
-                q = franken.linalg.matrix_exp(skew)
-            else:
-                eye = franken.eye(rows, dtype=skew.dtype, device=skew.device)
-                q = franken.linalg.solve(eye - 0.5 * skew, eye + 0.5 * skew)
-            q = q[..., :columns]
-        if getattr(self, "base", None) is not None:
+        q = self._reflected(x) if self.orthogonal_map == "householder" else self._turned(x)
+        if hasattr(self, "base"):
             q = self.base @ q
         return q.mT if wide else q
 
+    def _reflected(self, x: Tensor) -> Tensor:
+        """Reflections at the columns below the diagonal, which holds the columns' signs."""
+        below = x.tril(-1)
+        tau = 2.0 / (1.0 + (below * below).sum(dim=-2))
+        signs = x.diagonal(dim1=-2, dim2=-1).int()  # as constants, without a gradient
+        return franken.linalg.householder_product(below, tau) * signs.unsqueeze(-2)
+
+    def _turned(self, x: Tensor) -> Tensor:
+        """The first columns of a rotation whose logarithm (or Cayley preimage) is skew."""
+        rows, columns = x.size(-2), x.size(-1)
+        lower = x.tril()
+        if rows != columns:
+            pad = lower.new_zeros(*lower.shape[:-2], rows, rows - columns)
+            lower = franken.cat([lower, pad], dim=-1)
+        skew = lower - lower.mH
+        if self.orthogonal_map == "matrix_exp":
+            q = franken.matrix_exp(skew)
+        else:
+            eye = franken.eye(rows, dtype=skew.dtype, device=skew.device)
+            q = franken.linalg.solve(eye - 0.5 * skew, eye + 0.5 * skew)
+        return q[..., :columns]
+
     def right_inverse(self, value: Tensor) -> Tensor:
-        """An original for an orthogonal `value`: with a base, zero (and the base is the value)."""
-        if tuple(value.shape) != self.shape:
+        """The original whose map is `value`, or the orthogonal factor of a `value` that is not."""
+        if value.shape != self.shape:
             raise ValueError(
                 f"Expected a matrix or batch of matrices of shape {self.shape}. Got a tensor of "
                 f"shape {value.shape}."
             )
-        if not hasattr(self, "base"):
+        wide = value.size(-2) < value.size(-1)
+        tall = value.mT if wide else value
+        if hasattr(self, "base"):
+            return self._to_base(tall, value)
+        if self.orthogonal_map != "householder":
             raise NotImplementedError(
                 "It is not possible to assign to the matrix exponential or the Cayley "
                 "parametrizations when use_trivialization=False."
             )
-        tall = value.mT if value.size(-2) < value.size(-1) else value
-        q, r = franken.linalg.qr(tall, mode="complete")
-        signs = r.diagonal(dim1=-2, dim2=-1).sgn()
-        q[..., : tall.size(-1)] = q[..., : tall.size(-1)] * signs.unsqueeze(-2)
-        self.base = q
-        zero = franken.zeros_like(value)
+        found = _reflections(tall)
+        return found.mT if wide else found
+
+    def _to_base(self, tall: Tensor, value: Tensor) -> Tensor:
+        """Keep the value, completed to a square, as the base; minus the identity maps to one."""
+        with franken.no_grad():
+            rows, columns = tall.size(-2), tall.size(-1)
+            if rows != columns:
+                noise = franken.randn(
+                    *tall.shape[:-2], rows, rows - columns, dtype=tall.dtype, device=tall.device
+                )
+                self.base = _orthogonal_factor(franken.cat([tall, noise], dim=-1))
+            else:
+                self.base = tall.clone() if _is_orthogonal(tall) else _orthogonal_factor(tall)
+            zero = franken.zeros_like(value)
+            zero.diagonal(dim1=-2, dim2=-1).fill_(-1.0)
         return zero
+
+
+def _is_orthogonal(q: Tensor) -> bool:
+    eps = 10 * q.size(-2) * franken.finfo(q.dtype).eps
+    eye = franken.eye(q.size(-1), dtype=q.dtype, device=q.device)
+    return bool(franken.allclose(q.mH @ q, eye, atol=eps))
+
+
+def _orthogonal_factor(a: Tensor) -> Tensor:
+    """Q of A = QR, the diagonal of R being real and positive."""
+    packed, tau = franken.geqrf(a)
+    signs = packed.diagonal(dim1=-2, dim2=-1).sgn()  # of R, whose diagonal lies there
+    return franken.linalg.householder_product(packed, tau) * signs.unsqueeze(-2)
+
+
+def _reflections(a: Tensor) -> Tensor:
+    """Reflectors below a diagonal of signs, whose product is the orthogonal factor of `a`."""
+    with franken.no_grad():
+        packed, tau = franken.geqrf(a)
+        diagonal = packed.diagonal(dim1=-2, dim2=-1)
+        diagonal.sign_()
+        diagonal[tau == 0.0] *= -1  # no reflection there: the sign that the others would bring
+    return packed
 
 
 def orthogonal(
     module: Module, name: str = "weight", orthogonal_map: str | None = None, *,
     use_trivialization: bool = True,
 ) -> Module:  # fmt: skip
-    """Keep a weight's rows or columns orthonormal, by exp or Cayley map of a skew matrix."""
+    """Keep a weight's rows or columns orthonormal.
+
+    `orthogonal_map` is "matrix_exp" or "cayley" (maps of a skew matrix) or "householder"
+    (reflections; the default of real matrices that are not square). Without
+    `use_trivialization` only the last can be assigned to.
+
+    >>> import franken as torch
+    >>> layer = orthogonal(torch.nn.Linear(3, 5))
+    >>> torch.allclose(layer.weight.mT @ layer.weight, torch.eye(3), atol=1e-5)
+    True
+    """
     weight = getattr(module, name, None)
     if not isinstance(weight, Tensor):
         raise ValueError(f"Module '{module}' has no parameter or buffer with name '{name}'")
@@ -181,7 +236,8 @@ def orthogonal(
         raise ValueError(
             f"Expected a matrix or batch of matrices. Got a tensor of {weight.ndim} dimensions."
         )
-    chosen = orthogonal_map or "matrix_exp"
+    plain = weight.size(-2) == weight.size(-1) or weight.is_complex()
+    chosen = orthogonal_map or ("matrix_exp" if plain else "householder")
     return register_parametrization(
         module, name, _Orthogonal(weight, chosen, use_trivialization), unsafe=True
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import Any
+from typing import Any, NamedTuple
 
 import franken
 from franken import Tensor
@@ -46,40 +46,73 @@ class ParametrizationList(ModuleList):
             raise ValueError("ParametrizationList requires one or more modules.")
         super().__init__(modules)
         self.unsafe = unsafe
-        new = original
-        module: Any
-        with franken.no_grad():
-            for module in reversed(list(self)):
-                if hasattr(module, "right_inverse"):
-                    new = module.right_inverse(new)
+        kind = _Kind.of(original)
+        new = self._inverted(original)
+        if not isinstance(new, (Tensor, Sequence)):
+            raise ValueError(f"'right_inverse' must return {_SOME}. Got {type(new).__name__}")
         self.is_tensor = isinstance(new, Tensor)
-        self.ntensors = 1 if self.is_tensor else len(new)
-        if self.is_tensor:
+        self.ntensors = 1 if isinstance(new, Tensor) else len(new)
+        if isinstance(new, Tensor):
+            _same_type_and_place(original, new)
             _take_over(original, new)
             _register(self, "original", original)
         else:
             for i, part in enumerate(new):
-                made = Parameter(part) if isinstance(original, Parameter) else part
-                made.requires_grad_(original.requires_grad)
-                _register(self, f"original{i}", made)
+                _register(self, f"original{i}", _part(original, part, i))
         if not unsafe:
-            _check_result(self(), original)
+            kind.kept_by(_only_tensor(self()), _REGISTERED)
+
+    def _inverted(self, value: Any) -> Any:
+        """What the parametrized value is computed from; an inverse that is missing is identity."""
+        module: Any
+        with franken.no_grad():
+            for module in reversed(list(self)):
+                try:
+                    value = module.right_inverse(value) if _has_inverse(module) else value
+                except NotImplementedError:
+                    continue  # which a class says of some of its settings
+        return value
 
     def right_inverse(self, value: Tensor) -> None:
         """Set the originals so that the parametrized tensor becomes `value` (or close to it)."""
+        module: Any
         with franken.no_grad():
-            module: Any
             for module in reversed(list(self)):
-                if not hasattr(module, "right_inverse"):
+                if not _has_inverse(module):
                     raise RuntimeError(
                         f"parametrization {type(module).__name__} does not implement right_inverse."
                     )
                 value = module.right_inverse(value)
             if self.is_tensor:
-                _take_over(self.original, value)
+                self._set_one(value)
             else:
-                for i, part in enumerate(value):
-                    _take_over(getattr(self, f"original{i}"), part)
+                self._set_several(value)
+
+    def _set_one(self, value: Any) -> None:
+        if not isinstance(value, Tensor):
+            raise ValueError(f"`right_inverse` should return a tensor. Got {type(value).__name__}")
+        _same_dtype(value, self.original, "The tensor", "original")
+        _take_over(self.original, value)
+
+    def _set_several(self, values: Any) -> None:
+        if not isinstance(values, Sequence):
+            raise ValueError(
+                f"'right_inverse' must return a sequence of tensors. Got {type(values).__name__}."
+            )
+        if len(values) != self.ntensors:
+            raise ValueError(
+                "'right_inverse' must return a sequence of tensors of length "
+                f"{self.ntensors}. Got a sequence of length {len(values)}."
+            )
+        for i, value in enumerate(values):
+            name = f"original{i}"
+            if not isinstance(value, Tensor):
+                raise ValueError(
+                    "'right_inverse' must return a sequence of tensors or reference-type opaques. "
+                    f"Got element {i} of type {type(value).__name__}."
+                )
+            _same_dtype(value, getattr(self, name), f"Tensor {i}", name)
+            _take_over(getattr(self, name), value)
 
     def forward(self) -> Tensor:
         """The parametrized tensor."""
@@ -101,28 +134,82 @@ def _register(module: Module, name: str, tensor: Tensor) -> None:
 
 
 def _take_over(old: Tensor, new: Tensor) -> None:
-    if not isinstance(new, Tensor):
-        raise ValueError(
-            f"right_inverse should return a Tensor or a Sequence of tensors. Got {type(new).__name__}"  # noqa: E501
-        )
     old.data = new.data
 
 
-def _check_result(result: Any, original: Tensor) -> None:
+# --- what a parametrization may not change --------------------------------------------------------
+
+_SOME = "a Tensor or a Sequence of tensors (list, tuple...)"
+_REGISTERED = (
+    "Registering a parametrization may not change the {what} of the tensor, unless `unsafe` flag "
+    "is enabled.\nunparametrized {what}: {old}\nparametrized {what}: {new}"
+)
+_APPENDED = (
+    "Registering a parametrization may not change the {what} of the tensor, unless the `unsafe` "
+    "flag is enabled.\nmodule.{name}.{what}: {old}\n"
+    "parametrization(module.{name}).{what}: {new}"
+)
+_INVERTED = (
+    "The tensor returned by parametrization.right_inverse must have the same {what} as "
+    "module.{name}, unless the `unsafe` flag is enabled.\nmodule.{name}.{what}: {old}\n"
+    "returned {what}: {new}"
+)
+
+
+class _Kind(NamedTuple):
+    """A tensor's dtype and shape, kept apart from it, since originals take over others' memory."""
+
+    dtype: Any
+    shape: Any
+
+    @staticmethod
+    def of(tensor: Tensor) -> _Kind:
+        return _Kind(tensor.dtype, tensor.shape)
+
+    def kept_by(self, tensor: Tensor, words: str, name: str = "") -> None:
+        """Raise ValueError in these words if the tensor's dtype or shape is another."""
+        for what, old, new in zip(self._fields, self, _Kind.of(tensor), strict=True):
+            if old != new:
+                raise ValueError(words.format(what=what, old=old, new=new, name=name))
+
+
+def _has_inverse(module: Any) -> bool:
+    return hasattr(module, "right_inverse")
+
+
+def _only_tensor(result: Any) -> Tensor:
     if not isinstance(result, Tensor):
         raise ValueError(f"A parametrization must return a tensor. Got {type(result).__name__}.")
-    if result.dtype != original.dtype:
+    return result
+
+
+def _same_type_and_place(original: Tensor, new: Tensor) -> None:
+    for what in ("dtype", "device"):
+        if getattr(original, what) != getattr(new, what):
+            raise ValueError(
+                f"When `right_inverse` outputs one tensor, it may not change the {what}.\n"
+                f"original.{what}: {getattr(original, what)}\n"
+                f"right_inverse(original).{what}: {getattr(new, what)}"
+            )
+
+
+def _same_dtype(value: Tensor, original: Tensor, what: str, name: str) -> None:
+    if value.dtype != original.dtype:
         raise ValueError(
-            "Registering a parametrization may not change the dtype of the tensor, unless `unsafe` "
-            f"flag is enabled.\nunparametrized dtype: {original.dtype}\nparametrized dtype: "
-            f"{result.dtype}"
+            f"{what} returned by `right_inverse` has dtype {value.dtype} while `{name}` has dtype "
+            f"{original.dtype}"
         )
-    if tuple(result.shape) != tuple(original.shape):
+
+
+def _part(original: Tensor, part: Any, i: int) -> Tensor:
+    """One of several originals, a parameter if the tensor was one."""
+    if not isinstance(part, Tensor):
         raise ValueError(
-            "Registering a parametrization may not change the shape of the tensor, unless `unsafe` "
-            f"flag is enabled.\nunparametrized shape: {original.shape}\nparametrized shape: "
-            f"{result.shape}"
+            f"'right_inverse' must return {_SOME}. Got element {i} of the sequence with type "
+            f"{type(part).__name__}."
         )
+    made = Parameter(part) if isinstance(original, Parameter) else part
+    return made.requires_grad_(original.requires_grad)
 
 
 def _inject_class(module: Module) -> None:
@@ -201,11 +288,24 @@ def _append(module: Any, tensor_name: str, parametrization: Any, unsafe: bool) -
     listed = module.parametrizations[tensor_name]
     if not unsafe:
         current = getattr(module, tensor_name)
-        _check_result(parametrization(current), current)
-        if hasattr(parametrization, "right_inverse"):
-            _check_result(parametrization.right_inverse(current), current)
+        kind, made = _Kind.of(current), _only_tensor(parametrization(current))
+        kind.kept_by(made, _APPENDED, tensor_name)
+        if _has_inverse(parametrization):
+            _check_inverse(parametrization, made, kind, tensor_name)
     listed.append(parametrization)
     listed.unsafe |= unsafe
+
+
+def _check_inverse(parametrization: Any, made: Tensor, kind: _Kind, name: str) -> None:
+    try:
+        back = parametrization.right_inverse(made)
+    except NotImplementedError:
+        return
+    if not isinstance(back, Tensor):
+        raise ValueError(
+            f"parametrization.right_inverse must return a tensor. Got: {type(back).__name__}"
+        )
+    kind.kept_by(back, _INVERTED, name)
 
 
 def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:

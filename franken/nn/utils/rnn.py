@@ -129,69 +129,37 @@ def pack_padded_sequence(
     >>> packed.data, packed.batch_sizes
     (tensor([1, 2, 3]), tensor([2, 1]))
     """
-    if not isinstance(lengths, Tensor):
-        lengths = franken.as_tensor(lengths, dtype=franken.int64)
+    lengths = franken.as_tensor(lengths, dtype=franken.int64, device="cpu")
     order = None
     if not enforce_sorted:
         lengths, order = franken.sort(lengths, descending=True)
+        order = order.to(input.device)
         input = input.index_select(0 if batch_first else 1, order)
-    x = input.transpose(0, 1) if batch_first else input
-    sizes = lengths.tolist()
-    _check_lengths(x, sizes)
-    batch_sizes = [sum(n > t for n in sizes) for t in range(sizes[0])]
-    data = franken.cat([x[t, :b] for t, b in enumerate(batch_sizes)])
-    return PackedSequence(data, franken.tensor(batch_sizes), order)
-
-
-def _check_lengths(x: Tensor, sizes: list[int]) -> None:
-    if len(sizes) != x.size(1):
-        raise RuntimeError(
-            f"Expected `len(lengths)` to be equal to batch_size, but got {len(sizes)} "
-            f"(batch_size={x.size(1)})"
-        )
-    if any(n <= 0 for n in sizes):
-        raise RuntimeError(
-            "Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0"  # noqa: E501
-        )
-    if any(a < b for a, b in zip(sizes, sizes[1:], strict=False)):
-        raise RuntimeError(
-            "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You "
-            "can pass `enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to "
-            "sidestep this requirement if you do not need ONNX exportability."
-        )
-    if sizes[0] > x.size(0):
-        raise RuntimeError(
-            f"Expected sequence length to be larger than or equal to the longest length, got "
-            f"{x.size(0)} and {sizes[0]}"
-        )
+    data, batch_sizes = franken._pack_padded_sequence(input, lengths, batch_first)
+    return PackedSequence(data, batch_sizes, order)
 
 
 def pad_packed_sequence(
     sequence: PackedSequence, batch_first: bool = False, padding_value: float = 0.0,
     total_length: int | None = None,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """Undo pack_padded_sequence: (T, B, *) and the lengths."""
-    sizes = sequence.batch_sizes.tolist()
-    steps = len(sizes)
-    if total_length is not None:
-        if total_length < steps:
-            raise ValueError(
-                "Expected total_length to be at least the length of the longest sequence in input, "
-                f"but got total_length={total_length} and max sequence length being {steps}"
-            )
-        steps = total_length
-    batch, tail = sizes[0], tuple(sequence.data.shape[1:])
-    rows = []
-    for part in sequence.data.split(sizes):
-        missing = batch - part.size(0)
-        if missing:
-            part = franken.cat([part, part.new_full((missing, *tail), padding_value)])
-        rows.append(part)
-    rows += [rows[0].new_full((batch, *tail), padding_value)] * (steps - len(sizes))
-    out = franken.stack(rows)
-    lengths = franken.tensor([sum(b > i for b in sizes) for i in range(batch)])
-    if batch_first:
-        out = out.transpose(0, 1)
+    """Undo pack_padded_sequence: (T, B, *) and the lengths.
+
+    >>> import franken as torch
+    >>> packed = pack_padded_sequence(torch.tensor([[1, 2], [3, 0]]), [2, 1])
+    >>> pad_packed_sequence(packed)
+    (tensor([[1, 2],
+            [3, 0]]), tensor([2, 1]))
+    """
+    steps = sequence.batch_sizes.size(0)
+    if total_length is not None and total_length < steps:
+        raise ValueError(
+            "Expected total_length to be at least the length of the longest sequence in input, but "
+            f"got total_length={total_length} and max sequence length being {steps}"
+        )
+    out, lengths = franken._pad_packed_sequence(
+        sequence.data, sequence.batch_sizes, batch_first, padding_value, total_length or steps
+    )
     if sequence.unsorted_indices is not None:
         out = out.index_select(0 if batch_first else 1, sequence.unsorted_indices)
         lengths = lengths[sequence.unsorted_indices.cpu()]
@@ -217,27 +185,33 @@ def pad_sequence(
             f"{type(sequences)}"
         )
     sequences = list(sequences)
+    if not sequences:
+        raise RuntimeError("received an empty list of sequences")
+    for i, s in enumerate(sequences):
+        if not isinstance(s, Tensor):
+            raise TypeError(
+                f"expected Tensor as element {i} in argument 0, but got {type(s).__name__}"
+            )
     if padding_side not in ("left", "right"):
         raise RuntimeError(
-            f"Expected padding_side to be one of left or right, but got {padding_side}"
+            f"Expected padding_side to be one of left or right, but got {padding_side}."
         )
-    if not sequences:
-        raise RuntimeError("Expected sequences to be non-empty")
-    longest = max(s.size(0) for s in sequences)
-    rows = []
-    for s in sequences:
-        missing = longest - s.size(0)
-        if missing:
-            fill = s.new_full((missing, *s.shape[1:]), padding_value)
-            s = franken.cat([fill, s] if padding_side == "left" else [s, fill])
-        rows.append(s)
-    return franken.stack(rows, 0 if batch_first else 1)
+    first, longest = sequences[0], max(s.size(0) for s in sequences)
+    sizes = (len(sequences), longest) if batch_first else (longest, len(sequences))
+    out = first.new_full((*sizes, *first.shape[1:]), padding_value)
+    for i, s in enumerate(sequences):
+        n = s.size(0)
+        part = slice(longest - n, None) if padding_side == "left" else slice(n)
+        out[(i, part) if batch_first else (part, i)].copy_(s)
+    return out
 
 
 def unpad_sequence(
     padded_sequences: Tensor, lengths: Tensor, batch_first: bool = False
 ) -> list[Tensor]:
-    """Undo pad_sequence."""
+    """Undo pad_sequence; `lengths` is a tensor."""
+    if not hasattr(lengths, "device"):
+        raise AttributeError(f"'{type(lengths).__name__}' object has no attribute 'device'")
     x = padded_sequences if batch_first else padded_sequences.transpose(0, 1)
     return [row[:n] for row, n in zip(x, lengths.tolist(), strict=True)]
 

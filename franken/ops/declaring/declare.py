@@ -64,7 +64,7 @@ def elementwise(
     holomorphic: bool = True,
     at: str = "torch",
     method: bool | None = None,
-    inplace: bool = True,
+    inplace: Any = True,
     out: Out = True,
     alias: tuple[str, ...] = (),
     scale: str | None = None,
@@ -87,6 +87,7 @@ def elementwise(
         d: derivative(s) linear in the first argument, one for each input, None for an input
             without; or NOT_DIFFERENTIABLE.
         promote: torch's name of the promotion kind.
+        inplace: whether there are in-place forms; or the derivative that they have instead of `d`.
         scale: name of a factor on the last input (`alpha` of add and sub).
         refuse: kinds of dtype that raise, of "b" bool, "i" integers, "f" floats, "c" complex.
         tag: the kernel's name in that error, if it is not "<name>_cpu".
@@ -111,6 +112,8 @@ def elementwise(
         title or prim.title or (backward_name(f"special_{name}") if first == "special" else None)
     )
     fn = _face(prim, kernel, promote, refuse, tag or f"{name}_cpu", check, words, numbers)
+    if at:  # others are called by position alone
+        fn = with_names(fn, words)
     public = _scaled(fn, scale) if scale else fn
     fn.prim = public.prim = prim
     fn.kernel, fn.fast = kernel, "f" not in refuse
@@ -124,25 +127,34 @@ def elementwise(
         form = _cast_first(inplace_form(name, public), name, promote)
         changer = _inplace_lane(name, public, kernel, fn.fast, form)
         public.augmented = _inplace_lane(name, public, kernel, fn.fast, augmented(form))
+    if callable(inplace):
+        changed = _changed(prim, kernel, inplace)
+        changer = inplace_form(name, _face(changed, kernel, promote, refuse, tag or f"{name}_cpu",
+                                           check, words, numbers))  # fmt: skip
     samples = samples or _SAMPLES[len(inputs)]
-    made = register(public, name, at, method, inplace, out, alias, samples, changer)
+    made = register(public, name, at, method, bool(inplace), out, alias, samples, changer)
     made.schema_text, made.prim = schema, prim
     return public
+
+
+def _changed(prim: Primitive, kernel: Any, rule: Any) -> Primitive:
+    """The primitive of in-place forms that have another derivative than the op."""
+    name = f"{prim.name}_"
+    title = backward_name(prim.name)[:-1] + "1"
+    jvp = without_forward(name)
+    return pointwise_primitive(name, prim.inputs, kernel, rule, title=title, jvp=jvp)
 
 
 def typed(kernel: Any) -> Any:
     """The kernel with Python numbers made arrays of the dtype that the arrays have."""
 
     def run(*values: Any, **params: Any) -> Any:
-        d = None
-        plain = True
         for v in values:
-            if isinstance(v, np.ndarray):
-                d = v.dtype if d is None else d
-            else:
-                plain = False
-        if plain:
+            if v.__class__ is not np.ndarray:
+                break
+        else:
             return kernel(*values, **params)
+        d = next((v.dtype for v in values if isinstance(v, np.ndarray)), None)
         arrays = [v if isinstance(v, np.ndarray) else np.asarray(v, d) for v in values]
         return kernel(*arrays, **params)
 
@@ -242,14 +254,13 @@ def _face(
         def one(input: Any) -> Any:
             return general(input)
 
-        return with_names(one if "f" in refuse else unary_lane(prim, kernel, one), words)
+        return one if "f" in refuse else unary_lane(prim, kernel, one)
     if arity == 2:
 
         def two(input: Any, other: Any) -> Any:
             return general(input, other)
 
-        lane = two if "f" in refuse else binary_lane(prim, kernel, two, numbers != "none")
-        return with_names(lane, words)
+        return two if "f" in refuse else binary_lane(prim, kernel, two, numbers != "none")
     return general
 
 
@@ -266,6 +277,34 @@ def with_names(fn: Any, words: Sequence[str]) -> Any:
 
     named.parameters = names  # type: ignore[attr-defined]
     return named
+
+
+def underived(what: str) -> Any:
+    """The rule of an input whose derivative torch lacks too."""
+
+    def rule(g: Any) -> Any:
+        raise NotImplementedError(f"the derivative for '{what}' is not implemented.")
+
+    return rule
+
+
+def without_forward(name: str) -> Any:
+    """The tangent rule of an op whose tangents torch has no formula for."""
+
+    def rule(tangents: Any, out: Any, *inputs: Any, **params: Any) -> Any:
+        raise NotImplementedError(
+            f"Trying to use forward AD with {name} that does not support it"
+            + ("." if name.startswith("aten::") else _UNFORMULATED)
+        )
+
+    return rule
+
+
+_UNFORMULATED = (
+    " because it has not been implemented yet.\nPlease file an issue to PyTorch at https://github.com/"
+    "pytorch/pytorch/issues/new?template=feature-request.yml so that we can prioritize its "
+    "implementation or submit a PR adding the implementation to derivatives.yaml"
+)
 
 
 def refused(tag: str, d: dt.dtype, kinds: str) -> None:

@@ -27,8 +27,9 @@ PARALLEL = 1 << 18
 
 def lay_out(t: Tensor, *inputs: Any) -> None:
     """Give an elementwise result torch's layout."""
-    t._a = followed(t._a, *inputs)
-    t._ver = first_version(t._a)
+    t._a = a = followed(t._a, *inputs)
+    if not a.flags.c_contiguous:
+        t._ver = first_version(a)
 
 
 def unary_lane(prim: Primitive, kernel: Any, general: Any) -> Any:

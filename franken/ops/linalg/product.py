@@ -501,7 +501,7 @@ def addbmm(
     shape = (batch1.shape[1], batch2.shape[2])
     _check_base(input, shape)
     if not len(batch1):
-        return _blend(input, batch1.new_zeros(shape), beta, alpha)
+        return _blend(input, bmm(batch1, batch2).sum(0), beta, alpha)
     # As in torch, the running sum is rounded after each matrix.
     total = input
     for k, (x, y) in enumerate(zip(batch1.unbind(), batch2.unbind(), strict=True)):

@@ -5,8 +5,8 @@ Source: https://docs.pytorch.org/docs/stable/optim.html#how-to-adjust-learning-r
 
 from __future__ import annotations
 
-import types
 import warnings
+import weakref
 from functools import wraps
 from typing import Any
 
@@ -156,16 +156,17 @@ _LRScheduler = LRScheduler
 
 
 def _watch(optimizer: Any) -> None:
-    """Let `optimizer.step` note that it was called."""
+    """Let `optimizer.step` note that it was called; kept there, it keeps no optimizer alive."""
     step = optimizer.step
     if getattr(step, "_wrapped_by_lr_sched", False):
         return
-    function = step.__func__
+    function, ref = step.__func__, weakref.ref(optimizer)
 
     @wraps(function)
-    def wrapper(self: Any, *args: Any, **kwargs: Any) -> Any:
-        self._opt_called = True
-        return function(self, *args, **kwargs)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        found: Any = ref()
+        found._opt_called = True
+        return function(found, *args, **kwargs)
 
     wrapper._wrapped_by_lr_sched = True  # type: ignore[attr-defined]
-    optimizer.step = types.MethodType(wrapper, optimizer)
+    optimizer.step = wrapper

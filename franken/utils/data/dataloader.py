@@ -126,7 +126,7 @@ class DataLoader(Generic[T_co]):
         if self._iterator is None:
             self._iterator = _MultiProcessingDataLoaderIter(self)
         else:
-            self._iterator.restart()
+            self._iterator.restart(self)
         return self._iterator  # type: ignore[no-any-return]
 
     def __len__(self) -> int:
@@ -156,16 +156,16 @@ def _check_workers(num_workers: int, timeout: float, prefetch: Any, persistent: 
         raise ValueError("persistent_workers option needs num_workers > 0")
 
 
-def _warn_exceeded(loader: DataLoader[Any], promised: int, fetched: int) -> None:
+def _warn_exceeded(dataset: Any, workers: int, promised: int, fetched: int) -> None:
     hint = (
         "For multiprocessing data-loading, this could be caused by not properly configuring the "
         "IterableDataset replica at each worker. Please see "
         "https://pytorch.org/docs/stable/data.html#torch.utils.data.IterableDataset for examples."
     )
     warnings.warn(
-        f"Length of IterableDataset {loader.dataset} was reported to be {promised}(when accessing "
+        f"Length of IterableDataset {dataset} was reported to be {promised}(when accessing "
         f"len(dataloader)), but {fetched} samples have been fetched. "
-        f"{hint if loader.num_workers else ''}",
+        f"{hint if workers else ''}",
         stacklevel=3,
     )
 
@@ -247,40 +247,44 @@ def _check_batching(
 
 
 class _BaseDataLoaderIter:
-    """One pass over the data."""
+    """One pass over the data.
+
+    It takes what it needs from the loader and does not hold it: a loader holds the iterator of
+    persistent workers, which end when their iterator is gone.
+    """
 
     def __init__(self, loader: DataLoader[Any]) -> None:
-        self.loader = loader
-        if loader.pin_memory and not franken.cuda.is_available():
+        self._dataset, self._index_sampler = loader.dataset, loader._index_sampler
+        self._num_workers, self._generator = loader.num_workers, loader.generator
+        self._pin_memory = loader.pin_memory and franken.cuda.is_available()
+        if loader.pin_memory and not self._pin_memory:
             warnings.warn(
                 "'pin_memory' argument is set as true but no accelerator is found, then device "
                 "pinned memory won't be used.",
                 stacklevel=3,
             )
-        self._begin()
+        self._begin(loader)
 
-    def _begin(self) -> None:
-        self._indices = iter(self.loader._index_sampler)
+    def _begin(self, loader: DataLoader[Any]) -> None:
+        self._sampler_iter = iter(self._index_sampler)
         # Drawn even without workers, as torch does: the shuffled order depends on it.
-        drawn = franken.empty((), dtype=franken.int64).random_(generator=self.loader.generator)
-        self.base_seed = int(drawn.item())
-        self._yielded = 0
+        drawn = franken.empty((), dtype=franken.int64).random_(generator=self._generator)
+        self._base_seed = int(drawn.item())
+        self._num_yielded, self._promised = 0, loader._promised
 
     def __iter__(self) -> _BaseDataLoaderIter:
         return self
 
     def __len__(self) -> int:
-        return len(self.loader._index_sampler)
+        return len(self._index_sampler)
 
     def __next__(self) -> Any:
         data = self._next_data()
-        self._yielded += 1
-        promised = self.loader._promised
-        if promised is not None and self._yielded > promised:
-            _warn_exceeded(self.loader, promised, self._yielded)
-        if self.loader.pin_memory and franken.cuda.is_available():
-            data = _pinned(data)
-        return data
+        self._num_yielded += 1
+        promised = self._promised
+        if promised is not None and self._num_yielded > promised:
+            _warn_exceeded(self._dataset, self._num_workers, promised, self._num_yielded)
+        return _pinned(data) if self._pin_memory else data
 
     def _next_data(self) -> Any:
         raise NotImplementedError
@@ -304,7 +308,7 @@ class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
         self._fetcher = Fetcher(*loader._fetcher())
 
     def _next_data(self) -> Any:
-        return self._fetcher.fetch(next(self._indices))
+        return self._fetcher.fetch(next(self._sampler_iter))
 
 
 class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
@@ -313,6 +317,8 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
     def __init__(self, loader: DataLoader[Any]) -> None:
         super().__init__(loader)
         self._owner = os.getpid()
+        self._timeout, self._persistent_workers = loader.timeout, loader.persistent_workers
+        self._prefetch_factor = loader.prefetch_factor or 0
         self._workers: list[Any] = []
         self._tasks: list[Any] = []
         context = loader.multiprocessing_context or multiprocessing.get_context()
@@ -321,7 +327,7 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         self._tasks.extend(context.Queue() for _ in range(n))
         for i, tasks in enumerate(self._tasks):
             work = Worker(
-                loader._fetcher(), tasks, self._results, self.base_seed, i, n,
+                loader._fetcher(), tasks, self._results, self._base_seed, i, n,
                 loader.worker_init_fn,
             )  # fmt: skip
             process = context.Process(target=work, daemon=True)
@@ -330,10 +336,10 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         self._epoch = 0
         self._reset()
 
-    def restart(self) -> None:
+    def restart(self, loader: DataLoader[Any]) -> None:
         """Begin another epoch with the same processes."""
         self._drain()
-        self._begin()
+        self._begin(loader)
         self._epoch += 1
         for tasks in self._tasks:
             tasks.put((None, None))
@@ -350,7 +356,7 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         self._arrived: dict[int, Any] = {}
         self._alive = [True] * len(self._tasks)
         self._turn = itertools.cycle(range(len(self._tasks)))
-        for _ in range((self.loader.prefetch_factor or 0) * len(self._tasks)):
+        for _ in range(self._prefetch_factor * len(self._tasks)):
             self._send()
 
     def _send(self) -> None:
@@ -361,7 +367,7 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         if worker is None:
             return
         try:
-            index = next(self._indices)
+            index = next(self._sampler_iter)
         except StopIteration:
             return
         self._out[self._sent] = worker
@@ -370,7 +376,7 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
 
     def _receive(self) -> Any:
         waited = 0.0
-        step = min(self.loader.timeout or 5.0, 5.0)
+        step = min(self._timeout or 5.0, 5.0)
         while True:
             try:
                 key, packed = self._results.get(timeout=step)
@@ -382,9 +388,9 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
                         f"DataLoader worker (pid(s) {', '.join(map(str, dead))}) exited unexpectedly"  # noqa: E501
                     ) from None
                 waited += step
-                if self.loader.timeout and waited >= self.loader.timeout:
+                if self._timeout and waited >= self._timeout:
                     raise RuntimeError(
-                        f"DataLoader timed out after {self.loader.timeout} seconds"
+                        f"DataLoader timed out after {self._timeout} seconds"
                     ) from None
 
     def _next_data(self) -> Any:
@@ -395,7 +401,7 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
                     self._out.pop(number, None)
                     self._arrived[number] = data
             if self._wanted >= self._sent:
-                if not self.loader.persistent_workers:
+                if not self._persistent_workers:
                     self.shutdown()
                 raise StopIteration
             data = self._arrived.pop(self._wanted)
