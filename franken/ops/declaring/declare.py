@@ -117,6 +117,7 @@ def elementwise(
     public = _scaled(fn, scale) if scale else fn
     fn.prim = public.prim = prim
     fn.kernel, fn.fast = kernel, "f" not in refuse
+    public.answers = promote == ALWAYS_BOOL  # a truth value: it may be written whoever asks
     if numbers in ("second", "none"):
         fn.__annotations__[parameters(fn)[0]] = "Tensor"  # checked by the function form
     public.lane = fn
