@@ -418,12 +418,12 @@ class _Undefined(Function):
     """The value, and no cotangent."""
 
     @staticmethod
-    def forward(ctx: Any, x: Any) -> Any:  # type: ignore[override]
+    def forward(ctx: Any, x: Any) -> Any:
         """The value in memory of its own."""
         return x.clone()
 
     @staticmethod
-    def backward(ctx: Any, g: Any) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, g: Any) -> Any:
         """None."""
         return None
 

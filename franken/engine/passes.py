@@ -240,11 +240,8 @@ def _execute(r: Run, node: Any) -> None:
         g = _pre_hooks(r, node, g)
     if r.targets and not runs:
         _capture(r, node, g)
-    if not runs:
-        _release_leaves(r, node)
-        return
-    if g is None:
-        _execute_undefined(r, node)
+    if g is None or not runs:
+        (_execute_undefined if runs else _release_leaves)(r, node)
         return
     if node.pre:
         g = _node_prehooks(r, node, g)
@@ -318,13 +315,10 @@ def _execute_plain(r: Run, node: Node) -> None:
 def _execute_undefined(r: Run, node: Any) -> None:
     """Run a node that no cotangent reached: hooks see None, and a custom function its zeros."""
     plain = isinstance(node, Node)
-    if plain and not node.pre and not node.hooks:
-        _release_leaves(r, node)
-        return
     g: Any = None if plain and node.shape is not None else {}
     if node.pre:
         g = _node_prehooks(r, node, _pre_hooks(r, node, g))
-    r.dressed = True
+    r.dressed |= not plain
     grads = [None] * len(node.parents) if plain else node.apply_vjp(r, g)
     if node.hooks:
         grads = _post_hooks(r, node, grads, g)

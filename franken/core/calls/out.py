@@ -150,7 +150,7 @@ def call_into(name: str, fn: Any, into: Into, args: Any, kwargs: Any, target: An
     """The call with its result written into `target`."""
     targets = target if isinstance(target, (tuple, list)) else (target,)
     inputs = (*args, *kwargs.values())
-    if not getattr(fn, "answers", False):
+    if not getattr(fn, "answers", False):  # truth values may be written, whoever wants a gradient
         refuse_gradient(name, inputs, targets)
     if STATE.traces:
         _refuse_traced(name, (*inputs, *targets))
