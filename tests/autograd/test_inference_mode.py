@@ -179,6 +179,19 @@ def sent_values(lib):
     return steps, seen, lib.is_grad_enabled()
 
 
+def multithreading_by_default(lib):
+    import threading
+
+    seen = [lib.autograd.is_multithreading_enabled()]
+    with lib.autograd.set_multithreading_enabled(False):
+        other = threading.Thread(
+            target=lambda: seen.append(lib.autograd.is_multithreading_enabled())
+        )
+        other.start()
+        other.join()
+    return seen
+
+
 def multithreading_flag(lib):
     lib.autograd.set_multithreading_enabled(False)
     off = lib.autograd.is_multithreading_enabled()
@@ -245,7 +258,7 @@ def test_a_view_of_an_inference_tensor_has_no_history(agree, name):
 
 PROGRAMS = [
     made_inside, normal_inside, out_inside, nested, decorated, decorated_class, sent_values,
-    multithreading_flag,
+    multithreading_flag, multithreading_by_default,
 ]  # fmt: skip
 
 

@@ -44,7 +44,8 @@ DTYPES = ["float64", "float32", "float16", "bfloat16", "int64", "int32", "int16"
           "bool", "complex64", "complex128", "uint16", "uint32", "uint64", "float8_e4m3fn",
           "float8_e5m2"]  # fmt: skip
 VIEWS = ["t", "t.T", "t[1:, ::2]", "t[1, 2]", "t[:, 0:0]", "t[:1].expand(3, 4)",
-         "t.reshape(-1)[5:]", "t.as_strided((2, 2), (1, 2), 3)", "t.unfold(1, 2, 1)", "t.clone()"]  # fmt: skip
+         "t.reshape(-1)[5:]", "t.as_strided((2, 2), (1, 2), 3)", "t.unfold(1, 2, 1)",
+         "t.clone()"]  # fmt: skip
 VALUES = """
 T.ones(())
 T.ones(0, 3)
