@@ -83,8 +83,6 @@ T.nn.MultiheadAttention(4, 2)
 T.nn.TransformerEncoderLayer(4, 2, 8)
 T.nn.PixelShuffle(2)
 T.nn.ChannelShuffle(2)
-T.nn.LazyLinear(3)
-hooked(T.nn.Linear(1, 1))
 T.nn.ParameterList([T.ones(1)])
 T.nn.ParameterDict({"a": T.ones(1)})
 T.nn.ModuleDict({"a": T.nn.Conv2d(1, 2, 3)})
@@ -109,8 +107,10 @@ Color.RED
 defaultdict(list, a=[1])
 [pathlib.PurePosixPath("a"), noted, Point]
 """
-# What torch writes in a way of its own; each still reads the other's.
+# What torch writes in a way of its own (numbers of hooks count on); each still reads the other's.
 UNLIKE = """
+T.nn.LazyLinear(3)
+hooked(T.nn.Linear(1, 1))
 T.nn.LSTM(2, 3, 2, bidirectional=True)
 T.nn.GRU(2, 3)
 T.relu
