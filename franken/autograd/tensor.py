@@ -13,7 +13,7 @@ from typing import Any
 
 from franken.autograd import grad_mode, hooks
 from franken.core import node as _node
-from franken.core import state
+from franken.core import replaced, state
 from franken.core.handles import RemovableHandle
 from franken.core.linear import add
 from franken.core.node import Leaf, OutEdge, edge_of, split_edge
@@ -218,6 +218,8 @@ def detach_(self: Tensor) -> Tensor:
             "these gradients. To fix this error, please refer to the Optimizer.zero_grad() "
             "function in torch/optim/optimizer.py as a solution."
         )
+    if self._node is not None and type(self._node) is not Leaf and not self.level:
+        replaced.note(self, None)
     self._node = None
     if "tangent" in self.__dict__:
         self.__dict__["tangent"] = None
@@ -240,7 +242,7 @@ def get_data(self: Any) -> Any:
 
 
 def set_data(self: Tensor, value: Tensor) -> None:
-    """Replace the memory; graphs recorded earlier keep the old one."""
+    """Replace the memory, for graphs recorded earlier too; the version stays."""
     if not isinstance(value, Tensor):
         raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
     if self.requires_grad and not (value.dtype.is_floating_point or value.dtype.is_complex):
@@ -250,9 +252,7 @@ def set_data(self: Tensor, value: Tensor) -> None:
     if self.level:
         where = "under vmap" if hasattr(self, "bdim") else "inside functorch"
         raise RuntimeError(f"mutating directly with `.data` {where} transform is not allowed.")
-    self._a, self.device = value._a, value.device
-    if type(self._node) is Leaf:
-        self._node.shape, self._node.dtype, self._node.device = _node.meta_of(self)
+    replaced.take_memory(self, value._a, value.device)
 
 
 def get_version(self: Tensor) -> int:

@@ -25,6 +25,7 @@ from franken.core.inplace import commit, store
 from franken.core.linear import add, overwritten, sum_to, tied
 from franken.core.node import Leaf, Node, OutEdge, Packed, _light, split_edge
 from franken.core.primitive import F32, F64
+from franken.core.replaced import present
 from franken.core.state import STATE, restore_saving, saving_modes, set_grad
 from franken.core.tensor import Tensor
 from franken.core.where import describe
@@ -468,6 +469,8 @@ def unpack(node: Node, create_graph: bool) -> list[Any]:
             if ver[0] != saved[k + 2]:
                 _stale(node, kind, i, value, ver, saved[k + 2])
             if not isinstance(value, Tensor):
+                if len(ver) > 2 and kind == "x":
+                    value = present(value, node.parents[i], ver)
                 t: Any = _new(Tensor)
                 t._a, t.device, t._ver = value, dev, ver
                 t._node = t._base = None
@@ -553,7 +556,7 @@ def _finish_leaf(r: Run, leaf: Leaf) -> None:
     if leaf.pre:
         g = _node_prehooks(r, leaf, g)
     variable = leaf.ref()
-    if variable is None:
+    if variable is None or variable._node is None:  # gone, or it requires grad no longer
         return
     with _accumulate_lock:
         _accumulate(r, leaf, variable, g)
@@ -598,7 +601,7 @@ def _wanted_strides(variable: Tensor, g: Tensor) -> Any:
     if g.level or variable.level:
         return None
     a, own = g._a, variable._a
-    if a.flags.c_contiguous and own.flags.c_contiguous:
+    if a.flags.c_contiguous and own.flags.c_contiguous or a.shape != own.shape:
         return None
     want = gradient_strides(own.shape, element_strides(own))
     axes = zip(a.shape, element_strides(a), want, strict=True)

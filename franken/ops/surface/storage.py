@@ -15,7 +15,9 @@ from franken.core import inplace
 from franken.core.device import device
 from franken.core.geometry.memory import memory_of, pointer, restrided, root_of
 from franken.core.geometry.strides import contiguous_strides
+from franken.core.node import Leaf
 from franken.core.op import op
+from franken.core.replaced import renew_leaf
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import NoSamples, S
 
@@ -243,4 +245,6 @@ def set_(
         )
     input._a, input._base = array, None
     inplace.bump(input)
+    if type(input._node) is Leaf:
+        renew_leaf(input)
     return input
