@@ -168,6 +168,39 @@ def register_post_accumulate_grad_hook(self: Tensor, hook: Any) -> RemovableHand
     return handle
 
 
+def get_hooks(self: Tensor) -> Any:
+    """The hooks of this tensor's gradient by number, or None if it never had any."""
+    edge = edge_of(self)
+    if edge is None:
+        return None
+    node, index = split_edge(edge)
+    if node.pre is None:
+        return None
+    return OrderedDict((key[2], h) for key, h in node.pre.items() if key[:2] == ("t", index))
+
+
+def set_hooks(self: Tensor, hooks: Any) -> None:
+    """Put other hooks in their place."""
+    for number in get_hooks(self) or ():
+        node, index = split_edge(edge_of(self))
+        del node.pre["t", index, number]
+    for hook in (hooks or {}).values():
+        register_hook(self, hook)
+
+
+def get_post_hooks(self: Tensor) -> Any:
+    """The hooks after accumulation by number, or None if there never were any."""
+    edge = edge_of(self)
+    return edge.post_accumulate if type(edge) is Leaf else None
+
+
+def set_node(self: Tensor, value: Any) -> None:
+    """Cut the tensor from the graph: only None may be set."""
+    if value is not None:
+        raise RuntimeError("_grad_fn can be only set to None")
+    detach_(self)
+
+
 def retain_grad(self: Tensor) -> None:
     """Let `.grad` be populated on this non-leaf tensor."""
     edge = edge_of(self)
@@ -286,6 +319,14 @@ def _keep_data(self: Tensor) -> None:
     raise RuntimeError("Deleting tensor data is not allowed. Delete tensor instead!")
 
 
+def _keep_node(self: Tensor) -> None:
+    raise RuntimeError("Deletion of _grad_fn not allowed. Detach tensor instead!")
+
+
+def _keep_hooks(self: Tensor) -> None:
+    raise RuntimeError("Deletion of _backwards_hooks not allowed!")
+
+
 def _keep_flag(self: Tensor) -> None:
     raise RuntimeError("requires_grad must be a bool")
 
@@ -295,6 +336,9 @@ _PROPERTIES = {
     "requires_grad": property(requires_grad, set_requires_grad, _keep_flag),
     "grad": property(get_grad, set_grad, lambda self: set_grad(self, None)),
     "grad_fn": property(grad_fn),
+    "_grad_fn": property(grad_fn, set_node, _keep_node),
+    "_backward_hooks": property(get_hooks, set_hooks, _keep_hooks),
+    "_post_accumulate_grad_hooks": property(get_post_hooks),
     "is_leaf": property(is_leaf),
     "retains_grad": property(retains_grad),
     "data": property(get_data, set_data, _keep_data),

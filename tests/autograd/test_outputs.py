@@ -17,7 +17,7 @@ import pytest
 import franken
 from franken.core.node import Node
 from franken.core.primitive import PRIMITIVES, Primitive
-from franken.engine.passes import reachable
+from franken.engine.order import reachable
 
 torch = pytest.importorskip("torch")
 
