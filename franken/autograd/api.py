@@ -205,7 +205,7 @@ def _target(t: Any) -> Any:
 
 
 def _batched(vjp: Any, outs: tuple[Any, ...], grads: tuple[Any, ...]) -> tuple[Any, ...]:
-    from franken.transforms.api import vmap
+    from franken.transforms.batching import run_vmap
 
     for i, (t, g) in enumerate(zip(outs, grads, strict=True)):
         if isinstance(g, Tensor) and tuple(g.shape[1:]) != tuple(t.shape):
@@ -218,7 +218,7 @@ def _batched(vjp: Any, outs: tuple[Any, ...], grads: tuple[Any, ...]) -> tuple[A
                 "want some tensors in `grad_output` to be considered batched, consider using vmap."
             )
     in_dims = tuple([0 if isinstance(g, Tensor) else None for g in grads])
-    return _tuple(vmap(vjp, in_dims, allow_none_pass_through=True)(*grads))
+    return _tuple(run_vmap(vjp, grads, {}, in_dims, 0, "error", allow_none=True))
 
 
 def _unused(t: Any, i: int, unused_ok: bool, materialize: bool, create_graph: bool) -> Any:

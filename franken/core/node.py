@@ -225,8 +225,11 @@ def without_hooks(edge: Any) -> Any:
 def _edge_through_base(v: Any) -> Any:
     t = standing(v._base, v._base._node)
     for link in v._chain:
-        t = step(t, link)
-    return titled(t, "AsStridedBackward0")._node
+        before, t = t, step(t, link)
+    # no strides lead to the same memory as another dtype, unless it is a part of that (x.real)
+    if before.dtype is t.dtype or link[0].title is not None:
+        titled(t, "AsStridedBackward0")
+    return t._node
 
 
 def standing(t: Any, edge: Any) -> Any:

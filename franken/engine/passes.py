@@ -58,7 +58,7 @@ class Run:
         self.through: set[Any] | None = None
         self.targets: dict[tuple[Any, int], int] = {}
         self.captured: dict[tuple[Any, int], Any] = {}
-        self.owned: set[int] = set()
+        self.owned: set[Any] = set()
         self.roots: list[Any] = []
         self.order: list[Any] = []
         self.dressed = keep  # some node holds more than a gradient may keep of it
@@ -161,30 +161,30 @@ def _push(r: Run, edge: Any, g: Any) -> None:
     if type(edge) is OutEdge:
         slots = pending.setdefault(edge.node, {})
         have = slots.get(edge.index)
-        slots[edge.index] = g if have is None else _sum(r, have, g)
+        slots[edge.index] = g if have is None else _sum(r, edge, have, g)
     else:
         have = pending.get(edge)
-        pending[edge] = g if have is None else _sum(r, have, g)
+        pending[edge] = g if have is None else _sum(r, edge, have, g)
 
 
-def _sum(r: Run, a: Any, b: Any) -> Any:
-    """a + b; into a's memory when a is a sum that nobody else can see."""
-    if id(a) in r.owned and b.level == 0 and b._node is None and r.in_place:
+def _sum(r: Run, edge: Any, a: Any, b: Any) -> Any:
+    """a + b; into a's memory when a is the pass's own sum, which nobody else sees while it waits.
+
+    What has left the edge is never added to again.
+    """
+    if edge in r.owned and b._node is None:
         aa, ba = a._a, b._a
         if type(aa) is np.ndarray and aa.dtype is ba.dtype:
             np.add(aa, ba, out=aa)
             return a
     out = add(a, b)
-    if r.in_place and out.level == 0 and out._node is None:
-        r.owned.discard(id(a))
-        r.owned.add(id(out))
+    if r.in_place:
+        r.owned.add(edge)
     return out
 
 
 def _execute(r: Run, node: Any) -> None:
     g = r.pending.pop(node, None)
-    if r.owned and g is not None:  # an id that stays behind could name another tensor later
-        r.owned.difference_update(map(id, g.values()) if type(g) is dict else (id(g),))
     if r.needed is not None and node not in r.needed:
         return
     runs = r.through is None or node in r.through
@@ -222,8 +222,6 @@ def _execute_plain(r: Run, node: Node) -> None:
     if g is None:
         _release_leaves(r, node)
         return
-    if r.owned:
-        r.owned.discard(id(g))
     if node.pre:
         g = _node_prehooks(r, node, _pre_hooks(r, node, g))
     r.order.append(node)
@@ -257,7 +255,7 @@ def _execute_plain(r: Run, node: Node) -> None:
                 _push(r, p, gi)
             else:
                 have = pending.get(p)
-                pending[p] = gi if have is None else _sum(r, have, gi)
+                pending[p] = gi if have is None else _sum(r, p, have, gi)
         if type(p) is Leaf:
             _leaf_used(r, p)
     if plan.saves_data and not r.keep:
@@ -502,7 +500,6 @@ def _finish_leaf(r: Run, leaf: Leaf) -> None:
     g = r.pending.pop(leaf, None)
     if g is None:
         return
-    r.owned.discard(id(g))
     if leaf.pre:
         g = _pre_hooks(r, leaf, g)
     if not r.accumulate:

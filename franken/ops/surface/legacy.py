@@ -22,7 +22,9 @@ from franken.ops.surface.args import allocate, as_device, as_sizes, kind_name, u
 from franken.ops.surface.creation import filled, finish
 from franken.ops.surface.data import inferred
 from franken.ops.surface.read import as_class
+from franken.ops.surface.storage import UntypedStorage, laid_over
 from franken.ops.surface.to import converted
+from franken.ops.surface.typed_storage import TypedStorage
 
 _TYPE_NAMES = {
     d.scalar_name: d
@@ -49,6 +51,11 @@ def legacy(d: dt.dtype, dev: Any, args: tuple[Any, ...]) -> Tensor:
         )
     if isinstance(first, Tensor):
         return first.detach()  # type: ignore[attr-defined,no-any-return]
+    if isinstance(first, TypedStorage):
+        first = first.elements_for(d, d.scalar_name)
+    if isinstance(first, UntypedStorage):
+        shown = first.nbytes() // d.itemsize
+        return _wrap(laid_over(first, d, 0, (shown,), (1,)), first.device)
     if isinstance(first, str):
         raise TypeError("new(): invalid data type 'str'")
     if not hasattr(first, "__len__") or isinstance(first, np.generic):
@@ -93,7 +100,8 @@ def _of_class(t: Any, cls: Any) -> Any:
     """A new tensor, or value of a transform, as an instance of `cls`."""
     if not t.level:
         return as_class(t, cls)
-    t.__class__ = _traced_class(builtins.type(t), cls)
+    kind: Any = builtins.type(t)
+    t.__class__ = _traced_class(kind, cls)
     return t
 
 
