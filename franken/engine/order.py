@@ -54,7 +54,8 @@ def _by_number(ascending: list[Any]) -> list[Any]:
         for p in node.parents:
             if p is not None:
                 uses[split_edge(p)[0]] += 1
-    ready = [(-n._sequence_nr(), -n.seq, n) for n in ascending if not uses[n]]
+    places = {node: -i for i, node in enumerate(ascending)}  # where numbers are equal
+    ready = [(-n._sequence_nr(), places[n], n) for n in ascending if not uses[n]]
     heapq.heapify(ready)
     order = []
     while ready:
@@ -66,7 +67,7 @@ def _by_number(ascending: list[Any]) -> list[Any]:
             p = split_edge(p)[0]
             uses[p] -= 1
             if not uses[p]:
-                heapq.heappush(ready, (-p._sequence_nr(), -p.seq, p))
+                heapq.heappush(ready, (-p._sequence_nr(), places[p], p))
     return order[::-1]
 
 
