@@ -6,6 +6,7 @@ Knows what those constructors accept: sizes, or a sequence, or another tensor.
 from __future__ import annotations
 
 import builtins
+import copyreg
 import functools
 from typing import Any, overload
 
@@ -24,7 +25,7 @@ from franken.ops.surface.data import inferred
 from franken.ops.surface.read import as_class
 from franken.ops.surface.storage import UntypedStorage, laid_over
 from franken.ops.surface.to import converted
-from franken.ops.surface.typed_storage import TypedStorage
+from franken.ops.surface.typed_storage import TypedStorage, old_name
 
 _TYPE_NAMES = {
     d.scalar_name: d
@@ -149,6 +150,9 @@ class tensortype(builtins.type):
 
     def __repr__(cls) -> str:
         return f"<class '{cls.__module__}.{cls.__name__}'>"
+
+
+copyreg.pickle(tensortype, old_name)  # type: ignore[arg-type]
 
 
 def type_names(module: str) -> dict[str, Any]:
