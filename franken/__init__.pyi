@@ -15,6 +15,7 @@ from typing import Any, Literal, overload
 from numpy import bool_ as _bool_
 from numpy import number as _number
 
+from franken import _utils as _utils
 from franken import autograd as autograd
 from franken import backends as backends
 from franken import cuda as cuda
@@ -29,6 +30,7 @@ from franken import return_types as return_types
 from franken import serialization as serialization
 from franken import signal as signal
 from franken import special as special
+from franken import storage as storage
 from franken import testing as testing
 from franken import utils as utils
 from franken import version as version
@@ -59,26 +61,44 @@ from franken.core.geometry.size import Size as Size
 from franken.core.geometry.size import Size as _Size
 from franken.core.tensor import Tensor as Tensor
 from franken.core.tensor import Tensor as _Tensor
+from franken.faces.checkpoints.loading import load as load
+from franken.faces.checkpoints.saving import save as save
 from franken.ops.sampling.generator import Generator as Generator
 from franken.ops.sampling.generator import Generator as _Generator
-from franken.ops.surface.storage import TypedStorage as TypedStorage
 from franken.ops.surface.storage import UntypedStorage as UntypedStorage
-from franken.serialization.tensors import load as load
-from franken.serialization.tensors import save as save
+from franken.ops.surface.typed_storage import TypedStorage as TypedStorage
 from franken.transforms.api import vmap as vmap
 
+BFloat16Storage: _type[_Tensor]
 BFloat16Tensor: _type[_Tensor]
+BoolStorage: _type[_Tensor]
 BoolTensor: _type[_Tensor]
+ByteStorage: _type[_Tensor]
 ByteTensor: _type[_Tensor]
+CharStorage: _type[_Tensor]
 CharTensor: _type[_Tensor]
+ComplexDoubleStorage: _type[_Tensor]
 ComplexDoubleTensor: _type[_Tensor]
+ComplexFloatStorage: _type[_Tensor]
 ComplexFloatTensor: _type[_Tensor]
+DoubleStorage: _type[_Tensor]
 DoubleTensor: _type[_Tensor]
+FloatStorage: _type[_Tensor]
 FloatTensor: _type[_Tensor]
+HalfStorage: _type[_Tensor]
 HalfTensor: _type[_Tensor]
+IntStorage: _type[_Tensor]
 IntTensor: _type[_Tensor]
+LongStorage: _type[_Tensor]
 LongTensor: _type[_Tensor]
+QInt32Storage: _type[_Tensor]
+QInt8Storage: _type[_Tensor]
+QUInt2x4Storage: _type[_Tensor]
+QUInt4x2Storage: _type[_Tensor]
+QUInt8Storage: _type[_Tensor]
+ShortStorage: _type[_Tensor]
 ShortTensor: _type[_Tensor]
+Storage: _type[_Tensor]
 __version__: _str
 
 def _chunk_cat(tensors: Any, dim: _int, num_chunks: _int, *, out: _Tensor | None = None) -> _Tensor:

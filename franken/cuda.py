@@ -16,8 +16,10 @@ from franken.core.device import device as _device
 from franken.core.errors import OutOfMemoryError
 from franken.ops.sampling.generator import Generator
 from franken.ops.surface.legacy import type_names
+from franken.ops.surface.typed_storage import storage_names
 
 globals().update(type_names("torch.cuda"))
+globals().update(storage_names("torch.cuda"))
 
 
 def _index(device: Any = None) -> int:

@@ -99,6 +99,13 @@ torch.set_deterministic_debug_mode('foo')
 torch.set_num_threads(0)
 torch.set_default_tensor_type('torch.FooTensor')
 torch.backends.cudnn.enabled
+torch.device('cuda:1').type, torch.device('cuda:1').index
+torch.device('cpu').index, torch.device('meta').index
+torch.device('bogus:1')
+torch.device('cuda:01')
+torch.device('cuda:1:1')
+torch.device('1')
+torch.device('')
 """
 
 

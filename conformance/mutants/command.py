@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 import sys
-import tempfile
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,7 +12,16 @@ from typing import Any
 
 import click
 
-from conformance.mutants.selecting import Reach, environment, measured, test_files, tests_of
+from conformance.mutants.selecting import (
+    PYTEST,
+    SIGNATURES,
+    Reach,
+    ended,
+    measured,
+    test_files,
+    tests_of,
+)
+from conformance.mutants.trees import Trees
 
 STORE = Path(".mutants/coverage.json")
 REPORT = Path("artifacts/mutants.json")
@@ -59,7 +64,10 @@ def mutants(
         STORE.unlink(missing_ok=True)
     judges = test_files(ROOT, tests)
     with _bar(len(judges), "coverage") as done:
-        reach = measured(ROOT, judges, ROOT / STORE, workers, done)
+        every = measured(ROOT, judges, ROOT / STORE, workers, done)
+    reach = {name: found for name, found in every.items() if found.passes}
+    for name in every.keys() - reach.keys():  # it would notice anything
+        click.echo(f"{name} fails without a fault: it judges nothing")
     chosen = list(sample(ROOT, count, seed, only))
     with _bar(count, "mutants") as done:
         rows = _judge(chosen, reach, workers, budget, done)
@@ -75,36 +83,20 @@ def mutants(
 def _judge(
     chosen: list[Any], reach: dict[str, Reach], workers: int, budget: float, done: Any
 ) -> list[dict[str, Any]]:
-    local = threading.local()
-    with tempfile.TemporaryDirectory() as folder:
+    with Trees(ROOT) as trees, ThreadPoolExecutor(workers) as pool:
 
         def one(mutant: Any) -> dict[str, Any]:
-            if not hasattr(local, "tree"):  # each worker plants in a tree of its own
-                local.tree = _tree(Path(tempfile.mkdtemp(dir=folder)))
-            row = _run(local.tree, mutant, reach, budget)
+            row = _run(trees.mine(), mutant, reach, budget)
             done()
             return row
 
-        with ThreadPoolExecutor(workers) as pool:
-            return list(pool.map(one, chosen))
-
-
-def _tree(folder: Path) -> Path:
-    """A copy of what git knows, so that neither caches nor the user's files are touched."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    for name in filter(None, listed.stdout.split("\0")):
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if (ROOT / name).is_file():
-            shutil.copy2(ROOT / name, target)
-    return folder
+        return list(pool.map(one, chosen))
 
 
 def _run(tree: Path, mutant: Any, reach: dict[str, Reach], budget: float) -> dict[str, Any]:
-    tests = tests_of(mutant.path, mutant.lines, reach, budget)
+    tests = tests_of(mutant.path, mutant.places, reach, budget)
+    if mutant.head and SIGNATURES in reach:
+        tests = sorted({*tests, SIGNATURES}, key=lambda name: reach[name].seconds)
     row = {"path": mutant.path, "line": mutant.line, "operator": mutant.operator,
            "before": mutant.before, "after": mutant.after, "tests": tests}  # fmt: skip
     if not tests:
@@ -113,15 +105,9 @@ def _run(tree: Path, mutant: Any, reach: dict[str, Reach], budget: float) -> dic
     whole = target.read_text(encoding="utf-8")
     target.write_text(mutant.code, encoding="utf-8")
     expected = sum(reach[name].seconds for name in tests)
-    pytest = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider"]
     try:
-        ended = subprocess.run(
-            [*pytest, *tests], cwd=tree, env=environment(tree), capture_output=True,
-            timeout=4 * expected + 120, check=False,
-        )  # fmt: skip
-        outcome = "killed" if ended.returncode else "survived"
-    except subprocess.TimeoutExpired:
-        outcome = "killed: out of time"
+        status = ended([sys.executable, "-m", *PYTEST, *tests], tree, 4 * expected + 120)
+        outcome = "killed: out of time" if status is None else "killed" if status else "survived"
     finally:
         target.write_text(whole, encoding="utf-8")
     return {**row, "outcome": outcome}

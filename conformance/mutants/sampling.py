@@ -1,7 +1,7 @@
 """A random sample of mutants of the package: which file, which operator of cosmic-ray, which place.
 
-Knows Python's syntax and cosmic-ray's operators; runs nothing. Mutants that differ in annotations
-or docstrings alone are no mutants and are left out.
+Knows Python's syntax and cosmic-ray's operators; runs nothing. What nobody executes, or only the
+checks, is left out by rule (`_bare`): mutants that differ in nothing else are none.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from cosmic_ray import mutating, plugins
 
 # A kernel's faults are found by the kernel checks, the digits' by nobody.
 LEFT_OUT = ("franken/triton_kernels/", "franken/data/")
-_TRIES = 40
+_TRIES = 40  # operators for one draw of a file
+_MISSES = 60  # draws that give nothing new
+_NOTHING = ast.arguments([], [], None, [], [], None, [])
 
 
 class Mutant(NamedTuple):
@@ -26,7 +28,8 @@ class Mutant(NamedTuple):
 
     path: str  # below the root
     line: int
-    lines: tuple[int, ...]  # of the statement: one over several lines is executed at its first
+    places: tuple[tuple[int, ...], ...]  # lines of which one must be executed, by preference
+    head: bool  # of a function: its names and defaults
     operator: str
     before: str
     after: str
@@ -34,16 +37,23 @@ class Mutant(NamedTuple):
 
 
 def sample(root: Path, count: int, seed: int, only: str = "") -> Iterator[Mutant]:
-    """`count` mutants of the package below `root`, files drawn by their length."""
+    """`count` mutants of the package below `root` (fewer if there are no more).
+
+    Files are drawn by their length.
+    """
     draw = random.Random(seed)
     files = [p for p in sorted((root / "franken").rglob("*.py")) if _wanted(root, p, only)]
     weights = [len(p.read_text(encoding="utf-8").splitlines()) for p in files]
     groups = _groups()
     found: set[tuple[str, str]] = set()
-    while len(found) < count:
+    misses = 0
+    while len(found) < count and misses < _MISSES:
         path = draw.choices(files, weights)[0]
         made = _mutant(root, path, groups, draw)
-        if made is not None and (made.path, made.code) not in found:
+        if made is None or (made.path, made.code) in found:
+            misses += 1
+        else:
+            misses = 0
             found.add((made.path, made.code))
             yield made
 
@@ -67,14 +77,14 @@ def _mutant(root: Path, path: Path, groups: list[list[str]], draw: random.Random
     for _ in range(_TRIES):
         name = draw.choice(draw.choice(groups))
         operator = plugins.get_operator(name)()
-        places = _count(code, operator)
-        if not places:
+        count = _count(code, operator)
+        if not count:
             continue
-        changed = mutating.mutate_code(code, operator, draw.randrange(places))
+        changed = mutating.mutate_code(code, operator, draw.randrange(count))
         if changed and _differs(code, changed):
             line, before, after = _where(code, changed)
             where = path.relative_to(root).as_posix()
-            return Mutant(where, line, statement(code, line), name, before, after, changed)
+            return Mutant(where, line, *places(code, line), name, before, after, changed)
     return None
 
 
@@ -101,22 +111,39 @@ def _differs(one: str, two: str) -> bool:
 
 
 def _bare(code: str) -> str:
-    """The syntax tree without what nobody executes."""
+    """The syntax tree without what nobody executes, or only the checks.
+
+    Annotations, docstrings and definitions of `...` are for readers and type checkers; samples are
+    the cases of the conformance checks; zip's strictness changes no result that is right.
+    """
     tree = ast.parse(code)
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             node.returns = None
+            if _is_stub(node):
+                node.decorator_list, node.args = [], _NOTHING
         elif isinstance(node, ast.arg):
             node.annotation = None
         elif isinstance(node, ast.AnnAssign):
             node.annotation = ast.Constant(None)
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            node.value = ast.Constant(None)
-        elif isinstance(node, ast.keyword) and node.arg == "strict":
-            node.value = ast.Constant(None)  # of zip: it changes no result that is right
+        elif _is_left_out(node):
+            node.value = ast.Constant(None)  # type: ignore[attr-defined]
         elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             node.body = [ast.Pass()]
     return ast.dump(tree)
+
+
+def _is_left_out(node: ast.AST) -> bool:
+    if isinstance(node, ast.Expr):
+        return isinstance(node.value, ast.Constant)
+    return isinstance(node, ast.keyword) and node.arg in ("strict", "samples")
+
+
+def _is_stub(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether the body is `...` alone: an overload, or a protocol's method."""
+    only = node.body[0] if len(node.body) == 1 else None
+    value = only.value if isinstance(only, ast.Expr) else None
+    return isinstance(value, ast.Constant) and value.value is ...
 
 
 def _where(one: str, two: str) -> tuple[int, str, str]:
@@ -128,19 +155,27 @@ def _where(one: str, two: str) -> tuple[int, str, str]:
     raise ValueError("the codes are equal")
 
 
-def statement(code: str, line: int) -> tuple[int, ...]:
-    """The lines of the innermost statement around a line; of a definition, those of its head.
+def places(code: str, line: int) -> tuple[tuple[tuple[int, ...], ...], bool]:
+    """Where a test must come by to notice a change of a line, and whether it is a function's head.
 
-    >>> statement("def f(\\n    x=1,\\n):\\n    return x\\n", 2)
-    (1, 2, 3)
+    That is the innermost statement, of which one over several lines is executed at its first. A
+    function's head is executed at import, by everyone; what it says shows when the body runs.
+
+    >>> places("x = [\\n    1,\\n]\\n", 2)
+    (((1, 2, 3),), False)
+    >>> places("def f(\\n    x=1,\\n):\\n    return x\\n", 2)
+    (((4,), (1, 2, 3)), True)
     """
-    found = (line,)
+    found, inside = (line,), None
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.stmt):
             body = getattr(node, "body", None)
             last = body[0].lineno - 1 if body else node.end_lineno or node.lineno
             marks = [d.lineno for d in getattr(node, "decorator_list", ())]
             lines = tuple(range(min([node.lineno, *marks]), max(last, node.lineno) + 1))
-            if line in lines and (len(found) == 1 or len(lines) < len(found)):
-                found = lines
-    return found
+            if line in lines and (inside is None or len(lines) < len(found)):
+                found, inside = lines, node
+    if not isinstance(inside, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return (found,), False
+    rest = tuple(range(inside.body[0].lineno, (inside.end_lineno or inside.lineno) + 1))
+    return (rest, found), True

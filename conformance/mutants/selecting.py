@@ -1,23 +1,38 @@
 """Which test files run which lines: measured once by coverage, a process a test file.
 
-What a test starts in processes of its own is not seen. Knows files, lines and seconds.
+Processes that a test starts are seen where they get its environment. Knows files, lines and
+seconds; the digests say which measurements still hold.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from conformance.mutants.trees import Trees
+
 LIMIT = 1200  # seconds for one test file
+SIGNATURES = "tests/faces/test_signatures.py"  # reads every public function's head
+PYTEST = ("pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider")
+_SETTINGS = """[run]
+parallel = true
+patch = subprocess, fork, _exit
+source = {tree}/franken
+data_file = {data}
+disable_warnings = no-data-collected
+"""
 
 
 class Reach(NamedTuple):
@@ -25,6 +40,8 @@ class Reach(NamedTuple):
 
     seconds: float
     lines: dict[str, list[int]]  # path below the root -> line numbers
+    passes: bool = True  # where no fault is planted
+    digest: str = ""  # of the test file
 
 
 def test_files(root: Path, only: str = "") -> list[str]:
@@ -36,19 +53,47 @@ def test_files(root: Path, only: str = "") -> list[str]:
 def measured(
     root: Path, files: list[str], store: Path, workers: int, done: Callable[[], None]
 ) -> dict[str, Reach]:
-    """The reach of each test file; what `store` holds is not measured again."""
-    known = json.loads(store.read_text(encoding="utf-8")) if store.exists() else {}
+    """The reach of each test file; what `store` holds of the same file is not measured again.
 
-    def one(name: str) -> tuple[str, Reach]:
-        reach = Reach(*known[name]) if name in known else _measure(root, name)
+    What lies in a file of the package that changed since is reached as a whole.
+    """
+    held = json.loads(store.read_text(encoding="utf-8")) if store.exists() else {}
+    known = {name: Reach(*entry) for name, entry in held.get("tests", {}).items()}
+    sources = {p.relative_to(root).as_posix(): _digest(p) for p in root.glob("franken/**/*.py")}
+    changed = {p for p, digest in held.get("sources", sources).items() if sources.get(p) != digest}
+
+    found: dict[str, Reach] = {}
+
+    def one(name: str) -> None:
+        reach = known.get(name)
+        if reach is not None and reach.passes and reach.digest == _digest(root / name):
+            found[name] = reach._replace(lines=whole(root, reach.lines, changed))
+        else:
+            found[name] = _measure(trees.mine(), name)
         done()
-        return name, reach
 
-    with ThreadPoolExecutor(workers) as pool:
-        found = dict(pool.map(one, files))
-    store.parent.mkdir(exist_ok=True)
-    store.write_text(json.dumps({**known, **found}), encoding="utf-8")
+    try:
+        with Trees(root) as trees, ThreadPoolExecutor(workers) as pool:
+            list(pool.map(one, files))
+    finally:  # minutes of work, also where it was interrupted
+        store.parent.mkdir(exist_ok=True)
+        kept = {"sources": sources, "tests": {**known, **found}}
+        store.write_text(json.dumps(kept), encoding="utf-8")
     return found
+
+
+def whole(root: Path, lines: Mapping[str, list[int]], changed: set[str]) -> dict[str, list[int]]:
+    """`lines` with all lines of the changed files that still exist."""
+    found = dict(lines)
+    for path in changed & lines.keys():
+        with suppress(FileNotFoundError):
+            length = len((root / path).read_text(encoding="utf-8").splitlines())
+            found[path] = list(range(1, length + 1))
+    return found
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def environment(root: Path) -> dict[str, str]:
@@ -57,34 +102,55 @@ def environment(root: Path) -> dict[str, str]:
     return {**os.environ, **one, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def _measure(root: Path, name: str) -> Reach:
+def ended(command: list[str], tree: Path, limit: float) -> int | None:
+    """Run a command in a tree: its exit status, or None if it ran out of time and was stopped."""
+    process = subprocess.Popen(
+        command, cwd=tree, env=environment(tree), stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        return process.wait(limit)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:  # with what it started
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _measure(tree: Path, name: str) -> Reach:
+    """In a tree like those in which faults are planted: what fails there would notice anything."""
+    from coverage import CoverageData  # an optional dependency
+
     with tempfile.TemporaryDirectory() as folder:
-        data, report = Path(folder, "data"), Path(folder, "report.json")
-        run = [sys.executable, "-m", "coverage"]
+        settings, lines = Path(folder, "settings"), dict[str, set[int]]()
+        settings.write_text(_SETTINGS.format(tree=tree, data=Path(folder, "data")))
         started = time.monotonic()
-        subprocess.run(
-            [*run, "run", f"--data-file={data}", "--source=franken", "-m", "pytest", "-q", "-x",
-             "-n", "0", "-p", "no:cacheprovider", name],
-            cwd=root, env=environment(root), capture_output=True, timeout=LIMIT, check=False,
-        )  # fmt: skip
+        run = [sys.executable, "-m", "coverage", "run", f"--rcfile={settings}", "-m", *PYTEST, name]
+        passes = ended(run, tree, LIMIT) == 0
         seconds = time.monotonic() - started
-        subprocess.run(
-            [*run, "json", "-q", f"--data-file={data}", "-o", str(report)],
-            cwd=root, env=environment(root), capture_output=True, check=True,
-        )  # fmt: skip
-        files = json.loads(report.read_text(encoding="utf-8"))["files"]
-    lines = {path: entry["executed_lines"] for path, entry in files.items()}
-    return Reach(seconds, {path: hit for path, hit in lines.items() if hit})
+        for file in Path(folder).glob("data.*"):  # one of each process
+            data = CoverageData(str(file))
+            data.read()
+            for path in data.measured_files():
+                hit = lines.setdefault(Path(path).relative_to(tree).as_posix(), set())
+                hit.update(data.lines(path) or ())
+    reached = {path: sorted(hit) for path, hit in lines.items() if hit}
+    return Reach(seconds, reached, passes, _digest(tree / name))
 
 
 def tests_of(
-    path: str, lines: tuple[int, ...], reach: dict[str, Reach], budget: float
+    path: str, places: tuple[tuple[int, ...], ...], reach: dict[str, Reach], budget: float
 ) -> list[str]:
-    """Test files that execute one of the lines, for about `budget` seconds.
+    """Test files that execute one of the first place's lines that any does, for about `budget` s.
 
     A line that every file executes, at import, is best judged by those that run most of the file.
     """
-    hits = {n: r for n, r in reach.items() if not set(lines).isdisjoint(r.lines.get(path, ()))}
+    hits: dict[str, Reach] = {}
+    for lines in places:
+        hits = hits or {
+            n: r for n, r in reach.items() if not set(lines).isdisjoint(r.lines.get(path, ()))
+        }
     order = sorted(hits, key=lambda n: (-len(hits[n].lines[path]), hits[n].seconds))
     chosen, spent = [], 0.0
     for name in order:

@@ -23,7 +23,12 @@ def _tuple(value: Any) -> tuple[Any, ...]:
 
 def _edge(t: Any) -> Any:
     """The edge of a tensor or GradientEdge."""
-    return t.edge if isinstance(t, GradientEdge) else edge_of(t)
+    if isinstance(t, GradientEdge):
+        return t.edge
+    if not isinstance(t, Tensor):
+        kind = type(t).__name__
+        raise RuntimeError(f"all inputs have to be Tensors or GradientEdges, but got {kind}")
+    return edge_of(t)
 
 
 def _root(t: Any, i: int, g: Any, create_graph: bool) -> tuple[Any, Any]:
@@ -179,10 +184,6 @@ def grad(
     unused_ok = materialize_grads if allow_unused is None else allow_unused
     grads = (None,) * len(outs) if grad_outputs is None else _tuple(grad_outputs)
     keep = create_graph if retain_graph is None else retain_graph
-    if materialize_grads and any(isinstance(t, GradientEdge) for t in ins):
-        raise RuntimeError(
-            "materialize_grads cannot be used when the given input is a GradientEdge"
-        )
 
     def vjp(*cotangents: Any) -> tuple[Any, ...]:
         roots = _roots(outs, cotangents, create_graph)
@@ -204,7 +205,7 @@ def _target(t: Any) -> Any:
 
 
 def _batched(vjp: Any, outs: tuple[Any, ...], grads: tuple[Any, ...]) -> tuple[Any, ...]:
-    from franken.transforms.api import vmap
+    from franken.transforms.batching import run_vmap
 
     for i, (t, g) in enumerate(zip(outs, grads, strict=True)):
         if isinstance(g, Tensor) and tuple(g.shape[1:]) != tuple(t.shape):
@@ -217,7 +218,7 @@ def _batched(vjp: Any, outs: tuple[Any, ...], grads: tuple[Any, ...]) -> tuple[A
                 "want some tensors in `grad_output` to be considered batched, consider using vmap."
             )
     in_dims = tuple([0 if isinstance(g, Tensor) else None for g in grads])
-    return _tuple(vmap(vjp, in_dims, allow_none_pass_through=True)(*grads))
+    return _tuple(run_vmap(vjp, grads, {}, in_dims, 0, "error", allow_none=True))
 
 
 def _unused(t: Any, i: int, unused_ok: bool, materialize: bool, create_graph: bool) -> Any:
@@ -228,6 +229,10 @@ def _unused(t: Any, i: int, unused_ok: bool, materialize: bool, create_graph: bo
         )
     if not materialize:
         return None
+    if isinstance(t, GradientEdge):
+        raise RuntimeError(
+            "materialize_grads cannot be used when the given input is a GradientEdge"
+        )
     return t.new_zeros(tuple(t.shape), requires_grad=create_graph)
 
 

@@ -10,11 +10,11 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from franken.core.geometry.memory import pointer, root_of
 from franken.core.handles import RemovableHandle
-from franken.core.node import Node, Packed, _light, edge_of, split_edge
+from franken.core.node import Node, OutEdge, Packed, _light, edge_of, split_edge
 from franken.core.primitive import Observer, Primitive
 from franken.core.state import INFERENCE, STATE, special
 from franken.core.tensor import Tensor, version_of
@@ -203,20 +203,20 @@ def increment_version(tensor: Any) -> None:
 # --- edges ---------------------------------------------------------------------------------------
 
 
-class GradientEdge:
+class GradientEdge(NamedTuple):
     """An edge of the graph, usable in place of a tensor as an input or output of `grad`."""
 
-    __slots__ = ("edge", "node", "output_nr", "ownership_token")
+    node: Any
+    output_nr: int
+    ownership_token: Any = None
 
-    def __init__(self, node: Any, output_nr: int, edge: Any = None) -> None:
-        self.node, self.output_nr, self.edge = node, output_nr, node if edge is None else edge
-        self.ownership_token = None
-
-    def __repr__(self) -> str:
-        return (
-            f"GradientEdge(node={self.node}, output_nr={self.output_nr}, "
-            f"ownership_token={self.ownership_token})"
-        )
+    @property
+    def edge(self) -> Any:
+        """The edge as the graph has it."""
+        node = self.node
+        if node.shape is not None:
+            return node
+        return OutEdge(node, self.output_nr, *node.metas[self.output_nr])
 
 
 def get_gradient_edge(tensor: Tensor) -> GradientEdge:
@@ -228,7 +228,7 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
             "gradients"
         )
     node, index = split_edge(edge)
-    return GradientEdge(shown(node), index, edge)
+    return GradientEdge(shown(node), index)
 
 
 # --- several tensors at once ---------------------------------------------------------------------
@@ -241,7 +241,7 @@ class _MultiHook:
         self.edges, self.fn, self.mode = edges, fn, mode
         self.run: Any = None
         self.got: list[Any] = []
-        self.fired, self.left = False, 0
+        self.fired, self.count, self.expected = False, 0, 0
 
     def at(self, i: int) -> Any:
         """The hook of tensor `i`."""
@@ -256,8 +256,9 @@ class _MultiHook:
                     self.fn(g)
                 return
             self.got[i] = g
-            self.left -= 1
-            if self.left == 0:
+            self.count += 1
+            if self.count == self.expected:
+                self.run = None  # a gradient beyond those is counted anew, as in torch
                 self.fn(list(self.got))
 
         return hook
@@ -265,9 +266,9 @@ class _MultiHook:
     def _start(self, run: Any) -> None:
         self.run = weakref.ref(run)
         self.got = [None] * len(self.edges)
-        self.fired = False
-        reached = set(passes.reachable(run.roots))
-        self.left = sum(split_edge(e)[0] in reached for e in self.edges)
+        self.fired, self.count = False, 0
+        if self.mode == "all":
+            self.expected = sum(map(passes.foresight(run), self.edges))
 
 
 def register_multi_grad_hook(tensors: Any, fn: Any, *, mode: str = "all") -> RemovableHandle:

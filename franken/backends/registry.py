@@ -114,6 +114,21 @@ def on(index: int) -> Iterator[Any]:
         xp.cuda.runtime.setDevice(before)
 
 
+def carried() -> contextlib.AbstractContextManager[Any]:
+    """A guard under which another thread has this one's GPU and stream."""
+    xp = _installed if _installed is not None else _found
+    if not xp:
+        return contextlib.nullcontext()
+    index, stream = current_cuda_index(), xp.cuda.get_current_stream()
+
+    @contextlib.contextmanager
+    def there() -> Iterator[None]:
+        with on(index), stream:
+            yield
+
+    return there()
+
+
 # --- transfers -----------------------------------------------------------------------------------
 
 

@@ -91,6 +91,8 @@ def _name(value: object) -> str:
 
 def _parse(text: str) -> tuple[str, int | None]:
     found = _PATTERN.match(text)
+    if not text:
+        raise RuntimeError("Device string must not be empty")
     if not found:
         raise RuntimeError(f"Invalid device string: '{text}'")
     if found[1] not in _TYPES:

@@ -42,13 +42,17 @@ class RemovableHandle:
                 table.pop(self.key, None)
 
     def __getstate__(self) -> Any:
-        tables = [ref() for ref in (self.hooks_dict_ref, *self.extra_dict_ref)]
-        return tables, self.id, self.key
+        more = tuple(ref() for ref in self.extra_dict_ref)
+        parts = (self.hooks_dict_ref(), self.id, more)
+        return parts if self.key == self.id else (*parts, self.key)
 
     def __setstate__(self, state: Any) -> None:
-        tables, self.id, self.key = state
-        refs = [weakref.ref(OrderedDict() if t is None else t) for t in tables]
-        self.hooks_dict_ref, self.extra_dict_ref = refs[0], tuple(refs[1:])
+        table, self.id, *rest = state
+        self.key = rest[1] if len(rest) > 1 else self.id
+        first, *others = [
+            weakref.ref(OrderedDict() if t is None else t) for t in (table, *(rest or ((),))[0])
+        ]
+        self.hooks_dict_ref, self.extra_dict_ref = first, tuple(others)
 
     def __enter__(self) -> RemovableHandle:
         return self

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from franken.core import node as _node
 from franken.core import state
 from franken.core.creation import refuse_change
+from franken.core.geometry.memory import repeats
 from franken.core.linear import view_scatter
 from franken.core.node import Leaf, edge_of, make_node, standing, step
 from franken.core.primitive import NO_BATCH_RULE, Primitive, bind
@@ -31,9 +32,9 @@ def check(x: Tensor, name: str = "") -> None:
         return
     if x.level:
         x = alive(x)
-    check_inference(x)
     if STATE.grad:
         check_history(x)
+    check_inference(x)
 
 
 def check_history(x: Any) -> None:
@@ -108,7 +109,7 @@ def commit(x: Tensor, result: Tensor) -> Tensor:
     xa, ra = x._a, result._a
     if xa.shape != ra.shape:
         refuse_growth(xa.shape, ra.shape)
-    if not writeable(xa) or _self_overlap(xa):
+    if not writeable(xa) or repeats(xa):
         _refuse_overlap(xa)
     if x._base is not None:
         check_creation(x, result)
@@ -173,14 +174,6 @@ def writeable(a: Any) -> bool:
     return bool(getattr(a.flags, "writeable", True))
 
 
-def _self_overlap(a: Any) -> bool:
-    return (
-        0 in a.strides
-        and a.size > 0
-        and any(s == 0 and n > 1 for s, n in zip(a.strides, a.shape, strict=True))
-    )
-
-
 def _keep_overwritten(node: Any, a: Any) -> None:
     """Give a rule that saved the value which is about to be overwritten a copy of it."""
     for k in _overwritten(node, a):
@@ -198,7 +191,7 @@ def _overwritten(node: Any, value: Any) -> list[int]:
 
 
 def _refuse_overlap(a: Any) -> None:
-    if _self_overlap(a):
+    if repeats(a):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a "
             "single memory location. Please clone() the tensor before performing the operation."
@@ -214,16 +207,37 @@ def rebase(x: Any, result: Any) -> None:
         x._node = result._node
         _repoint_saved_output(x, result)
         if before is not None and x.__dict__:
-            _move_retained(x, before)
+            _node.move_retained(x, before)
         return
     if base._node is None and result._node is None:
         return
+    before, root = x._node, base._node
+    if before is not None and result._node is not None:
+        _bypass_hooks(result, before)
     new: Any = result
+    if "_made" in x.__dict__:
+        _as_made(x, result)
     values, chain = along(standing(base, base._node), x, base)
     for value, link in zip(reversed(values), reversed(chain), strict=True):
         new = _scatter_history(value, new, link)
     base._node = new._node
+    if root is not None and base.__dict__:
+        _node.move_retained(base, root)
     x._view_ver = -1  # regenerated at next use
+    if "retained" in x.__dict__:
+        edge_of(x)
+
+
+def _as_made(x: Any, result: Any) -> None:
+    """Let the change of a view of another dtype start from the view as it was made.
+
+    What it became in place since is forgotten: torch finds such a view by the functions that made
+    it, not by strides.
+    """
+    now, made = x.__dict__.pop("_made", (None, None))
+    node = result._node
+    if now is x._node and type(node) is _node.Node:
+        node.parents = tuple([made if e is now else e for e in node.parents])
 
 
 def along(start: Any, x: Any, base: Any) -> tuple[list[Any], Any]:
@@ -239,13 +253,15 @@ def along(start: Any, x: Any, base: Any) -> tuple[list[Any], Any]:
     return values, chain
 
 
-def _move_retained(x: Tensor, before: Any) -> None:
-    """retain_grad follows the tensor to its new place in the graph."""
-    node, index = _node.split_edge(before)
-    key = ("r", index, id(x))
-    if node.pre and key in node.pre and x._node is not None:
-        new, at = _node.split_edge(x._node)
-        new.hook_outputs("r", at, node.pre.pop(key), id(x))
+def _bypass_hooks(result: Any, before: Any) -> None:
+    """Let the op that changed a view go past the view's former node where that has hooks: they
+    are for uses of the view as it was, of which this is none."""
+    old = _node.split_edge(before)[0]
+    node = _node.split_edge(result._node)[0]
+    if type(old) is Leaf or not (old.pre or old.hooks) or not isinstance(node, _node.Node):
+        return
+    silent = _node.without_hooks(before)
+    node.parents = [silent if p is before else p for p in node.parents]
 
 
 def _scatter_history(value: Any, new: Any, link: Any) -> Any:

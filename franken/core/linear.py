@@ -164,6 +164,7 @@ view_scatter = Primitive(
     layout="as_input",
     title="torch::autograd::CopySlices",
 )
+view_scatter.holomorphic = False  # the region may be the real or the imaginary part
 
 
 @view_scatter.vjp("x")

@@ -186,10 +186,13 @@ def refresh_view(v: Any) -> Any:
         if base._node is not None:
             if hasattr(v, "_vmeta"):
                 refuse_change(v, of_base=True)
+            before = v._node
             if v.level:
                 v._node = v.trace.within(_edge_through_base, v)
             else:
                 v._node = under(0, _edge_through_base, v)
+            if before is not None and v.__dict__:
+                move_retained(v, before)
         v._view_ver = ver[0]
     elif v._node is None and base._node is not None:
         v._node = Leaf(v)  # made without grad mode: it requires grad as its base does,
@@ -197,11 +200,36 @@ def refresh_view(v: Any) -> Any:
     return v._node
 
 
+def move_retained(x: Any, before: Any) -> None:
+    """Let retain_grad follow a tensor from the edge `before` to its new place in the graph."""
+    node, index = split_edge(before)
+    key = ("r", index, id(x))
+    if node.pre and key in node.pre and x._node is not None:
+        new, at = split_edge(x._node)
+        new.hook_outputs("r", at, node.pre.pop(key), id(x))
+
+
+def without_hooks(edge: Any) -> Any:
+    """The edge to a node that does what this one's does, and has no hooks."""
+    node, _ = split_edge(edge)
+    made: Any = _new(Node)
+    for name in Node.__slots__:
+        if name not in ("__dict__", "__weakref__") and hasattr(node, name):
+            setattr(made, name, getattr(node, name))
+    if type(edge) is not OutEdge:
+        return made
+    made.metas = node.metas
+    return OutEdge(made, edge.index, edge.shape, edge.dtype, edge.device)
+
+
 def _edge_through_base(v: Any) -> Any:
     t = standing(v._base, v._base._node)
     for link in v._chain:
-        t = step(t, link)
-    return titled(t, "AsStridedBackward0")._node
+        before, t = t, step(t, link)
+    # no strides lead to the same memory as another dtype, unless it is a part of that (x.real)
+    if before.dtype is t.dtype or link[0].title is not None:
+        titled(t, "AsStridedBackward0")
+    return t._node
 
 
 def standing(t: Any, edge: Any) -> Any:

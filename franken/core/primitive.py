@@ -335,7 +335,9 @@ def eager(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: 
         else:
             result = tuple([_wrap(o, dev) for o in out])
     if tracked and grad and prim.differentiable:
-        record(prim, args, params, result)
+        one = result[0] if type(result) is tuple and result else result
+        if not prim.view or one._ver is not INFERENCE:  # a view of such a tensor has no history
+            record(prim, args, params, result)
     return result
 
 

@@ -9,6 +9,8 @@ a thread-local, which is why modes are kept twice.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 SPECIAL = 0
@@ -84,6 +86,32 @@ def set_attribute(name: str, value: Any) -> Any:
     setattr(STATE, name, value)
     special((value is not None) - (before is not None))
     return before
+
+
+@contextmanager
+def taken_over(modes: dict[str, Any]) -> Iterator[None]:
+    """This thread, new, with the modes of another one that waits for it; no pass runs here yet.
+
+    They stay counted in `SPECIAL` by the one that waits.
+    """
+    STATE.__dict__.update(modes, runs=[])
+    try:
+        yield
+    finally:
+        STATE.__init__()  # type: ignore[misc]
+
+
+def saving_modes() -> tuple[list[Any], str | None]:
+    """What this thread does with tensors that are saved, for `restore_saving`."""
+    return STATE.saved_hooks[:], STATE.saved_hooks_error
+
+
+def restore_saving(modes: tuple[list[Any], str | None]) -> None:
+    """Undo what was entered or left since, by whoever it was."""
+    hooks, STATE.saved_hooks_error = modes
+    if hooks != STATE.saved_hooks:
+        special(len(hooks) - len(STATE.saved_hooks))
+        STATE.saved_hooks[:] = hooks
 
 
 def push_trace(trace: Any) -> None:

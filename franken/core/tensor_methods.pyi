@@ -120,13 +120,16 @@ class TensorMethods:
     def __rxor__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> _Tensor: ...
     def __setitem__(self, index: Any, value: Any) -> None:
         """`x[index] = value`."""
+    def __setstate__(self, state: Any) -> None:
+        """What pickles of torch's first versions call: (storage, offset, size, stride, flag)."""
     def __sub__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> _Tensor: ...
     def __truediv__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> _Tensor: ...
     def __xor__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> _Tensor: ...
     def _is_view(self) -> _bool:
         """Whether this tensor is a differentiable view of another."""
-    def _typed_storage(self) -> Any:
-        """The elements that this tensor and its views look into."""
+    def _reduce_ex_internal(self, protocol: Any) -> Any:
+        """The tensor without its class and attributes: a view of a storage."""
+    def _typed_storage(self) -> Any: ...
     @property
     def _version(self) -> _int:
         """How often the memory was changed in place."""

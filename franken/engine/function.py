@@ -210,7 +210,7 @@ class FunctionNode(GraphNode):
 
     def apply_vjp(self, r: Any, g: Any) -> list[Any]:
         """Run the user's backward and check what it returns."""
-        from franken.engine.passes import untracked, user_code
+        from franken.engine.passes import hooked, untracked
 
         ctx = self.ctx
         args = []
@@ -220,7 +220,7 @@ class FunctionNode(GraphNode):
             if got is None and wanted and ctx._materialize and meta is not None:
                 got = zeros(*meta)
             args.append(got)
-        with user_code(r):
+        with hooked(r):
             grads = self._checked(backward_of(self.fn)(ctx, *args))
         if not r.keep:
             ctx._freed, ctx._saved = True, None

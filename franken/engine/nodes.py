@@ -50,17 +50,19 @@ class Shown(Node):
 
     def __call__(self, *grads: Any) -> Any:
         """Run the node on cotangents of its outputs; the cotangents of its inputs."""
-        count = 1 if self.shape is not None else len(self.metas)
-        if len(grads) != count:
-            raise TypeError(f"expected {count} arguments, got {len(grads)} instead")
+        single = self.shape is not None
+        # outputs that have a derivative
+        places = [0] if single else [k for k, m in enumerate(self.metas) if m is not None]
+        if len(grads) != len(places):
+            raise TypeError(f"expected {len(places)} arguments, got {len(grads)} instead")
         for i, g in enumerate(grads):
             if g is not None and not isinstance(g, Tensor):
                 raise TypeError(f"argument {i} is not a Variable")
-        given = {k: g for k, g in enumerate(grads) if g is not None}
+        given = {k: g for k, g in zip(places, grads, strict=True) if g is not None}
         if not given:
             return (None,) * len(self.parents) if len(self.parents) > 1 else None
         r = engine.Run(STATE.grad, True, False)
-        got = engine.apply_vjp(r, self, given if self.shape is None else given[0])
+        got = engine.apply_vjp(r, self, given[0] if single else given)
         return tuple(got) if len(got) > 1 else got[0]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from franken.core import primitive as _bind
 from franken.core.convert import cast
 from franken.core.dtypes import COMPLEX_KINDS, from_numpy
+from franken.core.elsewhere import elsewhere
 from franken.core.geometry.arrange import placed
 from franken.core.geometry.memory import element_strides
 from franken.core.geometry.planning import gradient_strides
@@ -23,11 +25,14 @@ from franken.core.inplace import commit, store
 from franken.core.linear import add, overwritten, sum_to, tied
 from franken.core.node import Leaf, Node, OutEdge, Packed, _light, split_edge
 from franken.core.primitive import F32, F64
-from franken.core.state import STATE, set_grad
+from franken.core.state import STATE, restore_saving, saving_modes, set_grad
 from franken.core.tensor import Tensor
 from franken.core.where import describe
 from franken.engine.skeleton import skeletons
 
+# As many passes of one thread may be inside of each other, by users' functions that run one: each
+# takes its share of the interpreter's stack. A further one gets a stack of its own, as in torch.
+MAX_DEPTH = 60
 _accumulate_lock = threading.Lock()
 _new = object.__new__
 
@@ -52,7 +57,7 @@ class Run:
         self.through: set[Any] | None = None
         self.targets: dict[tuple[Any, int], int] = {}
         self.captured: dict[tuple[Any, int], Any] = {}
-        self.owned: set[int] = set()
+        self.owned: set[Any] = set()
         self.roots: list[Any] = []
         self.order: list[Any] = []
         self.dressed = keep  # some node holds more than a gradient may keep of it
@@ -74,8 +79,18 @@ def run(
     its tape, passes None for `create_graph`: the grad mode stays as it is.
     """
     r = Run(create_graph, retain_graph, accumulate or targets is None)
+    if len(STATE.runs) < MAX_DEPTH:
+        _entered(r, roots, targets)
+    else:
+        elsewhere(_entered, r, roots, targets)
+    if targets is None:
+        return []
+    return [r.captured.get(split_edge(t)) for t in targets]
+
+
+def _entered(r: Run, roots: list[tuple[Any, Any]], targets: list[Any] | None) -> None:
     before = None
-    if create_graph or STATE.traces and not r.history:
+    if r.create_graph or STATE.traces and not r.history:
         before = set_grad(r.create_graph)
     runs = STATE.runs
     runs.append(r)
@@ -87,9 +102,6 @@ def run(
             r.order[:] = skeletons(r.order)  # in place: the gradients hold this list
         if before is not None:
             set_grad(before)
-    if targets is None:
-        return []
-    return [r.captured.get(split_edge(t)) for t in targets]
 
 
 def _propagate(r: Run, roots: list[tuple[Any, Any]], targets: list[Any] | None) -> None:
@@ -139,8 +151,31 @@ def reachable(starts: list[Any]) -> list[Any]:
     return found
 
 
+def foresight(r: Run) -> Callable[[Any], bool]:
+    """Whether a pass will run the node at an edge, by torch's rules: not for a single root, which
+    is where it begins, and not for leaves that it does not accumulate into."""
+    awaited = r.needed
+    if awaited is None:
+        awaited = set(reachable(r.roots))
+        if len(r.roots) == 1:
+            awaited.discard(r.roots[0])
+
+    def runs(edge: Any) -> bool:
+        node, _ = split_edge(edge)
+        if node not in awaited:
+            return False
+        if r.needed is not None and not r.accumulate and type(node) is Leaf:
+            raise RuntimeError(
+                "A leaf node was passed to _will_engine_execute_node but we are currently running "
+                "autograd.grad(). This is currently not supported."
+            )
+        return True
+
+    return runs
+
+
 def _restrict(r: Run, ascending: list[Any], targets: list[Any]) -> None:
-    """Keep only what leads to a target; what is at or above one runs, itself being one or not."""
+    """Keep only what leads to a target: that runs. A target runs too if it is to accumulate."""
     r.targets = {split_edge(t): i for i, t in enumerate(targets)}
     wanted = {node for node, _ in r.targets}
     needed: set[Any] = set()
@@ -151,6 +186,8 @@ def _restrict(r: Run, ascending: list[Any], targets: list[Any]) -> None:
             needed.add(node)
         elif node in wanted:
             needed.add(node)
+            if r.accumulate and type(node) is not Leaf:
+                through.add(node)
     r.needed, r.through = needed, through
 
 
@@ -170,30 +207,30 @@ def _push(r: Run, edge: Any, g: Any) -> None:
     if type(edge) is OutEdge:
         slots = pending.setdefault(edge.node, {})
         have = slots.get(edge.index)
-        slots[edge.index] = g if have is None else _sum(r, have, g)
+        slots[edge.index] = g if have is None else _sum(r, edge, have, g)
     else:
         have = pending.get(edge)
-        pending[edge] = g if have is None else _sum(r, have, g)
+        pending[edge] = g if have is None else _sum(r, edge, have, g)
 
 
-def _sum(r: Run, a: Any, b: Any) -> Any:
-    """a + b; into a's memory when a is a sum that nobody else can see."""
-    if id(a) in r.owned and b.level == 0 and b._node is None and r.in_place:
+def _sum(r: Run, edge: Any, a: Any, b: Any) -> Any:
+    """a + b; into a's memory when a is the pass's own sum, which nobody else sees while it waits.
+
+    What has left the edge is never added to again.
+    """
+    if edge in r.owned and b._node is None:
         aa, ba = a._a, b._a
         if type(aa) is np.ndarray and aa.dtype is ba.dtype:
             np.add(aa, ba, out=aa)
             return a
     out = add(a, b)
-    if r.in_place and out.level == 0 and out._node is None:
-        r.owned.discard(id(a))
-        r.owned.add(id(out))
+    if r.in_place:
+        r.owned.add(edge)
     return out
 
 
 def _execute(r: Run, node: Any) -> None:
     g = r.pending.pop(node, None)
-    if r.owned and g is not None:  # an id that stays behind could name another tensor later
-        r.owned.difference_update(map(id, g.values()) if type(g) is dict else (id(g),))
     if r.needed is not None and node not in r.needed:
         return
     runs = r.through is None or node in r.through
@@ -230,8 +267,6 @@ def _execute_plain(r: Run, node: Node) -> None:
     if g is None:
         _release_leaves(r, node)
         return
-    if r.owned:
-        r.owned.discard(id(g))
     if node.pre:
         g = _node_prehooks(r, node, _pre_hooks(r, node, g))
     r.order.append(node)
@@ -265,7 +300,7 @@ def _execute_plain(r: Run, node: Node) -> None:
                 _push(r, p, gi)
             else:
                 have = pending.get(p)
-                pending[p] = gi if have is None else _sum(r, have, gi)
+                pending[p] = gi if have is None else _sum(r, p, have, gi)
         if type(p) is Leaf:
             _leaf_used(r, p)
     if plan.saves_data and not r.keep:
@@ -342,7 +377,10 @@ def apply_vjp(r: Run, node: Node, g: Any) -> Any:
         needs = [p is not None for p in parents]
     else:
         needs = [p is not None and split_edge(p)[0] in needed for p in parents]
-    grads = call_rules(node.plan, node.params, values, g, needs)
+    if not any(needs):
+        grads = [None] * len(needs)
+    else:
+        grads = call_rules(node.plan, node.params, values, g, needs)
     if STATE.recorder is not None:
         STATE.recorder.rule(node, values, g, needs, grads)
     if node.plan.ties and r.create_graph:
@@ -448,11 +486,8 @@ def unpack(node: Node, create_graph: bool) -> list[Any]:
 
 
 def _unpacked(packed: Packed) -> Any:
-    before = set_grad(False)
-    try:
+    with user_code(False):
         value = packed.unpack(packed.value)
-    finally:
-        set_grad(before)
     if not isinstance(value, Tensor):
         raise TypeError(
             "Output of saved tensor unpack_hook expected to be a Tensor but got result of type "
@@ -507,7 +542,6 @@ def _finish_leaf(r: Run, leaf: Leaf) -> None:
     g = r.pending.pop(leaf, None)
     if g is None:
         return
-    r.owned.discard(id(g))
     if leaf.pre:
         g = _pre_hooks(r, leaf, g)
     if not r.accumulate:
@@ -529,7 +563,7 @@ def _finish_leaf(r: Run, leaf: Leaf) -> None:
 def _post_accumulate(r: Run, leaf: Leaf, variable: Tensor) -> None:
     r.dressed = True
     for hook in list(leaf.post_accumulate.values()):
-        with user_code(r):
+        with hooked(r):
             got = hook(variable)
         if isinstance(got, Tensor):
             raise RuntimeError("Tensor post accumulate grad hooks should return None.")
@@ -627,16 +661,28 @@ def _capture(r: Run, node: Any, g: Any) -> None:
 
 
 class user_code:
-    """Run hooks with the grad mode that torch gives them: on only when a graph is built."""
+    """Run a user's function with the grad mode that torch gives it: on only when a graph is built.
 
-    def __init__(self, r: Run) -> None:
-        self.enabled = r.create_graph or r.history and STATE.grad
+    The modes that it leaves behind end with it.
+    """
+
+    __slots__ = ("before", "enabled", "modes")
+
+    def __init__(self, enabled: bool) -> None:
+        self.enabled = enabled
 
     def __enter__(self) -> None:
+        self.modes = saving_modes()
         self.before = set_grad(self.enabled)
 
     def __exit__(self, *exc: object) -> None:
         set_grad(self.before)
+        restore_saving(self.modes)
+
+
+def hooked(r: Run) -> user_code:
+    """Around the hooks and functions of users that a pass calls."""
+    return user_code(r.create_graph or r.history and STATE.grad)
 
 
 # `pre` of a node holds ("t", output, id): tensor hook, ("r", output, id): retain_grad and
@@ -644,17 +690,21 @@ class user_code:
 
 
 def _pre_hooks(r: Run, node: Any, g: Any) -> Any:
-    """Tensor hooks (by output), then retain_grad."""
+    """Tensor hooks (by output; None for one that no cotangent reached), then retain_grad."""
     r.dressed = True
     for kind in ("t", "r"):
         for key, hook in list(node.pre.items()):
             if key[0] != kind:
                 continue
             mine = g.get(key[1]) if type(g) is dict else g
-            if mine is None:
+            if mine is None and kind == "r":
                 continue
-            with user_code(r):
+            with hooked(r):
                 got = hook(mine)
+            if mine is None:
+                if got is not None:
+                    raise RuntimeError("can't replace a None gradient with a non-None value")
+                continue
             got = mine if got is None else _replacement(r, hook, mine, got)
             # a new Tensor, since the hook may keep the one it saw (see _own)
             got = untracked(r.history, got)
@@ -671,7 +721,7 @@ def _node_prehooks(r: Run, node: Any, g: Any) -> Any:
         if key[0] != "n":
             continue
         outs = _as_outputs(node, g)
-        with user_code(r):
+        with hooked(r):
             got = hook(outs)
         if got is not None:
             new = _replacements(r, hook, outs, got)
@@ -683,7 +733,7 @@ def _post_hooks(r: Run, node: Any, grads: Any, g: Any) -> Any:
     r.dressed = True
     outs = _as_outputs(node, g)
     for hook in list(node.hooks.values()):
-        with user_code(r):
+        with hooked(r):
             got = hook(tuple(grads), outs)
         if got is not None:
             grads = _replacements(r, hook, grads, got)

@@ -19,11 +19,11 @@ _PACKAGES = ("franken.ops", "franken.functional")
 # Submodules and functions that are imported when they are first asked for.
 _LAZY_MODULES = (
     "autograd", "backends", "cuda", "distributions", "fft", "func", "linalg", "masked", "nn",
-    "optim", "random", "return_types", "serialization", "signal", "special", "testing", "utils",
-    "version",
+    "optim", "random", "return_types", "serialization", "signal", "special", "storage", "testing",
+    "utils", "version", "_utils",
 )  # fmt: skip
 _LAZY_NAMES = {
-    "save": "franken.serialization.tensors", "load": "franken.serialization.tensors",
+    "save": "franken.faces.checkpoints", "load": "franken.faces.checkpoints",
     "vmap": "franken.func", "OutOfMemoryError": "franken.core.errors",
     "__version__": "franken.version",
 }  # fmt: skip
@@ -52,13 +52,15 @@ def install(names: dict[str, Any]) -> None:
     from franken.faces import settings
     from franken.ops.sampling.generator import Generator, default_generator
     from franken.ops.surface.legacy import type_names
-    from franken.ops.surface.storage import TypedStorage, UntypedStorage
+    from franken.ops.surface.storage import UntypedStorage
+    from franken.ops.surface.typed_storage import TypedStorage, storage_names
 
     names.update(dtypes.ALL)
     names.update(dtypes.ALIASES)
     names.update(layout.ALL)
     names.update({name: getattr(settings, name) for name in ("pi", "e", "inf", "nan", "newaxis")})
     names.update(type_names("torch"))
+    names.update(storage_names("torch"))
     names.update(
         Tensor=Tensor, Size=Size, device=device, dtype=dtypes.dtype, layout=layout.layout,
         memory_format=layout.memory_format, qscheme=layout.qscheme, finfo=dtypes.finfo,
@@ -85,12 +87,14 @@ def _is_there(module: str) -> bool:
 
 def _on_demand() -> list[str]:
     modules = [m for m in _LAZY_MODULES if _is_there(m)]
-    return [*modules, *_LAZY_NAMES]
+    return [*modules, *_LAZY_NAMES, "Storage"]
 
 
 def _lazy(names: dict[str, Any], name: str) -> Any:
     if name in _LAZY_MODULES and _is_there(name):
         return importlib.import_module(f"franken.{name}")
+    if name == "Storage":  # which one depends on the default dtype
+        return names[f"{dtypes.get_default_dtype().scalar_name}Storage"]
     where = _LAZY_NAMES.get(name)
     if where is None:
         raise missing("franken", name, [*names, *_on_demand()])

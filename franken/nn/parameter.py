@@ -98,7 +98,7 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
         return made
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return type(self), (self.requires_grad, None, self.dtype)
+        return type(self), (self.requires_grad,)
 
 
 class UninitializedBuffer(UninitializedTensorMixin, Tensor):
@@ -118,7 +118,7 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
         return made
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return type(self), (False, None, self.dtype, self.persistent)
+        return type(self), (self.requires_grad,)
 
 
 def is_lazy(param: Any) -> bool:

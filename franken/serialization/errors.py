@@ -37,13 +37,17 @@ class FormatError(ValueError):
         self.reason = reason
 
 
-class UnknownGlobal(FormatError, pickle.UnpicklingError):
+class Refused(FormatError, pickle.UnpicklingError):
     """A file asks for something that is not data; torch raises UnpicklingError for it."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(
-            "bad_tree",
-            "Weights only load failed. WeightsUnpickler error: Unsupported global: GLOBAL "
-            f"{name[:200]} was not an allowed global by default. Files are read as data: what "
-            "they would import or call is never imported or called.",
-        )
+    def __init__(self, text: str) -> None:
+        ValueError.__init__(self, text)
+        self.reason = "bad_tree"
+
+
+class DamagedCheckpoint(FormatError, RuntimeError):
+    """A checkpoint cannot be read; torch raises RuntimeError for it."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        ValueError.__init__(self, message)
+        self.reason = reason

@@ -1,9 +1,9 @@
-"""`franken.save` and `franken.load`: state dicts and nested containers of tensors, without pickle.
+"""Tensors in franken's own container and in safetensors: nested values and state dicts, no pickle.
 
 A file is the native form (see `native.py`): the container's nesting as JSON beside its arrays. Each
 tensor is a view (offset, shape, strides) of a storage that is stored once, so tensors that shared
 memory share it again. A path that ends in `.safetensors` is written as plain safetensors instead,
-and holds one dictionary of tensors by name. Files of torch's own are read by their content.
+and holds one dictionary of tensors by name.
 """
 
 from __future__ import annotations
@@ -18,24 +18,22 @@ from franken.core import dtypes
 from franken.core.device import CPU
 from franken.core.device import device as device_type
 from franken.core.geometry.size import Size
-from franken.core.op import NAMES
 from franken.core.tensor import Parameter, Tensor, wrap
-from franken.serialization import native, safetensors, torch_values
+from franken.serialization import native, safetensors
 from franken.serialization.errors import FormatError
-from franken.serialization.formats import zip_reader
-from franken.serialization.formats.source import Held, open_source
+from franken.serialization.formats.source import Held, Source
 
 _MARK = "franken.kind"
 _DTYPES = {each.np for each in dtypes.ALL.values() if each.np is not None}
 
 
-def save(obj: Any, f: Any, pickle_module: Any = None, pickle_protocol: int = 2, **_: Any) -> None:
+def save(obj: Any, f: Any) -> None:
     """Write tensors in nested containers to a path (atomically) or a file object.
 
-    >>> import franken as torch, tempfile
+    >>> import franken, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     torch.save({"w": torch.ones(2)}, folder + "/a.franken")
-    ...     torch.load(folder + "/a.franken")
+    ...     save({"w": franken.ones(2)}, folder + "/a.franken")
+    ...     load(folder + "/a.franken")
     {'w': tensor([1., 1.])}
 
     Raises TypeError for what has no place in such a file (functions, modules, other objects).
@@ -52,43 +50,29 @@ def save(obj: Any, f: Any, pickle_module: Any = None, pickle_protocol: int = 2, 
         raise TypeError(f"save(): expected a path or a file object, got {type(f).__name__}")
 
 
-def load(
-    f: Any, map_location: Any = None, pickle_module: Any = None, *, weights_only: Any = None,
-    mmap: bool | None = None, **_: Any,
-) -> Any:  # fmt: skip
-    """Read what `save` wrote, or a checkpoint of torch's, from a path or a file object.
+def load(f: Any, map_location: Any = None, *, mmap: bool = False) -> Any:
+    """Read what `save` wrote, or safetensors, from a path or an open `Source`.
 
     Args:
         map_location: a device (or its name), a {device name: device name} dictionary, or a function
             (tensor, device name) -> tensor or None; by default every tensor goes back to the
             device that it was saved from.
-        weights_only: accepted; files are read as data only, whatever it says.
         mmap: read pages of the file when they are touched. The file must not shrink meanwhile.
 
-    Raises FormatError for a file that is damaged or of another kind; of torch's files that hold
-    other things than data (whole modules) it is an UnpicklingError, as in torch.
+    Raises FormatError for a file that is damaged or of another kind.
     """
     unpacker = _Unpacker(map_location)
-    if _is_path(f):
-        path = os.fspath(f)
-        if str(path).endswith(".safetensors"):
-            arrays = safetensors.load_file(path, mmap=bool(mmap))
-            return {k: unpacker.placed(wrap(a), "cpu") for k, a in arrays.items()}
-        with open_source(path) as source:
-            if zip_reader.begins(source.head(4)):
-                return torch_values.read(source, unpacker.placed, mapped=bool(mmap))
-        return unpacker.value(native.load_file(path, mmap=bool(mmap), verify=not mmap))
-    if not hasattr(f, "read"):
-        raise TypeError(f"load(): expected a path or a file object, got {type(f).__name__}")
-    data = f.read()
-    if not isinstance(data, (bytes, bytearray)):
-        raise TypeError(
-            f"load(): the file object must be opened in binary mode, got {type(f).__name__}"
-        )
-    held: Any = data
-    if zip_reader.begins(held[:4]):
-        return torch_values.read(Held(held), unpacker.placed)
-    return unpacker.value(native.load(held))
+    if isinstance(f, Held):
+        data = bytes(f.data)
+        header = safetensors.parse_header(np.frombuffer(data, np.uint8))
+        if "franken.version" in header.metadata:
+            return unpacker.value(native.load(data))
+        return unpacker.named(safetensors.load(data))
+    path = f.path if isinstance(f, Source) else os.fspath(f)
+    arrays, header = safetensors.read_file(path, mmap=mmap)
+    if "franken.version" in header.metadata:
+        return unpacker.value(native.load_file(path, mmap=mmap, verify=not mmap))
+    return unpacker.named(arrays)
 
 
 def _is_path(f: Any) -> bool:
@@ -233,6 +217,10 @@ class _Unpacker:
             return type(node)(self.value(v) for v in node)
         return node
 
+    def named(self, arrays: dict[str, Any]) -> dict[str, Any]:
+        """The tensors of a plain safetensors file."""
+        return {k: self.placed(wrap(a), "cpu") for k, a in arrays.items()}
+
     def _marked(self, node: dict[str, Any]) -> Any:
         kind: str = node[_MARK]
         payload: Any = node.get("value")
@@ -326,6 +314,3 @@ def _check_view(storage: Any, size: int, shape: Any, strides: Any, offset: Any) 
             "bad_tree",
             f"load: a tensor reads element {last} of a storage of {storage.nbytes // size}",
         )
-
-
-NAMES.setdefault("torch", {}).update(save=save, load=load)

@@ -18,7 +18,7 @@ from franken.engine import passes
 from franken.transforms.batching import run_vmap
 from franken.transforms.grad import GradTrace
 from franken.transforms.jvp import JvpTrace
-from franken.transforms.pushed import zeros_like
+from franken.transforms.pushed import check_tangent, zeros_like
 
 Function = Callable[..., Any]
 
@@ -91,11 +91,21 @@ def vjp(func: Function, *primals: Any, has_aux: bool = False) -> Any:
             out, aux = split_aux(out, "vjp(f, *primals)")
         check_tensors(out, "vjp(f, *primals)")
         flat, spec = tree_flatten(out)
+        _check_inexact(flat)
         edges = [edge_of(o) if trace.owns(o) else None for o in flat]
         outs = lower_tree(out, trace)
         aux = lower_aux(aux, trace) if has_aux else None
     back = _Pullback(edges, flat, spec, leaves, tree_flatten(primals)[1])
     return (outs, back, aux) if has_aux else (outs, back)
+
+
+def _check_inexact(outs: list[Any]) -> None:
+    for o in outs:
+        if not (o.dtype.is_floating_point or o.dtype.is_complex):
+            raise RuntimeError(
+                "vjp(f, ...): All outputs of f must be floating-point or complex Tensors, got "
+                f"Tensor with dtype {o.dtype}"
+            )
 
 
 class _Pullback:
@@ -158,12 +168,12 @@ def positions(argnums: Any, count: int) -> tuple[int, ...]:
     places = (argnums,) if isinstance(argnums, int) else argnums
     for p in places:
         if not isinstance(p, int):
-            raise RuntimeError(f"argnums elements must be int, got {type(p)}")
+            raise RuntimeError(f"argnum must be int, got: {type(p)}")
         if not -count <= p < count:
             raise RuntimeError(f"Got argnum={p}, but only {count} positional inputs")
     places = tuple([p % count for p in places])
     if len(set(places)) != len(places):
-        raise RuntimeError(f"argnums elements must be unique, got {argnums}")
+        raise RuntimeError(f"argnums elements must be unique, got {places}")
     return places
 
 
@@ -282,12 +292,7 @@ def _checked_tangents(primals: Any, tangents: Any) -> tuple[list[Any], list[Any]
     for p, t in zip(flat_p, flat_t, strict=True):
         if not (p.dtype.is_floating_point or p.dtype.is_complex):
             raise ValueError(f"Expected primal to be floating point or complex, but got: {p.dtype}")
-        if tuple(p.shape) != tuple(t.shape):
-            raise RuntimeError(
-                "Trying to set a forward gradient that has a different size than that of the "
-                f"original Tensor, this is not supported. Tensor is of size {list(p.shape)} while "
-                f"the given forward gradient is of size {list(t.shape)}."
-            )
+        check_tangent(p, t)
     return flat_p, flat_t, spec
 
 
@@ -310,7 +315,6 @@ def vmap(
     randomness: str = "error",
     *,
     chunk_size: int | None = None,
-    allow_none_pass_through: bool = False,
 ) -> Function:
     """Return a function that maps `func` over a dimension of its inputs.
 
@@ -333,9 +337,7 @@ def vmap(
         raise ValueError(f"vmap: chunk_size should be None or greater than 0. (got {chunk_size})")
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        return run_vmap(
-            func, args, kwargs, in_dims, out_dims, randomness, chunk_size, allow_none_pass_through
-        )
+        return run_vmap(func, args, kwargs, in_dims, out_dims, randomness, chunk_size)
 
     functools.update_wrapper(wrapper, func, updated=())
     return wrapper

@@ -72,11 +72,11 @@ def _common_size(leaves: list[Any], dims: list[Any]) -> int:
 
 def run_vmap(
     func: Any, args: Any, kwargs: Any, in_dims: Any, out_dims: Any, randomness: str,
-    chunk_size: int | None, allow_none: bool,
+    chunk_size: int | None = None, allow_none: bool = False,
 ) -> Any:  # fmt: skip
     """Call `func` once on tracers that carry the whole batch (or chunk by chunk).
 
-    Keyword arguments are not mapped.
+    Keyword arguments are not mapped. Results that are None stay so if `allow_none`.
     """
     name = getattr(func, "__name__", repr(func))
     leaves, dims, spec = _plan(name, args, in_dims)

@@ -8,6 +8,7 @@ Source: https://docs.pytorch.org/docs/stable/notes/extending.func.html
 from __future__ import annotations
 
 import itertools
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from franken.core.pytree import (
@@ -142,6 +143,7 @@ class _Batching:
         self.cls, self.in_dims = cls, in_dims
         self.size, self.outer = outer.size, outer
         self.out_dims: Any = None
+        self.marked: set[int] = set()  # outputs without a derivative
         # where ctx keeps this level's hidden dimensions (a ctx serves all nested levels)
         self.kept, self.kept_forward = (f"_vmap_{w}_{_next_id()}" for w in ("dims", "forward"))
 
@@ -164,8 +166,9 @@ class _Batching:
             outs = tuple(level.lift(_tuple(output), _tuple(self.out_dims)))
             ins = tuple(level.lift(inputs, self.in_dims))
             self.cls.setup_context(inner, ins, outs if isinstance(output, tuple) else outs[0])
-            nondiff = [place(t, outs) for t in inner._nondiff]
-            ctx._nondiff = tuple([_tuple(output)[i] for i in nondiff if i is not None])
+            places = [place(t, outs) for t in inner._nondiff]
+            self.marked = {i for i in places if i is not None}
+            ctx._nondiff = tuple([_tuple(output)[i] for i in self.marked])
             ctx._to_save, dims = _unlifted(level, inner._to_save, ins, inputs, outs, output)
             ctx._to_save_forward, forward_dims = level.split(inner._to_save_forward)
         setattr(ctx, self.kept, dims)
@@ -194,11 +197,12 @@ class _Batching:
             got = self.cls.jvp(inner, *level.lift(tangents, self.in_dims))
             values, dims = level.split(_tuple(got))
         wants = _tuple(self.out_dims)
-        moved = tuple([
-            _to_input(t, d, w, self.size) if isinstance(t, Tensor) and w is not None else t
-            for t, d, w in zip(values, dims, wants, strict=True)
+        # the caller looks whether there are as many as outputs
+        return tuple([
+            None if i in self.marked
+            else _to_input(t, d, w, self.size) if isinstance(t, Tensor) and w is not None else t
+            for i, (t, d, w) in enumerate(zip_longest(values, dims, wants[: len(values)]))
         ])  # fmt: skip
-        return moved if isinstance(got, tuple) else moved[0]
 
 
 def _batched(cls: Any, in_dims: tuple[Any, ...], outer: Any) -> Any:

@@ -7,3 +7,4 @@ from franken.utils import data as data
 from franken.utils import deterministic as deterministic
 from franken.utils import dlpack as dlpack
 from franken.utils import hooks as hooks
+from franken.utils import serialization as serialization

@@ -77,6 +77,17 @@ def grads_batched_wrong(lib):
     return lib.autograd.grad(x * x, x, lib.eye(3), is_grads_batched=True)
 
 
+def grads_batched_unused(lib):
+    x, z = leaf(lib, 1.0, 2.0), leaf(lib, 3.0)
+    rows = lib.arange(6.0).reshape(3, 2)
+    return lib.autograd.grad(x * x, (x, z), rows, is_grads_batched=True, allow_unused=True)
+
+
+def grads_batched_unused_refused(lib):
+    x, z = leaf(lib, 1.0, 2.0), leaf(lib, 3.0)
+    lib.autograd.grad(x * x, (x, z), lib.eye(2), is_grads_batched=True)
+
+
 def not_scalar(lib):
     (leaf(lib, 1.0, 2.0) * 2).backward()
 
@@ -231,9 +242,27 @@ def mixed_dtype(lib):
     return x.grad, w.grad, str(x.grad.dtype).split(".")[-1], str(w.grad.dtype).split(".")[-1]
 
 
+def sums_and_hooks(lib):
+    """Sums are made in memory of the pass alone: what hooks saw or gave is never written."""
+    x, p, q = (lib.ones(4, requires_grad=True) for _ in range(3))
+    seen, given = [], lib.full((4,), 7.0)
+    early = p * 100
+    shared = p + q
+    shared.register_hook(lambda g: given)
+    y, (u, v) = x * 3, (x * 5).view(2, 2).unbind()
+    for t in (x, y, u, v, p, q):
+        t.register_hook(seen.append)
+    z = y * 2 + y * 4 + y * 6
+    total = (shared + early + z).sum() + (u * 7 + u * 8 + v * 9 + v * 10 + v * 11).sum()
+    got = lib.autograd.grad(total, (x, p, q), retain_graph=True)
+    total.backward()
+    return seen, given, got, x.grad, p.grad, q.grad
+
+
 PROGRAMS = [
-    create_graph, retain_twice, twice, twice_without_saved, unused, unused_allowed, materialized,
-    materialized_refused, grads_batched, grads_batched_wrong, not_scalar, no_grad_fn, wrong_shape,
+    sums_and_hooks, create_graph, retain_twice, twice, twice_without_saved, unused, unused_allowed,
+    materialized, materialized_refused, grads_batched, grads_batched_unused,
+    grads_batched_unused_refused, grads_batched_wrong, not_scalar, no_grad_fn, wrong_shape,
     empty_inputs, no_inputs, input_without_grad, into_inputs, of_intermediate, same_input_twice,
     outputs_several, grad_output_with_history, output_is_input, complex_scalar, complex_real_loss,
     no_grad_create_graph, edge_as_input, edge_as_output, accumulates_in_place,

@@ -345,6 +345,114 @@ def test_as_torch(program, agree):
     agree(program)
 
 
+def three_results(lib, mark, **more):
+    """A Function of two tensors with an attribute, whose second result may be marked."""
+
+    def forward(x, y):
+        return x * y * 3, (x > 0).to(x.dtype), x + y * y
+
+    def setup(ctx, inputs, output):
+        x, y = inputs
+        ctx.times = 3.0
+        if mark:
+            ctx.mark_non_differentiable(output[1])
+        ctx.save_for_backward(x, y)
+        ctx.save_for_forward(x, y, output[2])
+
+    def backward(ctx, g, marked, h):
+        x, y = ctx.saved_tensors
+        seen.append((ctx.needs_input_grad, marked is None))
+        return g * y * ctx.times + h, g * x * ctx.times + 2 * h * y
+
+    def jvp(ctx, tx, ty):
+        x, y, _ = ctx.saved_tensors
+        return (tx * y + x * ty) * ctx.times, None if mark else 0 * x, tx + 2 * y * ty
+
+    seen = []
+    return seen, make(lib, forward, backward, setup_context=setup, jvp=jvp, **more)
+
+
+VMAPPED = {
+    "both": lambda lib, F, f, x, y: F.vmap(f)(x, y),
+    "one": lambda lib, F, f, x, y: F.vmap(f, (0, None))(x, y[0]),
+    "the other": lambda lib, F, f, x, y: F.vmap(f, (None, 1))(x[0], y.T),
+    "columns": lambda lib, F, f, x, y: F.vmap(f, (1, 0), 1)(x, y),
+    "neither": lambda lib, F, f, x, y: F.vmap(lambda z: (f(x, y)[0] * z,))(x[:, 0]),
+    "vmap of grad": lambda lib, F, f, x, y: F.vmap(
+        F.grad(lambda x, y: (f(x, y)[0] + f(x, y)[2]).sum(), (0, 1)), (0, None)
+    )(x, y[0]),
+    "grad of vmap": lambda lib, F, f, x, y: F.grad(
+        lambda x, y: sum(t.sum() for t in F.vmap(f, (0, None))(x, y)), (0, 1)
+    )(x, y[0]),
+    "unused": lambda lib, F, f, x, y: F.vmap(F.grad(lambda x: f(x, x)[1].sum()))(x),
+    "backward": lambda lib, F, f, x, y: lib.autograd.grad(
+        F.vmap(f, (1, 0))(x.requires_grad_(), y)[0].sum(), x
+    ),
+    "vmap of jvp": lambda lib, F, f, x, y: F.vmap(lambda x, y: F.jvp(f, (x, y), (y, x)), (0, None))(
+        x, y[0]
+    ),
+    "jvp of vmap": lambda lib, F, f, x, y: F.jvp(F.vmap(f, (1, 0), (0, 1, 0)), (x, y), (y.T, x.T)),
+    "jvp of vmap of one": lambda lib, F, f, x, y: F.jvp(
+        lambda x: F.vmap(f, (0, None))(x, y[0]), (x,), (y,)
+    ),
+    "nested": lambda lib, F, f, x, y: F.vmap(F.vmap(f, (0, None)), (None, 0))(x[:, 0], y),
+}
+
+
+def listed(value):
+    return [listed(v) for v in value] if isinstance(value, tuple) else value.tolist()
+
+
+@pytest.mark.parametrize("name", VMAPPED)
+def test_generated_vmap_is_the_function_mapped(name, agree):
+    def program(lib, custom):
+        x = lib.tensor([[1.0, -2.0], [3.0, 0.5], [-4.0, 2.0]])
+        y = lib.tensor([[2.0, 5.0], [7.0, -1.0], [0.25, 4.0]])
+        if name in ("columns", "backward", "jvp of vmap"):
+            x = x.T
+        seen, made = three_results(lib, not name.startswith("jvp"), generate_vmap_rule=True)
+        f = made.apply if custom else lambda x, y: (x * y * 3, (x > 0) + 0.0, x + y * y)
+        return VMAPPED[name](lib, func_module(lib), f, x, y), custom and seen
+
+    agree(lambda lib: program(lib, False))
+    assert listed(program(franken, True)[0]) == listed(program(franken, False)[0])
+    if name not in ("grad of vmap", "backward"):  # torch: "flat_bdims must not be None"
+        agree(lambda lib: program(lib, True))
+
+
+TANGENTS = {
+    "one too few": lambda lib, t: t,
+    "one too many": lambda lib, t: (t, None, t),
+    "a list": lambda lib, t: [t, None],
+    "a number": lambda lib, t: (3, None),
+    "a shape": lambda lib, t: (t[:1], None),
+    "of a marked result": lambda lib, t: (t, 0 * t),
+    "none of a marked result": lambda lib, t: (t, None),
+    "another dtype": lambda lib, t: (t.double(), None),
+}
+
+
+@pytest.mark.parametrize("name", TANGENTS)
+@pytest.mark.parametrize("kind", ["marked", "whole numbers"])
+def test_what_jvp_gives(name, kind, agree):
+    def program(lib):
+        def forward(x):
+            return x * 2, x.long() if kind == "whole numbers" else x.abs()
+
+        def setup(ctx, inputs, output):
+            if kind == "marked":
+                ctx.mark_non_differentiable(output[1])
+
+        f = make(
+            lib, forward, double, setup_context=setup, jvp=lambda ctx, t: TANGENTS[name](lib, t)
+        )
+        x = points(lib)[0]
+        out, tangents = func_module(lib).jvp(f.apply, (x,), (x,))
+        return out, tangents, str(tangents[0].dtype)[-7:]
+
+    agree(program, words=40)
+
+
 def test_stale_error_names_both_lines():
     x = leaf(franken, 3.0)
     m = x * 1

@@ -179,6 +179,19 @@ def sent_values(lib):
     return steps, seen, lib.is_grad_enabled()
 
 
+def multithreading_by_default(lib):
+    import threading
+
+    seen = [lib.autograd.is_multithreading_enabled()]
+    with lib.autograd.set_multithreading_enabled(False):
+        other = threading.Thread(
+            target=lambda: seen.append(lib.autograd.is_multithreading_enabled())
+        )
+        other.start()
+        other.join()
+    return seen
+
+
 def multithreading_flag(lib):
     lib.autograd.set_multithreading_enabled(False)
     off = lib.autograd.is_multithreading_enabled()
@@ -189,9 +202,63 @@ def multithreading_flag(lib):
     return off, inside, after, lib.autograd.is_multithreading_enabled()
 
 
+SHOWN_ANEW = {
+    "transpose_": lambda lib, c: c.transpose_(0, 1), "unsqueeze_": lambda lib, c: c.unsqueeze_(0),
+    "squeeze_": lambda lib, c: c.squeeze_(), "resize_": lambda lib, c: c.resize_(1, 2),
+    "as_strided_": lambda lib, c: c.as_strided_((2,), (1,)), "t_": lambda lib, c: c[0].t_(),
+    "resize_as_": lambda lib, c: c.resize_as_(lib.ones(1, 2)),
+    "copy_": lambda lib, c: c.copy_(lib.ones(1, 2, 3)), "add_": lambda lib, c: c.add_(2),
+}  # fmt: skip
+VIEWS = {
+    "view": lambda c: c.view(-1), "select": lambda c: c[0], "unbind": lambda c: c.unbind(0)[0],
+    "transpose": lambda c: c.transpose(0, 1), "expand": lambda c: c.expand(2, 2, 3),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHOWN_ANEW)
+@pytest.mark.parametrize("wanted", [True, False])
+def test_what_changes_its_form_keeps_its_gradient_flag(agree, name, wanted):
+    def facts(t):
+        return t.requires_grad, t.is_leaf, t.is_inference(), list(t.shape), t.grad_fn is None
+
+    def inside(lib):
+        with lib.inference_mode():
+            c = lib.ones(1, 2, 3, requires_grad=wanted)
+            SHOWN_ANEW[name](lib, c)
+        return facts(c)
+
+    def outside(lib):
+        with lib.inference_mode():
+            c = lib.ones(1, 2, 3, requires_grad=wanted)
+        SHOWN_ANEW[name](lib, c)
+
+    def without_grad(lib):
+        c = lib.ones(1, 2, 3, requires_grad=wanted) * 1
+        with lib.no_grad():
+            if name not in ("copy_", "add_", "resize_", "resize_as_", "t_"):
+                SHOWN_ANEW[name](lib, c)
+        return facts(c)
+
+    assert agree(inside)[0] == agree(without_grad)[0] == "value"
+    agree(outside, words=9)
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_view_of_an_inference_tensor_has_no_history(agree, name):
+    def program(lib):
+        with lib.inference_mode():
+            c = leaf(lib, 1, 2, 3)
+        if name == "expand":
+            c = c.view(1, 2, 3)
+        v = VIEWS[name](c)
+        return v.requires_grad, v.is_leaf, v._is_view(), v.is_inference(), (v + 1).requires_grad
+
+    assert agree(program)[1] == [False, True, False, True, False]
+
+
 PROGRAMS = [
     made_inside, normal_inside, out_inside, nested, decorated, decorated_class, sent_values,
-    multithreading_flag,
+    multithreading_flag, multithreading_by_default,
 ]  # fmt: skip
 
 

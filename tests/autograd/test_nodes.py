@@ -182,6 +182,35 @@ def call_node_on_int(lib):
     (leaf(lib, 2) * 3).grad_fn(1)
 
 
+def call_node_on_nothing(lib):
+    x, y = leaf(lib, 2), leaf(lib, 2)
+    return (x * y).grad_fn(None), x.exp().grad_fn(None), x.sort()[0].grad_fn(None)
+
+
+def call_node_of_two_inputs(lib):
+    x, y = leaf(lib, 2), leaf(lib, 2)
+    return (x * y).grad_fn(lib.ones(2)), (x * lib.ones(2)).grad_fn(lib.ones(2))
+
+
+def call_node_of_values_and_places(lib):
+    """Outputs without a derivative are no inputs of the backward function."""
+    return leaf(lib, 2, 3).max(1)[0].grad_fn(lib.ones(2))
+
+
+def call_node_on_places(lib):
+    leaf(lib, 2).sort()[0].grad_fn(lib.ones(2), None)
+
+
+def call_node_on_one_of_two(lib):
+    lib.linalg.qr(leaf(lib, 2, 2))[0].grad_fn(lib.ones(2, 2))
+
+
+def call_node_of_two_outputs(lib):
+    first, second = lib.linalg.qr(lib.eye(2).requires_grad_())
+    ones = lib.ones(2, 2)
+    return first.grad_fn(ones, None), second.grad_fn(None, ones), first.grad_fn(ones, ones)
+
+
 def custom(lib):
     class Double(lib.autograd.Function):
         @staticmethod
@@ -396,7 +425,9 @@ PROGRAMS = [
     face, order, same_node, saved_self, saved_result, saved_not_kept, saved_parameters, saved_sizes,
     saved_freed, raw_hooks, raw_hooks_twice, raw_hooks_freed, raw_hook_modifies,
     raw_hook_not_callable, make_saved_tensor, make_node, make_mul_node, call_node,
-    call_node_without, call_node_on_int, custom, whole_numbers, printed, views, products,
+    call_node_without, call_node_on_int, call_node_on_nothing, call_node_of_two_inputs,
+    call_node_of_values_and_places, call_node_on_places, call_node_on_one_of_two,
+    call_node_of_two_outputs, custom, whole_numbers, printed, views, products,
     overloads, modules, handle_facts, leaf_hooks_in_order, post_accumulate_gives_tensor,
     delete_data, delete_flag, whole_numbers_as_data, edge_as_output, edge_not_scalar,
     edge_materialized, materialized, numpy_without_grad_mode, printed_invalid,

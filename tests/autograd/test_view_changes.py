@@ -124,3 +124,58 @@ def test_a_view_made_without_grad_mode_requires_grad_and_gets_none():
         (y + x[1:]).sum().backward()
         assert v.grad is None
         assert x.grad.tolist() == [0.0, 1.0, 1.0]
+
+
+# Numbers of forms go on from the others: see the names.
+IN_PLACE = {
+    "squeeze": lambda x: x.squeeze_(), "squeeze dim": lambda x: x.squeeze_(0),
+    "squeeze dims": lambda x: x.squeeze_((0, 1)), "unsqueeze": lambda x: x.unsqueeze_(0),
+    "t": lambda x: x.t_(), "transpose": lambda x: x.transpose_(0, 1),
+    "swapaxes": lambda x: x.swapaxes_(0, 1), "as_strided": lambda x: x.as_strided_((2,), (1,)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("view", [False, True])
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_names_of_what_became_a_view_of_itself(agree, name, view):
+    def program(lib):
+        x = lib.ones(1, 2, requires_grad=True) * 1
+        x = x.view(1, 2) if view else x
+        return IN_PLACE[name](x).grad_fn.name()
+
+    assert agree(program)[0] == "value"
+
+
+PARTS = {
+    "view_as_real": lambda lib, a: lib.view_as_real(a), "real": lambda lib, a: a.real,
+    "imag": lambda lib, a: a.imag,
+}  # fmt: skip
+BETWEEN = {
+    "nothing": lambda b: b, "transpose_": lambda b: b.transpose_(0, 1),
+    "twice": lambda b: b.transpose_(0, 1).transpose_(0, 1),
+    "add_ before": lambda b: b.add_(1).transpose_(0, 1),
+}  # fmt: skip
+THEN = {
+    "nothing": lambda b: b, "+=": lambda b: b.add_(1), "*=": lambda b: b.mul_(2),
+    "copy_": lambda b: b.copy_(b.detach() * 3),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("between", BETWEEN)
+@pytest.mark.parametrize("then", THEN)
+def test_changes_of_a_view_of_another_dtype_reach_its_base(agree, part, between, then):
+    def program(lib):
+        x = (lib.arange(4.0).view(2, 2) * (1 + 2j)).requires_grad_()
+        a = x.clone()
+        b = PARTS[part](lib, a)
+        BETWEEN[between](b)
+        names = [b.grad_fn.name()]
+        THEN[then](b)
+        names += [b.grad_fn.name(), a.grad_fn.name()]
+        b.backward(lib.arange(float(b.numel())).view(b.shape), retain_graph=True)
+        first, x.grad = x.grad, None
+        a.backward(lib.arange(4.0).view(2, 2) * (1 + 1j))
+        return names, first, x.grad, a.detach()
+
+    assert agree(program)[0] == "value"

@@ -25,5 +25,5 @@ def test_the_damage_makes_the_file_unreadable(tmp_path) -> None:
     size = path.stat().st_size
     demo_repair.damage(path)
     assert path.stat().st_size == size - len(demo_repair.CUT)
-    with pytest.raises(ValueError, match="safetensors|native"):
+    with pytest.raises(ValueError, match="failed reading zip archive"):
         franken.load(path)

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from franken.core.schema.model import MISSING, Schema, SchemaError, Symbol
 from franken.core.schema.parser import MAX_LENGTH, parse
 from franken.core.schema.registry import Registry
+from franken.core.schema.signature import schema_text
+from franken.core.tensor import Tensor
 
 torch = pytest.importorskip("torch")
 
@@ -67,6 +69,25 @@ def test_alias_groups():
         "a": (("argument", 1), ("return", 0)),
         "b": (("argument", 2), ("return", 1)),
     }
+
+
+def test_texts_of_functions():
+    """What stands behind a default has one: also what takes the rest."""
+
+    def plain(x: Tensor, *sizes: int) -> Tensor: ...
+    def rest(x: Tensor, n: int = 2, *sizes: int, keep: bool = False) -> tuple[Tensor, int]: ...
+    def late(x: float | None, axes: tuple[int, ...] = (0, 1), name: str = 'a"b') -> None: ...
+    def forwarded(x: Tensor, old: bool = True, **kwargs: int) -> list[Tensor]: ...
+
+    texts = {
+        plain: "f(Tensor x, int[] sizes) -> Tensor",
+        rest: "f(Tensor x, int n=2, int[] sizes=[], *, bool keep=False) -> (Tensor, int)",
+        late: r'f(float? x, int[] axes=[0, 1], str name="a\"b") -> ()',
+        forwarded: "f(Tensor x, ...) -> Tensor[]",
+    }
+    for function, text in texts.items():
+        assert schema_text("f", function) == text
+        assert "..." in text or str(parse(text)) == text
 
 
 def test_types():

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from franken.core.geometry import layout, shapes, strides, views
+from franken.core.geometry import layout, memory, shapes, strides, views
 from franken.core.geometry.views import Geometry
 from franken.ops.nn import windows
 
@@ -96,12 +96,6 @@ def test_broadcast_operands(many):
     ts = [torch.empty(each) for each in many]
     theirs = outcome(lambda: tuple(torch.broadcast_tensors(*ts)[0].shape))
     assert outcome(lambda: shapes.broadcast_operands(many)) == theirs
-
-
-@given(shape, st.one_of(st.none(), dim, st.lists(dim, min_size=1, max_size=3)), st.booleans())
-def test_reduced_shape(size, dims, keepdim):
-    theirs = outcome(lambda: tuple(torch.empty(size).sum(dims, keepdim=keepdim).shape))
-    assert outcome(lambda: shapes.reduced_shape(size, dims, keepdim)) == theirs
 
 
 @MANY
@@ -358,3 +352,25 @@ def test_pool_output_shape(extent, kernel, stride, padding, dilation, ceil_mode)
     pair = [(v, v) for v in (extent, kernel, stride, padding, dilation)]
     ours = outcome(lambda: windows.pool_output_shape(*pair, ceil_mode, channels=3))
     assert same_or_both_fail(ours, theirs)
+
+
+def test_overlap_is_said_of_what_is_certain():
+    a = np.arange(12.0)
+    told = {
+        "itself": (a, a, "full"),
+        "the same places": (a[2:8], a[2:8], "full"),
+        "the same places in another order": (a.reshape(3, 4), a.reshape(4, 3).T, "part"),
+        "shifted": (a[:8], a[2:10], "part"),
+        "a part": (a[:8], a[:4], "part"),
+        "beside": (a[:6], a[6:], "none"),
+        "another memory": (a, a.copy(), "none"),
+        "interleaved": (a[::2], a[1::2], "none"),
+        "with gaps": (a[::2], a[:6], "none"),
+        "dense and gaps": (a[:6], a[::2], "none"),
+        "empty": (a[3:3], a, "none"),
+        "and empty": (a, a[3:3], "none"),
+        "no array": (a, 3.0, "none"),
+        "nor the first": (3.0, a, "none"),
+    }
+    found = {name: memory.overlap(x, y) for name, (x, y, _) in told.items()}
+    assert found == {name: kind for name, (_, _, kind) in told.items()}

@@ -5,6 +5,7 @@ Every op is compared with all overloads of torch's own schemas; differences are 
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import pydoc
 
@@ -214,6 +215,75 @@ def test_functionals_take_the_arguments_of_torchs():
                 q.default, p.default
             ):  # fmt: skip
                 wrong[name] = (p.name, q.default, p.default)
+    assert not wrong
+
+
+# --- Python functions and classes of the other modules --------------------------------------------
+
+MODULES = (
+    "autograd", "autograd.forward_ad", "autograd.functional", "autograd.gradcheck",
+    "autograd.graph", "func", "nn", "nn.init", "nn.utils", "nn.utils.parametrizations",
+    "nn.utils.parametrize", "nn.utils.rnn", "optim", "optim.lr_scheduler", "optim.swa_utils",
+    "random", "serialization", "signal.windows", "testing", "utils.checkpoint", "utils.data",
+    "utils.data.distributed",
+)  # fmt: skip
+APART = {  # why a signature is not torch's
+    "nn.Module.forward": "torch's shows one argument, and takes what the module takes",
+    "nn.Module.modules": "torch's takes remove_duplicate",
+    "nn.Transformer.__init__": "None stands for relu",
+    "nn.TransformerEncoderLayer.__init__": "None stands for relu",
+    "nn.TransformerDecoderLayer.__init__": "None stands for relu",
+    "autograd.NestedIOFunction": "torch's is an old style function",
+    "autograd.no_grad.__init__": "ours counts what it is given, for the words of the error",
+    "func.jacfwd": "ours takes chunk_size, as jacrev",
+    "func.jacrev": "torch's has an argument of its own",
+    "random.fork_rng": "ours is looked up again, and shows what it passes on",
+    "utils.data.random_split": "None stands for the default generator",
+}
+
+
+def parameters_of(fn):
+    try:
+        found = list(inspect.signature(fn).parameters.values())
+    except (ValueError, TypeError):
+        return None
+    return [(p.name, p.kind, said(p.default)) for p in found if p.name not in ("self", "cls")]
+
+
+def said(default):
+    """A default as it can be compared: a function or a dtype by its name."""
+    name = getattr(default, "__name__", None)
+    plain = isinstance(default, (bool, int, float, str, tuple, list, type(None)))
+    return name or (default if plain else str(default).rpartition(".")[2])
+
+
+def public_functions(space):
+    """Its functions, and those of its classes, by name: pairs of torch's and ours."""
+    theirs, mine = (importlib.import_module(f"{lib}.{space}") for lib in ("torch", "franken"))
+    for name, value in vars(theirs).items():
+        here = str(getattr(value, "__module__", "")).startswith(f"torch.{space}")
+        own = getattr(mine, name, None)
+        if name.startswith("_") or own is None or not here:
+            continue
+        if inspect.isclass(value) and inspect.isclass(own):
+            for method, body in vars(value).items():
+                public = method == "__init__" or not method.startswith("_")
+                if public and inspect.isfunction(body) and hasattr(own, method):
+                    yield f"{space}.{name}.{method}", body, getattr(own, method)
+        elif inspect.isfunction(value):
+            yield f"{space}.{name}", value, own
+
+
+@pytest.mark.parametrize("space", MODULES)
+def test_signatures_of_python_functions_are_torchs(space):
+    pytest.importorskip("torch")
+    wrong = {}
+    for name, theirs, mine in public_functions(space):
+        want, have = parameters_of(theirs), parameters_of(mine)
+        if want is None or have is None or any(name.startswith(a) for a in APART):
+            continue
+        if want != have:
+            wrong[name] = ([p for p in have if p not in want], [p for p in want if p not in have])
     assert not wrong
 
 

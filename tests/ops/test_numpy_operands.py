@@ -211,3 +211,26 @@ def test_integers_of_numpy_as_sizes_dimensions_and_indices(kind: Any) -> None:
         return m.cat([p.reshape(-1).to(m.float64) for p in parts])
 
     agree(program)
+
+
+SIZES: dict[str, Any] = {
+    "array": lambda: np.array(3),
+    "small array": lambda: np.array(3, np.uint8),
+    "one in a list": lambda: np.array([3]),
+    "two": lambda: np.array([3, 2]),
+    "float": lambda: np.array(3.0),
+    "bool": lambda: np.array(True),
+    "scalar": lambda: np.int32(3),
+    "float scalar": lambda: np.float32(3),
+}
+
+
+@pytest.mark.parametrize("kind", SIZES)
+def test_what_stands_for_an_integer_in_a_list(kind: str) -> None:
+    for program in (
+        lambda m: m.arange(6).reshape([SIZES[kind](), -1]),
+        lambda m: m.arange(6).reshape((-1, SIZES[kind]())),
+        lambda m: m.arange(24).reshape(1, 2, 3, 4).sum([SIZES[kind](), 0]),
+        lambda m: m.ones([SIZES[kind](), 2]),
+    ):
+        agree(program)

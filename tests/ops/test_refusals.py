@@ -110,3 +110,53 @@ def test_convolution_takes_no_complex_numbers_but_conv1d_does(agree):
 
 def test_istft_window_may_be_of_bools(agree):
     agree(lambda T: T.istft(T.ones(5, 4, dtype=T.complex64), 8, window=T.ones(8, dtype=T.bool)))
+
+
+UNDERIVED = ["acosh", "asinh", "atanh", "arccosh", "arcsinh", "arctanh"]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+@pytest.mark.parametrize("name", UNDERIVED)
+def test_in_place_forms_without_a_derivative(agree, name, dtype):
+    def changed(T):
+        x = T.full((2,), 0.5, dtype=getattr(T, dtype), requires_grad=True)
+        return x, getattr(x * 1, name + "_")()
+
+    def backward(T):
+        changed(T)[1].sum().abs().backward()
+
+    def forward(T):
+        x = T.full((2,), 0.5, dtype=getattr(T, dtype))
+        return T.func.jvp(lambda x: getattr(x.clone(), name + "_")(), (x,), (x,))
+
+    agree(lambda T: (changed(T)[1].detach(), changed(T)[1].grad_fn.name()))
+    assert "inplace version of" in agree(backward, words=20)[1]
+    assert "forward AD" in agree(forward, words=20)[1]
+
+
+NO_TANGENT = {
+    "igamma": lambda T, x: T.igamma(x, x),
+    "igamma other": lambda T, x: T.igamma(T.ones(3), x),
+    "igammac": lambda T, x: T.igammac(x, T.ones(3)),
+    "zeta": lambda T, x: T.special.zeta(x + 1, x),
+    "zeta other": lambda T, x: T.special.zeta(T.ones(3) + 1, x),
+    "heaviside": lambda T, x: T.heaviside(x, x),
+    "floor_divide": lambda T, x: T.floor_divide(x, x),
+    "geqrf": lambda T, x: T.geqrf(x.view(3, 1))[0],
+    "ldl_factor": lambda T, x: T.linalg.ldl_factor(x.outer(x) + T.eye(3))[0],
+}
+
+
+@pytest.mark.parametrize("name", NO_TANGENT)
+def test_forward_mode_is_refused_where_there_is_no_formula(agree, name):
+    def dual(T):
+        fw = T.autograd.forward_ad
+        with fw.dual_level():
+            return NO_TANGENT[name](T, fw.make_dual(T.arange(1.0, 4.0), T.ones(3)))
+
+    def jvp(T):
+        return T.func.jvp(lambda x: NO_TANGENT[name](T, x), (T.arange(1.0, 4.0),), (T.ones(3),))
+
+    for program in (dual, jvp):
+        kind, text = agree(program, words=40)
+        assert kind == "NotImplementedError" and text.startswith("Trying to use forward AD with ")

@@ -59,6 +59,8 @@ STRIDES = {
     "broadcast_to": lambda t: t.broadcast_to(t.rand(5), (1, 1, 5)),
     "broadcast_tensors": lambda t: t.broadcast_tensors(t.rand(5), t.rand(1, 5))[0],
     "expand_as": lambda t: t.rand(5).expand_as(t.rand(1, 5)),
+    "none of gaps": lambda t: t.ones(2, 3).t().expand(0, 3, 2),
+    "none of columns": lambda t: t.ones(2, 3).t().as_strided((0, 2), (1, 3)),
     "bfloat16": lambda t: t.ones(2, 5, dtype=t.bfloat16).t().expand(1, 1, 5, 2),
     "complex32": lambda t: t.ones(2, 5, dtype=t.complex32).t().expand(1, 5, 2),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pathlib
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 import franken
+from franken.serialization import tensors
 
 COMPLEX = ("complex64", "complex128")
 NUMBERS = (*COMPLEX, "float32", "float64", "float16", "bfloat16", "int64", "int32", "uint8", "bool")
@@ -102,8 +104,8 @@ def test_one_memory_under_several_dtypes_stays_one(old: str, tmp_path: pathlib.P
     for mmap in (False, True):
         for first in (old, "uint8", "complex128"):
             order = {first: views[first], **views}
-            franken.save(order, tmp_path / "a")
-            got = franken.load(tmp_path / "a", mmap=mmap)
+            tensors.save(order, tmp_path / "a")
+            got = tensors.load(tmp_path / "a", mmap=mmap)
             for key, t in order.items():
                 assert got[key].dtype is t.dtype
                 bits = got[key].view(franken.uint8).tolist()
@@ -114,10 +116,19 @@ def test_one_memory_under_several_dtypes_stays_one(old: str, tmp_path: pathlib.P
 
 def test_real_and_imaginary_part_share_their_number(tmp_path: pathlib.Path) -> None:
     z = franken.tensor([1 + 2j, 3 + 4j])
-    franken.save({"im": z.imag, "z": z, "re": z.real}, tmp_path / "a")
-    got = franken.load(tmp_path / "a")
+    tensors.save({"im": z.imag, "z": z, "re": z.real}, tmp_path / "a")
+    got = tensors.load(tmp_path / "a")
     got["im"].fill_(9.0)
     assert got["z"].tolist() == [1 + 9j, 3 + 9j] and got["re"].tolist() == [1.0, 3.0]
+
+
+@pytest.mark.parametrize("view", [lambda t: t.real, lambda t: franken.view_as_real(t).view(-1),
+                                  lambda t: t.view(franken.uint8)])  # fmt: skip
+def test_one_memory_under_several_dtypes_is_refused_in_torch_s_format(view: Any) -> None:
+    z = franken.tensor([1 + 2j, 3 + 4j])
+    for zipped in (True, False):
+        with pytest.raises(RuntimeError, match="^Cannot save multiple tensors or storages that"):
+            franken.save([z, view(z)], io.BytesIO(), _use_new_zipfile_serialization=zipped)
 
 
 def test_grad_flags_as_in_torch(tmp_path: pathlib.Path) -> None:
@@ -134,10 +145,19 @@ def test_truth_values_of_other_bytes(tmp_path: pathlib.Path) -> None:
     truths = franken.tensor([False, True])
     truths.view(franken.uint8)[0] = 7
     for t in (bytes_.view(franken.bool), truths, truths.view(franken.uint8)):
-        franken.save({"t": t, "bytes": bytes_}, tmp_path / "a")
-        got = franken.load(tmp_path / "a")
+        tensors.save({"t": t, "bytes": bytes_}, tmp_path / "a")
+        got = tensors.load(tmp_path / "a")
         assert got["t"].dtype is t.dtype and got["t"].tolist() == t.tolist()
         assert got["bytes"].tolist() == [0, 1, 2, 255]
+
+
+def test_bytes_above_one_are_true(tmp_path: pathlib.Path) -> None:
+    odd = franken.tensor([0, 1, 2, 255], dtype=franken.uint8).view(franken.bool)
+    franken.save(odd, tmp_path / "a")
+    for mmap in (False, True):
+        got = franken.load(tmp_path / "a", mmap=mmap)
+        assert got.tolist() == [False, True, True, True]
+        assert got.view(franken.uint8).tolist() == [0, 1, 1, 1]
 
 
 def test_arrays_of_other_libraries(tmp_path: pathlib.Path) -> None:
@@ -159,6 +179,6 @@ def test_arrays_of_other_libraries(tmp_path: pathlib.Path) -> None:
 
 def test_safetensors_takes_the_same_tensors(tmp_path: pathlib.Path) -> None:
     made = {key: view(numbers("complex64")) for key, view in {**VIEWS, **PARTS}.items()}
-    franken.save(made, tmp_path / "a.safetensors")
+    tensors.save(made, tmp_path / "a.safetensors")
     for key, got in franken.load(tmp_path / "a.safetensors").items():
         same(got, made[key])

@@ -50,6 +50,12 @@ PROGRAMS = {
     "grad argnum type": lambda lib: func(lib).grad(lambda x: x.sum(), argnums="a")(ones(lib)),
     "grad argnum empty": lambda lib: func(lib).grad(lambda x: x.sum(), argnums=())(ones(lib)),
     "grad argnum twice": lambda lib: func(lib).grad(lambda x: x.sum(), argnums=(0, 0))(ones(lib)),
+    **{
+        f"grad argnums {places}": lambda lib, places=places: func(lib).grad(
+            lambda x, y: (x * y * y).sum(), places
+        )(ones(lib), ones(lib) * 3)
+        for places in (-2, -3, 2, (1, -2), (0, -2), (0, -3), (0, 2), (0, 1.0), [0], True)
+    },
     "grad of number": lambda lib: func(lib).grad(lambda x: x)(3),
     "grad of ints": lambda lib: func(lib).grad(lambda x: x.sum())(lib.tensor([1, 2])),
     "grad no aux": lambda lib: func(lib).grad(lambda x: x.sum(), has_aux=True)(ones(lib)),
@@ -82,6 +88,9 @@ PROGRAMS = {
         lambda a: ones(lib), (ones(lib),), (ones(lib),), strict=True
     ),
     "jvp ints": lambda lib: func(lib).jvp(square, (lib.tensor([1]),), (lib.tensor([1]),)),
+    "jvp captured": lambda lib: (
+        lambda c: func(lib).jvp(lambda x: x * c[0] + c.view(4)[:2], (ones(lib),), (ones(lib) * 2,))
+    )(lib.arange(4.0).reshape(2, 2)),
     # Jacobians
     "jacrev": lambda lib: func(lib).jacrev(square)(ones(lib)),
     "jacrev args": lambda lib: func(lib).jacrev(lambda x, y: x * y, (0, 1))(
@@ -136,6 +145,7 @@ PROGRAMS = {
     "vmap list": lambda lib: lib.vmap(square, [0])(ones(lib)),
     "vmap too many": lambda lib: lib.vmap(square, (0, 0))(ones(lib)),
     "vmap range": lambda lib: lib.vmap(square, 2)(ones(lib)),
+    "vmap out none": lambda lib: lib.vmap(lambda x: (x, None))(ones(lib)),
     "vmap out int": lambda lib: lib.vmap(lambda x: 3)(ones(lib)),
     "vmap out range": lambda lib: lib.vmap(square, out_dims=3)(ones(lib)),
     "vmap out many": lambda lib: lib.vmap(square, out_dims=(0, 0))(ones(lib)),
@@ -157,6 +167,39 @@ PROGRAMS = {
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_as_torch(name, agree):
     agree(PROGRAMS[name], words=6)
+
+
+# Results, or some of them, without a derivative: their tangents are zeros of their dtype.
+FLAT = {
+    "floor": lambda lib, x: x.floor(),
+    "comparison": lambda lib, x: x > 0,
+    "argmax": lambda lib, x: x.argmax(),
+    "sort": lambda lib, x: tuple(x.sort()),
+    "indices": lambda lib, x: (x.sort()[1], x.sin()),
+    "frexp": lambda lib, x: tuple(lib.frexp(x)),
+    "extremum": lambda lib, x: tuple(x.max(0)),
+    "cast": lambda lib, x: x.long(),
+    "detached": lambda lib, x: (x.detach(), x * x.data),
+    "filled": lambda lib, x: lib.ones_like(x),
+    "nonzero": lambda lib, x: x.nonzero(),
+    "nextafter": lambda lib, x: lib.nextafter(x, x + 1),
+}
+
+
+@pytest.mark.parametrize("transform", ["jvp", "strict jvp", "jacfwd", "jacrev"])
+@pytest.mark.parametrize("name", FLAT)
+def test_results_without_a_derivative(name, transform, agree):
+    def program(lib):
+        f, x, F = (lambda x: FLAT[name](lib, x)), lib.tensor([1.5, -2.5]), func(lib)
+        calls = {
+            "jvp": lambda: F.jvp(f, (x,), (ones(lib),)),
+            "strict jvp": lambda: F.jvp(f, (x,), (ones(lib),), strict=True),
+            "jacfwd": lambda: F.jacfwd(f)(x),
+            "jacrev": lambda: F.jacrev(f)(x),
+        }
+        return calls[transform]()
+
+    agree(program, words=20)
 
 
 # --- in-place under transforms -------------------------------------------------------------------

@@ -132,20 +132,6 @@ def check_permutation(dims: Sequence[int], ndim: int) -> Shape:
     return wrapped
 
 
-def reduced_shape(shape: Shape, dims: int | Iterable[int] | None, keepdim: bool = False) -> Shape:
-    """Return the shape left after reducing `dims` (None: all of them).
-
-    >>> reduced_shape((2, 3, 4), (0, -1)), reduced_shape((2, 3), 1, keepdim=True)
-    ((3,), (2, 1))
-    """
-    if dims is None:
-        return (1,) * len(shape) if keepdim else ()
-    gone = wrap_dims((dims,) if isinstance(dims, int) else dims, len(shape))
-    if keepdim:
-        return tuple(1 if i in gone else size for i, size in enumerate(shape))
-    return tuple(size for i, size in enumerate(shape) if i not in gone)
-
-
 # -- broadcasting -------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ array and place in the graph.
 from __future__ import annotations
 
 import math
+import re
 from itertools import takewhile
 from typing import Any
 
@@ -16,10 +17,11 @@ from franken.core import inplace
 from franken.core.geometry import strides
 from franken.core.geometry.memory import first_place, memory_of, relaid, restrided
 from franken.core.geometry.shapes import INT64_MAX, numel, storage_bytes
-from franken.core.node import edge_of
+from franken.core.node import Node, edge_of, titled
 from franken.core.op import NAMES, op, spelled
 from franken.core.primitive import NO_BATCH_RULE, Primitive, _wrap
-from franken.core.tensor import Tensor
+from franken.core.state import STATE
+from franken.core.tensor import Tensor, version_of
 from franken.functional.views import named as views
 from franken.ops.declaring.samples import S
 from franken.ops.shape import movement
@@ -37,18 +39,37 @@ def become(x: Any, view: Any) -> Tensor:
     else:
         x._a = view._a
     if x._base is not None:
-        x._chain, x._view_ver = view._chain, view._view_ver
-    x._node = edge
+        if x.dtype is x._base.dtype:
+            x._chain = view._chain
+        else:  # the base leads to the view as it was made: see core.inplace
+            x.__dict__["_made"] = edge, x.__dict__.get("_made", (None, edge_of(x)))[1]
+        x._view_ver = view._view_ver
+    if x.level or STATE.grad:
+        x._node = edge
     return x
+
+
+_TITLE = re.compile(r"\d+$")
 
 
 def _in_place(name: str, fn: Any) -> Any:
     fn = spelled(fn, {})
+    forms = 3 if name == "squeeze" else 1  # torch counts the in-place ones on from those
+
+    def number(found: Any) -> str:
+        return str(int(found[0]) + forms)
 
     def method(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        inplace.check_inference(input)
         inplace.check(input, name)
-        become(input, fn(input, *args, **kwargs))
+        view = fn(input, *args, **kwargs)
+        if not input.level and isinstance(view._node, Node):
+            titled(view, _TITLE.sub(number, view._node.name()))
+        become(input, view)
         inplace.bump(input)
+        if input._base is not None:
+            # its history is that of the view it became
+            input._view_ver = version_of(input)[0]
         return input
 
     method.__name__ = method.__qualname__ = name + "_"
@@ -101,6 +122,11 @@ def _resized(x: Tensor, shape: tuple[int, ...], memory_format: Any) -> Any:
     return restrided(grown, shape, steps, place)
 
 
+def _check_resizable(x: Tensor) -> None:
+    if edge_of(x) is not None and not STATE.inference:
+        raise RuntimeError("cannot resize variables that require grad")
+
+
 @op(at="", method=True, samples=lambda t: [S(t.const(3, 4), (2, 6)), S(t.const(3, 4), 2, 3)])
 def resize_(input: Tensor, *size: Any, memory_format: Any = None, **spelled: Any) -> Tensor:
     """Change the sizes, over the same storage where it suffices; new elements are zero."""
@@ -109,8 +135,8 @@ def resize_(input: Tensor, *size: Any, memory_format: Any = None, **spelled: Any
         raise RuntimeError("numel: integer multiplication overflow")
     if tuple(input.shape) == shape:
         return input
-    if edge_of(input) is not None:
-        raise RuntimeError("cannot resize variables that require grad")
+    inplace.check_inference(input)
+    _check_resizable(input)
     numel(takewhile(bool, shape))
     input._a = _resized(input, shape, memory_format)
     inplace.bump(input)
@@ -120,4 +146,5 @@ def resize_(input: Tensor, *size: Any, memory_format: Any = None, **spelled: Any
 @op(samples=lambda t: [S(t.const(3, 4), t.const(2, 6))])
 def resize_as_(input: Tensor, the_template: Tensor, *, memory_format: Any = None) -> Tensor:
     """`resize_` to the sizes of another tensor."""
+    _check_resizable(input)
     return resize_(input, tuple(the_template.shape), memory_format=memory_format)

@@ -76,6 +76,19 @@ class RNNBase(Module):
         """The parameters of each layer and direction."""
         return [[getattr(self, name) for name in names] for names in self._all_weights]
 
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        names = state.pop("_all_weights")
+        state.update(
+            _flat_weights_names=self._flat_weights_names, _all_weights=names,
+            _flat_weights=self._flat_weights,
+        )  # fmt: skip
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        derived = ("_flat_weights", "_flat_weights_names", "_flat_weight_refs")
+        super().__setstate__({k: v for k, v in state.items() if k not in derived})
+
     def flatten_parameters(self) -> None:
         """Accepted for compatibility: there is no packed copy of the weights."""
 

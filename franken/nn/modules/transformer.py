@@ -14,6 +14,7 @@ import franken
 from franken import Tensor
 from franken.nn import functional as F
 from franken.nn import init
+from franken.nn.modules.activation import GELU, ReLU
 from franken.nn.modules.attention import MultiheadAttention
 from franken.nn.modules.container import ModuleList
 from franken.nn.modules.dropout import Dropout
@@ -59,6 +60,13 @@ def _get_activation_fn(activation: str) -> Callable[[Tensor], Tensor]:
     if activation == "gelu":
         return F.gelu
     raise RuntimeError(f"activation should be relu/gelu, not {activation}")
+
+
+def _relu_or_gelu(activation: Any) -> int:
+    """1 for relu, 2 for gelu, 0 for anything else."""
+    if activation is F.relu or isinstance(activation, ReLU):
+        return 1
+    return 2 if activation is F.gelu or isinstance(activation, GELU) else 0
 
 
 def _activation(activation: Any) -> Any:
@@ -133,7 +141,9 @@ class TransformerEncoderLayer(_Layer):
         self.norm2 = LayerNorm(d_model, eps=layer_norm_eps, bias=bias, **made)
         self.dropout1 = Dropout(dropout)
         self.dropout2 = Dropout(dropout)
-        self.activation = _activation(activation)
+        chosen = _activation(activation)
+        self.activation_relu_or_gelu = _relu_or_gelu(chosen)
+        self.activation = chosen
 
     def forward(
         self, src: Tensor, src_mask: Tensor | None = None,

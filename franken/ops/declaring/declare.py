@@ -64,7 +64,7 @@ def elementwise(
     holomorphic: bool = True,
     at: str = "torch",
     method: bool | None = None,
-    inplace: bool = True,
+    inplace: Any = True,
     out: Out = True,
     alias: tuple[str, ...] = (),
     scale: str | None = None,
@@ -87,6 +87,7 @@ def elementwise(
         d: derivative(s) linear in the first argument, one for each input, None for an input
             without; or NOT_DIFFERENTIABLE.
         promote: torch's name of the promotion kind.
+        inplace: whether there are in-place forms; or the derivative that they have instead of `d`.
         scale: name of a factor on the last input (`alpha` of add and sub).
         refuse: kinds of dtype that raise, of "b" bool, "i" integers, "f" floats, "c" complex.
         tag: the kernel's name in that error, if it is not "<name>_cpu".
@@ -126,10 +127,22 @@ def elementwise(
         form = _cast_first(inplace_form(name, public), name, promote)
         changer = _inplace_lane(name, public, kernel, fn.fast, form)
         public.augmented = _inplace_lane(name, public, kernel, fn.fast, augmented(form))
+    if callable(inplace):
+        changed = _changed(prim, kernel, inplace)
+        changer = inplace_form(name, _face(changed, kernel, promote, refuse, tag or f"{name}_cpu",
+                                           check, words, numbers))  # fmt: skip
     samples = samples or _SAMPLES[len(inputs)]
-    made = register(public, name, at, method, inplace, out, alias, samples, changer)
+    made = register(public, name, at, method, bool(inplace), out, alias, samples, changer)
     made.schema_text, made.prim = schema, prim
     return public
+
+
+def _changed(prim: Primitive, kernel: Any, rule: Any) -> Primitive:
+    """The primitive of in-place forms that have another derivative than the op."""
+    name = f"{prim.name}_"
+    title = backward_name(prim.name)[:-1] + "1"
+    jvp = without_forward(name)
+    return pointwise_primitive(name, prim.inputs, kernel, rule, title=title, jvp=jvp)
 
 
 def typed(kernel: Any) -> Any:
@@ -264,6 +277,34 @@ def with_names(fn: Any, words: Sequence[str]) -> Any:
 
     named.parameters = names  # type: ignore[attr-defined]
     return named
+
+
+def underived(what: str) -> Any:
+    """The rule of an input whose derivative torch lacks too."""
+
+    def rule(g: Any) -> Any:
+        raise NotImplementedError(f"the derivative for '{what}' is not implemented.")
+
+    return rule
+
+
+def without_forward(name: str) -> Any:
+    """The tangent rule of an op whose tangents torch has no formula for."""
+
+    def rule(tangents: Any, out: Any, *inputs: Any, **params: Any) -> Any:
+        raise NotImplementedError(
+            f"Trying to use forward AD with {name} that does not support it"
+            + ("." if name.startswith("aten::") else _UNFORMULATED)
+        )
+
+    return rule
+
+
+_UNFORMULATED = (
+    " because it has not been implemented yet.\nPlease file an issue to PyTorch at https://github.com/"
+    "pytorch/pytorch/issues/new?template=feature-request.yml so that we can prioritize its "
+    "implementation or submit a PR adding the implementation to derivatives.yaml"
+)
 
 
 def refused(tag: str, d: dt.dtype, kinds: str) -> None:

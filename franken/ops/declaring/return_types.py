@@ -21,6 +21,8 @@ class StructSequence(tuple[Any, ...]):
     n_fields = n_sequence_fields = n_unnamed_fields = 0
 
     def __new__(cls, *values: Any) -> Any:
+        if len(values) == 2 and isinstance(values[1], dict):  # as pickles of torch's have it
+            values = values[:1]
         given = tuple(values[0]) if len(values) == 1 else values
         if len(given) != len(cls._fields):
             raise TypeError(

@@ -22,6 +22,7 @@ from franken.ops.declaring.declare import (
     old_order,
     operator,
     reflected,
+    without_forward,
 )
 from franken.ops.declaring.samples import S, on, unary
 
@@ -150,7 +151,8 @@ div_trunc = elementwise(
 )  # fmt: skip
 floor_divide = elementwise(
     "floor_divide(Tensor self, Tensor other) -> Tensor", _floor_kernel, numbers="both",
-    d=(_no_derivative("floor_divide"),) * 2, refuse="bc", tag="div_floor_cpu",
+    d=(_no_derivative("floor_divide"),) * 2, jvp=without_forward("aten::floor_divide"),
+    refuse="bc", tag="div_floor_cpu",
     expr="floor({0} / {1})", doc="Quotient rounded down.", title="torch::autograd::NotImplemented"
 )  # fmt: skip
 

@@ -83,7 +83,7 @@ real_ = _part(
     "real", lambda x: _as_real(x)[..., 0], lambda g: g, "SelectBackward0"
 )  # the engine casts it to complex
 imag_ = _part("imag", lambda x: _as_real(x)[..., 1], lambda g: g * 1j, "SelectBackward0")
-as_real_ = _part("view_as_real", _as_real, lambda g: as_complex_(g))
+as_real_ = _part("view_as_real", _as_real, lambda g: as_complex_(g.contiguous()))
 as_complex_: Any = _part(
     "view_as_complex", lambda x: x.view(_COMPLEX[x.dtype])[..., 0], lambda g: as_real_(g)
 )
@@ -143,7 +143,7 @@ def view_as_complex(input: Tensor) -> Tensor:
     strides = input.stride()  # type: ignore[attr-defined]
     if strides[-1] != 1:
         raise RuntimeError("Tensor must have a last dimension with stride 1")
-    if any(s % 2 for s in strides[:-1]):
+    if any(s % 2 for n, s in zip(input.shape[:-1], strides[:-1], strict=True) if n != 1):
         raise RuntimeError("Tensor must have a stride divisible by 2 for all but last dimension")
     return as_complex_(input)  # type: ignore[no-any-return]
 

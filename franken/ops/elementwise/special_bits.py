@@ -17,7 +17,7 @@ from franken.core.op import commit_as, op
 from franken.core.pointwise import pointwise_primitive
 from franken.core.tensor import Tensor, attach
 from franken.ops.declaring import return_types
-from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, typed
+from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, typed, without_forward
 from franken.ops.declaring.samples import S, filled_at_random, unary
 from franken.ops.elementwise.arithmetic import zero
 from franken.ops.elementwise.powers import pow as power
@@ -58,6 +58,7 @@ _HEAVISIDE_OUT = Into(
 heaviside = elementwise(
     "heaviside(Tensor self, Tensor values) -> Tensor",
     lambda x, y: np.where(x == 0, y, (x > 0).astype(x.dtype)), d=(_no_slope, _no_slope),
+    jvp=without_forward("aten::heaviside"),
     check=_check_heaviside, numbers="none", doc="0 below zero, 1 above, and `values` at zero.",
     out=_HEAVISIDE_OUT,
     title="torch::autograd::NotImplemented"

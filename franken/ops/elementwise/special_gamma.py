@@ -14,7 +14,13 @@ from franken.core.node import titled
 from franken.core.op import OPS, inplace_form, op
 from franken.core.pointwise import pointwise_primitive
 from franken.core.tensor import Tensor, attach
-from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, refused
+from franken.ops.declaring.declare import (
+    INT_TO_FLOAT,
+    elementwise,
+    refused,
+    underived,
+    without_forward,
+)
 from franken.ops.declaring.samples import S, on
 from franken.ops.elementwise.transcendental import exp, log
 
@@ -22,15 +28,6 @@ from franken.ops.elementwise.transcendental import exp, log
 def floating(x: Tensor) -> Tensor:
     """The tensor, integers and bools as the default floating type."""
     return cast(x, dt.get_default_dtype()) if x.dtype.kind <= dt.INTEGER else x
-
-
-def not_implemented(what: str) -> Any:
-    """The rule of an input whose derivative torch lacks too."""
-
-    def rule(g: Any) -> Any:
-        raise NotImplementedError(f"the derivative for '{what}' is not implemented.")
-
-    return rule
 
 
 lgamma = elementwise(
@@ -156,19 +153,22 @@ def _gamma_density(x: Any, y: Any) -> Any:
 
 igamma = elementwise(
     "igamma(Tensor self, Tensor other) -> Tensor", gamma.gammainc,
-    d=(not_implemented("igamma: input"), lambda g, x, y: g * _gamma_density(x, y)),
+    jvp=without_forward("igamma"),
+    d=(underived("igamma: input"), lambda g, x, y: g * _gamma_density(x, y)),
     refuse="bic", alias=("special.gammainc",), numbers="none",
     doc="The regularized lower incomplete gamma function.", samples=on(0.3, 4, 2)
 )  # fmt: skip
 igammac = elementwise(
     "igammac(Tensor self, Tensor other) -> Tensor", gamma.gammaincc,
-    d=(not_implemented("igammac: input"), lambda g, x, y: -g * _gamma_density(x, y)),
+    jvp=without_forward("igammac"),
+    d=(underived("igammac: input"), lambda g, x, y: -g * _gamma_density(x, y)),
     refuse="bic", alias=("special.gammaincc",), numbers="none",
     doc="The regularized upper incomplete gamma function.", samples=on(0.3, 4, 2)
 )  # fmt: skip
 zeta: Any = elementwise(
     "zeta(Tensor self, Tensor other) -> Tensor", gamma.zeta, numbers="any",
-    d=(not_implemented("zeta"), lambda g, x, y: -g * x * zeta(x + 1, y)),
+    jvp=without_forward("special_zeta"),
+    d=(underived("zeta"), lambda g, x, y: -g * x * zeta(x + 1, y)),
     promote=INT_TO_FLOAT, refuse="hc", at="special", inplace=False,
     doc="The Hurwitz zeta function, the sum of (other + k)^-input.", samples=on(1.5, 4, 2)
 )  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from franken.backends.numpy import special
-from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise
+from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise, underived
 from franken.ops.declaring.samples import on
 
 LN2, LN10 = math.log(2.0), math.log(10.0)
@@ -77,12 +77,15 @@ tanh = _unary("tanh", np.tanh, lambda g, out: tanh_grad(g, out), "The hyperbolic
 sinh = _unary("sinh", np.sinh, lambda g, x: g * cosh(x), "The hyperbolic sine.")
 cosh: Any = _unary("cosh", np.cosh, lambda g, x: g * sinh(x), "The hyperbolic cosine.")
 asinh = _unary("asinh", np.arcsinh, lambda g, x: g * (x * x + 1).rsqrt(),
-               "The inverse hyperbolic sine.", alias=("arcsinh",))  # fmt: skip
+               "The inverse hyperbolic sine.", alias=("arcsinh",),
+               inplace=underived("inplace version of asinh"))  # fmt: skip
 acosh = _unary("acosh", np.arccosh, lambda g, x: g * (x * x - 1).rsqrt(),
                "The inverse hyperbolic cosine.", alias=("arccosh",),
+               inplace=underived("inplace version of acosh"),
                samples=on(1.1, 4))  # fmt: skip
 atanh = _unary("atanh", np.arctanh, lambda g, x: g / (1 - x * x),
                "The inverse hyperbolic tangent.", alias=("arctanh",),
+               inplace=underived("inplace version of atanh"),
                samples=on(-0.9, 0.9))  # fmt: skip
 
 

@@ -91,9 +91,10 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     """A copy with alpha * source added to the entries that `index` names."""
     d = _check_vector("index_add_", input, dim, index, source)
     size = input.shape[d] if input.ndim else 1
-    refuse_outside(
-        index, size, RuntimeError, f"index {{}} is out of bounds for dimension 0 with size {size}"
-    )
+    if not input.shape.numel():  # torch does not look at the places of nothing
+        index, source = index.reshape(-1)[:0], source.narrow(d, 0, 0)  # type: ignore[attr-defined]
+    text = f"index {{}} is out of bounds for dimension 0 with size {size}"
+    refuse_outside(index, size, RuntimeError, text)
     scaled = source if alpha == 1 else source * checked_number(alpha, input.dtype)  # type: ignore[operator]
     return _put(input, d, index, scaled, True)
 

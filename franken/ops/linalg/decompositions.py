@@ -15,6 +15,7 @@ from franken.core.convert import cast
 from franken.core.op import op, spelled
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor, attach
+from franken.ops.declaring.declare import without_forward
 from franken.ops.declaring.return_types import make
 from franken.ops.declaring.samples import S, after, definite, given, hermitian, matrices
 from franken.ops.linalg.checks import (
@@ -86,6 +87,9 @@ geqrf_ = Primitive(
 @geqrf_.vjp("x")
 def _(g0: Any, g1: Any) -> Any:
     raise NotImplementedError("the derivative for 'geqrf' is not implemented.")
+
+
+geqrf_.jvp(without_forward("geqrf"))
 
 
 @op(

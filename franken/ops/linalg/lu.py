@@ -14,6 +14,7 @@ from franken.core.calls.out import FREE, write_made
 from franken.core.op import op
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.tensor import Tensor
+from franken.ops.declaring.declare import without_forward
 from franken.ops.declaring.return_types import make
 from franken.ops.declaring.samples import S, definite
 from franken.ops.linalg.checks import (
@@ -275,6 +276,10 @@ ldl_solve_.vjp("pivots")(NOT_DIFFERENTIABLE)
 @ldl_.vjp("x")
 def _(g: Any) -> Any:
     raise RuntimeError("derivative for aten::linalg_ldl_factor_ex is not implemented")
+
+
+ldl_.jvp(without_forward("aten::linalg_ldl_factor_ex"))
+ldl_solve_.jvp(without_forward("aten::linalg_ldl_solve"))
 
 
 @ldl_solve_.vjp("ld")

@@ -12,7 +12,7 @@ from franken.backends.numpy.parallel import matmul as matmul_on_threads
 from franken.core import dtypes as dt
 from franken.core.batching import to_front
 from franken.core.calls.numbers import unboxed
-from franken.core.calls.out import FREE, SAME, Into
+from franken.core.calls.out import FREE, SAME, Into, warn_resized
 from franken.core.calls.overloads import Order, orders
 from franken.core.convert import cast
 from franken.core.geometry.shapes import broadcast_two, wrap_dim
@@ -408,6 +408,12 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: An
 )
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * (mat @ vec)."""
+    fits = input.numel() == 1 or tuple(input.shape) == (mat.shape[0],)
+    if beta != 0 and 0 in mat.shape and fits:  # torch does not broadcast `input` then
+        rows = tuple(mv(mat, vec).shape)
+        if rows != tuple(input.shape):
+            warn_resized(rows, tuple(input.shape))
+        return _blend(input, input.new_zeros(tuple(input.shape)), beta, alpha)  # type: ignore[attr-defined]
     if mat.dtype in HALF:  # torch's kernel takes alpha in the tensors' dtype, and beta * input
         wide = input.expand(mat.shape[:1]) if input.numel() == 1 else input
         base = wide if beta in (0, 1) else wide * beta
@@ -495,7 +501,7 @@ def addbmm(
     shape = (batch1.shape[1], batch2.shape[2])
     _check_base(input, shape)
     if not len(batch1):
-        return _blend(input, batch1.new_zeros(shape), beta, alpha)
+        return _blend(input, bmm(batch1, batch2).sum(0), beta, alpha)
     # As in torch, the running sum is rounded after each matrix.
     total = input
     for k, (x, y) in enumerate(zip(batch1.unbind(), batch2.unbind(), strict=True)):

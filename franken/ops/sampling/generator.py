@@ -76,13 +76,15 @@ class Generator:
         self.core.set_offset(offset)
 
     def __reduce__(self) -> Any:
-        return _restored, (str(self.device), bytes(self.core.get_state()))
+        offset = None if self.device is CPU else self.get_offset()
+        return Generator, (self.device,), (self.initial_seed(), offset, self.get_state())
 
-
-def _restored(where: str, state: bytes) -> Generator:
-    made = Generator(where)
-    made.core.set_state(np.frombuffer(state, np.uint8).copy())
-    return made
+    def __setstate__(self, state: Any) -> None:
+        seed, offset, stream = state
+        self.manual_seed(seed)
+        if offset is not None:
+            self.set_offset(offset)
+        self.set_state(stream)
 
 
 def _default() -> Generator:

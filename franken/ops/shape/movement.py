@@ -23,6 +23,7 @@ from franken.core.geometry.strides import contiguous_strides, expand_strides
 from franken.core.node import record, step, titled
 from franken.core.op import op
 from franken.core.primitive import Primitive, _wrap, alias, bind, explain
+from franken.core.state import INFERENCE
 from franken.core.tensor import Parameter, Tensor
 from franken.ops.declaring.samples import S
 
@@ -82,7 +83,7 @@ def bind_view(prim: Primitive, x: Any, params: dict[str, Any], title: str | None
     except ValueError as error:
         explain(prim, (x,), params, error)
     alias(x, out, (prim, params, -1))
-    if x._node is not None or x._base is not None:
+    if (x._node is not None or x._base is not None) and out._ver is not INFERENCE:
         record(prim, (x,), params, out)
         if title is not None:
             titled(out, title)

@@ -6,6 +6,7 @@ Knows what those constructors accept: sizes, or a sequence, or another tensor.
 from __future__ import annotations
 
 import builtins
+import copyreg
 from typing import Any, overload
 
 import numpy as np
@@ -21,7 +22,9 @@ from franken.ops.surface.args import allocate, as_device, as_sizes, kind_name, u
 from franken.ops.surface.creation import filled, finish
 from franken.ops.surface.data import inferred
 from franken.ops.surface.read import as_class
+from franken.ops.surface.storage import UntypedStorage, laid_over
 from franken.ops.surface.to import converted
+from franken.ops.surface.typed_storage import TypedStorage, old_name
 
 _TYPE_NAMES = {
     d.scalar_name: d
@@ -48,6 +51,11 @@ def legacy(d: dt.dtype, dev: Any, args: tuple[Any, ...]) -> Tensor:
         )
     if isinstance(first, Tensor):
         return first.detach()  # type: ignore[attr-defined,no-any-return]
+    if isinstance(first, TypedStorage):
+        first = first.elements_for(d, d.scalar_name)
+    if isinstance(first, UntypedStorage):
+        shown = first.nbytes() // d.itemsize
+        return _wrap(laid_over(first, d, 0, (shown,), (1,)), first.device)
     if isinstance(first, str):
         raise TypeError("new(): invalid data type 'str'")
     if not hasattr(first, "__len__") or isinstance(first, np.generic):
@@ -122,6 +130,9 @@ class tensortype(builtins.type):
 
     def __repr__(cls) -> str:
         return f"<class '{cls.__module__}.{cls.__name__}'>"
+
+
+copyreg.pickle(tensortype, old_name)  # type: ignore[arg-type]
 
 
 def type_names(module: str) -> dict[str, Any]:

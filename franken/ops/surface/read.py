@@ -213,21 +213,21 @@ def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
             "because of a torch.nn.utils.weight_norm usage, see "
             "https://github.com/pytorch/pytorch/pull/103001"
         )
-    made = _like(type(self), _copied_array(self._a, memo), self.device, self.requires_grad)  # type: ignore[attr-defined]
+    made = _like(type(self), copied_array(self._a, memo), self.device, self.requires_grad)  # type: ignore[attr-defined]
     made = born(made)
     memo[id(self)] = made
     if getattr(self, "_grad", None) is not None:
         made._grad = deepcopy(self._grad, memo)  # type: ignore[attr-defined]
-    made.__dict__.update(deepcopy(_own_attributes(self), memo))
+    made.__dict__.update(deepcopy(own_attributes(self), memo))
     return made
 
 
-def _own_attributes(t: Tensor) -> dict[str, Any]:
+def own_attributes(t: Tensor) -> dict[str, Any]:
     """The user's attributes, without what autograd notes about the graph."""
     return {k: v for k, v in t.__dict__.items() if k not in ("retained", "_runs")}
 
 
-def _copied_array(a: Any, memo: dict[int, Any]) -> Any:
+def copied_array(a: Any, memo: dict[int, Any]) -> Any:
     """A copy in which tensors that shared memory share it again."""
     root = root_of(a) if isinstance(a, np.ndarray) else a
     if root is a or not root.flags.c_contiguous:
@@ -235,7 +235,7 @@ def _copied_array(a: Any, memo: dict[int, Any]) -> Any:
         if key not in memo:
             memo[key] = a.copy(order="K")  # type: ignore[index]
         return memo[key]  # type: ignore[index]
-    copied = _copied_array(root, memo)
+    copied = copied_array(root, memo)
     start = a.__array_interface__["data"][0] - root.__array_interface__["data"][0]
     if not start >= 0 or a.size and start + a.itemsize > root.nbytes:
         return a.copy(order="K")
@@ -257,28 +257,7 @@ def _shallow_copy(self: Tensor) -> Any:
         raise RuntimeError("cannot copy a tensor inside a transform")
     view = self._a.view()
     t = _like(type(self), view, self.device, bool(self.requires_grad))  # type: ignore[attr-defined]
-    t.__dict__.update(_own_attributes(self))
-    return t
-
-
-def _reduce_ex(self: Tensor, protocol: int) -> Any:
-    if self.level:
-        raise RuntimeError("cannot pickle a tensor inside a transform")
-    a = np.ascontiguousarray(host_array(self)).reshape(self.shape)
-    extra = _own_attributes(self)
-    return rebuild, (type(self), a, self.dtype, self.device, bool(self.requires_grad), extra)  # type: ignore[attr-defined]
-
-
-def rebuild(
-    cls: Any, array: Any, dtype: dt.dtype, dev: Any, requires_grad: bool, extra: Any
-) -> Any:
-    """Unpickle: a tensor of class `cls` on the device it came from."""
-    if dev is not CPU:
-        from franken.backends import registry
-
-        array = registry.from_host(array, dev)
-    t = _like(cls, array, dev, requires_grad)
-    t.__dict__.update(extra)
+    t.__dict__.update(own_attributes(self))
     return t
 
 
@@ -328,7 +307,6 @@ attach(
     __cuda_array_interface__=property(_cuda_interface),
     __copy__=_shallow_copy,
     __deepcopy__=_deepcopy,
-    __reduce_ex__=_reduce_ex,
     as_subclass=_as_subclass,
     _make_subclass=staticmethod(_make_subclass),
 )

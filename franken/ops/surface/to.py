@@ -17,6 +17,7 @@ from franken.core.calls.out import refuse_shared
 from franken.core.convert import cast, cast_array
 from franken.core.device import CPU, device, resolve
 from franken.core.geometry import layout as layouts
+from franken.core.geometry.memory import repeats
 from franken.core.geometry.shapes import broadcast_two
 from franken.core.geometry.strides import memory_format_strides
 from franken.core.linear import overwritten
@@ -218,7 +219,7 @@ def _recorded(x: Tensor, src: Tensor) -> bool:
 
 def _write(x: Tensor, src: Tensor) -> Tensor:
     a, b = x._a, src._a
-    if not inplace.writeable(a) or inplace._self_overlap(a):
+    if not inplace.writeable(a) or repeats(a):
         inplace._refuse_overlap(a)
     if src.device is not x.device:
         b = to_device(src.detach(), device=x.device, source=src.device)._a  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from ..errors import FormatError
@@ -50,12 +51,15 @@ class Pairs:
 
 
 class Call:
-    """A call that is recorded instead of made, and what is added to its result afterwards."""
+    """A call that is recorded instead of made, and what is added to its result afterwards.
 
-    __slots__ = ("arguments", "function", "items", "pairs", "state")
+    ``new`` says that ``__new__`` would be called, and ``names`` are arguments given by name.
+    """
 
-    def __init__(self, function: Any, arguments: Any) -> None:
-        self.function, self.arguments = function, arguments
+    __slots__ = ("arguments", "function", "items", "names", "new", "pairs", "state")
+
+    def __init__(self, function: Any, arguments: Any, new: bool = False, names: Any = None) -> None:
+        self.function, self.arguments, self.new, self.names = function, arguments, new, names
         self.items: list[Any] = []
         self.pairs: list[tuple[Any, Any]] = []
         self.state: Any = None
@@ -75,6 +79,15 @@ class Persistent:
         self.key = key
 
 
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A pickle taken apart: its graph, the names in it as they come, and where it ended."""
+
+    graph: Any
+    names: list[str]
+    end: int
+
+
 def parse(data: bytes) -> Any:
     """Return the object graph in ``data``, of plain values and the classes of this module.
 
@@ -87,11 +100,22 @@ def parse(data: bytes) -> Any:
     >>> parse(pickle.dumps(print, protocol=2)).name
     '__builtin__.print'
     """
-    if len(data) > MAX_PICKLE:
-        raise FormatError("too_large", f"pickle: {len(data)} bytes, limit {MAX_PICKLE}")
-    machine = _Machine(data)
+    return take_apart(data).graph
+
+
+def take_apart(data: bytes, begin: int = 0, *, encoding: str | None = None) -> Parsed:
+    """Take apart the pickle that begins at ``begin``; other bytes may follow it.
+
+    The byte strings of Python 2 become text if ``encoding`` says how; FormatError as `parse`.
+
+    >>> import pickle
+    >>> found = take_apart(b"--" + pickle.dumps([print], protocol=2) + b"--", 2)
+    >>> found.names, found.graph.items[0].name
+    (['__builtin__.print'], '__builtin__.print')
+    """
+    machine = _Machine(data, begin, encoding)
     try:
-        return machine.run()
+        return Parsed(machine.run(), machine.names, machine.at)
     except (IndexError, struct.error):
         raise FormatError("truncated", f"pickle: ends or runs dry at {machine.at}") from None
 
@@ -100,14 +124,17 @@ _MARK: Final = object()
 
 
 class _Machine:
-    def __init__(self, data: bytes) -> None:
-        self.data, self.at = data, 0
+    def __init__(self, data: bytes, begin: int, encoding: str | None) -> None:
+        self.data, self.at, self.begin, self.encoding = data, begin, begin, encoding
+        self.names: list[str] = []
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
 
     def run(self) -> Any:
         data, table = self.data, _OPCODES
         for _ in range(MAX_STEPS):
+            if self.at - self.begin > MAX_PICKLE:
+                raise FormatError("too_large", f"pickle: more than {MAX_PICKLE} bytes")
             code = data[self.at]
             self.at += 1
             if code == 0x2E:  # STOP
@@ -141,6 +168,10 @@ class _Machine:
 
     def binary(self, length: int) -> None:
         self.stack.append(self.take(length))
+
+    def old_text(self, length: int) -> None:
+        raw = self.take(length)
+        self.stack.append(raw if self.encoding is None else _decode(raw, self.encoding))
 
     def long(self, length: int) -> None:
         if length > MAX_LONG:
@@ -189,15 +220,13 @@ class _Machine:
             raise FormatError("bad_tree", f"pickle: sets items of something else at {self.at}")
         target.pairs.extend(zip(values[::2], values[1::2], strict=True))
 
-    def call(self) -> None:
+    def call(self, new: bool = False) -> None:
         arguments, function = self.pop(), self.pop()
-        self.stack.append(Call(function, arguments))
+        self.stack.append(Call(function, arguments, new))
 
     def call_with_names(self) -> None:
         names, arguments, function = self.pop(), self.pop(), self.pop()
-        call = Call(function, arguments)
-        call.state = names
-        self.stack.append(call)
+        self.stack.append(Call(function, arguments, True, names))
 
     def build(self) -> None:
         state, target = self.pop(), self.stack[-1]
@@ -209,11 +238,15 @@ class _Machine:
         name, module = self.pop(), self.pop()
         if type(module) is not str or type(name) is not str:
             raise FormatError("bad_tree", f"pickle: a global without name at {self.at}")
-        self.stack.append(Global(f"{module}.{name}"))
+        self.named(f"{module}.{name}")
 
     def global_line(self) -> None:
         module = self.line()
-        self.stack.append(Global(f"{module}.{self.line()}"))
+        self.named(f"{module}.{self.line()}")
+
+    def named(self, name: str) -> None:
+        self.names.append(name)
+        self.stack.append(Global(name))
 
     def frozen(self) -> None:
         result = Items(frozenset)
@@ -243,11 +276,11 @@ class _Machine:
             raise FormatError("unknown_version", f"pickle: protocol {version}")
 
 
-def _decode(raw: bytes) -> str:
+def _decode(raw: bytes, encoding: str = "utf-8") -> str:
     try:
-        return raw.decode("utf-8", "surrogatepass")
+        return raw.decode(encoding, "surrogatepass")
     except UnicodeDecodeError:
-        raise FormatError("bad_tree", "pickle: text that is not UTF-8") from None
+        raise FormatError("bad_tree", f"pickle: text that is not {encoding.upper()}") from None
 
 
 # What each opcode does. Left out: text opcodes of protocols 0 and 1, extension codes, INST, OBJ,
@@ -265,8 +298,8 @@ _OPCODES: Final[dict[int, Callable[[_Machine], Any]]] = {
     ord(b"X"): lambda m: m.text(m.number(4)),
     ord(b"B"): lambda m: m.binary(m.number(4)),
     ord(b"C"): lambda m: m.binary(m.number(1)),
-    ord(b"T"): lambda m: m.binary(m.number(4)),
-    ord(b"U"): lambda m: m.binary(m.number(1)),
+    ord(b"T"): lambda m: m.old_text(m.number(4)),
+    ord(b"U"): lambda m: m.old_text(m.number(1)),
     ord(b"Q"): lambda m: m.add(Persistent(m.pop())),
     ord(b"R"): lambda m: m.call(),
     ord(b"a"): lambda m: m.append([m.pop()]),
@@ -286,7 +319,7 @@ _OPCODES: Final[dict[int, Callable[[_Machine], Any]]] = {
     ord(b"]"): lambda m: m.add(Items()),
     ord(b"}"): lambda m: m.add(Pairs()),
     0x80: lambda m: m.protocol(),
-    0x81: lambda m: m.call(),
+    0x81: lambda m: m.call(new=True),
     0x85: lambda m: m.take_tuple(1),
     0x86: lambda m: m.take_tuple(2),
     0x87: lambda m: m.take_tuple(3),

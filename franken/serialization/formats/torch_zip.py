@@ -47,7 +47,7 @@ class Storage:
     key: str
     dtype: str
     member: Member
-    typed: bool
+    kind: str
     device: str
 
 
@@ -84,17 +84,21 @@ def archive_name(members: dict[str, Member]) -> str | None:
     return roots[0] if roots else None
 
 
-def open_archive(source: Source, members: dict[str, Member], root: str) -> tuple[Archive, Any]:
-    """Return a torch archive and the recorded object graph in it, of a version that is known."""
+def open_archive(
+    source: Source, members: dict[str, Member], root: str, *, big: bool = False
+) -> Archive:
+    """Return a torch archive of a version that is known.
+
+    ``big`` says that an archive without a record of its byte order is big-endian.
+    """
     _check_version(source, members, root)
-    archive = Archive(members, root, _byte_order(source, members, root))
-    return archive, parse(read_member(source, members[f"{root}/{_PICKLE}"], MAX_PICKLE))
+    return Archive(members, root, _byte_order(source, members, root, big))
 
 
 def read(source: Source, members: dict[str, Member], root: str) -> Layout:
     """Return the layout of a torch archive: tensors by the dotted paths of their containers."""
-    archive, graph = open_archive(source, members, root)
-    leaves = walk(graph, archive)
+    archive = open_archive(source, members, root)
+    leaves = walk(parse(read_member(source, archive.pickle(), MAX_PICKLE)), archive)
     notes = (*_notes(leaves), *archive.notes, *_structure(members, root))
     return Layout("torch", mark_aliases(archive.spans), leaves.scalars, notes)
 
@@ -133,6 +137,10 @@ class Archive:
         self.notes: list[str] = []
         self.used: set[str] = set()
 
+    def pickle(self) -> Member:
+        """Return the member that says what is in the archive."""
+        return self.members[f"{self.root}/{_PICKLE}"]
+
     def tensor(self, name: str, call: Call) -> None:
         """Add the tensor that ``call`` would rebuild."""
         view = self.view(name, call)
@@ -170,6 +178,10 @@ class Archive:
             raise FormatError("bad_tree", f"torch: {name!r} has no storage")
         _, kind, record, place, count = key[:5]
         kind = kind.name.rpartition(".")[2] if type(kind) is Global else ""
+        return self.locate(name, kind, record, place, count)
+
+    def locate(self, name: str, kind: str, record: Any, place: Any, count: Any) -> Storage:
+        """Return the storage that a record of torch's describes, if its bytes are there."""
         if kind not in STORAGES or type(record) is not str or type(count) is not int:
             raise FormatError("bad_dtype", f"torch: {name!r} has a storage of kind {kind!r}")
         member = self.members.get(f"{self.root}/data/{record}")
@@ -181,7 +193,7 @@ class Archive:
                 "bad_layout", f"torch: data/{record} has {member.size} bytes for {count} {dtype}"
             )
         self.used.add(member.name)
-        return Storage(record, dtype, member, kind != "UntypedStorage", str(place)[:40])
+        return Storage(record, dtype, member, kind, str(place)[:40])
 
     def _scalar(self, name: str, fields: tuple[Any, ...]) -> str:
         dtype = fields[6] if len(fields) > 6 else None
@@ -241,8 +253,8 @@ def _check_version(source: Source, members: dict[str, Member], root: str) -> Non
         raise FormatError("unknown_version", f"torch: archive of version {text[:20]!r}")
 
 
-def _byte_order(source: Source, members: dict[str, Member], root: str) -> bool:
-    text = _record(source, members, f"{root}/byteorder") or "little"
+def _byte_order(source: Source, members: dict[str, Member], root: str, big: bool) -> bool:
+    text = _record(source, members, f"{root}/byteorder") or ("big" if big else "little")
     if text not in ("little", "big"):
         raise FormatError("bad_header", f"torch: byte order {text[:20]!r}")
     return text == "big"

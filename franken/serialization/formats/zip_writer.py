@@ -28,18 +28,18 @@ _VERSION, _VERSION_64 = 20, 45
 class ZipWriter:
     """Writes members one after the other to a seekable file, and the directory at the end."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self.file = file
+    def __init__(self, file: BinaryIO, alignment: int = ALIGNMENT, checksums: bool = True) -> None:
+        self.file, self.alignment, self.checksums = file, alignment, checksums
         self.members: list[tuple[int, Member]] = []
 
     def add(self, name: str, pieces: Iterable[bytes | memoryview], size: int) -> None:
         """Write a member of ``size`` bytes, given in pieces."""
         raw = check_name(name).encode("utf-8")
         offset = self.file.tell()
-        self.file.write(_local_header(raw, 0, size, offset))
+        self.file.write(_local_header(raw, 0, size, offset, self.alignment))
         begin, crc, written = self.file.tell(), 0, 0
         for piece in pieces:
-            crc = zlib.crc32(piece, crc)
+            crc = zlib.crc32(piece, crc) if self.checksums else 0
             written += self.file.write(piece)
         if written != size:
             raise ValueError(f"zip: expected {size} bytes for {name!r}, got {written}")
@@ -49,6 +49,16 @@ class ZipWriter:
         self.file.seek(begin + size)
         self.members.append((offset, Member(name, STORED, begin, begin + size, size, crc)))
 
+    def leave_room(self, name: str, size: int) -> None:
+        """Write a member of ``size`` bytes that somebody else is to write; without a checksum."""
+        raw = check_name(name).encode("utf-8")
+        offset = self.file.tell()
+        self.file.write(_local_header(raw, 0, size, offset, self.alignment))
+        begin = self.file.tell()
+        self.file.seek(begin + size)
+        self.file.truncate()
+        self.members.append((offset, Member(name, STORED, begin, begin + size, size, 0)))
+
     def close(self) -> None:
         """Write the directory."""
         begin = self.file.tell()
@@ -57,7 +67,7 @@ class ZipWriter:
         self.file.write(_end(len(self.members), begin, self.file.tell() - begin))
 
 
-def _local_header(name: bytes, crc: int, size: int, offset: int) -> bytes:
+def _local_header(name: bytes, crc: int, size: int, offset: int, alignment: int) -> bytes:
     extra = b""
     shown, version = size, _VERSION
     if size >= WIDE_FROM:
@@ -65,7 +75,7 @@ def _local_header(name: bytes, crc: int, size: int, offset: int) -> bytes:
         shown, version = _FULL, _VERSION_64
     # The padding is a field of its own, as in torch's archives: "FB", its length, and letters.
     used = offset + 30 + len(name) + len(extra) + 4
-    padding = -used % ALIGNMENT
+    padding = -used % alignment
     extra += b"FB" + padding.to_bytes(2, "little") + b"Z" * padding
     fields = (b"PK\x03\x04", version, _UTF8, STORED, 0, _DATE, crc, shown, shown, len(name))
     return struct.pack("<4s5H3L2H", *fields, len(extra)) + name + extra
