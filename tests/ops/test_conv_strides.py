@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 
 import pytest
 import torch
 
 import franken
+
+# torch's: complex convolutions are new to it, and it has no Intel GPU
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 LAST = {3: lambda t, x: x.permute(0, 2, 1).contiguous().permute(0, 2, 1),
         4: lambda t, x: x.contiguous(memory_format=t.channels_last),
@@ -55,9 +57,7 @@ def compare(n, dtype, enabled):
     # torch adds complex numbers up from real parts: where channels are one, their order is open
     cases = CASES[n][:1] if dtype.startswith("complex") else CASES[n]
     for case, mix, transposed in itertools.product(cases, mixes, (False, True)):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's, of what is new to it
-            told = [strides(t, case, dtype, mix, transposed, enabled) for t in (torch, franken)]
+        told = [strides(t, case, dtype, mix, transposed, enabled) for t in (torch, franken)]
         assert told[0] == told[1], (case, mix, transposed)
 
 
@@ -84,5 +84,8 @@ def test_results_and_gradients(n, dtype, enabled, threads):
 
 
 def test_volumes_on_two_threads(threads):
+    """Filters of one tap are worth a start there."""
     threads(2)
-    compare(3, "float32", True)
+    for case, mix in itertools.product(CASES[3][4:], [("last", "rows", "rows")]):
+        told = [strides(t, case, "float32", mix, False, True) for t in (torch, franken)]
+        assert told[0] == told[1], case

@@ -105,10 +105,30 @@ def images(shape: Shape, operands: Sequence[Operand], params: Any = _NONE) -> Sh
     return _images_last_if(suggests_channels_last(*_image(operands[0])), shape)
 
 
+def volumes(shape: Shape, operands: Sequence[Operand], params: Any = _NONE) -> Shape:
+    """`images`; one volume, whose batch axis tells nothing, is asked for its other axes."""
+    x = operands[0]
+    alone = len(shape) == 5 and x.shape[0] == 1
+    last = alone and is_channels_last(*x) and not is_contiguous(*x)
+    return _last_if(True, shape) if last else images(shape, operands)
+
+
+def said(shape: Shape, operands: Sequence[Operand], params: Mapping[str, Any] = _NONE) -> Shape:
+    """As the parameter `strides` says, else row-major."""
+    strides = params.get("strides")
+    return contiguous_strides(shape) if strides is None else strides
+
+
 def planes(shape: Shape, operands: Sequence[Operand], params: Any = _NONE) -> Shape:
     """`images`, but volumes are row-major."""
     row_major = len(shape) > 4
     return contiguous_strides(shape) if row_major else images(shape, operands)
+
+
+def averaged(shape: Shape, operands: Sequence[Operand], params: Any = _NONE) -> Shape:
+    """`planes`; volumes of one element each, which are plain means, are `images`."""
+    whole = len(shape) == 5 and shape[2:] == (1, 1, 1)
+    return images(shape, operands) if whole else planes(shape, operands)
 
 
 def filtered(shape: Shape, operands: Sequence[Operand], params: Mapping[str, Any] = _NONE) -> Shape:
@@ -234,7 +254,8 @@ def _last_if(wanted: bool, shape: Shape) -> Shape:
 PLANNERS: dict[str, Planner] = {
     f.__name__: f
     for f in (
-        contiguous, iterator, as_input, channels_last, images, planes, filtered, joined, stacked,
+        contiguous, iterator, as_input, channels_last, images, volumes, planes, averaged, said,
+        filtered, joined, stacked,
         standardised, indexed, column_major, transformed,
     )
 }  # fmt: skip
