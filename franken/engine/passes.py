@@ -241,7 +241,7 @@ def _execute(r: Run, node: Any) -> None:
     if r.targets and not runs:
         _capture(r, node, g)
     if g is None or not runs:
-        _release_leaves(r, node)
+        (_execute_undefined if runs else _release_leaves)(r, node)
         return
     if node.pre:
         g = _node_prehooks(r, node, g)
@@ -265,7 +265,7 @@ def _execute_plain(r: Run, node: Node) -> None:
     pending, parents, plan = r.pending, node.parents, node.plan
     g = pending.pop(node, None)
     if g is None:
-        _release_leaves(r, node)
+        _execute_undefined(r, node)
         return
     if node.pre:
         g = _node_prehooks(r, node, _pre_hooks(r, node, g))
@@ -310,6 +310,19 @@ def _execute_plain(r: Run, node: Node) -> None:
         for i, p in enumerate(parents):
             if type(p) is Leaf and i not in ruled:
                 _leaf_used(r, p)
+
+
+def _execute_undefined(r: Run, node: Any) -> None:
+    """Run a node that no cotangent reached: hooks see None, and a custom function its zeros."""
+    plain = isinstance(node, Node)
+    g: Any = None if plain and node.shape is not None else {}
+    if node.pre:
+        g = _node_prehooks(r, node, _pre_hooks(r, node, g))
+    r.dressed |= not plain
+    grads = [None] * len(node.parents) if plain else node.apply_vjp(r, g)
+    if node.hooks:
+        grads = _post_hooks(r, node, grads, g)
+    _distribute(r, node, grads)
 
 
 def _release_leaves(r: Run, node: Any) -> None:
@@ -541,6 +554,8 @@ def _scalar_name(dtype: Any) -> str:
 def _finish_leaf(r: Run, leaf: Leaf) -> None:
     g = r.pending.pop(leaf, None)
     if g is None:
+        if leaf.pre and (r.needed is None or leaf in r.needed):
+            _pre_hooks(r, leaf, None)
         return
     if leaf.pre:
         g = _pre_hooks(r, leaf, g)

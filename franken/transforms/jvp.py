@@ -128,6 +128,14 @@ class JvpTrace(Pushed, Trace):
                     o.__dict__["tangent_at"] = o._ver[0]
         return made
 
+    def refuse_out(self, name: str, values: list[Any]) -> None:
+        """Refuse what has a tangent."""
+        if any(self.tangent_of(v) is not None for v in values):
+            raise NotImplementedError(
+                f"Trying to use forward AD with {name}_out that does not support it because it is "
+                "an out= function"
+            )
+
     def check(self, x: Any, name: str) -> None:
         """Refuse captured tensors."""
         if not self.owns(x):
