@@ -14,6 +14,7 @@ from franken.core.errors import MissingRule
 from franken.core.linear import view_scatter
 from franken.core.node import Leaf, meta_entry, step
 from franken.core.primitive import Primitive, Rule, bind
+from franken.core.state import STATE
 from franken.core.tensor import Tensor
 from franken.core.trace import Trace, Tracer, memory
 from franken.engine import passes
@@ -137,9 +138,11 @@ class JvpTrace(Pushed, Trace):
             )
 
     def check(self, x: Any, name: str) -> None:
-        """Refuse captured tensors."""
+        """Refuse captured tensors, and parameters that were made here."""
         if not self.owns(x):
             inplace.refuse_captured(name)
+        if STATE.grad:
+            inplace.check_history(x)
         super().check(x, name)
 
     def commit(self, x: Any, result: Any) -> None:
