@@ -150,7 +150,10 @@ def call_into(name: str, fn: Any, into: Into, args: Any, kwargs: Any, target: An
     """The call with its result written into `target`."""
     targets = target if isinstance(target, (tuple, list)) else (target,)
     inputs = (*args, *kwargs.values())
-    refuse_gradient(name, inputs, targets)
+    if not getattr(fn, "answers", False):  # truth values may be written, whoever wants a gradient
+        refuse_gradient(name, inputs, targets)
+    if STATE.traces:
+        _refuse_traced(name, (*inputs, *targets))
     for o in targets:
         if isinstance(o, Tensor):
             refuse_shared(o, inputs, into.memory)
@@ -179,6 +182,15 @@ def refuse_gradient(name: str, inputs: Any, targets: Any) -> None:
             f"{name}(): functions with out=... arguments don't support automatic "
             "differentiation, but one of the arguments requires grad."
         )
+
+
+def _refuse_traced(name: str, values: Any) -> None:
+    """Raise if a transform has a part in what is read or written: memory is written as it is."""
+    nested = [v if isinstance(v, (list, tuple)) else (v,) for v in values]
+    tensors = [t for row in nested for t in row if isinstance(t, Tensor)]
+    for trace in reversed(STATE.traces):
+        trace.refuse_out(name, tensors)
+        tensors = [trace.lower(t) for t in tensors]
 
 
 def _wants_grad(value: Any) -> bool:
