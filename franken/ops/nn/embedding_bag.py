@@ -209,7 +209,8 @@ def embedding_bag(
     if weight.dtype is dt.int64 and input.dtype.is_floating_point:
         warnings.warn(
             "Argument order of nn.functional.embedding_bag was changed. Usage `embedding_bag("
-            "weight, input, ...)` is deprecated, and should now be `embedding_bag(input, weight, ...)`.",
+            "weight, input, ...)` is deprecated, and should now be `embedding_bag(input, weight, "
+            "...)`.",
             stacklevel=4,
         )
         input, weight = weight, input
