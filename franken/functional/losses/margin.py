@@ -388,6 +388,8 @@ def multilabel_soft_margin_loss(
     losses: Any = -(y * logsigmoid(input) + (1 - y) * logsigmoid(-input))  # type: ignore[operator]
     if weight is not None:
         losses = losses * weight
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"{reduction} is not valid")
     return reduced(losses.mean(-1), reduction)  # type: ignore[no-any-return]
 
 
