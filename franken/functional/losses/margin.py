@@ -383,13 +383,14 @@ def multilabel_soft_margin_loss(
     reduce: Any = None, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """The mean over classes (the last dimension) of binary cross-entropies of sigmoid(x)."""
+    legacy = size_average is not None or reduce is not None
+    if not legacy and reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"{reduction} is not valid")
     reduction = chosen(size_average, reduce, reduction)
     y: Any = target
     losses: Any = -(y * logsigmoid(input) + (1 - y) * logsigmoid(-input))  # type: ignore[operator]
     if weight is not None:
         losses = losses * weight
-    if reduction not in ("none", "mean", "sum"):
-        raise ValueError(f"{reduction} is not valid")
     return reduced(losses.mean(-1), reduction)  # type: ignore[no-any-return]
 
 
