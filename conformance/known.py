@@ -31,16 +31,6 @@ KNOWN: tuple[Known, ...] = (
     Known("torch._scaled_mm", "value", "franken has no", _NO_SCALED),
     Known("torch._scaled_mm_v2", "value", "franken has no", _NO_SCALED),
     Known(
-        "as_strided_scatter", "vjp", "out[0]: ",
-        "torch gives the input the gradient of the replaced region: of the sum of "
-        "as_strided_scatter(ones(4), ones(2), (2,), (1,), 0) it is [1, 1, 0, 0]; but the output "
-        "holds the input's last two elements only: [0, 0, 1, 1]",
-    ),
-    Known(
-        "as_strided_scatter", "double_backward", "differ",
-        "the gradient of the wrong gradient of the check above",
-    ),
-    Known(
         "cholesky_inverse", "jvp", "out[0]: ",
         "along triangular tangents torch's is off its own central differences (step 1e-6) the "
         "more, the larger the factor's off-diagonal elements: by 2e-5 where they are 1e-3, where "
@@ -133,45 +123,36 @@ LAYOUTS: tuple[Known, ...] = (
         {
             "function":
                 "alpha_dropout binary_cross_entropy_with_logits broadcast_tensors conv1d "
-                "conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d convolution "
-                "feature_alpha_dropout fft.fftshift fft.ifftshift fill gru_cell linalg.lstsq "
-                "masked.logaddexp masked.normalize meshgrid native_dropout "
-                "nn.functional.binary_cross_entropy "
+                "conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d "
+                "convolution feature_alpha_dropout fft.fftshift fft.ifftshift fill "
+                "gru_cell linalg.lstsq masked.logaddexp masked.normalize meshgrid "
+                "native_dropout nn.functional.binary_cross_entropy "
                 "nn.functional.binary_cross_entropy_with_logits nn.functional.dropout1d "
                 "nn.functional.dropout2d nn.functional.dropout3d nn.functional.hardtanh "
-                "nn.functional.huber_loss nn.functional.relu6 norm_except_dim pixel_shuffle "
-                "rand_like randint_like randn_like rms_norm rsub unravel_index",
+                "nn.functional.huber_loss nn.functional.relu6 norm_except_dim "
+                "pixel_shuffle rand_like randint_like randn_like rms_norm rsub "
+                "unravel_index",
             "function method":
-                "argwhere bernoulli expand_as frexp isclose isfinite isreal kron nan_to_num "
-                "nanquantile prelu put quantile unfold",
+                "argwhere expand_as frexp isclose isfinite isreal kron nan_to_num prelu "
+                "unfold",
             "function method out":
                 "addr deg2rad diag div float_power nonzero rad2deg",
             "function out":
                 "linalg.solve_triangular nn.functional.normalize special.ndtr",
             "out":
-                "conj_physical linalg.householder_product slice_scatter",
+                "linalg.householder_product",
         },
     ),
     *_laid(
         "strides (",
-        "torch orders the axes by stride before each transform; not followed where a size "
-        "is filled up, and where a real input has repeated rows",
+        "torch orders the axes by stride before each transform; not followed where a "
+        "size is filled up, and where a real input has repeated rows",
         {
             "function":
-                "fft.fft fft.fft2 fft.fftn fft.hfft2 fft.hfftn fft.ifft2 fft.ifftn fft.ihfft2 "
-                "fft.ihfftn fft.irfft2 fft.irfftn fft.rfft2 fft.rfftn",
+                "fft.fft fft.fft2 fft.fftn fft.hfft2 fft.hfftn fft.ifft2 fft.ifftn "
+                "fft.ihfft2 fft.ihfftn fft.irfft2 fft.irfftn fft.rfft2 fft.rfftn",
             "function out":
                 "fft.ifft",
-        },
-    ),
-    *_laid(
-        "strides (",
-        "torch keeps the gaps of the input in its copy; not followed yet",
-        {
-            "function method":
-                "as_strided_scatter diagonal_scatter select_scatter",
-            "function method out":
-                "slice_scatter",
         },
     ),
     *_laid(
@@ -197,7 +178,8 @@ LAYOUTS: tuple[Known, ...] = (
         "an input that may be row-major or channels last; not followed yet",
         {
             "function":
-                "max_pool3d nn.functional.max_pool3d nn.functional.max_pool3d_with_indices",
+                "max_pool3d nn.functional.max_pool3d "
+                "nn.functional.max_pool3d_with_indices",
         },
     ),
     *_laid(
@@ -207,8 +189,6 @@ LAYOUTS: tuple[Known, ...] = (
             "function":
                 "einsum gradient gru_cell masked.logaddexp masked.normalize",
             "function method":
-                "bernoulli histogram",
-            "function method out":
                 "kron",
         },
     ),
@@ -224,28 +204,10 @@ LAYOUTS: tuple[Known, ...] = (
     ),
     *_laid(
         "strides (",
-        "torch's copy has the order of the input; not followed yet",
-        {
-            "function method":
-                "put",
-        },
-    ),
-    *_laid(
-        "strides (",
         "whether a resized target is row-major or follows the result; not followed yet",
         {
             "out":
-                "conj_physical nanquantile quantile special.ndtr stack take",
-        },
-    ),
-    *_laid(
-        "divisible by 2",
-        "torch does not look at the strides of axes of one element here; not followed yet",
-        {
-            "function gradient":
-                "view_as_complex",
-            "function out":
-                "view_as_complex_copy",
+                "special.ndtr take",
         },
     ),
     *_laid(
@@ -254,34 +216,6 @@ LAYOUTS: tuple[Known, ...] = (
         {
             "function":
                 "embedding_renorm_",
-            "function method":
-                "index_put_",
-        },
-    ),
-    *_laid(
-        "out of bounds",
-        "torch lets indices pass where the result is empty; refused",
-        {
-            "function method out":
-                "index_add",
-        },
-    ),
-    *_laid(
-        "shape (",
-        "torch leaves the vector to be added with its own shape where the matrix is "
-        "empty; broadcast",
-        {
-            "function":
-                "addmv",
-        },
-    ),
-    *_laid(
-        "strides (",
-        "torch leaves the vector to be added with its own shape where the matrix is "
-        "empty; broadcast",
-        {
-            "method out":
-                "addmv",
         },
     ),
     *_laid(
@@ -326,27 +260,11 @@ LAYOUTS: tuple[Known, ...] = (
         },
     ),
     *_laid(
-        "dtype",
-        "torch counts without looking at the weights of an empty input; not followed yet",
-        {
-            "function":
-                "bincount",
-        },
-    ),
-    *_laid(
         "out of bounds",
         "torch does not look at indices where rows are empty; refused",
         {
             "function gradient":
                 "embedding_bag",
-        },
-    ),
-    *_laid(
-        "expected False",
-        "two empty tensors are one to NumPy, which keeps no storage for them",
-        {
-            "function":
-                "is_set_to",
         },
     ),
     *_laid(
@@ -363,14 +281,6 @@ LAYOUTS: tuple[Known, ...] = (
         {
             "gradient":
                 "_unsafe_masked_index",
-        },
-    ),
-    *_laid(
-        "out of bounds",
-        "torch's condition of a matrix without elements is zero; refused",
-        {
-            "function out":
-                "linalg.cond",
         },
     ),
     *_laid(
@@ -403,38 +313,6 @@ LAYOUTS: tuple[Known, ...] = (
         {
             "function":
                 "pixel_unshuffle",
-        },
-    ),
-    *_laid(
-        "zip()",
-        "torch gives nothing back from several targets; franken gives the targets",
-        {
-            "out":
-                "split_with_sizes_copy unbind_copy",
-        },
-    ),
-    *_laid(
-        "tuple index",
-        "an axis without elements; not followed yet",
-        {
-            "function out":
-                "unbind_copy",
-        },
-    ),
-    *_laid(
-        "not compatible",
-        "torch copies where a view cannot be; refused as view refuses it",
-        {
-            "function out gradient":
-                "view_copy",
-        },
-    ),
-    *_laid(
-        "out of bounds",
-        "the input's memory ends before the strides do; torch's copy keeps its gaps",
-        {
-            "function method":
-                "as_strided_scatter",
         },
     ),
 )  # fmt: skip

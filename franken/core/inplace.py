@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from franken.core import node as _node
 from franken.core import state
 from franken.core.creation import refuse_change
+from franken.core.geometry.memory import repeats
 from franken.core.linear import view_scatter
 from franken.core.node import Leaf, edge_of, make_node, standing, step
 from franken.core.primitive import NO_BATCH_RULE, Primitive, bind
@@ -108,7 +109,7 @@ def commit(x: Tensor, result: Tensor) -> Tensor:
     xa, ra = x._a, result._a
     if xa.shape != ra.shape:
         refuse_growth(xa.shape, ra.shape)
-    if not writeable(xa) or _self_overlap(xa):
+    if not writeable(xa) or repeats(xa):
         _refuse_overlap(xa)
     if x._base is not None:
         check_creation(x, result)
@@ -173,14 +174,6 @@ def writeable(a: Any) -> bool:
     return bool(getattr(a.flags, "writeable", True))
 
 
-def _self_overlap(a: Any) -> bool:
-    return (
-        0 in a.strides
-        and a.size > 0
-        and any(s == 0 and n > 1 for s, n in zip(a.strides, a.shape, strict=True))
-    )
-
-
 def _keep_overwritten(node: Any, a: Any) -> None:
     """Give a rule that saved the value which is about to be overwritten a copy of it."""
     for k in _overwritten(node, a):
@@ -198,7 +191,7 @@ def _overwritten(node: Any, value: Any) -> list[int]:
 
 
 def _refuse_overlap(a: Any) -> None:
-    if _self_overlap(a):
+    if repeats(a):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a "
             "single memory location. Please clone() the tensor before performing the operation."

@@ -112,7 +112,8 @@ class Leaf(GraphNode):
         return "torch::autograd::AccumulateGrad"
 
     def _sequence_nr(self) -> int:
-        return (1 << 64) - 1  # as torch says: before everything else
+        # as torch says: before everything else
+        return self.__dict__.get("_number", (1 << 64) - 1)  # type: ignore[no-any-return]
 
     @property
     def _input_metadata(self) -> tuple[InputMetadata, ...]:

@@ -377,6 +377,15 @@ def link_view(base: Tensor, view: Tensor, step: tuple[Primitive, dict[str, Any],
     _link(view, step, *_lineage(base, step[2] >= 0))
 
 
+def unlink(view: Tensor) -> Tensor:
+    """Let a new view be a tensor of its own, whose changes count for it alone; returns it."""
+    if view._base is not None:
+        view._base, view._ver = None, [0, None]
+        if hasattr(view, "_vmeta"):
+            del view._vmeta
+    return view
+
+
 def link_parts(
     base: Tensor, parts: tuple[Tensor, ...], prim: Primitive, params: dict[str, Any]
 ) -> None:

@@ -192,3 +192,42 @@ def test_a_singular_matrix_has_all_derivatives_of_its_determinant() -> None:
             w = m.tensor(np.random.default_rng(2).normal(size=a.shape))
             got.append(m.autograd.grad((g * w).sum(), x)[0].numpy())
         np.testing.assert_allclose(got[1], got[0], rtol=1e-8, atol=1e-10)
+
+
+BASES = {"-1": lambda T: -1, "-2.5": lambda T: -2.5, "tensor": lambda T: T.tensor([-1.5, 2.0])}
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_powers_of_negative_numbers_by_complex_exponents(agree, base):
+    def program(T):
+        e = T.tensor([0.5 + 1j, 2.25 - 0.5j], dtype=T.complex128, requires_grad=True)
+        b = BASES[base](T)
+        y = T.pow(b.double() if base == "tensor" else b, e)
+        y.backward(T.tensor([1 + 2j, 0.5], dtype=T.complex128))
+        return e.grad, T.func.jvp(lambda e: T.pow(b, e), (e.detach(),), (e.detach(),))[1].real
+
+    assert agree(program)[0] == "value"
+
+
+@pytest.mark.parametrize("include_self", [True, False])
+@pytest.mark.parametrize("wanted", ["both", "input", "src"])
+@pytest.mark.parametrize("name", ["scatter_reduce", "index_reduce"])
+def test_products_into_places_with_zeros(agree, name, wanted, include_self):
+    def case(x, src, index):
+        def program(T):
+            a = T.tensor(x, dtype=T.float64, requires_grad=wanted != "src")
+            b = T.tensor(src, dtype=T.float64, requires_grad=wanted != "input")
+            over = [t for t in (a, b) if t.requires_grad]
+            y = getattr(T, name)(a, 0, T.tensor(index), b, "prod", include_self=include_self)
+            g = T.autograd.grad(y.sum(), over, create_graph=True)
+            total = sum(v.sum() for v in g)
+            return g, T.autograd.grad(total, over, allow_unused=True) if total.requires_grad else ()
+
+        return program
+
+    for x, src, index in (
+        ([1.0], [0.0, 0.0], [0, 0]), ([0.0], [0.0, 2.0], [0, 0]), ([0.0], [1.0, 2.0], [0, 0]),
+        ([1.0], [0.0, 2.0], [0, 0]), ([1.0, 1.0], [0.0, 0.0], [0, 1]),
+        ([0.0, 1.0], [0.0, 0.0], [1, 1]),
+    ):  # fmt: skip
+        agree(case(x, src, index), words=11)

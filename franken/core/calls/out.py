@@ -8,6 +8,7 @@ trip over. Knows no op.
 from __future__ import annotations
 
 import warnings
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,10 @@ from franken.core import inplace as _inplace
 from franken.core.dtypes import dtype
 from franken.core.geometry import memory
 from franken.core.geometry.arrange import placed
+from franken.core.geometry.planning import Operand, iterator
 from franken.core.geometry.strides import contiguous_strides
 from franken.core.node import edge_of
+from franken.core.primitive import _wrap
 from franken.core.promotion import can_cast
 from franken.core.state import STATE
 from franken.core.tensor import Tensor
@@ -50,6 +53,8 @@ class Into:
         single: how the op writes its one output where `words` speak of several.
         real: a complex target is refused where the result is real.
         row_major: a resized target is row-major, whatever the order of the result.
+        listed: of ops that give None where they write a list of targets: the refusal of a list of
+            another length, with {want} and {have}.
     """
 
     __slots__ = (
@@ -57,6 +62,7 @@ class Into:
         "cast",
         "error",
         "infers",
+        "listed",
         "memory",
         "named",
         "real",
@@ -79,11 +85,13 @@ class Into:
         single: Into | None = None,
         error: type[Exception] = RuntimeError,
         row_major: bool = False,
+        listed: str = "",
     ) -> None:
         self.words = words or (_CAST if cast else _SAME,)
         self.cast, self.memory, self.infers = cast, memory, infers
         self.named, self.also, self.real, self.error = named, also, real, error
         self.resized, self.single, self.row_major = resized, single or self, row_major
+        self.listed = listed
 
     def refuse_dtype(self, name: str, which: int, target: Tensor, result: Tensor) -> None:
         """Raise if the target's dtype is not one that the result may be written to."""
@@ -142,7 +150,10 @@ def call_into(name: str, fn: Any, into: Into, args: Any, kwargs: Any, target: An
     """The call with its result written into `target`."""
     targets = target if isinstance(target, (tuple, list)) else (target,)
     inputs = (*args, *kwargs.values())
-    refuse_gradient(name, inputs, targets)
+    if not getattr(fn, "answers", False):  # truth values may be written, whoever wants a gradient
+        refuse_gradient(name, inputs, targets)
+    if STATE.traces:
+        _refuse_traced(name, (*inputs, *targets))
     for o in targets:
         if isinstance(o, Tensor):
             refuse_shared(o, inputs, into.memory)
@@ -150,7 +161,18 @@ def call_into(name: str, fn: Any, into: Into, args: Any, kwargs: Any, target: An
         into = SAME
     elif into.infers and isinstance(target, Tensor):
         kwargs = {**kwargs, "dtype": target.dtype}
-    return write_out(name, target, fn(*args, **kwargs), into)
+    result = fn(*args, **kwargs)
+    if any(result is a for a in inputs):
+        result = _copied(result)
+    return write_out(name, target, result, into)
+
+
+def _copied(x: Any) -> Any:
+    """An input that is the result, as an elementwise op would copy it."""
+    if x.level:
+        return x
+    steps = iterator(x._a.shape, [Operand(x._a.shape, memory.element_strides(x._a))])
+    return _wrap(placed(x._a.copy(), steps), x.device)
 
 
 def refuse_gradient(name: str, inputs: Any, targets: Any) -> None:
@@ -160,6 +182,15 @@ def refuse_gradient(name: str, inputs: Any, targets: Any) -> None:
             f"{name}(): functions with out=... arguments don't support automatic "
             "differentiation, but one of the arguments requires grad."
         )
+
+
+def _refuse_traced(name: str, values: Any) -> None:
+    """Raise if a transform has a part in what is read or written: memory is written as it is."""
+    nested = [v if isinstance(v, (list, tuple)) else (v,) for v in values]
+    tensors = [t for row in nested for t in row if isinstance(t, Tensor)]
+    for trace in reversed(STATE.traces):
+        trace.refuse_out(name, tensors)
+        tensors = [trace.lower(t) for t in tensors]
 
 
 def _wants_grad(value: Any) -> bool:
@@ -189,11 +220,15 @@ def write_out(name: str, out: Any, result: Any, into: Into) -> Any:
     """Write a result into `out=`, resizing and casting as torch allows."""
     if isinstance(result, tuple):
         if not isinstance(out, (tuple, list)) or len(out) != len(result):
+            if into.listed and isinstance(out, (tuple, list)):
+                raise RuntimeError(into.listed.format(want=len(result), have=len(out)))
             raise TypeError(f"{name}(): argument 'out' must be tuple of {len(result)} Tensors")
         pairs = list(zip(out, result, strict=True))
         for k, (o, r) in enumerate(pairs):  # all are judged before any is written
             _check_target(name, o, r, into, k)
         written = [_write(o, r, into) for o, r in pairs]
+        if into.listed:
+            return None
         return type(result)(written) if type(result) is not tuple else tuple(written)
     _check_target(name, out, result, into.single, 0)
     return _write(out, result, into.single)
@@ -216,18 +251,25 @@ def _write(out: Any, result: Any, into: Into) -> Any:
     _inplace.check_inference(out)
     if out._a.shape != result._a.shape:
         _resize(out, result, into)
-    elif _inplace._self_overlap(out._a):
+    elif memory.repeats(out._a):
         _inplace._refuse_overlap(out._a)
     _inplace.store(out, result)
     _inplace.bump(out)
     return out
 
 
+def warn_resized(have: Any, want: Any, words: str = _RESIZED) -> None:
+    """Warn that a result of one shape, which holds elements, becomes one of another."""
+    size = prod(have)
+    if size:
+        shapes = {"have": list(have), "want": list(want), "size": size, "need": prod(want)}
+        warnings.warn(words.format(**shapes), stacklevel=6)
+
+
 def _resize(out: Tensor, result: Tensor, into: Into) -> None:
     a, r = out._a, result._a
-    if a.size and into.resized:
-        shapes = {"have": list(a.shape), "want": list(r.shape), "size": a.size, "need": r.size}
-        warnings.warn(into.resized.format(**shapes), stacklevel=5)
+    if into.resized:
+        warn_resized(a.shape, r.shape, into.resized)
     if edge_of(out) is not None and STATE.grad:
         raise RuntimeError("cannot resize variables that require grad")
     follows = memory.dense(r) and not into.row_major

@@ -85,6 +85,26 @@ def relaid(a: Any, shape: tuple[int, ...], steps: tuple[int, ...]) -> Any:
     return restrided(a, shape, steps, place) if count <= room or count == 0 else None
 
 
+def repeats(a: Any) -> bool:
+    """Whether an element certainly appears more than once, along an axis without steps."""
+    return (
+        0 in a.strides
+        and a.size > 0
+        and any(s == 0 and n > 1 for s, n in zip(a.strides, a.shape, strict=True))
+    )
+
+
+def copied_storage(a: Any) -> Any:
+    """A copy of all the storage behind a NumPy array, seen as the array sees its own.
+
+    None where its elements repeat, or its storage has gaps itself.
+    """
+    row = None if type(a) is not np.ndarray or repeats(a) else memory_of(a)
+    if row is None:
+        return None
+    return restrided(row.copy(), a.shape, element_strides(a), first_place(a))
+
+
 def overlap(a: Any, b: Any) -> str:
     """How two arrays share memory: "none", "full" (the same places in one order) or "part".
 

@@ -19,7 +19,7 @@ from franken.faces.checkpoints.names import found, torch_name
 from franken.faces.checkpoints.pickling import Storages, dump, is_storage
 from franken.faces.checkpoints.settings import SourceChangeWarning
 from franken.ops.surface.storage import UntypedStorage
-from franken.serialization.errors import DamagedArchive, FormatError
+from franken.serialization.errors import DamagedCheckpoint, FormatError
 from franken.serialization.formats.torch_writer import pieces
 
 MAGIC_NUMBER: Final = 0x1950A86A20F9469CFC6C
@@ -80,12 +80,16 @@ def _source_of(kind: type) -> tuple[str | None, str | None]:
 # --- reading -------------------------------------------------------------------------------------
 
 
-def check_head(magic: Any, version: Any) -> None:
-    """RuntimeError unless the first two pickles of a file are those of this format."""
+def check_magic(magic: Any) -> None:
+    """RuntimeError unless the first value of a file is the one that marks this format."""
     if type(magic) is not int or magic != MAGIC_NUMBER:
-        raise DamagedArchive("bad_header", "Invalid magic number; corrupt file?")
+        raise DamagedCheckpoint("bad_header", "Invalid magic number; corrupt file?")
+
+
+def check_version(version: Any) -> None:
+    """RuntimeError unless the second value of a file is the version that is known."""
     if type(version) is not int or version != PROTOCOL_VERSION:
-        raise DamagedArchive("unknown_version", f"Invalid protocol version: {version!r:.40}")
+        raise DamagedCheckpoint("unknown_version", f"Invalid protocol version: {version!r:.40}")
 
 
 class Parts:

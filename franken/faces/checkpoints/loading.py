@@ -7,6 +7,7 @@ imported or called. Only where the user writes `weights_only=False` is a file un
 from __future__ import annotations
 
 import io
+import mmap
 import os
 import pickle
 import re
@@ -14,7 +15,6 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from mmap import MAP_SHARED
 from typing import Any, Final
 
 import numpy as np
@@ -33,7 +33,7 @@ from franken.faces.checkpoints.settings import (
 from franken.ops.surface.storage import UntypedStorage
 from franken.ops.surface.typed_storage import TypedStorage
 from franken.serialization import tensors
-from franken.serialization.errors import DamagedArchive, FormatError
+from franken.serialization.errors import DamagedCheckpoint, FormatError
 from franken.serialization.formats import torch_zip, zip_reader
 from franken.serialization.formats.pickle_reader import MAX_PICKLE, take_apart
 from franken.serialization.formats.safetensors_layout import begins as begins_safetensors
@@ -54,7 +54,8 @@ _TRUE: Final = ("1", "y", "yes", "true")
 
 def load(
     f: Any, map_location: Any = None, pickle_module: Any = None, *,
-    weights_only: bool | None = None, mmap: bool | None = None, **pickle_load_args: Any,
+    weights_only: bool | None = None, mmap: bool | None = None,
+    **pickle_load_args: Any,
 ) -> Any:  # fmt: skip
     """Load what `save` or torch wrote, from a path or a file object.
 
@@ -167,6 +168,7 @@ class _Reader:
     def __init__(self, source: Source, restore: Any, mapped: Any, options: dict[str, Any]) -> None:
         self.source, self.restore, self.mapped, self.options = source, restore, mapped, options
         self.made: dict[str, UntypedStorage] = {}
+        self._map: mmap.mmap | None = None
 
     # -- the zip format --
 
@@ -187,10 +189,13 @@ class _Reader:
             return self._unpickled(module, io.BytesIO(data), storage)
 
     def _data(self, data: bytes, storage: Any) -> Any:
-        encoding = self.options["encoding"]
-        parsed = take_apart(data, encoding=None if encoding == "bytes" else encoding)
+        parsed = take_apart(data, encoding=self._encoding())
         check_names(parsed.names)
         return Builder(storage).value(parsed.graph)
+
+    def _encoding(self) -> str | None:
+        encoding = self.options["encoding"]
+        return None if encoding == "bytes" else encoding
 
     def _stored(self, archive: torch_zip.Archive, kind: str, *key: Any) -> UntypedStorage:
         """The bytes of a storage, read once: tensors that shared memory share it again."""
@@ -213,18 +218,32 @@ class _Reader:
         if SKIPS.on:
             return np.zeros(member.size, np.uint8)
         if self.mapped and member.method == zip_reader.STORED and member.size:
-            mode: Any = "r+" if config.load.mmap_flags == MAP_SHARED else "c"
-            found: Any = np.memmap(self.source.path, np.uint8, mode, member.begin, (member.size,))
-            return found.view(np.ndarray)
+            return np.frombuffer(self._mapping(), np.uint8, member.size, member.begin)
         # NumPy aligns what it allocates, whatever the elements turn out to be.
         found = np.empty(member.size, np.uint8)
-        at = crc = 0
-        for piece in zip_reader.member_pieces(self.source, member):
-            found[at : at + len(piece)] = np.frombuffer(piece, np.uint8)
-            crc = zlib.crc32(piece, crc)
-            at += len(piece)
-        _check_sum(member, crc)
+        if member.method == zip_reader.STORED:
+            self.source.read_into(member.begin, found.data)
+        else:
+            at = 0
+            for piece in zip_reader.member_pieces(self.source, member):
+                found[at : at + len(piece)] = np.frombuffer(piece, np.uint8)
+                at += len(piece)
+        if member.crc:
+            _check_sum(member, zlib.crc32(found.data))
         return found
+
+    def _mapping(self) -> mmap.mmap:
+        """The whole file, mapped once: for this process alone, or so that it is written to."""
+        if self._map is None:
+            shared = config.load.mmap_flags == mmap.MAP_SHARED
+            flags = os.O_RDWR if shared else os.O_RDONLY
+            descriptor = os.open(self.source.path, flags | os.O_CLOEXEC)
+            try:
+                access = mmap.ACCESS_WRITE if shared else mmap.ACCESS_COPY
+                self._map = mmap.mmap(descriptor, self.source.size, access=access)
+            finally:
+                os.close(descriptor)
+        return self._map
 
     # -- the format before --
 
@@ -243,8 +262,9 @@ class _Reader:
         with _worded(as_data, ""):
             stream = io.BytesIO(self._all())
             read_value = self._parts_as_data(stream) if as_data else self._parts(stream, module)
-            legacy.check_head(read_value(), read_value())
-            read_value()
+            legacy.check_magic(read_value())
+            legacy.check_version(read_value())
+            read_value()  # the system that wrote it
             made = read_value(storage)
             parts.fill(read_value(), lambda length: _exactly(stream, length))
             return made, stream.tell()
@@ -255,7 +275,7 @@ class _Reader:
         return b"".join(self.source.read(at, min(step, size - at)) for at in range(0, size, step))
 
     def _parts_as_data(self, stream: Any) -> Any:
-        data, encoding = stream.getvalue(), self.options["encoding"]
+        data, encoding = stream.getvalue(), self._encoding()
 
         def read(storage: Any = None) -> Any:
             parsed = take_apart(data, stream.tell(), encoding=encoding)
@@ -290,7 +310,7 @@ class _Reader:
                     return first
                 if kind not in ("storage", b"storage"):
                     raise pickle.UnpicklingError(f"Unknown saved id type: {kind!r}")
-                return storage(getattr(first, "name", "UntypedStorage"), tuple(rest))
+                return storage(getattr(first, "name", None) or first.__name__, tuple(rest))
 
         return Unpickler(stream, **self.options).load()
 
@@ -324,10 +344,10 @@ def _worded(as_data: bool, before: str) -> Iterator[None]:
             raise
         raise type(error)(_refusal(str(error))) from None
     except FormatError as error:
-        if isinstance(error, DamagedArchive):
+        if isinstance(error, DamagedCheckpoint):
             raise
         text = str(error).removesuffix(f" [{error.reason}]")
-        raise DamagedArchive(error.reason, before + text) from None
+        raise DamagedCheckpoint(error.reason, before + text) from None
 
 
 def _refusal(text: str) -> str:

@@ -175,11 +175,13 @@ class Builder:
     def _complete(self, made: Any, call: Call, depth: int) -> None:
         """What comes after a call: items, and a state."""
         if call.items:
-            raise Refused(f"Can only append to lists, but got {type(made)}")
+            verb = "append to" if len(call.items) == 1 else "extend"
+            raise Refused(f"Can only {verb} lists, but got {type(made)}")
         if call.pairs:
             if type(made) not in (OrderedDict, Counter):
+                verb = "SETITEM" if len(call.pairs) == 1 else "SETITEMS"
                 raise Refused(
-                    "Can only SETITEMS for dict, collections.OrderedDict, collections.Counter, but "
+                    f"Can only {verb} for dict, collections.OrderedDict, collections.Counter, but "
                     f"got {type(made)}"
                 )
             self._fill(made, call.pairs, depth)

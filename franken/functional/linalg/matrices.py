@@ -143,6 +143,8 @@ def cond(A: Tensor, p: Any = None) -> Tensor:
         raise RuntimeError("linalg.cond: The input tensor must have at least 2 dimensions.")
     if p not in (None, *_ORDERS):
         raise RuntimeError(f"linalg.cond got an invalid norm type: {_shown(p)}")
+    if 0 in A.shape and not isinstance(p, str):
+        return A.new_zeros(tuple(A.shape[:-2]), dtype=A.dtype.to_real())  # type: ignore[attr-defined, no-any-return]
     if p in (None, 2, -2):
         values = svdvals(A)
         first, last = values[..., 0], values[..., -1]  # type: ignore[index]

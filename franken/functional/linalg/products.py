@@ -38,7 +38,7 @@ def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> T
 
 
 @op(
-    out=True,
+    out=Into(cast=True, row_major=True),
     samples=lambda t: [S(t(2, 3), t(3, 2)), S(t(2), t(3, 1, 2)), S(t(), t(2))],
     title="UnsafeViewBackward0",
 )

@@ -91,22 +91,22 @@ def _interpolated(values: Tensor, ranks: Tensor, how: str) -> Tensor:
     return low.lerp(high, weight)
 
 
+_QUANTILE_OUT = Into("{name}() out tensor must be same dtype as the input tensor", row_major=True)
+
+
 def _quantile(name: str, x: Tensor, q: Any, dim: Any, keepdim: bool, interpolation: str) -> Tensor:
     q = _checked_q(name, x, q, dim, interpolation)
     d = None if dim is None else wrap_dim(dim, x.ndim)
     values, ranks = _ranks(_ordered(x, d, name), q, name == "nanquantile")
     out = _interpolated(values, ranks, interpolation)
     if keepdim and x.ndim:
-        shape = [1] * x.ndim if d is None else [1 if i == d else n for i, n in enumerate(x.shape)]
-        out = out.movedim(-1, 0)
-        out = out.reshape([out.shape[0], *shape])
-    else:
-        out = out.movedim(-1, 0)
+        out = out.reshape([1] * x.ndim + [-1]) if d is None else out.unsqueeze(d)
+    out = out.movedim(-1, 0)
     return out if q.ndim else out.reshape(out.shape[1:])
 
 
 @op(
-    out=Into("{name}() out tensor must be same dtype as the input tensor"),
+    out=_QUANTILE_OUT,
     samples=lambda t: [
         S(t.distinct(3, 4), 0.3),
         S(t.distinct(3, 4), t.of([0.1, 0.6], t.dtype), 1, keepdim=True),
@@ -122,7 +122,7 @@ def quantile(
 
 
 @op(
-    out=Into("{name}() out tensor must be same dtype as the input tensor"),
+    out=_QUANTILE_OUT,
     samples=lambda t: [
         S(t.distinct(3, 4), 0.3),
         S(t.distinct(3, 4), t.of([0.1, 0.6], t.dtype), 1, keepdim=True),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from franken.core.calls.out import FREE, Into
+from franken.core.dtypes import dtype
 from franken.core.geometry import shapes
-from franken.core.linear import view_scatter
+from franken.core.geometry.memory import repeats
 from franken.core.node import split_edge, titled
 from franken.core.op import op
 from franken.core.tensor import Tensor
@@ -15,6 +16,7 @@ from franken.ops.declaring.samples import S, unary
 from franken.ops.elementwise.complexes import view_as_complex, view_as_real
 from franken.ops.shape import movement, split
 from franken.ops.shape.movement import select_, slice_
+from franken.ops.shape.regions import replaced_
 from franken.ops.shape.strided import (
     as_strided,
     as_strided_,
@@ -29,14 +31,24 @@ from franken.ops.surface.copies import clone_
 # --- copies ---------------------------------------------------------------------------------------
 
 
-_NARROW = Into("Expected self.dtype() == output.dtype() to be true, but got false.", memory="free")
+_NARROW = "Expected self.dtype() == output.dtype() to be true, but got false."
+_LISTED = " expected an out= argument of size {want}, got size {have}"
+_TARGETS = {
+    "narrow": Into(_NARROW, memory="free"),
+    "unbind": Into(memory="free", listed="unbind_copy_int_out" + _LISTED),
+    "split": Into(memory="free", listed="split_copy_Tensor_out()" + _LISTED),
+    "split_with_sizes": Into(memory="free", listed="split_with_sizes_copy_out" + _LISTED),
+}
+
+
+_TITLES = {
+    "narrow": "NarrowCopyBackward0", "alias": "AliasBackward0_copy", "view": "ViewBackward0_copy"
+}  # fmt: skip
 
 
 def _title(name: str, view: Any) -> str:
     """torch's name for the copy of a view: the view's own, with `_copy` behind it."""
-    if name in ("narrow", "alias"):
-        return {"narrow": "NarrowCopyBackward0", "alias": "AliasBackward0_copy"}[name]
-    return f"{view.name()}_copy"
+    return _TITLES.get(name) or f"{view.name()}_copy"
 
 
 def _copying(name: str, fn: Any, samples: Any, method: bool = False) -> Any:
@@ -44,13 +56,20 @@ def _copying(name: str, fn: Any, samples: Any, method: bool = False) -> Any:
         got = fn(input, *args, **kwargs)
         several = type(got) is tuple
         out = tuple([clone_(g, order="C") for g in got]) if several else clone_(got, order="C")
-        edge = (got[0] if several else got)._node
+        edge = None if several and not got else (got[0] if several else got)._node
         return out if edge is None else titled(out, _title(name, split_edge(edge)[0]))
 
     copied.__wrapped__ = fn  # type: ignore[attr-defined]  # whose arguments it takes
     copied.__name__ = name + "_copy"
     copied.__doc__ = f"A copy of what `{name}` would show."
-    return op(method=method, out=_NARROW if name == "narrow" else FREE, samples=samples)(copied)
+    return op(method=method, out=_TARGETS.get(name, FREE), samples=samples)(copied)
+
+
+def _view(input: Tensor, *size: Any, **spelled: Any) -> Tensor:
+    """The view, or a copy where there is none."""
+    if "dtype" in spelled or isinstance(size[0], dtype):
+        return views.view(input, *size, **spelled)
+    return input.reshape(*size, **spelled)  # type: ignore[attr-defined, no-any-return]
 
 
 def _alias(input: Tensor) -> Tensor:
@@ -92,7 +111,7 @@ for _name, _fn, _samples in (
     ("unsqueeze", movement.unsqueeze, lambda t: [S(t(3, 4), -1), S(t(), 0)]),
     ("unbind", split.unbind, lambda t: [S(t(3, 4), 1)]),
     ("unfold", unfold, lambda t: [S(t(5, 2), 0, 3, 2)]),
-    ("view", views.view, lambda t: [S(t(3, 4), (2, 6)), S(t(2, 0), (0,))]),
+    ("view", _view, lambda t: [S(t(3, 4), (2, 6)), S(t(2, 0), (0,))]),
     ("view_as_complex", view_as_complex, lambda t: [S(t(3, 4, 2)), S(t(2))]),
     ("view_as_real", view_as_real, lambda t: [S(t(3, 4, dtype=t.module.complex128))]),
 ):  # fmt: skip
@@ -131,7 +150,7 @@ def _scattered(input: Tensor, src: Any, prim: Any, params: Any, want: tuple[int,
     _check_source(src, want)
     if src.dtype is not input.dtype:
         src = src.to(input.dtype)
-    return view_scatter(input, src, prim=prim, params=params, index=-1)
+    return replaced_(input, src, prim=prim, params=params)  # type: ignore[no-any-return]
 
 
 @op(
@@ -147,7 +166,7 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
 
 
 @op(
-    out=FREE,
+    out=Into(memory="free", row_major=True),
     samples=lambda t: [S(t(3, 4), t(3, 2), 1, 1, 3), S(t(5, 2), t(2, 2), 0, 1, None, 2)],
     title="SliceScatterBackward0",
 )
@@ -181,5 +200,7 @@ def as_strided_scatter(
     input: Tensor, src: Tensor, size: Any, stride: Any, storage_offset: int | None = None
 ) -> Tensor:
     """A copy with the elements that `as_strided` would show replaced by `src`."""
-    params = strided_params(input, size, stride, storage_offset)
+    # where elements repeat, the places are those of the dense copy
+    own = clone_(input.detach()) if not input.level and repeats(input._a) else input
+    params = strided_params(own, size, stride, storage_offset)
     return _scattered(input, src, as_strided_, params, params["size"])

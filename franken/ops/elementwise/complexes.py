@@ -143,7 +143,7 @@ def view_as_complex(input: Tensor) -> Tensor:
     strides = input.stride()  # type: ignore[attr-defined]
     if strides[-1] != 1:
         raise RuntimeError("Tensor must have a last dimension with stride 1")
-    if any(s % 2 for s in strides[:-1]):
+    if any(s % 2 for n, s in zip(input.shape[:-1], strides[:-1], strict=True) if n != 1):
         raise RuntimeError("Tensor must have a stride divisible by 2 for all but last dimension")
     return as_complex_(input)  # type: ignore[no-any-return]
 

@@ -91,9 +91,10 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     """A copy with alpha * source added to the entries that `index` names."""
     d = _check_vector("index_add_", input, dim, index, source)
     size = input.shape[d] if input.ndim else 1
-    refuse_outside(
-        index, size, RuntimeError, f"index {{}} is out of bounds for dimension 0 with size {size}"
-    )
+    if not input.shape.numel():  # torch does not look at the places of nothing
+        index, source = index.reshape(-1)[:0], source.narrow(d, 0, 0)  # type: ignore[attr-defined]
+    text = f"index {{}} is out of bounds for dimension 0 with size {size}"
+    refuse_outside(index, size, RuntimeError, text)
     scaled = source if alpha == 1 else source * checked_number(alpha, input.dtype)  # type: ignore[operator]
     return _put(input, d, index, scaled, True)
 
@@ -231,7 +232,8 @@ def _(
     include_self: bool,
 ) -> Any:  # fmt: skip
     at = _as_scatter(index, src, dim)
-    return reduce_back(g, needs, x, at, src, out, dim, reduce, include_self)
+    names = "index_reduce", "source"
+    return reduce_back(g, x, at, src, out, dim, reduce, include_self, names)
 
 
 index_reduce_.depends("x", of=("x",), when=lambda p: p["reduce"] == "prod")

@@ -11,6 +11,8 @@ from franken.backends.numpy import places
 from franken.core import inplace, state
 from franken.core.calls.numbers import unboxed
 from franken.core.calls.out import refuse_shared
+from franken.core.geometry.memory import repeats
+from franken.core.geometry.strides import contiguous_strides
 from franken.core.node import edge_of
 from franken.core.op import op
 from franken.core.tensor import Tensor
@@ -35,10 +37,11 @@ def put_inplace(x: Tensor, values: Any, indices: Any, pattern: Any, accumulated:
     """Put values into x's own memory where nothing is recorded, else commit a new value."""
     if isinstance(values, Tensor):
         refuse_shared(x, (values,), "apart")
-    if plain(x, values, *indices) and x._a.flags.writeable and not accumulated:
+    in_memory = not accumulated or repeats(x._a)
+    if in_memory and plain(x, values, *indices) and x._a.flags.writeable:
         warn_expanded(x, "index_put_")
         raw = values._a if isinstance(values, Tensor) else values
-        places.write(x._a, raw, [i._a for i in indices], pattern, False)
+        places.write(x._a, raw, [i._a for i in indices], pattern, accumulated)
         inplace.bump(x)
         return
     inplace.commit(x, put_(x, values, *indices, pattern=pattern, accumulate=accumulated))
@@ -46,7 +49,7 @@ def put_inplace(x: Tensor, values: Any, indices: Any, pattern: Any, accumulated:
 
 def warn_expanded(x: Tensor, name: str) -> None:
     """Warn as torch does where memory that appears several times is written to."""
-    if inplace._self_overlap(x._a):
+    if repeats(x._a):
         warnings.warn(
             f"Use of {name} on expanded tensors is deprecated. Please clone() the tensor before "
             "performing this operation. This also applies to advanced indexing e.g. "
@@ -128,7 +131,7 @@ def copy_into(view: Tensor, value: Any) -> Tensor:
     """Copy a number or a tensor, broadcast and cast, into a tensor's memory."""
     if not isinstance(value, Tensor):
         inplace.check(view, "copy_")
-        if plain(view) and view._a.flags.writeable and not inplace._self_overlap(view._a):
+        if plain(view) and view._a.flags.writeable and not repeats(view._a):
             view._a[...] = value
             inplace.bump(view)
             return view
@@ -246,6 +249,7 @@ def index_put_(input: Tensor, indices: Any, values: Tensor, accumulate: bool = F
         S(t(3), t.index(0, high=3), t(0)),
     ],
     title="PutBackward0",
+    layout="as_input",
 )
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
     """A copy with `source` written (or added) at places of the flattened tensor."""
@@ -267,9 +271,14 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
     total = input.shape.numel()
     text = f"out of range: tried to access index {{}} on a tensor of {total} elements."
     refuse_outside(index, total, IndexError, text, -total)
-    rows: Any = (input, source, index)
-    flat = put_(*[r.reshape(-1) for r in rows], pattern=(1,), accumulate=accumulate)
-    return flat.reshape(tuple(input.shape))
+    values: Any = source.reshape(-1)  # type: ignore[attr-defined]
+    place = index.reshape(-1) % max(total, 1)  # type: ignore[attr-defined]
+    if not input.ndim:
+        row = put_(input.reshape(1), values, place, pattern=(1,), accumulate=accumulate)  # type: ignore[attr-defined]
+        return row.reshape(())  # type: ignore[no-any-return]
+    shape = tuple(input.shape)
+    along = [place // s % max(n, 1) for n, s in zip(shape, contiguous_strides(shape), strict=True)]
+    return put_(input, values, *along, pattern=(1,) * input.ndim, accumulate=accumulate)
 
 
 def _delitem(self: Tensor, index: Any) -> None:

@@ -12,7 +12,7 @@ from franken.backends.numpy.parallel import matmul as matmul_on_threads
 from franken.core import dtypes as dt
 from franken.core.batching import to_front
 from franken.core.calls.numbers import unboxed
-from franken.core.calls.out import FREE, SAME, Into
+from franken.core.calls.out import FREE, SAME, Into, warn_resized
 from franken.core.calls.overloads import Order, orders
 from franken.core.convert import cast
 from franken.core.geometry.shapes import broadcast_two, wrap_dim
@@ -408,6 +408,14 @@ def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1, alpha: An
 )
 def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """beta * input + alpha * (mat @ vec)."""
+    fits = input.numel() == 1 or tuple(input.shape) == (mat.shape[0],)
+    if beta != 0 and 0 in mat.shape and fits:  # torch does not broadcast `input` then
+        nothing = mv(mat, vec)
+        rows, shape = tuple(nothing.shape), tuple(input.shape)
+        if rows != shape:
+            warn_resized(rows, shape)
+            nothing = input.new_zeros(shape)  # type: ignore[attr-defined]
+        return _blend(input, nothing, beta, alpha)
     if mat.dtype in HALF:  # torch's kernel takes alpha in the tensors' dtype, and beta * input
         wide = input.expand(mat.shape[:1]) if input.numel() == 1 else input
         base = wide if beta in (0, 1) else wide * beta

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from franken.core.calls.out import Into
+from franken.core.geometry.layout import contiguous_format
 from franken.core.geometry.shapes import brackets
 from franken.core.op import op
 from franken.core.primitive import NO_BATCH_RULE, Primitive
@@ -258,7 +259,7 @@ def histogram(
     if weight is not None and tuple(weight.shape) == tuple(input.shape):
         w = weight.reshape(-1)
     hist, edges = _counted(x, [bins], range, w, density)
-    return _HISTOGRAM((hist, edges[0]))
+    return _HISTOGRAM((hist, edges[0].clone(memory_format=contiguous_format)))
 
 
 @op(

@@ -199,6 +199,8 @@ def bincount(input: Tensor, weights: Any = None, minlength: int = 0) -> Tensor:
         raise NotImplementedError(
             f"\"bincount_cpu\" not implemented for '{input.dtype.scalar_name}'"
         )
+    if not len(input):  # torch does not look at the weights
+        return input.new_zeros(minlength, dtype=dt.int64)
     if weights is not None and tuple(weights.shape) != tuple(input.shape):
         raise RuntimeError("weights should be 1-d and have the same length as input")
     return bincount_(cast(input, dt.int64), weights, minlength=minlength)

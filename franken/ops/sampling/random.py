@@ -510,7 +510,7 @@ def bernoulli_(input: Tensor, p: Any = 0.5, *, generator: Any = None) -> Tensor:
 def bernoulli(input: Tensor, p: Any = None, *, generator: Any = None) -> Tensor:
     """Ones with the probabilities in `input` (or with probability p), else zeros."""
     if p is not None:
-        made: Any = input.detach().clone()  # type: ignore[attr-defined]
+        made: Any = input.new_empty(tuple(input.shape))  # type: ignore[attr-defined]
         return bernoulli_(made, p, generator=generator)  # type: ignore[no-any-return]
     return bernoulli_draw(input, generator=core_of("bernoulli", generator, input.device))  # type: ignore[no-any-return]
 

@@ -20,6 +20,7 @@ CAT = Into(
     "torch.cat(): input types can't be cast to the desired output type {got}",
     cast=True, memory="apart", error=TypeError,
 )  # fmt: skip
+_STACK = Into(*CAT.words, cast=True, memory="apart", error=TypeError, row_major=True)
 
 
 def _cat_kernel(*xs: Any, dim: int) -> Any:
@@ -112,7 +113,7 @@ def _joined(rows: list[Tensor], dim: int) -> Tensor:
 
 @op(
     method=False,
-    out=CAT,
+    out=_STACK,
     samples=lambda t: [
         S([t(3, 4), t(3, 4)]),
         S((t(3), t(3), t(3)), -1),

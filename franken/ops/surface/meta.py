@@ -13,7 +13,7 @@ from franken.core import promotion
 from franken.core.calls.numbers import python_number
 from franken.core.device import CPU
 from franken.core.geometry import layout as layouts
-from franken.core.geometry.memory import element_strides, first_place, pointer
+from franken.core.geometry.memory import element_strides, first_place, pointer, root_of
 from franken.core.geometry.shapes import wrap_dim
 from franken.core.geometry.size import Size
 from franken.core.op import op
@@ -176,6 +176,7 @@ def is_set_to(input: Tensor, tensor: Tensor) -> bool:
     """Whether both look at the same memory in the same way."""
     return (
         data_ptr(input) == data_ptr(tensor)
+        and (input.shape.numel() > 0 or root_of(input._a) is root_of(tensor._a))
         and tuple(input.shape) == tuple(tensor.shape)
         and strides_of(input) == strides_of(tensor)
         and input.dtype is tensor.dtype

@@ -17,6 +17,7 @@ from franken.core.calls.out import refuse_shared
 from franken.core.convert import cast, cast_array
 from franken.core.device import CPU, device, resolve
 from franken.core.geometry import layout as layouts
+from franken.core.geometry.memory import repeats
 from franken.core.geometry.shapes import broadcast_two
 from franken.core.linear import overwritten
 from franken.core.node import edge_of
@@ -211,7 +212,7 @@ def _recorded(x: Tensor, src: Tensor) -> bool:
 
 def _write(x: Tensor, src: Tensor) -> Tensor:
     a, b = x._a, src._a
-    if not inplace.writeable(a) or inplace._self_overlap(a):
+    if not inplace.writeable(a) or repeats(a):
         inplace._refuse_overlap(a)
     if src.device is not x.device:
         b = to_device(src.detach(), device=x.device, source=src.device)._a  # type: ignore[attr-defined]
