@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import update_wrapper
+from types import FunctionType
 from typing import Any
 
 from franken.core import inplace as _inplace
@@ -179,6 +180,9 @@ _NUMPY = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1"
 def parameters(fn: Any) -> tuple[str, ...]:
     """The names of the arguments that a function (or what it wraps) takes."""
     inner = fn
+    if type(fn) is FunctionType and not fn.__dict__:  # most: asked thousands of times at import
+        code = fn.__code__
+        return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     while hasattr(inner, "__wrapped__") and not hasattr(inner, "parameters"):
         inner = inner.__wrapped__
     said: tuple[str, ...] | None = getattr(inner, "parameters", None)  # it passes others on
