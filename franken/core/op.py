@@ -181,7 +181,7 @@ def parameters(fn: Any) -> tuple[str, ...]:
     """The names of the arguments that a function (or what it wraps) takes."""
     inner = fn
     if type(fn) is FunctionType and not fn.__dict__:  # most: asked thousands of times at import
-        code = fn.__code__
+        code: Any = fn.__code__
         return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     while hasattr(inner, "__wrapped__") and not hasattr(inner, "parameters"):
         inner = inner.__wrapped__
