@@ -123,15 +123,13 @@ LAYOUTS: tuple[Known, ...] = (
         {
             "function":
                 "alpha_dropout binary_cross_entropy_with_logits broadcast_tensors conv1d "
-                "conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d "
-                "convolution feature_alpha_dropout fft.fftshift fft.ifftshift fill "
-                "gru_cell linalg.lstsq masked.logaddexp masked.normalize meshgrid "
-                "native_dropout nn.functional.binary_cross_entropy "
+                "conv_transpose1d conv_transpose2d convolution feature_alpha_dropout "
+                "fft.fftshift fft.ifftshift fill gru_cell linalg.lstsq masked.logaddexp "
+                "masked.normalize meshgrid native_dropout nn.functional.binary_cross_entropy "
                 "nn.functional.binary_cross_entropy_with_logits nn.functional.dropout1d "
                 "nn.functional.dropout2d nn.functional.dropout3d nn.functional.hardtanh "
-                "nn.functional.huber_loss nn.functional.relu6 norm_except_dim "
-                "pixel_shuffle rand_like randint_like randn_like rms_norm rsub "
-                "unravel_index",
+                "nn.functional.huber_loss nn.functional.relu6 norm_except_dim pixel_shuffle "
+                "rms_norm rsub unravel_index",
             "function method":
                 "argwhere expand_as frexp isclose isfinite isreal kron nan_to_num prelu "
                 "unfold",
@@ -162,24 +160,6 @@ LAYOUTS: tuple[Known, ...] = (
             "function":
                 "binary_cross_entropy_with_logits "
                 "nn.functional.binary_cross_entropy_with_logits",
-        },
-    ),
-    *_laid(
-        "strides (",
-        "torch's float64 volumes are laid out by the kernel that it picks; not followed "
-        "yet",
-        {
-            "function":
-                "conv3d conv_transpose3d",
-        },
-    ),
-    *_laid(
-        "strides (",
-        "an input that may be row-major or channels last; not followed yet",
-        {
-            "function":
-                "max_pool3d nn.functional.max_pool3d "
-                "nn.functional.max_pool3d_with_indices",
         },
     ),
     *_laid(
@@ -219,20 +199,6 @@ LAYOUTS: tuple[Known, ...] = (
         },
     ),
     *_laid(
-        "_backward(): Expected",
-        "torch's gradient of an input without channels is empty; refused",
-        {
-            "gradient":
-                "adaptive_avg_pool1d nn.functional.adaptive_avg_pool2d "
-                "nn.functional.adaptive_avg_pool3d adaptive_max_pool1d "
-                "nn.functional.adaptive_max_pool1d nn.functional.adaptive_max_pool2d "
-                "nn.functional.adaptive_max_pool3d "
-                "nn.functional.adaptive_max_pool1d_with_indices "
-                "nn.functional.adaptive_max_pool2d_with_indices "
-                "nn.functional.adaptive_max_pool3d_with_indices",
-        },
-    ),
-    *_laid(
         "Kernel size",
         "torch's result for lengths that the filter exceeds, or without channels; not "
         "followed yet",
@@ -257,14 +223,6 @@ LAYOUTS: tuple[Known, ...] = (
         {
             "function gradient":
                 "conv_tbc",
-        },
-    ),
-    *_laid(
-        "out of bounds",
-        "torch does not look at indices where rows are empty; refused",
-        {
-            "function gradient":
-                "embedding_bag",
         },
     ),
     *_laid(

@@ -217,7 +217,7 @@ class Primitive:
         if self.variadic and name == "shapes":
             return ("S", 0)
         stem, _, what = name.rpartition("_")
-        if what in ("shape", "dtype") and stem in self.inputs:
+        if what in ("shape", "dtype", "layout") and stem in self.inputs:
             return (what[0], self.inputs.index(stem))
         return None
 

@@ -12,7 +12,7 @@ from typing import Any
 from franken.core import inplace
 from franken.core.errors import MissingRule
 from franken.core.linear import view_scatter
-from franken.core.node import Leaf, step
+from franken.core.node import Leaf, meta_entry, step
 from franken.core.primitive import Primitive, Rule, bind
 from franken.core.state import STATE
 from franken.core.tensor import Tensor
@@ -259,11 +259,7 @@ def _value(entry: tuple[str, int], low: list[Any], out: Any) -> Any:
         return low[i]
     if kind == "o":
         return out if i < 0 or type(out) is not tuple else out[i]
-    if kind == "s":
-        return tuple(low[i].shape) if isinstance(low[i], Tensor) else ()
-    if kind == "d":
-        return low[i].dtype if isinstance(low[i], Tensor) else None
-    return tuple(tuple(v.shape) for v in low)
+    return meta_entry(kind, i, low)
 
 
 def _pairing(grads: list[Any], tangents: list[Any]) -> Any:
