@@ -19,7 +19,7 @@ from franken.core.tensor import first_version
 def note(t: Any, new: Any) -> None:
     """Before `t` gets the memory `new` (None: before it is detached): tell nodes that saved it."""
     ver = t._ver
-    if ver is None or ver is INFERENCE:  # nothing has saved it
+    if ver is None or ver is INFERENCE or new is t._a:  # nothing has saved it, or nothing changes
         return
     if len(ver) == 2:
         ver.append({})
@@ -27,6 +27,8 @@ def note(t: Any, new: Any) -> None:
     for key in [key for key, (old, _) in table.items() if old() is None]:
         del table[key]
     table[id(t._a), id(t._node)] = weakref.ref(t._a), new
+    if new is not None:  # what had been saved of this memory is what it is again
+        table.pop((id(new), id(t._node)), None)
 
 
 def present(value: Any, edge: Any, ver: list[Any]) -> Any:
