@@ -410,10 +410,12 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any 
     """beta * input + alpha * (mat @ vec)."""
     fits = input.numel() == 1 or tuple(input.shape) == (mat.shape[0],)
     if beta != 0 and 0 in mat.shape and fits:  # torch does not broadcast `input` then
-        rows = tuple(mv(mat, vec).shape)
+        product = mv(mat, vec)
+        rows = tuple(product.shape)
         if rows != tuple(input.shape):
             warn_resized(rows, tuple(input.shape))
-        return _blend(input, input.new_zeros(tuple(input.shape)), beta, alpha)  # type: ignore[attr-defined]
+        nothing = product.sum(dtype=mat.dtype).expand(tuple(input.shape))  # type: ignore[attr-defined]
+        return _blend(input, nothing, beta, alpha)
     if mat.dtype in HALF:  # torch's kernel takes alpha in the tensors' dtype, and beta * input
         wide = input.expand(mat.shape[:1]) if input.numel() == 1 else input
         base = wide if beta in (0, 1) else wide * beta

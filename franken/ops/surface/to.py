@@ -19,6 +19,7 @@ from franken.core.device import CPU, device, resolve
 from franken.core.geometry import layout as layouts
 from franken.core.geometry.memory import repeats
 from franken.core.geometry.shapes import broadcast_two
+from franken.core.geometry.strides import suggests_channels_last
 from franken.core.linear import overwritten
 from franken.core.node import edge_of
 from franken.core.op import op
@@ -111,9 +112,16 @@ def converted(
     if d is not x.dtype:
         warn_discarded(x, d)
     out = move(cast(x, d), dev)
-    if memory_format is not None and memory_format is not layouts.preserve_format:
-        out = out.contiguous(memory_format=memory_format)  # type: ignore[attr-defined]
+    if memory_format not in (None, layouts.preserve_format, _suggested(out)):
+        out = out.clone(memory_format=memory_format)  # type: ignore[attr-defined]
     return out.clone() if copy and out is x else out  # type: ignore[attr-defined]
+
+
+def _suggested(x: Tensor) -> Any:
+    """The memory format that torch takes a tensor to have: its first, where it fits several."""
+    if not suggests_channels_last(tuple(x.shape), x.stride()):  # type: ignore[attr-defined]
+        return layouts.contiguous_format
+    return layouts.channels_last if x.ndim == 4 else layouts.channels_last_3d
 
 
 def warn_discarded(x: Tensor, d: dt.dtype) -> None:
