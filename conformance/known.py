@@ -118,8 +118,9 @@ def _laid(words: str, reason: str, forms: dict[str, str]) -> tuple[Known, ...]:
 LAYOUTS: tuple[Known, ...] = (
     *_laid(
         "strides of axes without steps",
-        "the function copies the input's strides to the letter, as torch's does; a new target "
-        "of torch's out= is packed instead, which shows on axes of one element alone",
+        "the function copies the input's strides to the letter, as torch's does; a new "
+        "target of torch's out= is packed instead, which shows on axes of one element "
+        "alone",
         {
             "out":
                 "frexp nan_to_num",
@@ -132,13 +133,12 @@ LAYOUTS: tuple[Known, ...] = (
         {
             "function":
                 "alpha_dropout binary_cross_entropy_with_logits broadcast_tensors conv1d "
-                "conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d "
-                "convolution feature_alpha_dropout fft.fftshift fft.ifftshift fill "
-                "gru_cell masked.logaddexp masked.normalize meshgrid native_dropout "
+                "conv_transpose1d conv_transpose2d convolution feature_alpha_dropout "
+                "fft.fftshift fft.ifftshift fill gru_cell masked.logaddexp "
+                "masked.normalize meshgrid native_dropout "
                 "nn.functional.binary_cross_entropy "
                 "nn.functional.binary_cross_entropy_with_logits nn.functional.huber_loss "
-                "norm_except_dim pixel_shuffle rand_like randint_like randn_like "
-                "rms_norm rsub unravel_index",
+                "norm_except_dim pixel_shuffle rms_norm rsub unravel_index",
             "function method":
                 "argwhere expand_as isclose isfinite isreal prelu unfold",
             "function method out":
@@ -172,24 +172,6 @@ LAYOUTS: tuple[Known, ...] = (
     ),
     *_laid(
         "strides (",
-        "torch's float64 volumes are laid out by the kernel that it picks; not followed "
-        "yet",
-        {
-            "function":
-                "conv3d conv_transpose3d",
-        },
-    ),
-    *_laid(
-        "strides (",
-        "an input that may be row-major or channels last; not followed yet",
-        {
-            "function":
-                "max_pool3d nn.functional.max_pool3d "
-                "nn.functional.max_pool3d_with_indices",
-        },
-    ),
-    *_laid(
-        "strides (",
         "made of several steps in torch, whose orders of axes add up; not followed yet",
         {
             "function":
@@ -210,20 +192,6 @@ LAYOUTS: tuple[Known, ...] = (
         {
             "function":
                 "embedding_renorm_",
-        },
-    ),
-    *_laid(
-        "_backward(): Expected",
-        "torch's gradient of an input without channels is empty; refused",
-        {
-            "gradient":
-                "adaptive_avg_pool1d nn.functional.adaptive_avg_pool2d "
-                "nn.functional.adaptive_avg_pool3d adaptive_max_pool1d "
-                "nn.functional.adaptive_max_pool1d nn.functional.adaptive_max_pool2d "
-                "nn.functional.adaptive_max_pool3d "
-                "nn.functional.adaptive_max_pool1d_with_indices "
-                "nn.functional.adaptive_max_pool2d_with_indices "
-                "nn.functional.adaptive_max_pool3d_with_indices",
         },
     ),
     *_laid(

@@ -98,6 +98,10 @@ torch.ones(2).expand(2, 2).copy_(torch.ones(2))
 torch.set_deterministic_debug_mode('foo')
 torch.set_num_threads(0)
 torch.set_default_tensor_type('torch.FooTensor')
+torch.set_default_tensor_type(torch.float32)
+torch.set_default_tensor_type(3)
+torch.set_default_tensor_type(torch.nn.Linear)
+torch.set_default_tensor_type(torch.FloatStorage)
 torch.backends.cudnn.enabled
 torch.device('cuda:1').type, torch.device('cuda:1').index
 torch.device('cpu').index, torch.device('meta').index

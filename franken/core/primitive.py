@@ -217,7 +217,7 @@ class Primitive:
         if self.variadic and name == "shapes":
             return ("S", 0)
         stem, _, what = name.rpartition("_")
-        if what in ("shape", "dtype") and stem in self.inputs:
+        if what in ("shape", "dtype", "layout") and stem in self.inputs:
             return (what[0], self.inputs.index(stem))
         return None
 
@@ -376,6 +376,15 @@ def alias(base: Tensor, view: Tensor, step: tuple[Primitive, dict[str, Any], int
 def link_view(base: Tensor, view: Tensor, step: tuple[Primitive, dict[str, Any], int]) -> None:
     """Let `view` know its base and how it came from it; of plain and of traced tensors."""
     _link(view, step, *_lineage(base, step[2] >= 0))
+
+
+def unlink(view: Tensor) -> Tensor:
+    """Let a new view be a tensor of its own, whose changes count for it alone; returns it."""
+    if view._base is not None:
+        view._base, view._ver = None, [0, None]
+        if hasattr(view, "_vmeta"):
+            del view._vmeta
+    return view
 
 
 def link_parts(

@@ -64,6 +64,13 @@ class Tensor(_Methods):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         pass
 
+    def __dir__(self) -> list[str]:
+        """What there is to be read, hence no slot that is empty."""
+        hidden = [n for n in Tensor.__slots__ if n[:2] != "__" and not hasattr(self, n)]
+        if self.device.type != "cuda":
+            hidden.append("__cuda_array_interface__")
+        return sorted(set(super().__dir__()).difference(hidden))
+
     @property
     def shape(self) -> Size:
         """The sizes as a `Size`."""

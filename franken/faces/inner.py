@@ -6,6 +6,7 @@ from franken.core.handles import RemovableHandle
 from franken.core.op import namespace
 from franken.core.tensor import Parameter
 from franken.engine.function import Function
+from franken.ops.surface.to import parse as parse_to
 from franken.transforms.modules import functional_call
 
-__all__ = ["Function", "Parameter", "RemovableHandle", "functional_call", "namespace"]
+__all__ = ["Function", "Parameter", "RemovableHandle", "functional_call", "namespace", "parse_to"]

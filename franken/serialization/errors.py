@@ -45,5 +45,9 @@ class Refused(FormatError, pickle.UnpicklingError):
         self.reason = "bad_tree"
 
 
-class DamagedArchive(FormatError, RuntimeError):
-    """An archive cannot be read; torch raises RuntimeError for it."""
+class DamagedCheckpoint(FormatError, RuntimeError):
+    """A checkpoint cannot be read; torch raises RuntimeError for it."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        ValueError.__init__(self, message)
+        self.reason = reason

@@ -19,7 +19,7 @@ OTHER_COMPOSITION = {
     "_reshape_alias_copy", "chain_matmul", "cov", "cumulative_trapezoid", "diff", "einsum",
     "fft.fft", "fft.ifft", "fft.rfft2", "fft.rfftn", "gru", "istft", "linalg.cond",
     "linalg.matrix_norm", "linalg.matrix_power", "linalg.multi_dot", "linalg.tensorinv", "logdet",
-    "lstm", "masked.mean", "masked.median", "masked.prod", "nn.functional.cross_entropy",
+    "masked.mean", "masked.median", "masked.prod", "nn.functional.cross_entropy",
     "nn.functional.interpolate", "nn.functional.nll_loss",
     "nn.functional.scaled_dot_product_attention", "norm_except_dim", "nuclear_norm", "rnn_relu",
     "rnn_tanh", "stft", "sum_to_size", "to", "trapezoid", "vander",

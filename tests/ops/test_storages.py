@@ -230,3 +230,10 @@ def test_storages_of_torch_s_own_pickles() -> None:
     made, (data,) = torch.FloatStorage([1, 2]).__reduce__()
     assert made.__name__ == "_load_from_bytes"
     assert _load_from_bytes(data).tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("name", ["FloatStorage", "LongStorage", "FloatTensor", "BoolTensor"])
+def test_classes_of_old_names_are_pickled_by_name(name: str) -> None:
+    for library in (franken, torch):
+        kind = getattr(library, name)
+        assert pickle.loads(pickle.dumps(kind)) is kind and copy.deepcopy(kind) is kind

@@ -17,8 +17,8 @@ from franken.core.geometry.planning import PLANNERS, Operand, Planner, iterator
 from franken.core.geometry.shapes import Shape
 from franken.core.geometry.strides import contiguous_strides
 
-# Layouts that are not row-major though all inputs are.
-_OWN = frozenset(("column_major", "transformed"))
+# Layouts that are not row-major though all inputs are (or need not be: a gradient's may be said).
+_OWN = frozenset(("column_major", "filtered", "said", "transformed"))
 
 _NUMBER = ((), (), 1)  # an input without axes, as torch wraps it
 

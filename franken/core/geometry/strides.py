@@ -250,7 +250,7 @@ def expand_strides(shape: Shape, strides: Shape, target: Sequence[int]) -> tuple
 
 
 def as_strided_bounds(
-    size: Shape, stride: Shape, offset: int, storage_numel: int, itemsize: int = 1
+    size: Shape, stride: Shape, offset: int, storage_numel: int, itemsize: int
 ) -> None:
     """Raise RuntimeError unless every element of this geometry lies inside the storage.
 

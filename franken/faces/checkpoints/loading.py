@@ -7,6 +7,7 @@ imported or called. Only where the user writes `weights_only=False` is a file un
 from __future__ import annotations
 
 import io
+import mmap
 import os
 import pickle
 import re
@@ -14,12 +15,12 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from mmap import MAP_SHARED
 from typing import Any, Final
 
 import numpy as np
 
 from franken.core.device import CPU
+from franken.core.dtypes import dtype
 from franken.faces.checkpoints import legacy, names
 from franken.faces.checkpoints.places import restoring
 from franken.faces.checkpoints.restricted import Builder, check_names, not_allowed
@@ -33,7 +34,7 @@ from franken.faces.checkpoints.settings import (
 from franken.ops.surface.storage import UntypedStorage
 from franken.ops.surface.typed_storage import TypedStorage
 from franken.serialization import tensors
-from franken.serialization.errors import DamagedArchive, FormatError
+from franken.serialization.errors import DamagedCheckpoint, FormatError
 from franken.serialization.formats import torch_zip, zip_reader
 from franken.serialization.formats.pickle_reader import MAX_PICKLE, take_apart
 from franken.serialization.formats.safetensors_layout import begins as begins_safetensors
@@ -54,7 +55,8 @@ _TRUE: Final = ("1", "y", "yes", "true")
 
 def load(
     f: Any, map_location: Any = None, pickle_module: Any = None, *,
-    weights_only: bool | None = None, mmap: bool | None = None, **pickle_load_args: Any,
+    weights_only: bool | None = None, mmap: bool | None = None,
+    **pickle_load_args: Any,
 ) -> Any:  # fmt: skip
     """Load what `save` or torch wrote, from a path or a file object.
 
@@ -167,6 +169,7 @@ class _Reader:
     def __init__(self, source: Source, restore: Any, mapped: Any, options: dict[str, Any]) -> None:
         self.source, self.restore, self.mapped, self.options = source, restore, mapped, options
         self.made: dict[str, UntypedStorage] = {}
+        self._map: mmap.mmap | None = None
 
     # -- the zip format --
 
@@ -187,10 +190,13 @@ class _Reader:
             return self._unpickled(module, io.BytesIO(data), storage)
 
     def _data(self, data: bytes, storage: Any) -> Any:
-        encoding = self.options["encoding"]
-        parsed = take_apart(data, encoding=None if encoding == "bytes" else encoding)
+        parsed = take_apart(data, encoding=self._encoding())
         check_names(parsed.names)
         return Builder(storage).value(parsed.graph)
+
+    def _encoding(self) -> str | None:
+        encoding = self.options["encoding"]
+        return None if encoding == "bytes" else encoding
 
     def _stored(self, archive: torch_zip.Archive, kind: str, *key: Any) -> UntypedStorage:
         """The bytes of a storage, read once: tensors that shared memory share it again."""
@@ -205,26 +211,38 @@ class _Reader:
 
     @staticmethod
     def _typed(storage: Any, kind: str) -> Any:
-        # torch gives bytes out as elements, too.
-        known = "ByteStorage" if kind == "UntypedStorage" else kind
-        return TypedStorage._over(storage, storage_dtype(known))
+        return TypedStorage._over(storage, _dtype_of(kind))
 
     def _bytes_of(self, member: zip_reader.Member) -> Any:
         if SKIPS.on:
             return np.zeros(member.size, np.uint8)
         if self.mapped and member.method == zip_reader.STORED and member.size:
-            mode: Any = "r+" if config.load.mmap_flags == MAP_SHARED else "c"
-            found: Any = np.memmap(self.source.path, np.uint8, mode, member.begin, (member.size,))
-            return found.view(np.ndarray)
+            return np.frombuffer(self._mapping(), np.uint8, member.size, member.begin)
         # NumPy aligns what it allocates, whatever the elements turn out to be.
         found = np.empty(member.size, np.uint8)
-        at = crc = 0
-        for piece in zip_reader.member_pieces(self.source, member):
-            found[at : at + len(piece)] = np.frombuffer(piece, np.uint8)
-            crc = zlib.crc32(piece, crc)
-            at += len(piece)
-        _check_sum(member, crc)
+        if member.method == zip_reader.STORED:
+            self.source.read_into(member.begin, found.data)
+        else:
+            at = 0
+            for piece in zip_reader.member_pieces(self.source, member):
+                found[at : at + len(piece)] = np.frombuffer(piece, np.uint8)
+                at += len(piece)
+        if member.crc:
+            _check_sum(member, zlib.crc32(found.data))
         return found
+
+    def _mapping(self) -> mmap.mmap:
+        """The whole file, mapped once: for this process alone, or so that it is written to."""
+        if self._map is None:
+            shared = config.load.mmap_flags == mmap.MAP_SHARED
+            flags = os.O_RDWR if shared else os.O_RDONLY
+            descriptor = os.open(self.source.path, flags | os.O_CLOEXEC)
+            try:
+                access = mmap.ACCESS_WRITE if shared else mmap.ACCESS_COPY
+                self._map = mmap.mmap(descriptor, self.source.size, access=access)
+            finally:
+                os.close(descriptor)
+        return self._map
 
     # -- the format before --
 
@@ -235,18 +253,24 @@ class _Reader:
         parts = legacy.Parts(self.source.size, self.restore)
 
         def storage(kind: str, key: tuple[Any, ...]) -> Any:
-            dtype = storage_dtype("ByteStorage" if kind == "UntypedStorage" else kind)
-            name, place, count = key[:3]
-            found = parts.storage(name, dtype, place, count, key[3] if len(key) > 3 else None)
+            if kind not in torch_zip.STORAGES:
+                raise FormatError("bad_dtype", f"torch: a storage of kind {kind[:80]!r}")
+            name, place, count = _text(key[0]), _text(key[1]), key[2]
+            found = parts.storage(
+                name, _dtype_of(kind), place, count, key[3] if len(key) > 3 else None
+            )
             return self._typed(found, kind)
 
         with _worded(as_data, ""):
             stream = io.BytesIO(self._all())
             read_value = self._parts_as_data(stream) if as_data else self._parts(stream, module)
-            legacy.check_head(read_value(), read_value())
-            read_value()
+            legacy.check_magic(read_value())
+            legacy.check_version(read_value())
+            read_value()  # the system that wrote it
             made = read_value(storage)
-            parts.fill(read_value(), lambda length: _exactly(stream, length))
+            keys = read_value()
+            keys = [*map(_text, keys)] if type(keys) is list else keys
+            parts.fill(keys, lambda length: _exactly(stream, length))
             return made, stream.tell()
 
     def _all(self) -> bytes:
@@ -255,7 +279,7 @@ class _Reader:
         return b"".join(self.source.read(at, min(step, size - at)) for at in range(0, size, step))
 
     def _parts_as_data(self, stream: Any) -> Any:
-        data, encoding = stream.getvalue(), self.options["encoding"]
+        data, encoding = stream.getvalue(), self._encoding()
 
         def read(storage: Any = None) -> Any:
             parsed = take_apart(data, stream.tell(), encoding=encoding)
@@ -290,7 +314,7 @@ class _Reader:
                     return first
                 if kind not in ("storage", b"storage"):
                     raise pickle.UnpicklingError(f"Unknown saved id type: {kind!r}")
-                return storage(getattr(first, "name", "UntypedStorage"), tuple(rest))
+                return storage(getattr(first, "name", None) or first.__name__, tuple(rest))
 
         return Unpickler(stream, **self.options).load()
 
@@ -298,6 +322,16 @@ class _Reader:
 def _check_sum(member: zip_reader.Member, crc: int) -> None:
     if member.crc not in (0, crc):  # 0: written without a checksum
         raise FormatError("digest_mismatch", f"torch: the bytes of {member.name!r} were altered")
+
+
+def _dtype_of(kind: str) -> dtype:
+    # torch gives bytes out as elements, too.
+    return storage_dtype("ByteStorage" if kind == "UntypedStorage" else kind)
+
+
+def _text(value: Any) -> Any:
+    """The text that Python 2 wrote as bytes."""
+    return value.decode("ascii", "replace") if type(value) is bytes else value
 
 
 def _no_storage(kind: str, key: Any) -> Any:
@@ -324,10 +358,10 @@ def _worded(as_data: bool, before: str) -> Iterator[None]:
             raise
         raise type(error)(_refusal(str(error))) from None
     except FormatError as error:
-        if isinstance(error, DamagedArchive):
+        if isinstance(error, DamagedCheckpoint):
             raise
         text = str(error).removesuffix(f" [{error.reason}]")
-        raise DamagedArchive(error.reason, before + text) from None
+        raise DamagedCheckpoint(error.reason, before + text) from None
 
 
 def _refusal(text: str) -> str:

@@ -60,6 +60,7 @@ _TABLE: Final[dict[str, str]] = {
     "torch.nn.modules.channelshuffle.ChannelShuffle": "franken.nn.ChannelShuffle",
     "torch.nn.modules.container.ParameterDict": "franken.nn.ParameterDict",
     "torch.nn.modules.container.ParameterList": "franken.nn.ParameterList",
+    "torch.nn.modules.module._WrappedHook": "franken.nn.state.WrappedHook",
     "torch.nn.modules.pixelshuffle.PixelShuffle": "franken.nn.PixelShuffle",
     "torch.nn.modules.pixelshuffle.PixelUnshuffle": "franken.nn.PixelUnshuffle",
     "torch.nn.parameter.Parameter": "franken.nn.Parameter",

@@ -21,8 +21,9 @@ from franken.faces.checkpoints.places import location_tag
 from franken.faces.checkpoints.restricted import get_layout
 from franken.ops.declaring import return_types
 from franken.ops.surface import typed_storage
+from franken.ops.surface.legacy import tensortype
 from franken.ops.surface.storage import UntypedStorage
-from franken.ops.surface.typed_storage import TypedStorage
+from franken.ops.surface.typed_storage import LegacyStorage, TypedStorage
 
 
 class _Names:
@@ -74,7 +75,8 @@ def _pickler_class(module: Any) -> Any:
     if not issubclass(base, pickle._Pickler):  # type: ignore[attr-defined]
         return type("Pickler", (base,), {})
     kind: Any = type("Pickler", (_Names, base), {})
-    kind.dispatch = {**base.dispatch, FunctionType: kind.save_global}
+    named = dict.fromkeys((FunctionType, LegacyStorage, tensortype), kind.save_global)
+    kind.dispatch = {**base.dispatch, **named}
     return kind
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections import Counter, OrderedDict
 from collections.abc import Callable
+from reprlib import repr as repr_of  # short, whatever is in it
 from typing import Any, Final
 
 from franken.core import dtypes
@@ -27,6 +28,7 @@ from franken.serialization.formats.torch_zip import sizes
 
 # A flag is carried out, which gives an expanded tensor memory of its own.
 _MAX_FLAGGED: Final = 1 << 28
+_MAX_KEY: Final = 10_000
 _UNSUPPORTED: Final = frozenset(
     f"torch._utils._rebuild_{kind}"
     for kind in (
@@ -134,11 +136,9 @@ class Builder:
         if depth > MAX_DEPTH:
             raise FormatError("too_large", f"torch: nested deeper than {MAX_DEPTH}")
         kind = type(node)
-        if kind is tuple:
-            return tuple([self.value(v, depth + 1) for v in node])
         if kind is Global:
             return self._named(current_name(node.name))
-        if kind not in (Items, Pairs, Call, Persistent):
+        if kind not in (tuple, Items, Pairs, Call, Persistent) or node == ():
             return node
         if id(node) not in self.made:
             self._make(node, kind, depth + 1)
@@ -152,7 +152,9 @@ class Builder:
 
     def _make(self, node: Any, kind: Any, depth: int) -> None:
         # Lists and dictionaries are known before they are filled: they may hold themselves.
-        if kind is Items and node.kind is list:
+        if kind is tuple:  # made once, too: tuples of one tuple twice would take for ever
+            self.made[id(node)] = tuple([self.value(v, depth) for v in node])
+        elif kind is Items and node.kind is list:
             items: list[Any] = []
             self.made[id(node)] = items
             items.extend(self.value(v, depth) for v in node.items)
@@ -175,11 +177,13 @@ class Builder:
     def _complete(self, made: Any, call: Call, depth: int) -> None:
         """What comes after a call: items, and a state."""
         if call.items:
-            raise Refused(f"Can only append to lists, but got {type(made)}")
+            verb = "append to" if len(call.items) == 1 else "extend"
+            raise Refused(f"Can only {verb} lists, but got {type(made)}")
         if call.pairs:
             if type(made) not in (OrderedDict, Counter):
+                verb = "SETITEM" if len(call.pairs) == 1 else "SETITEMS"
                 raise Refused(
-                    "Can only SETITEMS for dict, collections.OrderedDict, collections.Counter, but "
+                    f"Can only {verb} for dict, collections.OrderedDict, collections.Counter, but "
                     f"got {type(made)}"
                 )
             self._fill(made, call.pairs, depth)
@@ -226,9 +230,9 @@ class Builder:
             return build(*arguments, **names)
         try:
             return build(*arguments)
-        except (TypeError, ValueError, RuntimeError, LookupError) as error:
+        except (TypeError, ValueError, RuntimeError, LookupError, AttributeError) as error:
             raise FormatError(
-                "bad_tree", f"torch: {name} of {call.arguments!r:.80}: {error}"
+                "bad_tree", f"torch: {name} of {repr_of(call.arguments)}: {error}"
             ) from None
 
     def _tensor_value(self, fields: tuple[Any, ...], depth: int) -> Any:
@@ -241,7 +245,7 @@ class Builder:
         """A tensor of another class, or with attributes."""
         of = self.value(fields[1], depth)
         if not (isinstance(of, type) and issubclass(of, Tensor)):
-            raise FormatError("bad_tree", f"torch: a tensor of the class {of!r:.80}")
+            raise FormatError("bad_tree", f"torch: a tensor of the class {repr_of(of)}")
         made = self._call(Call(*fields[0:3:2]), depth)
         if not isinstance(made, Tensor):
             raise FormatError("bad_tree", "torch: a class of something else than a tensor")
@@ -255,8 +259,10 @@ class Builder:
     def _with(self, made: Any, states: Any, depth: int) -> Any:
         for state in states:
             found = self.value(state, depth)
-            if found is not None:
-                made.__dict__.update(_attributes(found))
+            pair = found if type(found) is tuple and len(found) == 2 else (found, None)
+            made.__dict__.update(_attributes(pair[0] or {}))
+            for name, value in _attributes(pair[1] or {}).items():
+                setattr(made, name, value)
         return made
 
     # -- tensors --
@@ -278,7 +284,8 @@ class Builder:
         if len(shape) != len(strides) or not all(
             type(n) is int and 0 <= n < 1 << 62 for n in (offset, *shape, *strides)
         ):
-            raise FormatError("bad_layout", f"torch: a tensor of {shape=} {strides=} {offset=}")
+            place = repr_of((shape, strides, offset))
+            raise FormatError("bad_layout", f"torch: a tensor of shape, strides, offset {place}")
         at = 7 if third else 6
         metadata = _attributes(self.value(fields[at], depth) if len(fields) > at else {})
         grad = len(fields) > 4 and fields[4] is True
@@ -302,6 +309,9 @@ class Builder:
 
 
 def _hashable(key: Any) -> Any:
+    # Hashes of tuples are made anew each time, along every way through them.
+    if type(key) is tuple and _entries(key, _MAX_KEY) > _MAX_KEY:
+        raise FormatError("too_large", f"torch: more than {_MAX_KEY} entries in a key")
     try:
         hash(key)
     except TypeError:
@@ -309,9 +319,18 @@ def _hashable(key: Any) -> Any:
     return key
 
 
+def _entries(key: Any, limit: int) -> int:
+    """How many entries a tuple has with those in it, counted to above a limit."""
+    stack, count = [key], 0
+    while stack and count <= limit:
+        count += 1
+        found = stack.pop()
+        if isinstance(found, tuple):
+            stack.extend(found[: limit + 1])
+    return count
+
+
 def _attributes(state: Any) -> dict[str, Any]:
-    if type(state) is tuple and len(state) == 2:  # with slots the state is a pair
-        state = {**(state[0] or {}), **(state[1] or {})}
     if type(state) is not dict or any(type(k) is not str or k[:2] == "__" for k in state):
         raise FormatError("bad_tree", "torch: the attributes of a value are no dictionary")
     return state

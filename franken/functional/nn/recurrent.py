@@ -13,42 +13,21 @@ from franken.core import dtypes as dt
 from franken.core.op import namespace, op
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S, recurrent
+from franken.ops.nn.recurrent import (
+    gru_layer,
+    gru_step,
+    lstm_layer,
+    lstm_step,
+    relu_step,
+    tanh_step,
+)
 
 
 def _linear(x: Any, w: Any, b: Any) -> Any:
     return namespace("nn.functional")["linear"](x, w, b)
 
 
-# --- one step: (input part of the gates, state, hidden weights) -> state; state[0] is the output ---  # noqa: E501
-
-
-def _tanh_step(gates: Any, state: Any, w: Any, b: Any, proj: Any) -> Any:
-    return ((gates + _linear(state[0], w, b)).tanh(),)
-
-
-def _relu_step(gates: Any, state: Any, w: Any, b: Any, proj: Any) -> Any:
-    return ((gates + _linear(state[0], w, b)).relu(),)
-
-
-def _lstm_step(gates: Any, state: Any, w: Any, b: Any, proj: Any) -> Any:
-    h, c = state
-    i, f, g, o = (gates + _linear(h, w, b)).chunk(4, -1)
-    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
-    h = o.sigmoid() * c.tanh()
-    return (h if proj is None else _linear(h, proj, None)), c
-
-
-def _gru_step(gates: Any, state: Any, w: Any, b: Any, proj: Any) -> Any:
-    h = state[0]
-    size = h.shape[-1]
-    below = _linear(h, w, b)
-    both = (gates[..., : 2 * size] + below[..., : 2 * size]).sigmoid()
-    reset, update = both.chunk(2, -1)
-    new = (gates[..., 2 * size :] + reset * below[..., 2 * size :]).tanh()
-    return (new + update * (h - new),)
-
-
-# --- layers ----------------------------------------------------------------------------------------  # noqa: E501
+# --- layers --------------------------------------------------------------------------------------
 
 
 def _forwards(step: Any, gates: list[Any], state: Any, w: Any, b: Any, proj: Any) -> Any:
@@ -82,6 +61,20 @@ def _backwards(step: Any, gates: list[Any], first: Any, w: Any, b: Any, proj: An
     return outs, state
 
 
+def _whole_lstm(gates: Any, state: Any, w: Any, b: Any, reverse: bool) -> Any:
+    out, last, _, _ = lstm_layer(gates, *state, w, b, reverse=reverse)
+    return out, (out[0 if reverse else -1], last)
+
+
+def _whole_gru(gates: Any, state: Any, w: Any, b: Any, reverse: bool) -> Any:
+    out, _, _ = gru_layer(gates, *state, w, b, reverse=reverse)
+    return out, (out[0 if reverse else -1],)
+
+
+# Steps of which there is a primitive for all of a sequence.
+_WHOLE: dict[Any, Any] = {lstm_step: _whole_lstm, gru_step: _whole_gru}
+
+
 def _cat(parts: list[Any], dim: int = 0) -> Any:
     return namespace("torch")["cat"](parts, dim)
 
@@ -110,10 +103,15 @@ def _stack(
             b_ih, b_hh = weights[2:4] if biased else (None, None)
             proj = weights[-1] if per_direction in (3, 5) else None
             gates = _linear(x, w_ih, b_ih)
-            steps = list(gates.unbind(0) if sizes is None else gates.split(sizes))
-            run = _backwards if d else _forwards
-            got, final = run(step, steps, tuple(s[k] for s in states), w_hh, b_hh, proj)
-            outs.append(_cat(got) if sizes is not None else namespace("torch")["stack"](got))
+            first = tuple(s[k] for s in states)
+            if sizes is None and proj is None and step in _WHOLE and x.dtype.is_floating_point:
+                got, final = _WHOLE[step](gates, first, w_hh, b_hh, bool(d))
+            else:
+                steps = list(gates.unbind(0) if sizes is None else gates.split(sizes))
+                run = _backwards if d else _forwards
+                rows, final = run(step, steps, first, w_hh, b_hh, proj)
+                got = _cat(rows) if sizes is not None else namespace("torch")["stack"](rows)
+            outs.append(got)
             finals.append(final)
         x = outs[0] if directions == 1 else _cat(outs, -1)
         if dropout and train and layer < layers - 1:
@@ -142,13 +140,13 @@ def _sequence(name: str, step: Any, many: bool, gates: int) -> None:
     op(method=False, samples=recurrent(gates, 2 if many else 1))(run)
 
 
-_sequence("lstm", _lstm_step, True, 4)
-_sequence("gru", _gru_step, False, 3)
-_sequence("rnn_tanh", _tanh_step, False, 1)
-_sequence("rnn_relu", _relu_step, False, 1)
+_sequence("lstm", lstm_step, True, 4)
+_sequence("gru", gru_step, False, 3)
+_sequence("rnn_tanh", tanh_step, False, 1)
+_sequence("rnn_relu", relu_step, False, 1)
 
 
-# --- cells -----------------------------------------------------------------------------------------  # noqa: E501
+# --- cells ---------------------------------------------------------------------------------------
 
 
 def _refuse_integers(x: Any) -> None:
@@ -172,7 +170,7 @@ def lstm_cell(
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """One LSTM step: (N, H_in), (h, c) of (N, H) -> h, c."""
     _refuse_integers(input)
-    return _lstm_step(_linear(input, w_ih, b_ih), tuple(hx), w_hh, b_hh, None)
+    return lstm_step(_linear(input, w_ih, b_ih), tuple(hx), w_hh, b_hh, None)
 
 
 @op(
@@ -188,7 +186,7 @@ def gru_cell(
 ) -> Tensor:  # fmt: skip
     """One GRU step: (N, H_in), (N, H) -> (N, H)."""
     _refuse_integers(input)
-    return _gru_step(_linear(input, w_ih, b_ih), (hx,), w_hh, b_hh, None)[0]
+    return gru_step(_linear(input, w_ih, b_ih), (hx,), w_hh, b_hh, None)[0]
 
 
 @op(
@@ -203,7 +201,7 @@ def rnn_tanh_cell(
     b_hh: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """One tanh RNN step: (N, H_in), (N, H) -> (N, H)."""
-    return _tanh_step(_linear(input, w_ih, b_ih), (hx,), w_hh, b_hh, None)[0]
+    return tanh_step(_linear(input, w_ih, b_ih), (hx,), w_hh, b_hh, None)[0]
 
 
 @op(
@@ -218,4 +216,4 @@ def rnn_relu_cell(
     b_hh: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """One relu RNN step: (N, H_in), (N, H) -> (N, H)."""
-    return _relu_step(_linear(input, w_ih, b_ih), (hx,), w_hh, b_hh, None)[0]
+    return relu_step(_linear(input, w_ih, b_ih), (hx,), w_hh, b_hh, None)[0]

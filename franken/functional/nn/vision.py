@@ -144,7 +144,7 @@ def interpolate(
         raise ValueError("Lanczos mode does not support align_corners=True")
     _check_sizes(input, tuple(target), mode)
     if mode == "area":
-        return adaptive_avg(input, size=tuple(target))  # type: ignore[no-any-return]
+        return adaptive_avg(input, size=tuple(target), single=False)  # type: ignore[no-any-return]
     return interpolate_(  # type: ignore[no-any-return]
         input, size=tuple(target), mode=_KERNELS.get(mode, mode), align=bool(align_corners),
         scales=scales, antialias=antialias,

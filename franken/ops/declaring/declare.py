@@ -117,7 +117,7 @@ def elementwise(
         fn = with_names(fn, words)
     public = _scaled(fn, scale) if scale else fn
     fn.prim = public.prim = prim
-    fn.kernel, fn.fast = kernel, "f" not in refuse
+    fn.kernel, fn.fast, public.answers = kernel, "f" not in refuse, promote == ALWAYS_BOOL
     if numbers in ("second", "none"):
         fn.__annotations__[parameters(fn)[0]] = "Tensor"  # checked by the function form
     public.lane = fn
@@ -129,9 +129,9 @@ def elementwise(
         changer = _inplace_lane(name, public, kernel, fn.fast, form)
         public.augmented = _inplace_lane(name, public, kernel, fn.fast, augmented(form))
     if callable(inplace):
-        changed = _changed(prim, kernel, inplace)
-        changer = inplace_form(name, _face(changed, kernel, promote, refuse, tag or f"{name}_cpu",
-                                           check, words, numbers))  # fmt: skip
+        face = _face(_changed(prim, kernel, inplace), kernel, promote, refuse,
+                     tag or f"{name}_cpu", check, words, numbers)  # fmt: skip
+        changer = inplace_form(name, face)
     samples = samples or _SAMPLES[len(inputs)]
     made = register(public, name, at, method, bool(inplace), out, alias, samples, changer)
     made.schema_text, made.prim = schema, prim

@@ -49,7 +49,9 @@ ndtri = _unary("ndtri", kernels.ndtri, lambda g, out: g * exp(out * out * 0.5) *
                samples=on(0.1, 0.9), **_SPECIAL)  # fmt: skip
 log_ndtr = _unary(
     "log_ndtr", kernels.log_ndtr,
-    lambda g, x: g / erfcx(x * -math.sqrt(0.5)) * math.sqrt(2.0 / math.pi),
+    lambda g, x: (g / erfcx(x * -math.sqrt(0.5)) * math.sqrt(2.0 / math.pi)).masked_fill(
+        x == -math.inf, math.nan
+    ),
     "The logarithm of the normal distribution function.", refuse="hc", **_SPECIAL,
 )  # fmt: skip
 entr = _unary("entr", special.entr, lambda g, x: g * (-log(x) - 1),

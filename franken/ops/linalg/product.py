@@ -410,11 +410,11 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any 
     """beta * input + alpha * (mat @ vec)."""
     fits = input.numel() == 1 or tuple(input.shape) == (mat.shape[0],)
     if beta != 0 and 0 in mat.shape and fits:  # torch does not broadcast `input` then
-        product = mv(mat, vec)
-        rows = tuple(product.shape)
-        if rows != tuple(input.shape):
-            warn_resized(rows, tuple(input.shape))
-        nothing = product.sum(dtype=mat.dtype).expand(tuple(input.shape))  # type: ignore[attr-defined]
+        nothing = mv(mat, vec)
+        rows, shape = tuple(nothing.shape), tuple(input.shape)
+        if rows != shape:
+            warn_resized(rows, shape)
+            nothing = input.new_zeros(shape)  # type: ignore[attr-defined]
         return _blend(input, nothing, beta, alpha)
     if mat.dtype in HALF:  # torch's kernel takes alpha in the tensors' dtype, and beta * input
         wide = input.expand(mat.shape[:1]) if input.numel() == 1 else input

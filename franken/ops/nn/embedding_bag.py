@@ -221,5 +221,6 @@ def embedding_bag(
         )
     if max_norm is not None:
         _renormalise(weight, indices, max_norm, norm_type)
+    last = include_last_offset and input.ndim == 1  # the starts of rows are our own
     return _embedding_bag(weight, indices, starts, scale_grad_by_freq, _MODES[mode], sparse,
-                          per_sample, include_last_offset, padding_idx)[0]  # fmt: skip
+                          per_sample, last, padding_idx)[0]  # fmt: skip

@@ -6,16 +6,15 @@ Knows dtypes and the untyped storage below. Deprecated in torch, which says so o
 from __future__ import annotations
 
 import builtins
+import copyreg
+import importlib
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 import numpy as np
 
 from franken.core import dtypes as dt
-from franken.core import inplace
 from franken.core.device import CPU, device
-from franken.core.geometry.memory import memory_of, restrided
-from franken.core.geometry.strides import contiguous_strides
 from franken.core.once import warn_once
 from franken.core.op import op
 from franken.core.tensor import Tensor, wrap
@@ -175,7 +174,10 @@ class TypedStorage:
     def __setitem__(self, index: Any, value: Any) -> None:
         _deprecated()
         at = index if isinstance(index, slice) else self._checked(index)
-        self._elements()[at] = wrap(np.asarray(value)).to(self.dtype)._a  # type: ignore[attr-defined]
+        row = self._elements()
+        row[at] = wrap(np.asarray(value)).to(self.dtype)._a  # type: ignore[attr-defined]
+        if self.is_cuda:
+            self._untyped_storage.copy_(UntypedStorage._over(row, CPU))
 
     def _checked(self, index: Any) -> builtins.int:
         if not isinstance(index, builtins.int):
@@ -394,6 +396,18 @@ class LegacyStorage(type):
         return f"<class '{cls.__module__}.{cls.__name__}'>"
 
 
+def old_name(kind: Any) -> Any:
+    """How a class that stands under a name of torch's, and in no module, is pickled."""
+    return _by_old_name, (kind.__module__, kind.__name__)
+
+
+def _by_old_name(module: str, name: str) -> Any:
+    return getattr(importlib.import_module(module.replace("torch", "franken", 1)), name)
+
+
+copyreg.pickle(LegacyStorage, old_name)  # type: ignore[arg-type]
+
+
 def storage_names(module: str) -> dict[str, Any]:
     """{"FloatStorage": ..., ...} for `torch` or `torch.cuda`."""
     cuda = module == "torch.cuda"
@@ -430,62 +444,3 @@ def _typed_storage(input: Tensor) -> TypedStorage:
 def is_storage(obj: Any) -> bool:
     """Whether `obj` is a storage."""
     return isinstance(obj, (UntypedStorage, TypedStorage))
-
-
-def _row(storage: UntypedStorage, d: dt.dtype) -> Any:
-    """All elements of a storage, as a row of dtype `d` over the storage's own memory."""
-    row = storage._bytes
-    return row[: row.size // d.itemsize * d.itemsize].view(d.np)
-
-
-def _laid(row: Any, offset: int, size: tuple[int, ...], stride: Any) -> Any:
-    steps = contiguous_strides(size) if stride is None else tuple(int(s) for s in stride)
-    if len(steps) != len(size):
-        raise RuntimeError(f"unequal size length ({len(size)}) and stride length ({len(steps)})")
-    if offset < 0:
-        raise RuntimeError(f"Tensor: invalid storage offset {offset}")
-    if any(s < 0 for s in steps):
-        raise RuntimeError(
-            f"Storage size calculation overflowed with sizes={list(size)} and strides={list(steps)}"
-        )
-    last = offset + sum((n - 1) * s for n, s in zip(size, steps, strict=True))
-    if 0 not in size and last >= row.size:  # the storage grows; what is new is zero
-        row = np.concatenate([row, np.zeros(last + 1 - row.size, row.dtype)])
-    return restrided(row, size, steps, offset)
-
-
-@op(
-    at="",
-    method=True,
-    samples=NoSamples("lays a tensor over another's memory; compared in the tests of views"),
-)
-def set_(
-    input: Tensor, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None
-) -> Tensor:
-    """Let the tensor be another one, or show a storage: from then on it shares that memory."""
-    inplace.check(input, "set_")
-    if isinstance(source, TypedStorage):
-        source = source.elements_for(input.dtype, input.dtype.cpp_name)
-    if source is None:
-        array = np.zeros(0, input.dtype.np)
-    elif isinstance(source, Tensor):
-        if source.dtype is not input.dtype:
-            raise RuntimeError(
-                f"Could not set tensor of type {source.dtype.cpp_name} to a tensor of type "
-                f"{input.dtype.cpp_name}"
-            )
-        array = source._a
-        if size is not None:
-            array = _laid(memory_of(array), storage_offset, tuple(size), stride)
-    elif isinstance(source, UntypedStorage):
-        row = _row(source, input.dtype)
-        array = row if size is None else _laid(row, storage_offset, tuple(size), stride)
-    else:
-        raise TypeError(
-            f"set_() received an invalid combination of arguments - got ({type(source).__name__}), "
-            "but expected one of: (), (Tensor source), (Storage source), (Storage source, int "
-            "storage_offset, tuple of ints size, tuple of ints stride)"
-        )
-    input._a, input._base = array, None
-    inplace.bump(input)
-    return input

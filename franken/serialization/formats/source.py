@@ -38,12 +38,25 @@ class Source:
         return data
 
     def _check(self, begin: int, length: int) -> None:
+        self._check_inside(begin, length)
+        if length > MAX_READ:
+            raise FormatError("too_large", f"{length} bytes at once, limit {MAX_READ}")
+
+    def _check_inside(self, begin: int, length: int) -> None:
         if begin < 0 or length < 0 or begin + length > self.size:
             raise FormatError(
                 "truncated", f"bytes {begin} to {begin + length} of a file of {self.size}"
             )
-        if length > MAX_READ:
-            raise FormatError("too_large", f"{length} bytes at once, limit {MAX_READ}")
+
+    def read_into(self, begin: int, buffer: memoryview) -> None:
+        """Fill ``buffer`` with the bytes from ``begin``; FormatError unless the file has them."""
+        self._check_inside(begin, len(buffer))
+        at = 0
+        while at < len(buffer):
+            got = os.preadv(self.descriptor, [buffer[at:]], begin + at)
+            if not got:
+                raise FormatError("truncated", f"the file ended at {begin + at} while read")
+            at += got
 
     def head(self, length: int) -> bytes:
         """Return the first ``length`` bytes, or all of a shorter file."""
@@ -67,6 +80,11 @@ class Held(Source):
         """Return ``length`` bytes from ``begin``; FormatError unless they are there."""
         self._check(begin, length)
         return bytes(self.data[begin : begin + length])
+
+    def read_into(self, begin: int, buffer: memoryview) -> None:
+        """Fill ``buffer`` with the bytes from ``begin``; FormatError unless they are there."""
+        self._check_inside(begin, len(buffer))
+        buffer[:] = self.data[begin : begin + len(buffer)]
 
 
 @contextmanager
