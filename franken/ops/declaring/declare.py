@@ -84,8 +84,7 @@ def elementwise(
     Args:
         schema: torch's, such as "exp(Tensor self) -> Tensor".
         kernel: on NumPy arrays of one dtype (and Python numbers), broadcasting.
-        d: derivative(s) linear in the first argument, one for each input, None for an input
-            without; or NOT_DIFFERENTIABLE.
+        d: derivative(s) linear in the first argument, one an input or None; or NOT_DIFFERENTIABLE.
         promote: torch's name of the promotion kind.
         inplace: whether there are in-place forms; or the derivative that they have instead of `d`.
         scale: name of a factor on the last input (`alpha` of add and sub).
