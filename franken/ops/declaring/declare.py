@@ -107,10 +107,8 @@ def elementwise(
             name, inputs, kernel, d, holomorphic=holomorphic, expr=expr, jvp=jvp, layout=layout
         )
     prim.words = tuple(words)
-    first = at.partition(" ")[0]
-    prim.title = (
-        title or prim.title or (backward_name(f"special_{name}") if first == "special" else None)
-    )
+    own = backward_name(f"special_{name}") if at.partition(" ")[0] == "special" else None
+    prim.title = title or prim.title or own
     fn = _face(prim, kernel, promote, refuse, tag or f"{name}_cpu", check, words, numbers)
     if at:  # others are called by position alone
         fn = with_names(fn, words)
