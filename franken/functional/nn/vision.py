@@ -439,4 +439,4 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
             f"Number of channels must be divisible by groups. Got {c} channels and {groups} groups."
         )
     x = input.reshape(n, groups, c // groups, *shape[2:])
-    return as_images(x.transpose(1, 2).reshape(shape), input)
+    return as_images(x.transpose(1, 2).flatten().reshape(shape), input)
