@@ -133,9 +133,8 @@ LAYOUTS: tuple[Known, ...] = (
         {
             "function":
                 "alpha_dropout binary_cross_entropy_with_logits broadcast_tensors conv1d "
-                "conv_transpose1d conv_transpose2d convolution feature_alpha_dropout "
-                "fft.fftshift fft.ifftshift fill gru_cell masked.logaddexp "
-                "masked.normalize meshgrid native_dropout "
+                "convolution feature_alpha_dropout fft.fftshift fft.ifftshift fill gru_cell "
+                "masked.logaddexp masked.normalize meshgrid native_dropout "
                 "nn.functional.binary_cross_entropy "
                 "nn.functional.binary_cross_entropy_with_logits nn.functional.huber_loss "
                 "norm_except_dim pixel_shuffle rms_norm rsub unravel_index",
