@@ -171,8 +171,8 @@ def register_post_accumulate_grad_hook(self: Tensor, hook: Any) -> RemovableHand
 def get_hooks(self: Tensor) -> Any:
     """The hooks of this tensor's gradient by number, or None if it never had any."""
     edge = edge_of(self)
-    if edge is None:
-        return None
+    if "hooks" in self.__dict__ or edge is None:
+        return self.__dict__.get("hooks")
     node, index = split_edge(edge)
     if node.pre is None:
         return None
@@ -180,12 +180,13 @@ def get_hooks(self: Tensor) -> Any:
 
 
 def set_hooks(self: Tensor, hooks: Any) -> None:
-    """Put other hooks in their place."""
-    for number in get_hooks(self) or ():
+    """Take the hooks away (None), or show others in their place, which are not called: as torch."""
+    for number in get_hooks(self) or () if hooks is None else ():
         node, index = split_edge(edge_of(self))
-        del node.pre["t", index, number]
-    for hook in (hooks or {}).values():
-        register_hook(self, hook)
+        node.pre.pop(("t", index, number), None)
+    self.__dict__.pop("hooks", None)
+    if hooks is not None:
+        self.__dict__["hooks"] = hooks
 
 
 def get_post_hooks(self: Tensor) -> Any:
