@@ -118,27 +118,35 @@ def _laid(words: str, reason: str, forms: dict[str, str]) -> tuple[Known, ...]:
 LAYOUTS: tuple[Known, ...] = (
     *_laid(
         "strides of axes without steps",
+        "the function copies the input's strides to the letter, as torch's does; a new "
+        "target of torch's out= is packed instead, which shows on axes of one element "
+        "alone",
+        {
+            "out":
+                "frexp nan_to_num",
+        },
+    ),
+    *_laid(
+        "strides of axes without steps",
         "no element lies elsewhere: the strides of axes of one element, or of empty "
         "results; not followed yet",
         {
             "function":
                 "alpha_dropout binary_cross_entropy_with_logits broadcast_tensors conv1d "
                 "conv_transpose1d conv_transpose2d convolution feature_alpha_dropout "
-                "fft.fftshift fft.ifftshift fill gru_cell linalg.lstsq masked.logaddexp "
-                "masked.normalize meshgrid native_dropout nn.functional.binary_cross_entropy "
-                "nn.functional.binary_cross_entropy_with_logits nn.functional.dropout1d "
-                "nn.functional.dropout2d nn.functional.dropout3d nn.functional.hardtanh "
-                "nn.functional.huber_loss nn.functional.relu6 norm_except_dim pixel_shuffle "
-                "rms_norm rsub unravel_index",
+                "fft.fftshift fft.ifftshift fill gru_cell masked.logaddexp "
+                "masked.normalize meshgrid native_dropout "
+                "nn.functional.binary_cross_entropy "
+                "nn.functional.binary_cross_entropy_with_logits nn.functional.huber_loss "
+                "norm_except_dim pixel_shuffle rms_norm rsub unravel_index",
             "function method":
-                "argwhere expand_as frexp isclose isfinite isreal kron nan_to_num prelu "
-                "unfold",
+                "argwhere expand_as isclose isfinite isreal prelu unfold",
             "function method out":
-                "addr deg2rad diag div float_power nonzero rad2deg",
-            "function out":
-                "linalg.solve_triangular nn.functional.normalize special.ndtr",
+                "addr diag nonzero",
             "out":
-                "linalg.householder_product",
+                "deg2rad rad2deg linalg.householder_product",
+            "function out":
+                "linalg.solve_triangular special.ndtr",
         },
     ),
     *_laid(
@@ -167,19 +175,7 @@ LAYOUTS: tuple[Known, ...] = (
         "made of several steps in torch, whose orders of axes add up; not followed yet",
         {
             "function":
-                "einsum gradient gru_cell masked.logaddexp masked.normalize",
-            "function method":
-                "kron",
-        },
-    ),
-    *_laid(
-        "strides (",
-        "torch gives a part of LAPACK's own memory; not followed yet",
-        {
-            "function":
-                "linalg.lstsq",
-            "function method out":
-                "ormqr",
+                "einsum gru_cell masked.logaddexp masked.normalize",
         },
     ),
     *_laid(
@@ -263,14 +259,6 @@ LAYOUTS: tuple[Known, ...] = (
         {
             "function":
                 "_native_batch_norm_legit native_batch_norm",
-        },
-    ),
-    *_laid(
-        "shape (",
-        "torch gives empty images back as they are; not followed yet",
-        {
-            "function":
-                "pixel_unshuffle",
         },
     ),
 )  # fmt: skip

@@ -349,7 +349,8 @@ def _wrap(array: Any, dev: Any) -> Tensor:
     t._a = a = array if type(array) is _ndarray or dev is not CPU else _asarray(array)
     t.device = dev
     t._node = t._base = None
-    t._ver = None if a.flags.c_contiguous else first_version(a)  # hot: mostly not called
+    plain = a.flags.c_contiguous and 1 not in a.shape
+    t._ver = None if plain else first_version(a)  # hot: mostly not called
     return t
 
 

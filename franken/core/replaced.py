@@ -28,6 +28,8 @@ def note(t: Any, new: Any) -> None:
         del table[key]
     table.pop((id(new), id(t._node)), None)  # it has had that memory before
     table[id(t._a), id(t._node)] = weakref.ref(t._a), new
+    if new is not None:  # what had been saved of this memory is what it is again
+        table.pop((id(new), id(t._node)), None)
 
 
 def present(node: Any, i: int, value: Any, ver: list[Any]) -> Any:
