@@ -180,13 +180,25 @@ def get_hooks(self: Tensor) -> Any:
 
 
 def set_hooks(self: Tensor, hooks: Any) -> None:
-    """Take the hooks away (None), or show others in their place, which are not called: as torch."""
-    for number in get_hooks(self) or () if hooks is None else ():
-        node, index = split_edge(edge_of(self))
-        node.pre.pop(("t", index, number), None)
+    """Put other hooks in their place, or none. As in torch, only a leaf's are then called."""
+    edge = edge_of(self)
     self.__dict__.pop("hooks", None)
-    if hooks is not None:
-        self.__dict__["hooks"] = hooks
+    if hooks is None or type(edge) is Leaf:
+        for number in get_hooks(self) or ():
+            node, index = split_edge(edge)
+            del node.pre["t", index, number]
+    if hooks is None:
+        return
+    self.__dict__["hooks"] = hooks
+    if type(edge) is Leaf:
+        register_hook(self, lambda g: _through(hooks, g))
+
+
+def _through(hooks: Any, g: Any) -> Any:
+    for hook in list(hooks.values()):
+        got = hook(g)
+        g = g if got is None else got
+    return g
 
 
 def get_post_hooks(self: Tensor) -> Any:
