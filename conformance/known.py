@@ -273,12 +273,4 @@ LAYOUTS: tuple[Known, ...] = (
                 "_native_batch_norm_legit native_batch_norm",
         },
     ),
-    *_laid(
-        "shape (",
-        "torch gives empty images back as they are; not followed yet",
-        {
-            "function":
-                "pixel_unshuffle",
-        },
-    ),
 )  # fmt: skip
