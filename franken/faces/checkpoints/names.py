@@ -39,6 +39,7 @@ _TABLE: Final[dict[str, str]] = {
             "_rebuild_device_tensor_from_numpy",
             "_rebuild_parameter",
             "_rebuild_parameter_with_state",
+            "_rebuild_sparse_tensor",
             "_rebuild_tensor",
             "_rebuild_tensor_v2",
             "_rebuild_tensor_v3",
