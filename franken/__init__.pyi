@@ -21,9 +21,11 @@ from franken import backends as backends
 from franken import cuda as cuda
 from franken import fft as fft
 from franken import func as func
+from franken import functional as functional
 from franken import linalg as linalg
 from franken import masked as masked
 from franken import nn as nn
+from franken import ops as ops
 from franken import optim as optim
 from franken import random as random
 from franken import return_types as return_types
@@ -61,8 +63,11 @@ from franken.core.geometry.size import Size as Size
 from franken.core.geometry.size import Size as _Size
 from franken.core.tensor import Tensor as Tensor
 from franken.core.tensor import Tensor as _Tensor
+from franken.faces.around.compiler import compile as compile
 from franken.faces.checkpoints.loading import load as load
 from franken.faces.checkpoints.saving import save as save
+from franken.faces.hook import install as install
+from franken.faces.hook import uninstall as uninstall
 from franken.ops.sampling.generator import Generator as Generator
 from franken.ops.sampling.generator import Generator as _Generator
 from franken.ops.surface.storage import UntypedStorage as UntypedStorage

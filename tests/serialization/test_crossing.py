@@ -327,7 +327,7 @@ def public_classes(root: Any, name: str, seen: set[str]) -> dict[str, Any]:
 
 
 def test_every_class_has_torch_s_name_both_ways() -> None:
-    from franken.faces.checkpoints.names import found, torch_name
+    from franken.faces.names import found, torch_name
 
     wrong, count = {}, 0
     for path, ours in public_classes(franken, "franken", set()).items():
