@@ -121,6 +121,7 @@ def ended(command: list[str], tree: Path, limit: float) -> int | None:
 def _measure(tree: Path, name: str) -> Reach:
     """In a tree like those in which faults are planted: what fails there would notice anything."""
     from coverage import CoverageData  # an optional dependency
+    from coverage.exceptions import DataError
 
     with tempfile.TemporaryDirectory() as folder:
         settings, lines = Path(folder, "settings"), dict[str, set[int]]()
@@ -131,7 +132,10 @@ def _measure(tree: Path, name: str) -> Reach:
         seconds = time.monotonic() - started
         for file in Path(folder).glob("data.*"):  # one of each process
             data = CoverageData(str(file))
-            data.read()
+            try:
+                data.read()
+            except DataError:  # of a process that was killed as it wrote
+                continue
             for path in data.measured_files():
                 hit = lines.setdefault(Path(path).relative_to(tree).as_posix(), set())
                 hit.update(data.lines(path) or ())

@@ -83,6 +83,14 @@ _TABLE: Final[dict[str, str]] = {
     "torch.storage.UntypedStorage": "franken.storage.UntypedStorage",
     "torch.utils.checkpoint.CheckpointError": "franken.utils.checkpoint.CheckpointError",
     "torch.utils.checkpoint.CheckpointFunction": "franken.utils.checkpoint.CheckpointFunction",
+    **{
+        f"torch.utils.data._utils.{name}": f"franken.utils.data.{name.partition('.')[2]}"
+        for name in (
+            "collate.default_collate",
+            "collate.default_convert",
+            "worker.get_worker_info",
+        )
+    },
     "torch.utils.hooks.RemovableHandle": "franken.utils.hooks.RemovableHandle",
 }
 # Functions that torch keeps in inner modules: how the names there begin.
@@ -93,13 +101,19 @@ INNER: Final = {
     "torch._C._fft": ("franken.fft", "fft_"),
 }
 # Rooms of the inside, whose names are no names of torch's.
-INSIDE: Final = (
+_INSIDE: Final = (
     "core", "backends", "engine", "ops", "transforms", "functional", "faces", "triton_kernels",
 )  # fmt: skip
-# Packages whose files torch does not have.
-_FLAT: Final = ("franken.optim.lr_scheduler",)
-# Where the names of functions that the op declarations published are looked up.
-_SPACES: Final = ("", ".nn.functional", ".special", ".linalg", ".fft", ".random", ".cuda")
+# Files and packages of the face that torch does not have: what they hold is found in the spaces.
+_OURS: Final = (
+    "franken.optim.lr_scheduler.", "franken.autograd.api", "franken.autograd.checkpoint",
+    "franken.testing.",
+)  # fmt: skip
+# Where the names of what lies elsewhere are looked up.
+_SPACES: Final = (
+    "", ".nn.functional", ".special", ".linalg", ".fft", ".random", ".cuda", ".optim.lr_scheduler",
+    ".autograd", ".utils.checkpoint", ".utils.data", ".func", ".testing", ".serialization",
+)  # fmt: skip
 
 
 def found(module: str, name: str) -> Any:
@@ -152,9 +166,8 @@ def torch_name(obj: Any, name: str | None = None) -> tuple[str, str] | None:
 
 
 def _face_name(obj: Any, module: str, name: str) -> tuple[str, str] | None:
-    places = [module.rpartition(".")[0] if module.startswith(_FLAT) else module]
-    if module.split(".")[1:2] and module.split(".")[1] in INSIDE:
-        places = []
+    inside = module.startswith(_OURS) or f"{module}.".split(".")[1] in _INSIDE
+    places = [] if inside else [module]
     for place in (*places, *(f"franken{space}" for space in _SPACES)):
         target: Any = importlib.import_module(place)
         for part in name.split("."):

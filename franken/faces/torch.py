@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 import types
 from typing import Any
 
@@ -115,7 +116,9 @@ def _is_there(module: str) -> bool:
 
 def _on_demand() -> list[str]:
     modules = [m for m in _LAZY_MODULES if _is_there(m)]
-    return [*modules, *(n for n in ELSEWHERE if "." not in n), *_LAZY_NAMES, "Storage"]
+    # `functional` and `ops` are rooms of the inside, unless a program asks by the hook.
+    elsewhere = [m for m in ELSEWHERE if "." not in m and f"franken.{m}" not in sys.modules]
+    return [*modules, *elsewhere, *_LAZY_NAMES, "Storage"]
 
 
 def _lazy(names: dict[str, Any], name: str) -> Any:

@@ -133,3 +133,19 @@ def test_libraries_that_talk_are_asked_for_a_block(agree):
                 return [getattr(t.backends, name).VERBOSE_OFF, getattr(t.backends, name).VERBOSE_ON]
 
         agree(program)
+
+
+def test_no_library_of_torchs_is_called():
+    for name in ("mkl", "mkldnn", "mps"):
+        assert getattr(franken.backends, name).is_available() is False, name
+    assert franken.backends.mps.is_built() is False
+
+
+@pytest.mark.parametrize("space", ["", "cuda"])
+def test_legacy_storages_are_those_of_torch(space):
+    ours, theirs = (getattr(lib, space) if space else lib for lib in (franken, torch))
+    have, want = (
+        {n for n in dir(lib) if n.endswith("Storage") and not n.startswith("_")}
+        for lib in (ours, theirs)
+    )
+    assert have == want

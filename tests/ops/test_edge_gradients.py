@@ -231,3 +231,53 @@ def test_products_into_places_with_zeros(agree, name, wanted, include_self):
         ([0.0, 1.0], [0.0, 0.0], [1, 1]),
     ):  # fmt: skip
         agree(case(x, src, index), words=11)
+
+
+ROWS = {
+    "finite": [[3.0, 1.0], [-2.0, 0.5]], "zero": [[3.0, 0.0], [-2.0, 0.5]],
+    "zeros": [[0.0, 0.0], [0.0, 2.0]], "inf": [[3.0, INF], [INF, 2.0]],
+    "nan": [[3.0, NAN], [1.0, 2.0]], "nan and zero": [[3.0, NAN], [0.0, 2.0]],
+    "inf and zero": [[3.0, 0.0], [INF, 2.0]], "-inf": [[-INF, -INF], [1.0, -INF]],
+}  # fmt: skip
+FOLDS = {
+    "prod": lambda x: x.prod(), "prod dim": lambda x: x.prod(1), "prod 0": lambda x: x.prod(0),
+    "cumprod": lambda x: x.cumprod(1), "cumprod flat": lambda x: x.reshape(-1).cumprod(0),
+    "logcumsumexp": lambda x: x.logcumsumexp(1), "logcumsumexp 0": lambda x: x.logcumsumexp(0),
+    "log_ndtr": None, "renorm": lambda x: x.renorm(2, 0, 1.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", ROWS)
+@pytest.mark.parametrize("fold", FOLDS)
+def test_slopes_of_products_and_sums_at_limits(agree, fold, rows):
+    def program(T):
+        x = T.tensor(ROWS[rows], dtype=T.float64, requires_grad=True)
+        y = T.special.log_ndtr(x) if fold == "log_ndtr" else FOLDS[fold](x)
+        (g,) = T.autograd.grad(y.sum(), x, create_graph=True)  # the rule that is recorded
+        return y.detach(), g.detach()
+
+    assert agree(program)[0] == "value"
+
+
+@pytest.mark.parametrize("exponent", [2, 1, 0, 1.5, 0.5, -1, 3])
+def test_second_slopes_of_powers_at_zero(agree, exponent):
+    def program(T):
+        x = T.tensor([0.0, 2.0, -1.0], dtype=T.float64, requires_grad=True)
+        (g,) = T.autograd.grad(x.pow(exponent).sum(), x, create_graph=True)
+        second = T.autograd.grad(g.sum(), x, allow_unused=True) if g.requires_grad else ()
+        return g.detach(), second
+
+    def by_tensors(T):
+        x = T.tensor([0.0, 2.0, 0.0], dtype=T.float64, requires_grad=True)
+        e = T.full((3,), float(exponent), dtype=T.float64, requires_grad=True)
+        gs = T.autograd.grad(x.pow(e).sum(), (x, e), create_graph=True)
+        more = [T.autograd.grad(g.sum(), (x, e), retain_graph=True) for g in gs]
+        return [g.detach() for g in gs], more, [g.grad_fn.name() for g in gs]
+
+    def by_number(T):
+        e = T.tensor([0.0, 1.0, 2.0, -1.0], dtype=T.float64, requires_grad=True)
+        (g,) = T.autograd.grad(T.pow(0.0, e).sum(), e, create_graph=True)
+        return g.detach(), T.autograd.grad(g.sum(), e)
+
+    for each in (program, by_tensors, by_number):
+        assert agree(each)[0] == "value"

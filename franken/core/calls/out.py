@@ -216,7 +216,7 @@ def refuse_shared(target: Tensor, inputs: Any, how: str) -> None:
                 )
 
 
-def write_out(name: str, out: Any, result: Any, into: Into = CAST) -> Any:
+def write_out(name: str, out: Any, result: Any, into: Into) -> Any:
     """Write a result into `out=`, resizing and casting as torch allows."""
     if isinstance(result, tuple):
         if not isinstance(out, (tuple, list)) or len(out) != len(result):

@@ -47,13 +47,17 @@ class _Names:
             super().save_global(obj, name)  # type: ignore[misc]
             return
         module, last = theirs
-        if self.proto >= 4:
+        holder, _, attribute = last.rpartition(".")
+        if holder and self.proto < 4:
+            self.save_reduce(getattr, (found(module, holder), attribute), obj=obj)
+        elif self.proto >= 4:
             self.save(module)
             self.save(last)
             self.write(pickle.STACK_GLOBAL)
+            self.memoize(obj)
         else:
             self.write(pickle.GLOBAL + f"{module}\n{last}\n".encode())
-        self.memoize(obj)
+            self.memoize(obj)
 
 
 def dump(obj: Any, module: Any, protocol: int, persistent_id: Callable[[Any], Any]) -> bytes:

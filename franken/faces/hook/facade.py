@@ -16,7 +16,7 @@ from typing import Any, Final
 from franken.faces import names
 from franken.faces.around.torch_version import VERSION, TorchVersion
 from franken.faces.hook import identity, lacking, places
-from franken.faces.torch import OWN_NAMES
+from franken.faces.torch import ELSEWHERE, OWN_NAMES
 
 _CHANGING: Final = (bool, int, float, str, type(None))
 # What belongs to the facade, and differs from what the module behind says.
@@ -44,8 +44,10 @@ class Facade(ModuleType):
 
     def __dir__(self) -> list[str]:
         shown = {n for n in dir(_behind(self)) if not _is_mark(n) and not _is_inside(self, n)}
-        tabled = names.modules().get(self.__name__, ())
-        return sorted(shown.union(tabled, vars(self)) - {*_BOUND})
+        more = {*names.modules().get(self.__name__, ())}
+        if self.__name__ == "torch":
+            more |= {module for module in ELSEWHERE if "." not in module}
+        return sorted((shown | more | vars(self).keys()) - {*_BOUND})
 
 
 _BOUND: Final = ("__getattr__", "__dir__", "__franken__")
