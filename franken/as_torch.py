@@ -7,7 +7,10 @@ from typing import Any
 from franken.faces.hook import install
 from franken.faces.hook.lacking import ASKED
 
-install()
+
+def pytest_load_initial_conftests() -> None:
+    """Before any conftest.py: `import torch` is franken from here on."""
+    install()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

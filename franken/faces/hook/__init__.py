@@ -32,12 +32,10 @@ def install() -> None:
 
     Raises RuntimeError if the real torch is loaded already.
 
-    >>> import franken
-    >>> franken.install()
-    >>> import torch
-    >>> torch.Tensor, torch is franken, torch.relu is franken.relu
-    (<class 'torch.Tensor'>, False, True)
-    >>> franken.uninstall()
+        import franken
+
+        franken.install()
+        import torch  # torch.Tensor is franken.Tensor, and prints as <class 'torch.Tensor'>
     """
     if installed() is not None:
         return
