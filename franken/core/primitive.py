@@ -89,8 +89,8 @@ class Primitive:
     __slots__ = (
         "arrange", "batch", "by_memory", "cpu", "differentiable", "expr", "holomorphic", "inputs",
         "jvps", "kernels", "name", "nondiff", "outputs", "plans", "random", "shape", "simple",
-        "ties", "title", "variadic", "view", "vjp_joint", "vjps", "wide", "words", "writer",
-        "writes",
+        "still", "ties", "title", "variadic", "view", "vjp_joint", "vjps", "wide", "words",
+        "writer", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -133,6 +133,9 @@ class Primitive:
         # Of views that show one place several times: by_memory(base, view) gives the link to a
         # view of any part of them.
         self.by_memory: Any = None
+        # Inputs that torch saves as views of its own making: still(node, i) says whether input i is
+        # one. They stay as they were where the tensor is given another memory (core.replaced).
+        self.still: Any = None
         self.ties: list[Tie] = []
         self.plans: dict[Any, Plan | None] = {}
         PRIMITIVES[name] = self
@@ -346,7 +349,8 @@ def _wrap(array: Any, dev: Any) -> Tensor:
     t._a = a = array if type(array) is _ndarray or dev is not CPU else _asarray(array)
     t.device = dev
     t._node = t._base = None
-    t._ver = None if a.flags.c_contiguous else first_version(a)  # hot: mostly not called
+    plain = a.flags.c_contiguous and 1 not in a.shape
+    t._ver = None if plain else first_version(a)  # hot: mostly not called
     return t
 
 

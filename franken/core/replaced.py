@@ -19,18 +19,24 @@ from franken.core.tensor import first_version
 def note(t: Any, new: Any) -> None:
     """Before `t` gets the memory `new` (None: before it is detached): tell nodes that saved it."""
     ver = t._ver
-    if ver is None or ver is INFERENCE:  # nothing has saved it
+    if ver is None or ver is INFERENCE or new is t._a:  # nothing has saved it, or nothing changes
         return
     if len(ver) == 2:
         ver.append({})
     table = ver[2]
     for key in [key for key, (old, _) in table.items() if old() is None]:
         del table[key]
+    table.pop((id(new), id(t._node)), None)  # it has had that memory before
     table[id(t._a), id(t._node)] = weakref.ref(t._a), new
+    if new is not None:  # what had been saved of this memory is what it is again
+        table.pop((id(new), id(t._node)), None)
 
 
-def present(value: Any, edge: Any, ver: list[Any]) -> Any:
-    """The array that now is that of an input which was saved as `value`, with the edge `edge`."""
+def present(node: Any, i: int, value: Any, ver: list[Any]) -> Any:
+    """The array that now is that of input `i`, which the node saved as `value`."""
+    still, edge = node.plan.prim.still, node.parents[i]
+    if still is not None and still(node, i):
+        return value
     found = ver[2].get((id(value), id(edge)))
     while found is not None and found[0]() is value:
         value = found[1]

@@ -114,7 +114,18 @@ def first_version(array: Any) -> list[Any] | None:
     None is the mark of the plain case: the fast lanes look at the layout of an input only where
     there is a counter, and pay nothing for it where there is none.
     """
-    return None if array.flags.c_contiguous else [0, None]
+    plain = array.flags.c_contiguous and (1 not in array.shape or _steps_as_new(array))
+    return None if plain else [0, None]
+
+
+def _steps_as_new(array: Any) -> bool:
+    """Whether axes of one element have the strides that a new array's have."""
+    step = array.itemsize
+    for n, s in zip(array.shape[::-1], array.strides[::-1], strict=True):
+        if s != step:
+            return False
+        step *= n
+    return True
 
 
 def attach(**members: Any) -> None:

@@ -436,7 +436,7 @@ def unpack(node: Node, create_graph: bool) -> list[Any]:
                 _stale(node, kind, i, value, ver, saved[k + 2])
             if not isinstance(value, Tensor):
                 if len(ver) > 2 and kind == "x":
-                    value = present(value, node.parents[i], ver)
+                    value = present(node, i, value, ver)
                 t: Any = _new(Tensor)
                 t._a, t.device, t._ver = value, dev, ver
                 t._node = t._base = None

@@ -149,8 +149,65 @@ def transposed(lib):
     return x.stride(), (x + 1).stride(), x * 2
 
 
-PROGRAMS = [double_backward, an_alias_stays, saved_by_hooks_stays, hooks_go_along, grown,
-            set_ends_the_leaf, transposed]  # fmt: skip
+def there_and_back(lib):
+    x = lib.tensor([1.0, 2.0], requires_grad=True)
+    y = (x * x).sum()
+    before = x.data
+    x.data = x.data
+    x.data = x
+    x.data = lib.tensor([5.0, 6.0])
+    x.data = before
+    y.backward()
+    return x.grad
+
+
+def swapped(lib):
+    x, y = (lib.tensor(v, requires_grad=True) for v in ([1.0, 2.0], [3.0, 4.0]))
+    z = (x * y).sum()
+    x.data, y.data = y.data, x.data
+    z.backward()
+    return x.grad, y.grad
+
+
+def layer(lib, made, *shape):
+    """Gradients after every parameter of a layer has got another memory."""
+
+    def along(like):
+        return lib.linspace(-1, 1, like.numel(), dtype=lib.float64).reshape(like.shape)
+
+    module = made(lib.nn).double()
+    for p in module.parameters():
+        p.data = along(p)
+    x = along(lib.ones(shape)).requires_grad_()
+    y = module(x)
+    y = y[0] if isinstance(y, tuple) else y
+    for p in module.parameters():
+        p.data = lib.ones_like(p) * 0.5
+    (y * y).sum().backward()
+    return [t.grad for t in (x, *module.parameters())]
+
+
+LAYERS = {
+    "linear": (lambda nn: nn.Linear(3, 2), 4, 3),
+    "linear without bias": (lambda nn: nn.Linear(3, 2, bias=False), 2, 4, 3),
+    "two": (lambda nn: nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 2)), 4, 3),
+    "convolution": (lambda nn: nn.Conv2d(2, 2, 2), 1, 2, 4, 4),
+    "layer norm": (lambda nn: nn.LayerNorm(3), 4, 3),
+    "lstm": (lambda nn: nn.LSTM(3, 2), 4, 1, 3),
+    "gru": (lambda nn: nn.GRU(3, 2), 4, 1, 3),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_follow_where_torchs_do(name, agree):
+    made, *shape = LAYERS[name]
+    agree(lambda lib: layer(lib, made, *shape))
+
+
+PROGRAMS = [
+    there_and_back, swapped, double_backward, an_alias_stays, saved_by_hooks_stays, hooks_go_along,
+    grown, set_ends_the_leaf, transposed,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.__name__)

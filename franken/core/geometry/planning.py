@@ -194,7 +194,7 @@ def stacked(shape: Shape, operands: Sequence[Operand], params: Any = _NONE) -> S
         return contiguous_strides(shape)
     size = shape[at] * shape[at + 1]
     steps = joined((*shape[:at], size, *shape[at + 2 :]), operands)
-    return (*steps[:at], steps[at] * shape[at + 1], *steps[at:])
+    return (*steps[:at], steps[at] * max(shape[at + 1], 1), *steps[at:])
 
 
 def standardised(shape: Shape, operands: Sequence[Operand], params: Any = _NONE) -> Shape:

@@ -111,7 +111,7 @@ pow = elementwise(
     "pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", _pow_kernel,
     d=(_pow_dx, _pow_dy), numbers="any",
     check=_check_pow, doc="Each element to the power of `exponent`.", samples=on(0.2, 2, 2),
-    title=_title,
+    title=_title, layout="tensors",
 )  # fmt: skip
 
 attach(__pow__=operator(pow), __rpow__=reflected(pow), __ipow__=pow.augmented)

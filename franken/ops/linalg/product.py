@@ -29,6 +29,7 @@ matmul_ = Primitive(
     "matmul", ("x", "y"), halved(matmul_on_threads), words=("self", "mat2"),
     title=lambda node: "MmBackward0" if len(node.shape) == 2 else "BmmBackward0",
 )  # fmt: skip
+matmul_.still = lambda node, i: i == 1 and len(node.parents[1].shape) > 2
 
 
 @matmul_.vjp("x")
@@ -594,6 +595,7 @@ def _linear_title(node: Any) -> str:
 
 
 linear_ = Primitive("linear", ("x", "w", "b"), halved(_linear_kernel), title=_linear_title)
+linear_.still = lambda node, i: i == 1
 linear_weight_grad_ = Primitive(
     "linear_weight_grad", ("c", "x"), halved(_linear_weight_grad_kernel)
 )
