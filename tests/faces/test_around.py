@@ -75,8 +75,8 @@ def test_every_module_served_can_be_loaded():
 
 VERSIONS = [
     "2.13.0", "2.13", "2.13.0a0", "2.13.0rc1", "2.13.0.post1", "2.13.0.dev5", "2.13.0a1.dev2",
-    "2.13.0+cpu", "2.13.0+cu130.2", "1!0.1", "2.12.9", "2.9", "10.0", "v2.13.0", "nightly", "", (2,),
-    (2, 13), (2, 13, 0), (2, "13rc1"), ("x", 1), None, 2.13, [2, 14],
+    "2.13.0+cpu", "2.13.0+cu130.2", "1!0.1", "2.12.9", "2.9", "10.0", "v2.13.0", "nightly", "",
+    (2,), (2, 13), (2, 13, 0), (2, "13rc1"), ("x", 1), None, 2.13, [2, 14],
 ]  # fmt: skip
 
 
@@ -109,7 +109,8 @@ CALLS = [
     "onnx.is_in_onnx_export()", "_C._get_tracing_state()", "get_default_device().type",
     "distributed.is_initialized()", "distributed.get_rank()", "distributed.get_world_size()",
     "multiprocessing.get_sharing_strategy()", "multiprocessing.set_sharing_strategy('x')",
-    "mtia.memory_allocated()", "compile(max, mode='a', options={})", "utils.benchmark.Timer('1').timeit(5).title",
+    "mtia.memory_allocated()", "compile(max, mode='a', options={})",
+    "utils.benchmark.Timer('1').timeit(5).title",
     "accelerator.memory_allocated()",
 ]  # fmt: skip
 
@@ -128,7 +129,7 @@ def call_names(call):
 
 # --- trees ---------------------------------------------------------------------------------------
 
-Pair = namedtuple("Pair", "first second")  # noqa: PYI024
+Pair = namedtuple("Pair", "first second")
 TREES = [
     1, None, [], (1, [2, {"a": 3, "b": (4,)}]), {"b": 1, "a": [2, 3]}, Pair(1, {"x": [2]}),
     OrderedDict(z=1, y=(2,)), defaultdict(list, k=[1]), deque([1, (2, 3)], maxlen=4),
@@ -146,12 +147,15 @@ def test_trees(tree):
     def program(p):
         leaves, spec = p.tree_flatten(tree)
         return (
-            leaves, spec.num_leaves, spec.num_nodes, spec.num_children, named(spec.type), spec.context,
-            isinstance(spec, p.LeafSpec), p.tree_unflatten(leaves, spec) == tree, p.tree_is_leaf(tree),
+            leaves, spec.num_leaves, spec.num_nodes, spec.num_children, named(spec.type),
+            spec.context,
+            isinstance(spec, p.LeafSpec), p.tree_unflatten(leaves, spec) == tree,
+            p.tree_is_leaf(tree),
             p.tree_map(lambda x: (x, 0), tree), p.tree_map_only(int, lambda x: -x, tree),
             [(p.keystr(path), p.key_get(tree, path), leaf)
              for path, leaf in p.tree_leaves_with_path(tree)],
-            p.tree_all_only(int, lambda x: x > 1, tree), p.tree_any_only(int, lambda x: x > 1, tree),
+            p.tree_all_only(int, lambda x: x > 1, tree),
+            p.tree_any_only(int, lambda x: x > 1, tree),
             p.arg_tree_leaves(tree, 7, k=tree), p.is_namedtuple(tree), p.treespec_pprint(spec),
         )  # fmt: skip
 
@@ -199,7 +203,9 @@ PROGRAMS = {
         t.jit.isinstance(None, int | None), t.jit.isinstance(3, (int, str)),
     ],
     "script": lambda t: t.jit.script(t.nn.Linear(2, 2)).training,
-    "script function": lambda t: (type(t.jit.script(doubled)).__name__, t.jit.script(doubled)(t.ones(1)).item()),
+    "script function": lambda t: [
+        type(t.jit.script(doubled)).__name__, t.jit.script(doubled)(t.ones(1)).item()
+    ],
     "traced": lambda t: t.jit.trace(doubled, t.ones(2))(t.ones(3)).tolist(),
     "freeze": lambda t: t.jit.freeze(t.jit.script(t.nn.Linear(2, 2).train())),
     "marks": lambda t: [

@@ -31,7 +31,8 @@ _GLIBCXX_USE_CXX11_ABI = True
 
 DispatchKey = enum.Enum(  # type: ignore[misc]
     "DispatchKey",
-    "Undefined CPU CUDA XPU MPS Meta Sparse SparseCPU SparseCUDA Python Functionalize BackendSelect "
+    "Undefined CPU CUDA XPU MPS Meta Sparse SparseCPU SparseCUDA Python Functionalize "
+    "BackendSelect "
     "Autograd AutogradCPU AutogradCUDA AutogradXPU AutogradMeta AutogradOther ADInplaceOrView "
     "AutocastCPU AutocastCUDA AutocastXPU AutocastMPS FuncTorchBatched FuncTorchVmapMode "
     "CompositeImplicitAutograd CompositeExplicitAutograd "
