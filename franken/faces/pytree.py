@@ -126,11 +126,9 @@ def register_constant(cls: type) -> None:
 
 def is_namedtuple_class(cls: Any) -> bool:
     """Whether a class is a named tuple's."""
-    return (
-        isinstance(cls, type) and issubclass(cls, tuple)
-        and isinstance(getattr(cls, "_fields", None), tuple)
-        and all(isinstance(name, str) for name in cls._fields)
-    )  # fmt: skip
+    fields = getattr(cls, "_fields", None)
+    is_tuple = isinstance(cls, type) and issubclass(cls, tuple) and isinstance(fields, tuple)
+    return is_tuple and all(isinstance(name, str) for name in fields or ())
 
 
 def is_namedtuple_instance(obj: Any) -> bool:
