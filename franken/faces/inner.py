@@ -1,11 +1,18 @@
-"""What nn, optim and utils need of the inside, in one place: they import the face only."""
+"""What nn, optim, distributions and utils need of the inside: they import the face only."""
 
 from __future__ import annotations
 
 from franken.core.handles import RemovableHandle
 from franken.core.op import namespace
 from franken.core.tensor import Parameter
-from franken.engine.function import Function
+from franken.engine.function import Function, once_differentiable
 from franken.transforms.modules import functional_call
 
-__all__ = ["Function", "Parameter", "RemovableHandle", "functional_call", "namespace"]
+__all__ = [
+    "Function",
+    "Parameter",
+    "RemovableHandle",
+    "functional_call",
+    "namespace",
+    "once_differentiable",
+]
