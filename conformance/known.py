@@ -118,39 +118,44 @@ def _laid(words: str, reason: str, forms: dict[str, str]) -> tuple[Known, ...]:
 LAYOUTS: tuple[Known, ...] = (
     *_laid(
         "strides of axes without steps",
+        "the function copies the input's strides to the letter, as torch's does; a new "
+        "target of torch's out= is packed instead, which shows on axes of one element "
+        "alone",
+        {
+            "out":
+                "frexp nan_to_num",
+        },
+    ),
+    *_laid(
+        "strides of axes without steps",
         "no element lies elsewhere: the strides of axes of one element, or of empty "
         "results; not followed yet",
         {
             "function":
                 "alpha_dropout binary_cross_entropy_with_logits broadcast_tensors conv1d "
-                "conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d "
                 "convolution feature_alpha_dropout fft.fftshift fft.ifftshift fill "
-                "gru_cell linalg.lstsq masked.logaddexp masked.normalize meshgrid "
-                "native_dropout nn.functional.binary_cross_entropy "
-                "nn.functional.binary_cross_entropy_with_logits nn.functional.dropout1d "
-                "nn.functional.dropout2d nn.functional.dropout3d nn.functional.hardtanh "
-                "nn.functional.huber_loss nn.functional.relu6 norm_except_dim "
-                "pixel_shuffle rand_like randint_like randn_like rms_norm rsub "
-                "unravel_index",
+                "gru_cell masked.logaddexp masked.normalize meshgrid native_dropout "
+                "nn.functional.binary_cross_entropy "
+                "nn.functional.binary_cross_entropy_with_logits nn.functional.huber_loss "
+                "norm_except_dim pixel_shuffle rms_norm rsub unravel_index special.ndtr",
             "function method":
-                "argwhere expand_as frexp isclose isfinite isreal kron nan_to_num prelu "
-                "unfold",
+                "argwhere expand_as isclose isfinite isreal prelu unfold",
             "function method out":
-                "addr deg2rad diag div float_power nonzero rad2deg",
-            "function out":
-                "linalg.solve_triangular nn.functional.normalize special.ndtr",
+                "addr diag nonzero",
             "out":
-                "linalg.householder_product",
+                "deg2rad rad2deg linalg.householder_product",
+            "function out":
+                "linalg.solve_triangular",
         },
     ),
     *_laid(
         "strides (",
-        "torch orders the axes by stride before each transform; not followed where a "
-        "size is filled up, and where a real input has repeated rows",
+        "torch transforms a real signal of one axis as it is, its repeated rows (strides "
+        "of 0) innermost of the axes beside it; here it is made complex first, as for "
+        "several axes in torch, and lies row-major",
         {
             "function":
-                "fft.fft fft.fft2 fft.fftn fft.hfft2 fft.hfftn fft.ifft2 fft.ifftn "
-                "fft.ihfft2 fft.ihfftn fft.irfft2 fft.irfftn fft.rfft2 fft.rfftn",
+                "fft.fft",
             "function out":
                 "fft.ifft",
         },
@@ -166,20 +171,12 @@ LAYOUTS: tuple[Known, ...] = (
     ),
     *_laid(
         "strides (",
-        "torch's float64 volumes are laid out by the kernel that it picks; not followed "
-        "yet",
+        "a batch of one, or inner axes of one: torch multiplies where the transposed "
+        "product of matrices is as good, and what is left lies column-major; here "
+        "row-major",
         {
             "function":
-                "conv3d conv_transpose3d",
-        },
-    ),
-    *_laid(
-        "strides (",
-        "an input that may be row-major or channels last; not followed yet",
-        {
-            "function":
-                "max_pool3d nn.functional.max_pool3d "
-                "nn.functional.max_pool3d_with_indices",
+                "einsum",
         },
     ),
     *_laid(
@@ -187,27 +184,16 @@ LAYOUTS: tuple[Known, ...] = (
         "made of several steps in torch, whose orders of axes add up; not followed yet",
         {
             "function":
-                "einsum gradient gru_cell masked.logaddexp masked.normalize",
-            "function method":
-                "kron",
+                "gru_cell masked.logaddexp masked.normalize",
         },
     ),
     *_laid(
         "strides (",
-        "torch gives a part of LAPACK's own memory; not followed yet",
-        {
-            "function":
-                "linalg.lstsq",
-            "function method out":
-                "ormqr",
-        },
-    ),
-    *_laid(
-        "strides (",
-        "whether a resized target is row-major or follows the result; not followed yet",
+        "torch gives a new target the order of the index's axes in memory, where the "
+        "function is row-major; here both are",
         {
             "out":
-                "special.ndtr take",
+                "take",
         },
     ),
     *_laid(
@@ -216,20 +202,6 @@ LAYOUTS: tuple[Known, ...] = (
         {
             "function":
                 "embedding_renorm_",
-        },
-    ),
-    *_laid(
-        "_backward(): Expected",
-        "torch's gradient of an input without channels is empty; refused",
-        {
-            "gradient":
-                "adaptive_avg_pool1d nn.functional.adaptive_avg_pool2d "
-                "nn.functional.adaptive_avg_pool3d adaptive_max_pool1d "
-                "nn.functional.adaptive_max_pool1d nn.functional.adaptive_max_pool2d "
-                "nn.functional.adaptive_max_pool3d "
-                "nn.functional.adaptive_max_pool1d_with_indices "
-                "nn.functional.adaptive_max_pool2d_with_indices "
-                "nn.functional.adaptive_max_pool3d_with_indices",
         },
     ),
     *_laid(
@@ -260,16 +232,10 @@ LAYOUTS: tuple[Known, ...] = (
         },
     ),
     *_laid(
-        "out of bounds",
-        "torch does not look at indices where rows are empty; refused",
-        {
-            "function gradient":
-                "embedding_bag",
-        },
-    ),
-    *_laid(
         "differ",
-        "torch wraps by the strides of an axis of one element; not followed yet",
+        "wrapped below the diagonal of a tall matrix, torch steps through memory by the "
+        "sum of both strides, beside the matrix where that has gaps; here elements are "
+        "counted",
         {
             "function":
                 "fill_diagonal_",
@@ -305,14 +271,6 @@ LAYOUTS: tuple[Known, ...] = (
         {
             "function":
                 "_native_batch_norm_legit native_batch_norm",
-        },
-    ),
-    *_laid(
-        "shape (",
-        "torch gives empty images back as they are; not followed yet",
-        {
-            "function":
-                "pixel_unshuffle",
         },
     ),
 )  # fmt: skip

@@ -98,6 +98,16 @@ torch.ones(2).expand(2, 2).copy_(torch.ones(2))
 torch.set_deterministic_debug_mode('foo')
 torch.set_num_threads(0)
 torch.set_default_tensor_type('torch.FooTensor')
+torch.set_default_tensor_type(torch.float32)
+torch.typename(torch.ones(1)), torch.typename(torch.Tensor), torch.typename(torch.nn.ReLU())
+torch.typename(torch.nn.Linear), torch.typename(torch.ones(1).untyped_storage())
+torch.typename(torch.Size([1])), torch.typename(torch.device('cpu')), torch.typename(torch.float32)
+torch.typename(3), torch.typename(int), torch.typename('a'), torch.typename(torch.Generator())
+torch.typename(torch.nn.functional.relu), torch.typename(torch.optim.SGD), torch.typename(None)
+torch.typename(torch.FloatStorage), torch.typename(torch.FloatTensor), torch.typename(print)
+torch.set_default_tensor_type(3)
+torch.set_default_tensor_type(torch.nn.Linear)
+torch.set_default_tensor_type(torch.FloatStorage)
 torch.backends.cudnn.enabled
 torch.device('cuda:1').type, torch.device('cuda:1').index
 torch.device('cpu').index, torch.device('meta').index

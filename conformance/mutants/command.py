@@ -5,25 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
-from conformance.mutants.selecting import (
-    PYTEST,
-    SIGNATURES,
-    Reach,
-    ended,
-    measured,
-    test_files,
-    tests_of,
-)
-from conformance.mutants.trees import Trees
+from conformance.mutants.judging import Judge
+from conformance.mutants.selecting import measured, test_files
 
 STORE = Path(".mutants/coverage.json")
+OUTCOMES = Path(".mutants/outcomes.json")
 REPORT = Path("artifacts/mutants.json")
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,7 +33,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True)
 @click.option("--budget", default=60.0, show_default=True, help="Seconds of tests a mutant.")
 @click.option("--aim", default=0.10, show_default=True, help="The share that may survive.")
-@click.option("--fresh", is_flag=True, help=f"Measure again what tests reach ({STORE}).")
+@click.option("--fresh", is_flag=True, help=f"Forget what tests reach and found ({STORE.parent}).")
 @click.option("--json", "path", type=click.Path(path_type=Path), help="Where the report goes.")
 @click.option("--write", is_flag=True, help=f"Refresh {REPORT}.")
 def mutants(
@@ -60,8 +52,8 @@ def mutants(
     except ModuleNotFoundError as error:
         click.echo(f'NOT PROVEN: {error}; pip install "franken[mutants]"')
         sys.exit(3)
-    if fresh:
-        STORE.unlink(missing_ok=True)
+    for store in (STORE, OUTCOMES) if fresh else ():
+        (ROOT / store).unlink(missing_ok=True)
     judges = test_files(ROOT, tests)
     with _bar(len(judges), "coverage") as done:
         every = measured(ROOT, judges, ROOT / STORE, workers, done)
@@ -69,8 +61,9 @@ def mutants(
     for name in every.keys() - reach.keys():  # it would notice anything
         click.echo(f"{name} fails without a fault: it judges nothing")
     chosen = list(sample(ROOT, count, seed, only))
-    with _bar(count, "mutants") as done:
-        rows = _judge(chosen, reach, workers, budget, done)
+    judge = Judge(ROOT, reach, budget, ROOT / OUTCOMES)
+    with _bar(len(chosen), "mutants") as done:
+        rows = judge.rows(chosen, workers, done)
     report = {
         "count": count, "seed": seed, "only": only, "tests": tests, "budget": budget,
         "survived": _survivors(rows),
@@ -78,39 +71,6 @@ def mutants(
     for target in [p for p in (path, REPORT if write else None) if p is not None]:
         target.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     sys.exit(_show(rows, aim))
-
-
-def _judge(
-    chosen: list[Any], reach: dict[str, Reach], workers: int, budget: float, done: Any
-) -> list[dict[str, Any]]:
-    with Trees(ROOT) as trees, ThreadPoolExecutor(workers) as pool:
-
-        def one(mutant: Any) -> dict[str, Any]:
-            row = _run(trees.mine(), mutant, reach, budget)
-            done()
-            return row
-
-        return list(pool.map(one, chosen))
-
-
-def _run(tree: Path, mutant: Any, reach: dict[str, Reach], budget: float) -> dict[str, Any]:
-    tests = tests_of(mutant.path, mutant.places, reach, budget)
-    if mutant.head and SIGNATURES in reach:
-        tests = sorted({*tests, SIGNATURES}, key=lambda name: reach[name].seconds)
-    row = {"path": mutant.path, "line": mutant.line, "operator": mutant.operator,
-           "before": mutant.before, "after": mutant.after, "tests": tests}  # fmt: skip
-    if not tests:
-        return {**row, "outcome": "survived: no test executes it"}
-    target = tree / mutant.path
-    whole = target.read_text(encoding="utf-8")
-    target.write_text(mutant.code, encoding="utf-8")
-    expected = sum(reach[name].seconds for name in tests)
-    try:
-        status = ended([sys.executable, "-m", *PYTEST, *tests], tree, 4 * expected + 120)
-        outcome = "killed: out of time" if status is None else "killed" if status else "survived"
-    finally:
-        target.write_text(whole, encoding="utf-8")
-    return {**row, "outcome": outcome}
 
 
 def _survivors(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -12,12 +12,13 @@ import sys
 import types
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from franken.autograd.api import grad as _grad
 from franken.core.tensor import Tensor, wrap
+from franken.engine.function import Function
 
 _FAST_NOTE = """
 The above quantities relating the numerical and analytical jacobians are computed
@@ -44,6 +45,10 @@ class _Settings:
         self.rtol: float = options["rtol"]
         self.nondet_tol: float = options["nondet_tol"]
         self.fast: bool = options["fast_mode"]
+
+    def widened(self, u: Any) -> float:
+        """The absolute tolerance of a product with `u`: its terms are of size one each."""
+        return self.atol * max(1.0, float(np.abs(u).sum()))
 
 
 def gradcheck(
@@ -103,10 +108,13 @@ def _check(
     if not live:
         _check_zero(func, inputs, chosen, s)
         return
-    for by_tangents in [False] * backward + [True] * forward:
-        for i in chosen:
-            for j in live:
-                _compare(func, inputs, i, j, s, forward=by_tangents)
+    for i in chosen if backward else ():
+        for j in live:
+            _compare_backward(func, inputs, i, j, s)
+    for i in chosen if forward else ():
+        _compare_forward(func, inputs, i, live, s)
+    if forward and undefined:
+        _check_undefined_forward(func, inputs, chosen, live, s)
     if batched_forward:
         _check_batched_forward(func, inputs, chosen, live, s)
     if not backward:
@@ -114,8 +122,8 @@ def _check(
     if batched:
         _check_batched(func, inputs, chosen, live, s)
     _check_linear(func, inputs, chosen, live)
-    if undefined and len(live) > 1:
-        _check_undefined(func, inputs, chosen, live, s)
+    if undefined:
+        _check_undefined(func, inputs, chosen, live)
 
 
 def _check_inputs(inputs: tuple[Any, ...]) -> None:
@@ -166,15 +174,25 @@ def _moved(func: Any, inputs: Any, i: int, j: int, delta: Any) -> Any:
     before = a.copy()
     a[...] = before + delta
     try:
-        return _values(func, inputs, j)
+        out = _outputs(func, inputs)[j]
+        return out, np.array(_host(out), copy=True).reshape(-1)
     finally:
         a[...] = before
 
 
-def _difference(func: Any, inputs: Any, i: int, j: int, direction: Any, eps: float) -> Any:
-    """Directional derivative of output j by central difference."""
-    up = _moved(func, inputs, i, j, direction * eps)
-    down = _moved(func, inputs, i, j, direction * -eps)
+def _difference(
+    func: Any, inputs: Any, i: int, j: int, direction: Any, eps: float, place: str = ""
+) -> Any:
+    """Directional derivative of output j by central difference; `place` is said in an error."""
+    low, down = _moved(func, inputs, i, j, direction * -eps)
+    high, up = _moved(func, inputs, i, j, direction * eps)
+    for what in ("shape", "dtype"):
+        a, b = getattr(low, what), getattr(high, what)
+        if a != b:
+            raise AssertionError(
+                f"Expected `func` to return outputs with the same {what} when inputs are perturbed"
+                f"{place} by {eps}, but got: {what}s {a} and {b}."
+            )
     return (up - down) / (2 * eps)
 
 
@@ -187,7 +205,10 @@ def _unit(x: Any, k: int, value: Any = 1.0) -> Any:
 def _numerical(func: Any, inputs: Any, i: int, j: int, s: _Settings, axis: Any = 1.0) -> Any:
     """Rows d(output j)/d(input i along `axis`)."""
     x = inputs[i]
-    rows = [_difference(func, inputs, i, j, _unit(x, k, axis), s.eps) for k in range(x._a.size)]
+    rows = []
+    for k in range(x._a.size):
+        place = f" on index {tuple(map(int, np.unravel_index(k, x._a.shape)))}"
+        rows.append(_difference(func, inputs, i, j, _unit(x, k, axis), s.eps, place))
     n = _values(func, inputs, j).size
     return np.array(rows).reshape(x._a.size, n)
 
@@ -229,28 +250,27 @@ def _reverse(func: Any, inputs: Any, i: int, j: int, part: Any) -> Any:
     return np.array(columns).reshape(n, inputs[i]._a.size).T
 
 
-def _tangent(func: Any, inputs: Any, i: int, j: int, direction: Any) -> Any:
-    """Forward-mode derivative of output j along a direction of input i."""
-    out, slope = _dual_outputs(func, inputs, i, _cotangent(inputs[i], direction))[j]
+def _tangents(func: Any, inputs: Any, i: int, direction: Any) -> list[Any]:
+    """Forward-mode derivative of every output along a direction of input i."""
+    pairs = _dual_outputs(func, inputs, {i: _cotangent(inputs[i], direction)})
+    return [_flat_tangent(out, slope) for out, slope in pairs]
+
+
+def _flat_tangent(out: Any, slope: Any) -> Any:
     if slope is None:
         return np.zeros(math.prod(out.shape), out._a.dtype)
     return np.array(_host(slope.detach())).reshape(-1)
 
 
-def _dual_outputs(func: Any, inputs: Any, i: int, tangent: Any) -> list[tuple[Any, Any]]:
-    """Value and tangent (None for zero) of each output for a tangent of input i."""
+def _dual_outputs(func: Any, inputs: Any, tangents: dict[int, Any]) -> list[tuple[Any, Any]]:
+    """Value and tangent (None for zero) of each output for tangents of some inputs."""
     from franken.autograd.forward_ad import dual_level, make_dual, unpack_dual
 
     with dual_level():
-        dual = make_dual(inputs[i], tangent)
-        outs = _outputs(func, [*inputs[:i], dual, *inputs[i + 1 :]])
-        return [tuple(unpack_dual(o)) for o in outs]
-
-
-def _forward(func: Any, inputs: Any, i: int, j: int, axis: Any) -> Any:
-    x = inputs[i]
-    rows = [_tangent(func, inputs, i, j, _unit(x, k, axis)) for k in range(x._a.size)]
-    return np.array(rows).reshape(x._a.size, -1)
+        given = list(inputs)
+        for i, tangent in tangents.items():
+            given[i] = make_dual(inputs[i], tangent)
+        return [tuple(unpack_dual(o)) for o in _outputs(func, given)]
 
 
 # --- comparing -----------------------------------------------------------------------------------
@@ -267,46 +287,71 @@ def _parts(func: Any, inputs: Any, j: int) -> list[tuple[str, Any, Any]]:
     ]
 
 
-def _compare(func: Any, inputs: Any, i: int, j: int, s: _Settings, *, forward: bool) -> None:
-    check = _compare_fast if s.fast else _compare_slow
-    if forward:
-        axes = (1.0, 1j) if inputs[i].dtype.is_complex else (1.0,)
-        for axis in axes:
-            check(func, inputs, i, j, s, "", axis, lambda v: v, True)
-        return
+def _compare_backward(func: Any, inputs: Any, i: int, j: int, s: _Settings) -> None:
+    check = _backward_fast if s.fast else _backward_slow
     for words, factor, project in _parts(func, inputs, j):
-        check(func, inputs, i, j, s, words, factor, project, False)
+        check(func, inputs, i, j, s, words, factor, project)
+
+
+def _compare_forward(func: Any, inputs: Any, i: int, live: list[int], s: _Settings) -> None:
+    """Tangents of all outputs along each direction of one input, found together."""
+    x = inputs[i]
+    for axis in (1.0, 1j) if x.dtype.is_complex else (1.0,):
+        if s.fast:
+            u = _directions(1, x._a.size, False).reshape(x._a.shape)
+            found = _tangents(func, inputs, i, u * axis)
+            for j in live:
+                numerical = _difference(func, inputs, i, j, u * axis, s.eps)
+                if not np.allclose(found[j], numerical, s.rtol, s.widened(u), equal_nan=True):
+                    slow = (
+                        _numerical(func, inputs, i, j, s, axis),
+                        _forward(func, inputs, i, axis)[j],
+                    )
+                    _mismatch(" computed with forward mode", i, j, numerical, found[j], "", slow)
+            continue
+        rows = _forward(func, inputs, i, axis)
+        for j in live:
+            numerical = _numerical(func, inputs, i, j, s, axis)
+            if not np.allclose(rows[j], numerical, s.rtol, s.atol, equal_nan=True):
+                _mismatch(" computed with forward mode", i, j, numerical, rows[j])
+
+
+def _forward(func: Any, inputs: Any, i: int, axis: Any) -> list[Any]:
+    """Jacobians of all outputs along the elements of input i."""
+    x = inputs[i]
+    each = [_tangents(func, inputs, i, _unit(x, k, axis)) for k in range(x._a.size)]
+    if not each:
+        return [np.zeros((0, math.prod(o.shape))) for o in _outputs(func, inputs)]
+    return [np.array(rows).reshape(x._a.size, -1) for rows in zip(*each, strict=True)]
 
 
 def _jacobians(
-    func: Any, inputs: Any, i: int, j: int, s: _Settings, factor: Any, project: Any, forward: bool
+    func: Any, inputs: Any, i: int, j: int, s: _Settings, factor: Any, project: Any
 ) -> tuple[Any, Any]:
     """(numerical, analytical); complex inputs give df/dRe + i df/dIm, as backward does."""
-    if forward:
-        return (_numerical(func, inputs, i, j, s, factor), _forward(func, inputs, i, j, factor))
     numerical = project(_numerical(func, inputs, i, j, s))
     if inputs[i].dtype.is_complex:
         numerical = numerical + 1j * project(_numerical(func, inputs, i, j, s, 1j))
     return numerical, _reverse(func, inputs, i, j, factor)
 
 
-def _mode(forward: bool) -> str:
-    return " computed with forward mode" if forward else ""
+def _mismatch(
+    mode: str, i: int, j: int, numerical: Any, analytical: Any, words: str = "", slow: Any = None
+) -> NoReturn:
+    note = "" if slow is None else _FAST_NOTE + _slow_text(*slow)
+    raise GradcheckError(
+        f"{words}Jacobian{mode} mismatch for output {j} with respect to input {i},\n"
+        f"numerical:{_shown(numerical)}\nanalytical:{_shown(analytical)}\n{note}"
+    )
 
 
-def _compare_slow(
-    func: Any, inputs: Any, i: int, j: int, s: _Settings, words: str, factor: Any, project: Any,
-    forward: bool,
-) -> None:  # fmt: skip
-    numerical, analytical = _jacobians(func, inputs, i, j, s, factor, project, forward)
+def _backward_slow(
+    func: Any, inputs: Any, i: int, j: int, s: _Settings, words: str, factor: Any, project: Any
+) -> None:
+    numerical, analytical = _jacobians(func, inputs, i, j, s, factor, project)
     if not np.allclose(analytical, numerical, s.rtol, s.atol, equal_nan=True):
-        raise GradcheckError(
-            f"{words}Jacobian{_mode(forward)} mismatch for output {j} with respect to input {i},\n"
-            f"numerical:{_shown(numerical)}\nanalytical:{_shown(analytical)}\n"
-        )
-    if not forward:
-        again = _reverse(func, inputs, i, j, factor)
-        _check_reentrant(analytical, again, s)
+        _mismatch("", i, j, numerical, analytical, words)
+    _check_reentrant(analytical, _reverse(func, inputs, i, j, factor), s)
 
 
 def _check_reentrant(first: Any, second: Any, s: _Settings) -> None:
@@ -323,43 +368,28 @@ def _directions(seed: int, n: int, complex_: bool) -> Any:
     return v / np.linalg.norm(v)
 
 
-def _compare_fast(
-    func: Any, inputs: Any, i: int, j: int, s: _Settings, words: str, factor: Any, project: Any,
-    forward: bool,
-) -> None:  # fmt: skip
+def _backward_fast(
+    func: Any, inputs: Any, i: int, j: int, s: _Settings, words: str, factor: Any, project: Any
+) -> None:
     x = inputs[i]
     u = _directions(1, x._a.size, False).reshape(x._a.shape)
-    if forward:
-        numerical = _difference(func, inputs, i, j, u * factor, s.eps)
-        analytical = _tangent(func, inputs, i, j, u * factor)
-    else:
-        n = _values(func, inputs, j).size
-        v = _directions(2, n, False)
-        numerical = np.dot(v, project(_difference(func, inputs, i, j, u, s.eps)))
-        if x.dtype.is_complex:
-            numerical = numerical + 1j * np.dot(
-                v, project(_difference(func, inputs, i, j, u * 1j, s.eps))
-            )
-        (back,) = _vjp(func, inputs, i, j, [factor * v])
-        analytical = np.dot(back, u.reshape(-1))
-    # a product of n terms of size one: torch scales the absolute tolerance alike
-    atol = s.atol * max(1.0, float(np.abs(u).sum()))
-    if np.allclose(analytical, numerical, s.rtol, atol, equal_nan=True):
-        if not forward:
-            (again,) = _vjp(func, inputs, i, j, [factor * v])
-            _check_reentrant(back, again, s)
-        return
-    raise GradcheckError(
-        f"{words}Jacobian{_mode(forward)} mismatch for output {j} with respect to input {i},\n"
-        f"numerical:{_shown(numerical)}\nanalytical:{_shown(analytical)}\n{_FAST_NOTE}"
-        + _slow_text(func, inputs, i, j, s, factor, project, forward)
-    )
+    n = _values(func, inputs, j).size
+    v = _directions(2, n, False)
+    numerical = np.dot(v, project(_difference(func, inputs, i, j, u, s.eps)))
+    if x.dtype.is_complex:
+        numerical = numerical + 1j * np.dot(
+            v, project(_difference(func, inputs, i, j, u * 1j, s.eps))
+        )
+    (back,) = _vjp(func, inputs, i, j, [factor * v])
+    analytical = np.dot(back, u.reshape(-1))
+    if not np.allclose(analytical, numerical, s.rtol, s.widened(u), equal_nan=True):
+        slow = _jacobians(func, inputs, i, j, s, factor, project)
+        _mismatch("", i, j, numerical, analytical, words, slow)
+    (again,) = _vjp(func, inputs, i, j, [factor * v])
+    _check_reentrant(back, again, s)
 
 
-def _slow_text(
-    func: Any, inputs: Any, i: int, j: int, s: _Settings, factor: Any, project: Any, forward: bool
-) -> str:
-    numerical, analytical = _jacobians(func, inputs, i, j, s, factor, project, forward)
+def _slow_text(numerical: Any, analytical: Any) -> str:
     worst = np.abs(numerical - analytical).max(initial=0.0)
     return (
         f"\nNumerical:\n {_shown(numerical)}\nAnalytical:\n{_shown(analytical)}\n\n"
@@ -384,23 +414,69 @@ def _check_linear(func: Any, inputs: Any, chosen: list[int], live: list[int]) ->
             raise GradcheckError("backward not multiplied by grad_output")
 
 
-def _check_undefined(
+class _Undefined(Function):
+    """The value, and no cotangent."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any) -> Any:
+        """The value in memory of its own."""
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, g: Any) -> Any:
+        """None."""
+        return None
+
+
+def _check_undefined(func: Any, inputs: Any, chosen: list[int], live: list[int]) -> None:
+    """Where no cotangent of an output arrives, or of any, what comes is zero."""
+    targets = [inputs[i] for i in chosen]
+    cases = [set(live)] + [{j} for j in live] * (len(live) > 1)
+    for case in cases:
+        outs = _outputs(func, inputs)
+        reached = [_Undefined.apply(outs[j]) if j in case else outs[j] for j in live]
+        zeros = [_cotangent(outs[j], np.zeros(outs[j]._a.size)) for j in live]
+        try:
+            grads = _grad(reached, targets, zeros, allow_unused=True)
+        except RuntimeError as error:
+            _refuse_undefined("backward function to handle undefined output grads", error)
+        if any(g is not None and np.any(_host(g) != 0) for g in grads):
+            _refuse_undefined(
+                "all input grads to be undefined or zero when all output grads are undefined or "
+                "zero"
+            )
+
+
+def _refuse_undefined(what: str, cause: Exception | None = None) -> NoReturn:
+    warnings.warn(
+        "Backwards compatibility: New undefined gradient support checking feature is enabled by "
+        "default, but it may break existing callers of this function. If this is true for you, you "
+        'can call this function with "check_undefined_grad=False" to disable the feature',
+        stacklevel=6,
+    )
+    raise GradcheckError(
+        f"Expected {what}. Please look at "
+        '"Notes about undefined output gradients" in "tools/autograd/derivatives.yaml"'
+    ) from cause
+
+
+def _check_undefined_forward(
     func: Any, inputs: Any, chosen: list[int], live: list[int], s: _Settings
 ) -> None:
-    """A cotangent that did not arrive counts as zero."""
-    targets = [inputs[i] for i in chosen]
-    for j in live:
-        outs = _outputs(func, inputs)
-        ones = {k: _cotangent(outs[k], np.ones(outs[k]._a.size)) for k in live}
-        full = [ones[k] if k == j else _cotangent(outs[k], np.zeros(outs[k]._a.size)) for k in live]
-        alone = _grad(outs[j], targets, ones[j], retain_graph=True, allow_unused=True)
-        whole = _grad([outs[k] for k in live], targets, full, allow_unused=True)
-        for a, b in zip(alone, whole, strict=True):
-            left, right = (0.0 if g is None else _host(g) for g in (a, b))
-            if not np.allclose(left, right, s.rtol, s.atol, equal_nan=True):
+    """An input without a tangent counts as one with a tangent of zero."""
+    zeros = {i: _cotangent(inputs[i], np.zeros(inputs[i]._a.size)) for i in chosen}
+    for i in chosen:
+        u = _cotangent(inputs[i], _directions(1, inputs[i]._a.size, inputs[i].dtype.is_complex))
+        alone = _dual_outputs(func, inputs, {i: u})
+        if len(chosen) == 1:
+            continue
+        whole = _dual_outputs(func, inputs, {**zeros, i: u})
+        for j in live:
+            a, b = _flat_tangent(*alone[j]), _flat_tangent(*whole[j])
+            if not np.allclose(a, b, s.rtol, s.atol, equal_nan=True):
                 raise GradcheckError(
-                    "Expected backward function to handle undefined output grads. Please look at "
-                    '"Notes about undefined output gradients" in "tools/autograd/derivatives.yaml"'
+                    f"Expected tangents of output {j} not to depend on whether inputs besides {i} "
+                    "have no tangents or tangents of zero"
                 )
 
 
@@ -414,12 +490,30 @@ def _check_batched(
         rows = [_cotangent(o, _directions(k, o._a.size, o.dtype.is_complex)) for k in (3, 4)]
         each = [_grad(o, targets, r, retain_graph=True, allow_unused=True) for r in rows]
         stacked = wrap(np.stack([_host(r) for r in rows]), o.device)
-        at_once = _grad(
-            o, targets, stacked, retain_graph=True, allow_unused=True, is_grads_batched=True
-        )
+        at_once = _batch(lambda: _grad(
+            o, targets, stacked, retain_graph=True, allow_unused=True, is_grads_batched=True  # noqa: B023
+        ), "")  # fmt: skip
         for i, got in zip(chosen, at_once, strict=True):
             wanted = [e[chosen.index(i)] for e in each]
             _same_batch(got, wanted, i, j, "gradients", s)
+
+
+def _batch(run: Callable[[], Any], mode: str) -> Any:
+    """What `run` gives; a refusal inside of vmap is the check's."""
+    try:
+        return run()
+    except RuntimeError as error:
+        text = _RANDOM if str(error).startswith("vmap: called random operation") else str(error)
+        raise GradcheckError(
+            f"While computing batched gradients, got: {text}\n\n"
+            f"gradcheck failed while testing batched gradient computation{mode}."
+        ) from error
+
+
+_RANDOM = (
+    "vmap: We do not yet support calling random operations inside of vmap. Please perform random "
+    "operations outside of vmap as a workaround"
+)
 
 
 def _same_batch(got: Any, wanted: list[Any], i: int, j: int, what: str, s: _Settings) -> None:
@@ -442,12 +536,13 @@ def _check_batched_forward(
         x = inputs[i]
 
         def along(t: Any, i: int = i) -> Any:
-            outs = _dual_outputs(func, inputs, i, t)
+            outs = _dual_outputs(func, inputs, {i: t})
             return tuple([o.new_zeros(o.shape) if t is None else t for o, t in outs])
 
         rows = [_cotangent(x, _directions(k, x._a.size, x.dtype.is_complex)) for k in (3, 4)]
         each = [along(r) for r in rows]
-        at_once = vmap(along)(wrap(np.stack([_host(r) for r in rows]), x.device))
+        stacked = wrap(np.stack([_host(r) for r in rows]), x.device)
+        at_once = _batch(lambda: vmap(along)(stacked), " with forward-mode AD")  # noqa: B023
         for j in live:
             wanted = [e[j].detach() for e in each]
             _same_batch(at_once[j].detach(), wanted, i, j, "forward gradients", s)

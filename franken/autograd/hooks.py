@@ -18,8 +18,8 @@ from franken.core.node import Node, OutEdge, Packed, _light, edge_of, split_edge
 from franken.core.primitive import Observer, Primitive
 from franken.core.state import INFERENCE, STATE, special
 from franken.core.tensor import Tensor, version_of
-from franken.engine import passes
 from franken.engine.nodes import shown
+from franken.engine.order import foresight
 
 # --- saved tensors -------------------------------------------------------------------------------
 
@@ -268,7 +268,7 @@ class _MultiHook:
         self.got = [None] * len(self.edges)
         self.fired, self.count = False, 0
         if self.mode == "all":
-            self.expected = sum(map(passes.foresight(run), self.edges))
+            self.expected = sum(map(foresight(run), self.edges))
 
 
 def register_multi_grad_hook(tensors: Any, fn: Any, *, mode: str = "all") -> RemovableHandle:

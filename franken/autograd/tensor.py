@@ -13,7 +13,7 @@ from typing import Any
 
 from franken.autograd import grad_mode, hooks
 from franken.core import node as _node
-from franken.core import state
+from franken.core import replaced, state
 from franken.core.handles import RemovableHandle
 from franken.core.linear import add
 from franken.core.node import Leaf, OutEdge, edge_of, split_edge
@@ -168,6 +168,52 @@ def register_post_accumulate_grad_hook(self: Tensor, hook: Any) -> RemovableHand
     return handle
 
 
+def get_hooks(self: Tensor) -> Any:
+    """The hooks of this tensor's gradient by number, or None if it never had any."""
+    edge = edge_of(self)
+    if "hooks" in self.__dict__ or edge is None:
+        return self.__dict__.get("hooks")
+    node, index = split_edge(edge)
+    if node.pre is None:
+        return None
+    return OrderedDict((key[2], h) for key, h in node.pre.items() if key[:2] == ("t", index))
+
+
+def set_hooks(self: Tensor, hooks: Any) -> None:
+    """Put other hooks in their place, or none. As in torch, only a leaf's are then called."""
+    edge = edge_of(self)
+    self.__dict__.pop("hooks", None)
+    if hooks is None or type(edge) is Leaf:
+        for number in get_hooks(self) or ():
+            node, index = split_edge(edge)
+            del node.pre["t", index, number]
+    if hooks is None:
+        return
+    self.__dict__["hooks"] = hooks
+    if type(edge) is Leaf:
+        register_hook(self, lambda g: _through(hooks, g))
+
+
+def _through(hooks: Any, g: Any) -> Any:
+    for hook in list(hooks.values()):
+        got = hook(g)
+        g = g if got is None else got
+    return g
+
+
+def get_post_hooks(self: Tensor) -> Any:
+    """The hooks after accumulation by number, or None if there never were any."""
+    edge = edge_of(self)
+    return edge.post_accumulate if type(edge) is Leaf else None
+
+
+def set_node(self: Tensor, value: Any) -> None:
+    """Cut the tensor from the graph: only None may be set."""
+    if value is not None:
+        raise RuntimeError("_grad_fn can be only set to None")
+    detach_(self)
+
+
 def retain_grad(self: Tensor) -> None:
     """Let `.grad` be populated on this non-leaf tensor."""
     edge = edge_of(self)
@@ -218,6 +264,8 @@ def detach_(self: Tensor) -> Tensor:
             "these gradients. To fix this error, please refer to the Optimizer.zero_grad() "
             "function in torch/optim/optimizer.py as a solution."
         )
+    if self._node is not None and type(self._node) is not Leaf and not self.level:
+        replaced.note(self, None)
     self._node = None
     if "tangent" in self.__dict__:
         self.__dict__["tangent"] = None
@@ -240,7 +288,7 @@ def get_data(self: Any) -> Any:
 
 
 def set_data(self: Tensor, value: Tensor) -> None:
-    """Replace the memory; graphs recorded earlier keep the old one."""
+    """Replace the memory, for graphs recorded earlier too; the version stays."""
     if not isinstance(value, Tensor):
         raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
     if self.requires_grad and not (value.dtype.is_floating_point or value.dtype.is_complex):
@@ -250,9 +298,7 @@ def set_data(self: Tensor, value: Tensor) -> None:
     if self.level:
         where = "under vmap" if hasattr(self, "bdim") else "inside functorch"
         raise RuntimeError(f"mutating directly with `.data` {where} transform is not allowed.")
-    self._a, self.device = value._a, value.device
-    if type(self._node) is Leaf:
-        self._node.shape, self._node.dtype, self._node.device = _node.meta_of(self)
+    replaced.take_memory(self, value._a, value.device)
 
 
 def get_version(self: Tensor) -> int:
@@ -286,6 +332,14 @@ def _keep_data(self: Tensor) -> None:
     raise RuntimeError("Deleting tensor data is not allowed. Delete tensor instead!")
 
 
+def _keep_node(self: Tensor) -> None:
+    raise RuntimeError("Deletion of _grad_fn not allowed. Detach tensor instead!")
+
+
+def _keep_hooks(self: Tensor) -> None:
+    raise RuntimeError("Deletion of _backwards_hooks not allowed!")
+
+
 def _keep_flag(self: Tensor) -> None:
     raise RuntimeError("requires_grad must be a bool")
 
@@ -295,6 +349,9 @@ _PROPERTIES = {
     "requires_grad": property(requires_grad, set_requires_grad, _keep_flag),
     "grad": property(get_grad, set_grad, lambda self: set_grad(self, None)),
     "grad_fn": property(grad_fn),
+    "_grad_fn": property(grad_fn, set_node, _keep_node),
+    "_backward_hooks": property(get_hooks, set_hooks, _keep_hooks),
+    "_post_accumulate_grad_hooks": property(get_post_hooks),
     "is_leaf": property(is_leaf),
     "retains_grad": property(retains_grad),
     "data": property(get_data, set_data, _keep_data),

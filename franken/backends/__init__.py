@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 import importlib
+from contextlib import AbstractContextManager
 from typing import Any
 
-_FLAGS = ("cuda", "cudnn", "mkl", "mkldnn", "mps", "openmp")
+from franken.backends import settings
+from franken.backends.settings import disable_global_flags, flags_frozen
+
+fp32_precision: str
+
+_FLAGS = ("cuda", "cudnn", "miopen", "mkl", "mkldnn", "mps", "nnpack", "openmp", "opt_einsum")
+
+
+def set_flags(_fp32_precision: str | None = "none") -> tuple[Any, ...]:
+    """Set the precision of all backends; the one before, in a tuple."""
+    return settings.put(__name__, fp32_precision=_fp32_precision)
+
+
+def flags(fp32_precision: str = "none") -> AbstractContextManager[None]:
+    """The precision of all backends for a block."""
+    return settings.kept(__name__, fp32_precision=fp32_precision)
 
 
 def __getattr__(name: str) -> Any:
@@ -15,4 +31,10 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*_FLAGS, *(n for n in globals() if n.startswith("__"))})
+    own = ("disable_global_flags", "flags", "flags_frozen", "fp32_precision", "set_flags")
+    return sorted({*_FLAGS, *own, *(n for n in globals() if n.startswith("__"))})
+
+
+settings.declare(__name__, fp32_precision=settings.GENERIC)
+
+__all__ = ["disable_global_flags", "flags", "flags_frozen", "set_flags"]

@@ -262,6 +262,6 @@ def seed_all(seed: int) -> None:
         generator.manual_seed(seed)
 
 
-def live_generators(indices: Any = None) -> list[Any]:
+def live_generators(indices: Any) -> list[Any]:
     """The streams of GPUs in use."""
     return [g for i, g in _generators.items() if indices is None or i in indices]

@@ -6,7 +6,6 @@ Knows what belongs to a thread: its modes, context variables, GPU and stream.
 from __future__ import annotations
 
 import contextvars
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from franken.backends import registry
@@ -15,6 +14,8 @@ from franken.core.state import STATE, taken_over
 
 def elsewhere(fn: Any, *args: Any) -> Any:
     """Call `fn` on a new thread as it would be called here; what it raises is raised here."""
+    from concurrent.futures import ThreadPoolExecutor  # rare, and 3 ms of every import
+
     context, modes, gpu = contextvars.copy_context(), dict(STATE.__dict__), registry.carried()
 
     def task() -> Any:

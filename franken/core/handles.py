@@ -79,6 +79,7 @@ class GraphNode:
     hooks: Any = None  # {id: hook} after the node; absent on almost every node, hence class-level
     pre: Any = None  # hooks of the outputs, {(kind, output index, id): hook}
     requires_grad = True
+    renumbered = False  # whether any node was given another number than its own
     seq: int
     __dict__: dict[str, Any]
 
@@ -111,4 +112,12 @@ class GraphNode:
         return self.__dict__.setdefault("_metadata", {})  # type: ignore[no-any-return]
 
     def _sequence_nr(self) -> int:
-        return self.seq
+        return self.__dict__.get("_number", self.seq)  # type: ignore[no-any-return]
+
+    def _set_sequence_nr(self, number: int) -> None:
+        if not isinstance(number, int):
+            raise TypeError("an integer is required")
+        if number < 0:
+            raise OverflowError("can't convert negative int to unsigned")
+        self.__dict__["_number"] = number
+        GraphNode.renumbered = True

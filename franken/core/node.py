@@ -12,6 +12,7 @@ from typing import Any
 
 from franken.core.creation import refuse_change
 from franken.core.dtypes import from_numpy
+from franken.core.geometry.memory import element_strides
 from franken.core.geometry.size import Size
 from franken.core.handles import GraphNode, InputMetadata
 from franken.core.rule import Plan
@@ -112,7 +113,8 @@ class Leaf(GraphNode):
         return "torch::autograd::AccumulateGrad"
 
     def _sequence_nr(self) -> int:
-        return (1 << 64) - 1  # as torch says: before everything else
+        # as torch says: before everything else
+        return self.__dict__.get("_number", (1 << 64) - 1)  # type: ignore[no-any-return]
 
     @property
     def _input_metadata(self) -> tuple[InputMetadata, ...]:
@@ -278,7 +280,7 @@ def record(prim: Any, args: tuple[Any, ...], params: dict[str, Any], outs: Any) 
                 continue
             saved += (value, None, 0)
         else:
-            saved += (_meta_entry(kind, i, args), None, 0)
+            saved += (meta_entry(kind, i, args), None, 0)
     node = _new(Node)
     node.plan, node.params, node.parents, node.saved = plan, params, edges, saved
     node.seq = next_seq()
@@ -336,7 +338,7 @@ def make_node(
         elif kind == "o":
             _save_out(saved, outs, i, trace)
         else:
-            saved.append(_meta_entry(kind, i, values))
+            saved.append(meta_entry(kind, i, values))
             saved.append(None)
             saved.append(0)
     node.saved = saved
@@ -365,11 +367,14 @@ def _save_out(saved: list[Any], outs: Any, i: int, trace: Any) -> None:
         _save(saved, outs if type(outs) is not tuple else outs[i], trace)
 
 
-def _meta_entry(kind: str, i: int, values: Any) -> Any:
+def meta_entry(kind: str, i: int, values: Any) -> Any:
+    """What a rule may ask of an input (or of all) beside its value; see `Plan.entries`."""
     if kind == "s":
         return tuple(values[i].shape) if isinstance(values[i], Tensor) else ()
     if kind == "d":
         return values[i].dtype if isinstance(values[i], Tensor) else None
+    if kind == "l":
+        return element_strides(values[i]._a) if values[i].level == 0 else None
     return tuple(tuple(v.shape) for v in values)
 
 
@@ -432,6 +437,6 @@ def attach(node: Node, prim: Any, outs: Any) -> None:
 
 __all__ = [
     "Leaf", "Node", "OutEdge", "Packed", "attach", "backward_name", "edge_of",
-    "face_of", "make_node", "meta_of", "next_seq", "nobody", "packed", "record",
+    "face_of", "make_node", "meta_entry", "meta_of", "next_seq", "nobody", "packed", "record",
     "split_edge", "titled", "version_of",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import update_wrapper
+from types import CodeType, FunctionType
 from typing import Any
 
 from franken.core import inplace as _inplace
@@ -178,6 +179,8 @@ _NUMPY = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1"
 
 def parameters(fn: Any) -> tuple[str, ...]:
     """The names of the arguments that a function (or what it wraps) takes."""
+    if type(fn) is FunctionType and not fn.__dict__:  # most: asked thousands of times at import
+        return _named_in(fn.__code__)
     inner = fn
     while hasattr(inner, "__wrapped__") and not hasattr(inner, "parameters"):
         inner = inner.__wrapped__
@@ -185,10 +188,11 @@ def parameters(fn: Any) -> tuple[str, ...]:
     if said is not None:
         return said
     code = getattr(inner, "__code__", None)
-    if code is None:
-        return ()
-    names: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    return names
+    return () if code is None else _named_in(code)
+
+
+def _named_in(code: CodeType) -> tuple[str, ...]:
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 
 def renamed(kwargs: dict[str, Any], names: tuple[str, ...], also: dict[str, str]) -> dict[str, Any]:

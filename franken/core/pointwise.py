@@ -27,11 +27,12 @@ def pointwise_primitive(
     expr: str | None = None,
     jvp: Any = None,
     title: Any = None,
+    layout: str = "iterator",
 ) -> Primitive:
     """The primitive of an elementwise op with its rules; parameters go to the kernel by keyword."""
     prim = Primitive(
         name, inputs, halved(kernel), outputs=outputs, nondiff=nondiff, batch=pointwise, expr=expr,
-        title=title, layout="iterator",
+        title=title, layout=layout,
     )  # fmt: skip
     prim.holomorphic = holomorphic
     prim.shape = _broadcast_error

@@ -89,8 +89,8 @@ class Primitive:
     __slots__ = (
         "arrange", "batch", "by_memory", "cpu", "differentiable", "expr", "holomorphic", "inputs",
         "jvps", "kernels", "name", "nondiff", "outputs", "plans", "random", "shape", "simple",
-        "ties", "title", "variadic", "view", "vjp_joint", "vjps", "wide", "words", "writer",
-        "writes",
+        "still", "ties", "title", "variadic", "view", "vjp_joint", "vjps", "wide", "words",
+        "writer", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -133,6 +133,9 @@ class Primitive:
         # Of views that show one place several times: by_memory(base, view) gives the link to a
         # view of any part of them.
         self.by_memory: Any = None
+        # Inputs that torch saves as views of its own making: still(node, i) says whether input i is
+        # one. They stay as they were where the tensor is given another memory (core.replaced).
+        self.still: Any = None
         self.ties: list[Tie] = []
         self.plans: dict[Any, Plan | None] = {}
         PRIMITIVES[name] = self
@@ -217,7 +220,7 @@ class Primitive:
         if self.variadic and name == "shapes":
             return ("S", 0)
         stem, _, what = name.rpartition("_")
-        if what in ("shape", "dtype") and stem in self.inputs:
+        if what in ("shape", "dtype", "layout") and stem in self.inputs:
             return (what[0], self.inputs.index(stem))
         return None
 
@@ -346,7 +349,8 @@ def _wrap(array: Any, dev: Any) -> Tensor:
     t._a = a = array if type(array) is _ndarray or dev is not CPU else _asarray(array)
     t.device = dev
     t._node = t._base = None
-    t._ver = None if a.flags.c_contiguous else first_version(a)  # hot: mostly not called
+    plain = a.flags.c_contiguous and 1 not in a.shape
+    t._ver = None if plain else first_version(a)  # hot: mostly not called
     return t
 
 
@@ -375,6 +379,15 @@ def alias(base: Tensor, view: Tensor, step: tuple[Primitive, dict[str, Any], int
 def link_view(base: Tensor, view: Tensor, step: tuple[Primitive, dict[str, Any], int]) -> None:
     """Let `view` know its base and how it came from it; of plain and of traced tensors."""
     _link(view, step, *_lineage(base, step[2] >= 0))
+
+
+def unlink(view: Tensor) -> Tensor:
+    """Let a new view be a tensor of its own, whose changes count for it alone; returns it."""
+    if view._base is not None:
+        view._base, view._ver = None, [0, None]
+        if hasattr(view, "_vmeta"):
+            del view._vmeta
+    return view
 
 
 def link_parts(

@@ -7,6 +7,7 @@ registration; exactly that is kept by the tape:
   g0, g1             the cotangents of these outputs: the rule is called if one of them arrived, and
                      what an input's rules give is added up
   <input name>       that input's value            <input name>_shape, <input name>_dtype: only that
+  <input name>_layout  its strides in elements, None where it has none (inside of vmap)
   out, out0, out1    an output's value             shapes: those of all inputs of a variadic op
   needs              (joint rules) a tuple of bools, one per input
   <anything else>    a parameter of the op
@@ -106,7 +107,8 @@ def as_rule(fn: Any) -> Rule:
 class Plan:
     """For one set of differentiable inputs: what to save, and how to call each rule.
 
-    `entries` lists (kind, index): 'x' input, 'o' output, 's' shape, 'd' dtype, 'S' all shapes.
+    `entries` lists (kind, index): 'x' input, 'o' output, 's' shape, 'd' dtype, 'l' strides, 'S' all
+    shapes.
     `rules` lists (input, function, sources); a source is 0 for the cotangent, k for entry k-1, or a
     parameter's name; `input` is -1 for a joint rule.
     """

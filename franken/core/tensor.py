@@ -64,6 +64,13 @@ class Tensor(_Methods):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         pass
 
+    def __dir__(self) -> list[str]:
+        """What there is to be read, hence no slot that is empty."""
+        hidden = [n for n in Tensor.__slots__ if n[:2] != "__" and not hasattr(self, n)]
+        if self.device.type != "cuda":
+            hidden.append("__cuda_array_interface__")
+        return sorted(set(super().__dir__()).difference(hidden))
+
     @property
     def shape(self) -> Size:
         """The sizes as a `Size`."""
@@ -107,7 +114,18 @@ def first_version(array: Any) -> list[Any] | None:
     None is the mark of the plain case: the fast lanes look at the layout of an input only where
     there is a counter, and pay nothing for it where there is none.
     """
-    return None if array.flags.c_contiguous else [0, None]
+    plain = array.flags.c_contiguous and (1 not in array.shape or _steps_as_new(array))
+    return None if plain else [0, None]
+
+
+def _steps_as_new(array: Any) -> bool:
+    """Whether axes of one element have the strides that a new array's have."""
+    step = array.itemsize
+    for n, s in zip(array.shape[::-1], array.strides[::-1], strict=True):
+        if s != step:
+            return False
+        step *= n
+    return True
 
 
 def attach(**members: Any) -> None:

@@ -125,8 +125,21 @@ class TensorMethods:
     def __sub__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> _Tensor: ...
     def __truediv__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> _Tensor: ...
     def __xor__(self, other: _Tensor | _complex | _number[Any] | _bool_) -> _Tensor: ...
+    @property
+    def _backward_hooks(self) -> Any:
+        """The hooks of this tensor's gradient by number, or None if it never had any."""
+    @_backward_hooks.setter
+    def _backward_hooks(self, value: Any) -> None: ...
+    @property
+    def _grad_fn(self) -> Any:
+        """The node that computed this tensor, or None for a leaf."""
+    @_grad_fn.setter
+    def _grad_fn(self, value: Any) -> None: ...
     def _is_view(self) -> _bool:
         """Whether this tensor is a differentiable view of another."""
+    @property
+    def _post_accumulate_grad_hooks(self) -> Any:
+        """The hooks after accumulation by number, or None if there never were any."""
     def _reduce_ex_internal(self, protocol: Any) -> Any:
         """The tensor without its class and attributes: a view of a storage."""
     def _typed_storage(self) -> Any: ...

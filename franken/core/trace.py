@@ -94,6 +94,9 @@ class Trace:
         """Make `result` the value of `x`, here and below."""
         raise RuntimeError(f"{type(self).__name__} cannot change a tensor in place")
 
+    def refuse_out(self, name: str, values: list[Any]) -> None:
+        """Raise if the op `name` must not write into memory, for what these values are here."""
+
     # --- views ---------------------------------------------------------------------------------
 
     def link(self, prim: Primitive, base: Any, outs: Any, params: dict[str, Any]) -> None:

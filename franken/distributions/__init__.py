@@ -140,19 +140,25 @@ from franken.distributions.transforms import (
 )
 
 
+def _rename(module: Any, name: str) -> None:
+    """What is made in a module is shown and pickled by torch's name for the module."""
+    for made in vars(module).values():
+        if isinstance(made, type) and made.__module__.startswith(module.__name__):
+            made.__module__ = name
+
+
 def _under_torch_names(room: Any) -> None:
     """`franken.distributions.normal` is `franken.distributions.continuous.normal`."""
     for found in pkgutil.iter_modules(room.__path__):
         module = importlib.import_module(f"{room.__name__}.{found.name}")
         name = f"{__name__}.{found.name}"
         globals()[found.name] = sys.modules[name] = module
-        for made in vars(module).values():
-            if isinstance(made, type) and made.__module__ == module.__name__:
-                made.__module__ = name
+        _rename(module, name)
 
 
 for _room in (continuous, discrete, multivariate):
     _under_torch_names(_room)
+_rename(transforms, transforms.__name__)
 
 __all__ = [
     "AbsTransform", "AffineTransform", "Bernoulli", "Beta", "Binomial", "CatTransform",

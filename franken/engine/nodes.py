@@ -131,6 +131,8 @@ def _class_of(name: str, prim: Any, params: Any) -> type:
     members |= {f"_saved_{param}": _parameter(param) for param in params}
     full = prim.plan_of_all()
     for entry in full.entries if full is not None else ():
+        if entry[0] == "l":  # torch has the inputs themselves
+            continue
         for word, number in _words(prim, entry):
             members[f"_saved_{word}"] = _saved(entry, number)
             if entry[0] in "xo":

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,9 +24,11 @@ from franken.core.inplace import commit, store
 from franken.core.linear import add, overwritten, sum_to, tied
 from franken.core.node import Leaf, Node, OutEdge, Packed, _light, split_edge
 from franken.core.primitive import F32, F64
+from franken.core.replaced import present
 from franken.core.state import STATE, restore_saving, saving_modes, set_grad
 from franken.core.tensor import Tensor
 from franken.core.where import describe
+from franken.engine.order import scheduled
 from franken.engine.skeleton import skeletons
 
 # As many passes of one thread may be inside of each other, by users' functions that run one: each
@@ -106,8 +107,7 @@ def _entered(r: Run, roots: list[tuple[Any, Any]], targets: list[Any] | None) ->
 
 def _propagate(r: Run, roots: list[tuple[Any, Any]], targets: list[Any] | None) -> None:
     r.roots = [split_edge(e)[0] for e, _ in roots]
-    nodes = reachable(r.roots)
-    nodes.sort(key=_seq)
+    nodes = scheduled(r.roots)
     if targets is not None:
         _restrict(r, nodes, targets)
     _count_leaf_uses(r, nodes)
@@ -126,52 +126,6 @@ def _propagate(r: Run, roots: list[tuple[Any, Any]], targets: list[Any] | None) 
             _execute_plain(r, node)
         else:
             _execute(r, node)
-
-
-def _seq(node: Any) -> int:
-    return node.seq  # type: ignore[no-any-return]
-
-
-def reachable(starts: list[Any]) -> list[Any]:
-    """All nodes that the graph of `starts` holds, each once."""
-    seen = set(starts)
-    stack = list(seen)
-    found = []
-    while stack:
-        node = stack.pop()
-        found.append(node)
-        for p in node.parents:
-            if p is None:
-                continue
-            if type(p) is OutEdge:
-                p = p.node
-            if p not in seen:
-                seen.add(p)
-                stack.append(p)
-    return found
-
-
-def foresight(r: Run) -> Callable[[Any], bool]:
-    """Whether a pass will run the node at an edge, by torch's rules: not for a single root, which
-    is where it begins, and not for leaves that it does not accumulate into."""
-    awaited = r.needed
-    if awaited is None:
-        awaited = set(reachable(r.roots))
-        if len(r.roots) == 1:
-            awaited.discard(r.roots[0])
-
-    def runs(edge: Any) -> bool:
-        node, _ = split_edge(edge)
-        if node not in awaited:
-            return False
-        if r.needed is not None and not r.accumulate and type(node) is Leaf:
-            raise RuntimeError(
-                "A leaf node was passed to _will_engine_execute_node but we are currently running "
-                "autograd.grad(). This is currently not supported."
-            )
-        return True
-
-    return runs
 
 
 def _restrict(r: Run, ascending: list[Any], targets: list[Any]) -> None:
@@ -241,7 +195,7 @@ def _execute(r: Run, node: Any) -> None:
     if r.targets and not runs:
         _capture(r, node, g)
     if g is None or not runs:
-        _release_leaves(r, node)
+        (_execute_undefined if runs else _release_leaves)(r, node)
         return
     if node.pre:
         g = _node_prehooks(r, node, g)
@@ -254,6 +208,7 @@ def _execute(r: Run, node: Any) -> None:
         grads = STATE.anomaly.watch(r, node, g)
     if node.hooks:
         grads = _post_hooks(r, node, grads, g)
+    del g  # a leaf takes the memory of what nobody else holds
     _distribute(r, node, grads)
 
 
@@ -265,7 +220,7 @@ def _execute_plain(r: Run, node: Node) -> None:
     pending, parents, plan = r.pending, node.parents, node.plan
     g = pending.pop(node, None)
     if g is None:
-        _release_leaves(r, node)
+        _execute_undefined(r, node)
         return
     if node.pre:
         g = _node_prehooks(r, node, _pre_hooks(r, node, g))
@@ -312,6 +267,19 @@ def _execute_plain(r: Run, node: Node) -> None:
                 _leaf_used(r, p)
 
 
+def _execute_undefined(r: Run, node: Any) -> None:
+    """Run a node that no cotangent reached: hooks see None, and a custom function its zeros."""
+    plain = isinstance(node, Node)
+    g: Any = None if plain and node.shape is not None else {}
+    if node.pre:
+        g = _node_prehooks(r, node, _pre_hooks(r, node, g))
+    r.dressed |= not plain
+    grads = [None] * len(node.parents) if plain else node.apply_vjp(r, g)
+    if node.hooks:
+        grads = _post_hooks(r, node, grads, g)
+    _distribute(r, node, grads)
+
+
 def _release_leaves(r: Run, node: Any) -> None:
     for p in node.parents:
         if type(p) is Leaf:
@@ -320,10 +288,11 @@ def _release_leaves(r: Run, node: Any) -> None:
 
 def _distribute(r: Run, node: Any, grads: Any) -> None:
     needed = r.needed
+    grads = grads if type(grads) is list else list(grads)
     for i, p in enumerate(node.parents):
         if p is None:
             continue
-        gi = grads[i]
+        gi, grads[i] = grads[i], None
         if gi is not None and (needed is None or (p.node if type(p) is OutEdge else p) in needed):
             if gi.level == 0:
                 # no local name for the array: `_own` takes it over only if nobody else holds it
@@ -466,6 +435,8 @@ def unpack(node: Node, create_graph: bool) -> list[Any]:
             if ver[0] != saved[k + 2]:
                 _stale(node, kind, i, value, ver, saved[k + 2])
             if not isinstance(value, Tensor):
+                if len(ver) > 2 and kind == "x":
+                    value = present(node, i, value, ver)
                 t: Any = _new(Tensor)
                 t._a, t.device, t._ver = value, dev, ver
                 t._node = t._base = None
@@ -541,6 +512,8 @@ def _scalar_name(dtype: Any) -> str:
 def _finish_leaf(r: Run, leaf: Leaf) -> None:
     g = r.pending.pop(leaf, None)
     if g is None:
+        if leaf.pre and (r.needed is None or leaf in r.needed):
+            _pre_hooks(r, leaf, None)
         return
     if leaf.pre:
         g = _pre_hooks(r, leaf, g)
@@ -550,7 +523,7 @@ def _finish_leaf(r: Run, leaf: Leaf) -> None:
     if leaf.pre:
         g = _node_prehooks(r, leaf, g)
     variable = leaf.ref()
-    if variable is None:
+    if variable is None or variable._node is None:  # gone, or it requires grad no longer
         return
     with _accumulate_lock:
         _accumulate(r, leaf, variable, g)
@@ -595,7 +568,7 @@ def _wanted_strides(variable: Tensor, g: Tensor) -> Any:
     if g.level or variable.level:
         return None
     a, own = g._a, variable._a
-    if a.flags.c_contiguous and own.flags.c_contiguous:
+    if a.flags.c_contiguous and own.flags.c_contiguous or a.shape != own.shape:
         return None
     want = gradient_strides(own.shape, element_strides(own))
     axes = zip(a.shape, element_strides(a), want, strict=True)

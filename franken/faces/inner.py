@@ -6,13 +6,11 @@ from franken.core.handles import RemovableHandle
 from franken.core.op import namespace
 from franken.core.tensor import Parameter
 from franken.engine.function import Function, once_differentiable
+from franken.ops.surface.rebuild import warn_if_has_hooks
+from franken.ops.surface.to import parse as parse_to
 from franken.transforms.modules import functional_call
 
 __all__ = [
-    "Function",
-    "Parameter",
-    "RemovableHandle",
-    "functional_call",
-    "namespace",
-    "once_differentiable",
-]
+    "Function", "Parameter", "RemovableHandle", "functional_call", "namespace",
+    "once_differentiable", "parse_to", "warn_if_has_hooks",
+]  # fmt: skip

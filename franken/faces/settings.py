@@ -160,9 +160,16 @@ def set_default_device(device: Any) -> None:
 @op(method=False, samples=NoSamples("a setting of the process"))
 def set_default_tensor_type(t: Any) -> None:
     """Set default dtype and device by an old type name (deprecated)."""
-    from franken.ops.surface.legacy import parse_type, type_name
+    from franken.ops.surface.legacy import parse_type, tensortype, type_name
 
+    if not isinstance(t, (str, tensortype)):
+        raise TypeError(
+            "invalid type object: only floating-point types are supported as the default type"
+        )
     name = t if isinstance(t, str) else type_name(t.dtype, t.is_cuda)
+    first = name.partition(".")[0]
+    if first != "torch":
+        raise ModuleNotFoundError(f"No module named {first!r}", name=first)
     try:
         d, dev = parse_type(name)
     except ValueError:
@@ -178,7 +185,12 @@ def typename(obj: Any) -> str:
     """A value's type as torch names it: torch.FloatTensor, int ..."""
     if isinstance(obj, Tensor):
         return obj.type()  # type: ignore[attr-defined,no-any-return]
-    kind = obj if isinstance(obj, type) else type(obj)
-    module = getattr(kind, "__module__", "")
+    from franken.faces.names import torch_name
+
+    named = obj if getattr(obj, "__qualname__", None) else type(obj)
+    theirs = torch_name(named)
+    if theirs is not None:
+        return ".".join(theirs)
+    module = getattr(named, "__module__", None) or ""
     prefix = "" if module in ("builtins", "__builtin__", "") else module + "."
-    return prefix + kind.__qualname__
+    return prefix + str(named.__qualname__)

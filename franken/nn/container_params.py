@@ -223,12 +223,16 @@ class ParameterDict(Module):
         if hasattr(parameters, "items"):
             pairs = list(parameters.items())
             if not isinstance(parameters, (OrderedDict, ParameterDict)):
-                pairs.sort(
-                    key=lambda pair: pair[0]
-                )  # by key; a plain mapping's order does not count
+                pairs.sort()  # by key, of which each is there once
         else:
-            pairs = [tuple(p) for p in parameters]
+            pairs = list(parameters)
         for at, pair in enumerate(pairs):
+            if not isinstance(pair, Iterable):
+                raise TypeError(
+                    f"ParameterDict update sequence element #{at} should be Iterable; is"
+                    + type(pair).__name__
+                )
+            pair = tuple(pair)
             if len(pair) != 2:
                 raise ValueError(
                     f"ParameterDict update sequence element #{at} has length {len(pair)}; 2 is required"  # noqa: E501

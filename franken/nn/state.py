@@ -5,6 +5,7 @@ Knows the tables of a module, not what they compute.
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections import OrderedDict
 from typing import Any, NamedTuple
@@ -31,26 +32,34 @@ class _IncompatibleKeys(NamedTuple):
         return repr(self)
 
 
-class _WithModule:
-    """A hook that is handed its module first; an object, so that it can be copied and pickled.
+class WrappedHook:
+    """A hook of loading, which may be handed its module first; it can be copied and pickled.
 
     It lies in the module's own table, so it keeps no module alive.
     """
 
-    def __init__(self, hook: Any, module: Any) -> None:
-        self.hook, self.module = hook, weakref.ref(module)
+    def __init__(self, hook: Any, module: Any = None) -> None:
+        self.hook = hook
+        functools.update_wrapper(self, hook)
+        self.with_module = module is not None
+        self.module = weakref.ref(module) if self.with_module else None
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.module is None:
+            return self.hook(*args, **kwargs)
         module = self.module()
         if module is None:
             raise RuntimeError("You are trying to call the hook of a dead Module!")
-        return self.hook(module, *args)
+        return self.hook(module, *args, **kwargs)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"hook": self.hook, "module": self.module()}
+        state = {"hook": self.hook, "with_module": self.with_module}
+        if self.module is not None:
+            state["module"] = self.module()
+        return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state)  # type: ignore[misc]
+        self.__init__(state["hook"], state.get("module"))  # type: ignore[misc]
 
 
 class StateDict:
@@ -257,12 +266,12 @@ class StateDict:
 
     def register_load_state_dict_pre_hook(self, hook: Any) -> Any:
         """Call hook(module, state_dict, prefix, ...) before a module loads."""
-        return hooks.add(self._load_state_dict_pre_hooks, _WithModule(hook, self))
+        return hooks.add(self._load_state_dict_pre_hooks, WrappedHook(hook, self))
 
     def _register_load_state_dict_pre_hook(self, hook: Any, with_module: bool = False) -> Any:
         if with_module:
             return self.register_load_state_dict_pre_hook(hook)
-        return hooks.add(self._load_state_dict_pre_hooks, hook)
+        return hooks.add(self._load_state_dict_pre_hooks, WrappedHook(hook))
 
     def register_load_state_dict_post_hook(self, hook: Any) -> Any:
         """Call hook(module, incompatible_keys) after a module has loaded."""

@@ -12,8 +12,9 @@ from typing import Any
 from franken.core import inplace
 from franken.core.errors import MissingRule
 from franken.core.linear import view_scatter
-from franken.core.node import Leaf, step
+from franken.core.node import Leaf, meta_entry, step
 from franken.core.primitive import Primitive, Rule, bind
+from franken.core.state import STATE
 from franken.core.tensor import Tensor
 from franken.core.trace import Trace, Tracer, memory
 from franken.engine import passes
@@ -128,10 +129,20 @@ class JvpTrace(Pushed, Trace):
                     o.__dict__["tangent_at"] = o._ver[0]
         return made
 
+    def refuse_out(self, name: str, values: list[Any]) -> None:
+        """Refuse what has a tangent."""
+        if any(self.tangent_of(v) is not None for v in values):
+            raise NotImplementedError(
+                f"Trying to use forward AD with {name}_out that does not support it because it is "
+                "an out= function"
+            )
+
     def check(self, x: Any, name: str) -> None:
-        """Refuse captured tensors."""
+        """Refuse captured tensors, and parameters that were made here."""
         if not self.owns(x):
             inplace.refuse_captured(name)
+        if STATE.grad:
+            inplace.check_history(x)
         super().check(x, name)
 
     def commit(self, x: Any, result: Any) -> None:
@@ -248,11 +259,7 @@ def _value(entry: tuple[str, int], low: list[Any], out: Any) -> Any:
         return low[i]
     if kind == "o":
         return out if i < 0 or type(out) is not tuple else out[i]
-    if kind == "s":
-        return tuple(low[i].shape) if isinstance(low[i], Tensor) else ()
-    if kind == "d":
-        return low[i].dtype if isinstance(low[i], Tensor) else None
-    return tuple(tuple(v.shape) for v in low)
+    return meta_entry(kind, i, low)
 
 
 def _pairing(grads: list[Any], tangents: list[Any]) -> Any:

@@ -82,6 +82,14 @@ class BatchTrace(Batched, Trace):
             return value
         return BatchTracer.make(value, dim % value.ndim, self)
 
+    def refuse_out(self, name: str, values: list[Any]) -> None:
+        """Refuse what is mapped over."""
+        if any(self.dim_of(v) is not None for v in values):
+            raise RuntimeError(
+                f"Batching rule not implemented for aten::{name}.out; the fallback path doesn't "
+                "work on out= or view ops."
+            )
+
     def dim_of(self, value: Any) -> int | None:
         """Where a value's hidden dimension is; None if it has none."""
         return value.bdim if self.owns(value) else None

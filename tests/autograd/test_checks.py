@@ -524,3 +524,114 @@ def test_the_module_of_gradcheck_does_not_hide_the_function():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "True\n"
+
+
+# --- rules that gradcheck holds backward and forward mode to, in torch's words ---
+
+
+def _undefined_hook(T):
+    def f(x):
+        y = x.clone()
+
+        def hook(g):
+            if g is None:
+                raise RuntimeError("no gradient")
+
+        y.register_hook(hook)
+        return y
+
+    return f
+
+
+def _undefined_function(T, answer):
+    class F(T.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.set_materialize_grads(False)
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx, g):
+            return T.ones(1, dtype=T.double) if g is None and answer else g
+
+    return F.apply
+
+
+def _random_backward(T):
+    class F(T.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            T.randn_like(g)
+            return g * 2
+
+        @staticmethod
+        def jvp(ctx, t):
+            T.randn_like(t)
+            return t * 2
+
+    return F.apply
+
+
+RULES = {
+    "hook sees None": (_undefined_hook, {}),
+    "answers nothing with ones": (lambda T: _undefined_function(T, True), {}),
+    "answers nothing with nothing": (lambda T: _undefined_function(T, False), {}),
+    "shape": (lambda T: lambda x: T.cat([x, x]) if T.all(x >= 1) else x, {}),
+    "dtype": (lambda T: lambda x: x.to(T.float32) if T.all(x >= 1) else x, {}),
+    "random backward": (_random_backward, {"check_batched_grad": True}),
+    "random jvp": (
+        _random_backward, {"check_forward_ad": True, "check_batched_forward_grad": True},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("raising", [True, False])
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("name", RULES)
+def test_rules_of_gradcheck(agree, name, fast, raising):
+    def program(T):
+        make, options = RULES[name]
+        x = T.ones(1, dtype=T.double, requires_grad=True)
+        return T.autograd.gradcheck(
+            make(T), (x,), fast_mode=fast, raise_exception=raising, **options
+        )
+
+    agree(program, words=28)
+
+
+def test_undefined_gradients_warn_before_they_are_refused():
+    for T in (pytest.importorskip("torch"), franken):
+        x = T.ones(1, dtype=T.double, requires_grad=True)
+        with pytest.warns(UserWarning, match="New undefined gradient support checking feature"):
+            assert not T.autograd.gradcheck(_undefined_hook(T), (x,), raise_exception=False)
+
+
+@pytest.mark.parametrize("second", [True, False])
+@pytest.mark.parametrize("undefined", [True, False])
+@pytest.mark.parametrize("batched", [True, False])
+def test_how_often_forward_mode_is_asked(agree, second, undefined, batched):
+    def program(T):
+        calls = []
+
+        class F(T.autograd.Function):
+            @staticmethod
+            def forward(ctx, x, y):
+                return x.clone(), y.clone()
+
+            @staticmethod
+            def jvp(ctx, s, t):
+                calls.append(1)
+                return s, t
+
+        x, y = (T.ones(1, dtype=T.double, requires_grad=wanted) for wanted in (True, second))
+        T.autograd.gradcheck(
+            F.apply, (x, y), check_forward_ad=True, check_backward_ad=False,
+            check_undefined_grad=undefined, check_batched_forward_grad=batched,
+        )  # fmt: skip
+        return len(calls)
+
+    assert agree(program)[0] == "value"

@@ -436,3 +436,54 @@ def test_order_is_fixed():
     first = run()
     _ = [leaf(franken, 1.0) * 2 for _ in range(5)]
     assert run() == first
+
+
+NUMBERS = [{}, {"a": 100, "b": 99, "c": 98}, {"a": 10**9}, {"a": 0, "b": 1, "c": 2, "d": 0},
+           {"b": 0}, {"d": 0}]  # fmt: skip
+
+
+@pytest.mark.parametrize("numbers", NUMBERS, ids=str)
+def test_numbers_choose_among_nodes_that_may_run(numbers, agree):
+    def program(lib):
+        x, y, z = (lib.ones(3, requires_grad=True) for _ in range(3))
+        a, b = x + y, y * z
+        c = a * b
+        d = c.exp()
+        log = []
+        for name, t in {"a": a, "b": b, "c": c, "d": d, "x": x, "y": y, "z": z}.items():
+            t.register_hook(lambda g, name=name: log.append(name))
+            if name in numbers:
+                t.grad_fn._set_sequence_nr(numbers[name])
+        said = [t.grad_fn._sequence_nr() for n, t in (("a", a), ("b", b)) if n in numbers]
+        d.sum().backward()
+        return log, said, x.grad, y.grad
+
+    agree(program)
+
+
+@pytest.mark.parametrize("number", ["a", 3.5])
+def test_numbers_that_are_none(number, agree):
+    agree(lambda lib: lib.ones(1, requires_grad=True).exp().grad_fn._set_sequence_nr(number))
+
+
+def test_a_leaf_takes_memory_that_nobody_else_holds(agree):
+    def program(lib):
+        seen = []
+
+        def backward(ctx, g):
+            seen.append(g.data_ptr())
+            return g, g
+
+        body = {"forward": staticmethod(lambda ctx, x, y: x + y),
+                "backward": staticmethod(backward)}  # fmt: skip
+        x, y = (lib.ones(5, 6, requires_grad=True) for _ in range(2))
+        type("Made", (lib.autograd.Function,), body).apply(x, y)[1][0].backward()
+        places = [x.grad.data_ptr(), y.grad.data_ptr()]
+        return len(set(places)), seen[0] in places
+
+    agree(program)
+
+
+def test_numbers_are_not_negative():
+    with pytest.raises(OverflowError, match="can't convert negative int to unsigned"):
+        franken.ones(1, requires_grad=True).exp().grad_fn._set_sequence_nr(-1)

@@ -352,3 +352,48 @@ def test_variadic_ops_check_versions():
         y = franken.cat([m, m])
     y.sum().backward()
     assert x.grad.tolist() == [2.0, 2.0, 2.0]
+
+
+@pytest.mark.parametrize("between", ["primitive", "function", "leaf", "outputs"])
+@pytest.mark.parametrize("by_grad", [False, True])
+def test_what_no_gradient_reaches_runs_and_its_hooks_see_none(agree, between, by_grad):
+    def program(T):
+        seen = []
+
+        class Nothing(T.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                return x.clone()
+
+            @staticmethod
+            def backward(ctx, g):
+                return None
+
+        class Same(T.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                return x.clone()
+
+            @staticmethod
+            def backward(ctx, g):
+                seen.append(("same", g.tolist()))
+                return g
+
+        x = T.ones(2, requires_grad=True)
+        x.register_hook(lambda g: seen.append(("leaf", None if g is None else g.tolist())))
+        y = x
+        if between in ("primitive", "outputs"):
+            y = x.clone() if between == "primitive" else x.split(1)[0]
+            y.register_hook(lambda g: seen.append(("tensor", g)))
+            y.grad_fn.register_prehook(lambda gs: seen.append(("pre", gs)))
+            y.grad_fn.register_hook(lambda gi, go: seen.append(("post", gi, go)))
+        elif between == "function":
+            y = Same.apply(x)
+        out = Nothing.apply(y * 1 if between == "function" else y).sum()
+        if by_grad:
+            T.autograd.grad(out, x, allow_unused=True)
+        else:
+            out.backward()
+        return seen, None if x.grad is None else x.grad.tolist()
+
+    assert agree(program)[0] == "value"

@@ -17,7 +17,7 @@ import pytest
 import franken
 from franken.core.node import Node
 from franken.core.primitive import PRIMITIVES, Primitive
-from franken.engine.passes import reachable
+from franken.engine.order import reachable
 
 torch = pytest.importorskip("torch")
 
@@ -42,6 +42,7 @@ TORCH_IS_WRONG = {
 # Reached by second derivatives only: `test_gradients_of_fused_gradients`.
 BACKWARDS = {
     "normalize_rows_grad", "normalize_channels_grad", "attention_grad", "grid_sample_grad",
+    "lstm_layer_grad", "gru_layer_grad",
 }  # fmt: skip
 
 
@@ -166,7 +167,18 @@ def test_every_primitive_of_several_outputs_is_reached(names: list[str]) -> None
     assert declared >= BACKWARDS | refused
 
 
+def recurrent(name: str, m: Any, x: Any, w: Any, b: Any) -> Any:
+    """A layer of one hidden unit over rows that come first."""
+    rows = {"lstm": 4, "gru": 3}[name]
+    w, state = w[:rows], x.new_zeros(1, 2, 1)
+    params = [m.outer(w, b), w[:, None], b[:rows], w * b[:rows]]
+    start = (state, state) if name == "lstm" else state
+    return getattr(m, name)(x, start, params, True, 1, 0.0, False, False, True)[0]
+
+
 FUSED = {
+    "lstm": lambda m, x, w, b: recurrent("lstm", m, x, w, b),
+    "gru": lambda m, x, w, b: recurrent("gru", m, x, w, b),
     "layer_norm": lambda m, x, w, b: m.nn.functional.layer_norm(x, (4,), w, b),
     "group_norm": lambda m, x, w, b: m.nn.functional.group_norm(x.mT, 2, w, b),
     "batch_norm": lambda m, x, w, b: m.nn.functional.batch_norm(

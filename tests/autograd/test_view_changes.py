@@ -126,6 +126,66 @@ def test_a_view_made_without_grad_mode_requires_grad_and_gets_none():
         assert x.grad.tolist() == [0.0, 1.0, 1.0]
 
 
+UNSAFE = {
+    "unsafe_split": lambda t: t.unsafe_split(1),
+    "unsafe_split_with_sizes": lambda t: t.unsafe_split_with_sizes((1, 1, 1)),
+    "unsafe_chunk": lambda t: t.unsafe_chunk(3),
+    "split": lambda t: t.split(1),
+}
+
+
+def square(lib):
+    return lib.arange(9.0).reshape(3, 3)
+
+
+def saved_part(lib, f):
+    a = square(lib).requires_grad_()
+    b = a + a
+    x, y, _ = f(b)
+    seen = [x._is_view(), x._version, b._version, x.data_ptr() == b.data_ptr()]
+    x.mul_(y)
+    seen += [x._version, y._version, b._version]
+    x.sum().backward()
+    return seen, a.grad, b.detach()
+
+
+def without_history(lib, f):
+    b = square(lib)
+    x = f(b)[0]
+    x.add_(1)
+    return x._is_view(), x._version, b._version, b
+
+
+def part_of_a_leaf(lib, f):
+    a = square(lib).requires_grad_()
+    part = f(a)[0]
+    part.add_(1)
+    part.sum().backward()
+    return a.grad, a.requires_grad, a.is_leaf
+
+
+def view_of_a_part(lib, f):
+    a = square(lib).requires_grad_()
+    x, y, _ = f(a * 1)
+    v = x.view(3)
+    v.mul_(2)
+    (x * y).sum().backward()
+    return a.grad, v._base is x
+
+
+def in_grad(lib, f):
+    return lib.func.grad(lambda x: f(x)[0].mul_(2).sum())(lib.ones(3, 3))
+
+
+PARTS = [saved_part, without_history, part_of_a_leaf, view_of_a_part, in_grad]
+
+
+@pytest.mark.parametrize("program", PARTS, ids=lambda p: p.__name__)
+@pytest.mark.parametrize("name", UNSAFE)
+def test_unsafe_parts_are_no_views(name, program, agree):
+    agree(lambda lib: program(lib, UNSAFE[name]))
+
+
 # Numbers of forms go on from the others: see the names.
 IN_PLACE = {
     "squeeze": lambda x: x.squeeze_(), "squeeze dim": lambda x: x.squeeze_(0),

@@ -207,6 +207,7 @@ ERRORS = [
     lambda d: d.random_split(range(10), [3, 3]),
     lambda d: d.ConcatDataset([]),
     lambda d: d.ConcatDataset([[1]])[-9],
+    lambda d: d.ConcatDataset([[1], [2, 3]])[-4],
     lambda d: d.StackDataset([1], [1, 2]),
     lambda d: d.StackDataset(),
     lambda d: d.RandomSampler([1], replacement=3),

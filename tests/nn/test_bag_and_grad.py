@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 
 import numpy as np
 import pytest
@@ -94,3 +95,29 @@ def test_gradients_of_convolutions(n):
 
     for mine, theirs in zip(pulled(franken), pulled(torch), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-8, atol=1e-10)
+
+
+ORDERS = {
+    "old": lambda T, w, i: (w, i, T.tensor([0, 2])), "old, rows": lambda T, w, i: (w, i.view(1, 3)),
+    "old, int": lambda T, w, i: (w, i.int(), T.tensor([0, 2])),
+    "old, double": lambda T, w, i: (w.double(), i, T.tensor([0, 2])),
+    "float indices": lambda T, w, i: (i.float(), i, T.tensor([0, 2])),
+    "new": lambda T, w, i: (i, w, T.tensor([0, 2])),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_the_old_order_of_arguments_is_taken_with_a_warning(agree, name):
+    said = []
+
+    def program(T):
+        w, i = T.arange(12.0).view(4, 3), T.tensor([0, 2, 1])
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                return T.nn.functional.embedding_bag(*ORDERS[name](T, w, i))
+            finally:
+                said.append([str(w.message) for w in caught])
+
+    agree(program)
+    assert said[0] == said[1]

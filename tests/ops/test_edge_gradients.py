@@ -192,3 +192,92 @@ def test_a_singular_matrix_has_all_derivatives_of_its_determinant() -> None:
             w = m.tensor(np.random.default_rng(2).normal(size=a.shape))
             got.append(m.autograd.grad((g * w).sum(), x)[0].numpy())
         np.testing.assert_allclose(got[1], got[0], rtol=1e-8, atol=1e-10)
+
+
+BASES = {"-1": lambda T: -1, "-2.5": lambda T: -2.5, "tensor": lambda T: T.tensor([-1.5, 2.0])}
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_powers_of_negative_numbers_by_complex_exponents(agree, base):
+    def program(T):
+        e = T.tensor([0.5 + 1j, 2.25 - 0.5j], dtype=T.complex128, requires_grad=True)
+        b = BASES[base](T)
+        y = T.pow(b.double() if base == "tensor" else b, e)
+        y.backward(T.tensor([1 + 2j, 0.5], dtype=T.complex128))
+        return e.grad, T.func.jvp(lambda e: T.pow(b, e), (e.detach(),), (e.detach(),))[1].real
+
+    assert agree(program)[0] == "value"
+
+
+@pytest.mark.parametrize("include_self", [True, False])
+@pytest.mark.parametrize("wanted", ["both", "input", "src"])
+@pytest.mark.parametrize("name", ["scatter_reduce", "index_reduce"])
+def test_products_into_places_with_zeros(agree, name, wanted, include_self):
+    def case(x, src, index):
+        def program(T):
+            a = T.tensor(x, dtype=T.float64, requires_grad=wanted != "src")
+            b = T.tensor(src, dtype=T.float64, requires_grad=wanted != "input")
+            over = [t for t in (a, b) if t.requires_grad]
+            y = getattr(T, name)(a, 0, T.tensor(index), b, "prod", include_self=include_self)
+            g = T.autograd.grad(y.sum(), over, create_graph=True)
+            total = sum(v.sum() for v in g)
+            return g, T.autograd.grad(total, over, allow_unused=True) if total.requires_grad else ()
+
+        return program
+
+    for x, src, index in (
+        ([1.0], [0.0, 0.0], [0, 0]), ([0.0], [0.0, 2.0], [0, 0]), ([0.0], [1.0, 2.0], [0, 0]),
+        ([1.0], [0.0, 2.0], [0, 0]), ([1.0, 1.0], [0.0, 0.0], [0, 1]),
+        ([0.0, 1.0], [0.0, 0.0], [1, 1]),
+    ):  # fmt: skip
+        agree(case(x, src, index), words=11)
+
+
+ROWS = {
+    "finite": [[3.0, 1.0], [-2.0, 0.5]], "zero": [[3.0, 0.0], [-2.0, 0.5]],
+    "zeros": [[0.0, 0.0], [0.0, 2.0]], "inf": [[3.0, INF], [INF, 2.0]],
+    "nan": [[3.0, NAN], [1.0, 2.0]], "nan and zero": [[3.0, NAN], [0.0, 2.0]],
+    "inf and zero": [[3.0, 0.0], [INF, 2.0]], "-inf": [[-INF, -INF], [1.0, -INF]],
+}  # fmt: skip
+FOLDS = {
+    "prod": lambda x: x.prod(), "prod dim": lambda x: x.prod(1), "prod 0": lambda x: x.prod(0),
+    "cumprod": lambda x: x.cumprod(1), "cumprod flat": lambda x: x.reshape(-1).cumprod(0),
+    "logcumsumexp": lambda x: x.logcumsumexp(1), "logcumsumexp 0": lambda x: x.logcumsumexp(0),
+    "log_ndtr": None, "renorm": lambda x: x.renorm(2, 0, 1.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", ROWS)
+@pytest.mark.parametrize("fold", FOLDS)
+def test_slopes_of_products_and_sums_at_limits(agree, fold, rows):
+    def program(T):
+        x = T.tensor(ROWS[rows], dtype=T.float64, requires_grad=True)
+        y = T.special.log_ndtr(x) if fold == "log_ndtr" else FOLDS[fold](x)
+        (g,) = T.autograd.grad(y.sum(), x, create_graph=True)  # the rule that is recorded
+        return y.detach(), g.detach()
+
+    assert agree(program)[0] == "value"
+
+
+@pytest.mark.parametrize("exponent", [2, 1, 0, 1.5, 0.5, -1, 3])
+def test_second_slopes_of_powers_at_zero(agree, exponent):
+    def program(T):
+        x = T.tensor([0.0, 2.0, -1.0], dtype=T.float64, requires_grad=True)
+        (g,) = T.autograd.grad(x.pow(exponent).sum(), x, create_graph=True)
+        second = T.autograd.grad(g.sum(), x, allow_unused=True) if g.requires_grad else ()
+        return g.detach(), second
+
+    def by_tensors(T):
+        x = T.tensor([0.0, 2.0, 0.0], dtype=T.float64, requires_grad=True)
+        e = T.full((3,), float(exponent), dtype=T.float64, requires_grad=True)
+        gs = T.autograd.grad(x.pow(e).sum(), (x, e), create_graph=True)
+        more = [T.autograd.grad(g.sum(), (x, e), retain_graph=True) for g in gs]
+        return [g.detach() for g in gs], more, [g.grad_fn.name() for g in gs]
+
+    def by_number(T):
+        e = T.tensor([0.0, 1.0, 2.0, -1.0], dtype=T.float64, requires_grad=True)
+        (g,) = T.autograd.grad(T.pow(0.0, e).sum(), e, create_graph=True)
+        return g.detach(), T.autograd.grad(g.sum(), e)
+
+    for each in (program, by_tensors, by_number):
+        assert agree(each)[0] == "value"

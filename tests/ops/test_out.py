@@ -151,3 +151,55 @@ def refusals(name, form):
     """How franken refuses that form; a target that it takes is a refusal of its own."""
     reports = [forms.report(OURS, ours, sample, form) for ours, _, sample in pairs(name)]
     return {r[1][:66] if isinstance(r, tuple) else "taken" for r in reports if r is not None}
+
+
+# --- under transforms: memory is written as it is, so nobody may have a part in it ---
+
+WRITING = {
+    "exp": lambda T, x, out: T.exp(x, out=out), "add": lambda T, x, out: T.add(x, 1, out=out),
+    "cumsum": lambda T, x, out: T.cumsum(x, 0, out=out),
+    "floor": lambda T, x, out: T.floor(x, out=out),
+    "eq": lambda T, x, out: T.eq(x, 1, out=out),
+}  # fmt: skip
+
+
+def _dual(T, f, x):
+    fw = T.autograd.forward_ad
+    with fw.dual_level():
+        return f(fw.make_dual(x, x))
+
+
+INSIDE = {
+    "jvp": lambda T, f, x: T.func.jvp(f, (x,), (x,)),
+    "dual": _dual,
+    "vmap": lambda T, f, x: T.func.vmap(f)(x.expand(2, 3)),
+    "jvp in vmap": lambda T, f, x: T.func.vmap(lambda y: T.func.jvp(f, (x,), (x,))[1] + y)(
+        x.expand(2, 3)
+    ),
+    "vmap in jvp": lambda T, f, x: T.func.jvp(lambda y: T.func.vmap(f)(y.expand(2, 3)), (x,), (x,)),
+}
+WHERE = {
+    "into new memory": lambda T, op, x: op(T, x, T.zeros(3)),
+    "from a constant": lambda T, op, x: op(T, T.ones(3), x * 1),
+    "constants alone": lambda T, op, x: op(T, T.ones(3), T.zeros(3)) + x,
+}
+
+
+@pytest.mark.parametrize("where", WHERE)
+@pytest.mark.parametrize("inside", INSIDE)
+@pytest.mark.parametrize("name", WRITING)
+def test_out_under_transforms(agree, name, inside, where):
+    words = 10 if "vmap" not in inside else 5  # overloads have names of their own
+    agree(
+        lambda T: INSIDE[inside](T, lambda x: WHERE[where](T, WRITING[name], x), T.arange(3.0) + 1),
+        words=words,
+    )
+
+
+def test_what_has_no_derivative_may_be_written_from_what_wants_one(agree):
+    def program(T):
+        a = T.ones(2, requires_grad=True)
+        return T.eq(a, 1, out=T.zeros(2))
+
+    assert agree(program)[0] == "value"
+    agree(lambda T: T.floor(T.ones(2, requires_grad=True), out=T.zeros(2)), words=10)

@@ -145,3 +145,68 @@ def test_addmv_of_an_empty_matrix_keeps_the_shape_of_what_it_scales(
             (y.tolist(), tuple(y.shape), [str(w.message).split(" (Trig")[0] for w in told])
         )
     assert found[1] == found[0]
+
+
+_IMAGES = {
+    "one channel": lambda m: m.ones(2, 1, 4, 5).to(memory_format=m.channels_last),
+    "one pixel": lambda m: m.ones(2, 3, 1, 1).to(memory_format=m.channels_last),
+    "one row": lambda m: m.ones(4, 1).T,
+    "one column": lambda m: m.ones(40).as_strided((3, 1), (1, 5)),
+    "no column": lambda m: m.ones(40).as_strided((3, 0), (1, 3)),
+}
+_WITH_NUMBERS = {
+    "x * 2": lambda m, x: x * 2,
+    "1 - x": lambda m, x: 1 - x,
+    "x > 0": lambda m, x: x > 0,
+    "x ** 2": lambda m, x: x**2,
+    "0-d * x": lambda m, x: m.tensor(2.0) * x,
+    "x * 0-d": lambda m, x: x * m.tensor(2.0),
+    "long / 2": lambda m, x: x.long() / 2,
+    "lerp": lambda m, x: m.lerp(x, x, 0.5),
+    "exp": lambda m, x: x.exp(),
+    "x + x": lambda m, x: x + x,
+    "hardtanh": lambda m, x: m.nn.functional.hardtanh(x),
+    "nan_to_num": lambda m, x: m.nan_to_num(x),
+    "deg2rad": lambda m, x: m.deg2rad(x),
+    "double": lambda m, x: x.double(),
+}
+
+
+@pytest.mark.parametrize("image", _IMAGES)
+@pytest.mark.parametrize("name", _WITH_NUMBERS)
+def test_a_number_counts_as_a_tensor_without_axes(name: str, image: str) -> None:
+    """Torch's fast way of laying out is for tensors of one shape: a number is of another."""
+    strides = [_WITH_NUMBERS[name](m, _IMAGES[image](m)).stride() for m in (torch, franken)]
+    assert strides[1] == strides[0]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda m: m.ones(1, 2).T.reshape(2, 1, 1),
+        lambda m: m.ones(4, 1).T.reshape(4, 1),
+        lambda m: m.ones(2, 1, 4, 5).to(memory_format=m.channels_last),
+        lambda m: m.ones(2, 1, 4, 5).to(memory_format=m.channels_last).to(m.float64),
+        lambda m: m.einsum("ij,jk->ik", m.ones(1, 2).T, m.ones(4, 1).T),
+        lambda m: m.gradient(m.ones(2, 3, 4, 5).to(memory_format=m.channels_last), dim=1)[0],
+        lambda m: m.linalg.lstsq(m.eye(4)[:, :2], m.ones(4, 3)).solution,
+        lambda m: m.linalg.lstsq(m.eye(3).expand(2, 3, 3), m.ones(2, 3, 2)).solution,
+        lambda m: m.ormqr(m.eye(4)[:, :2], m.ones(2), m.ones(3, 4), left=False),
+        lambda m: m.ormqr(m.zeros(4, 0), m.ones(0), m.ones(4, 3)),
+        lambda m: m.stack([m.zeros(0, 4)] * 2, 0),
+        lambda m: m.linalg.cholesky(m.eye(3).expand(2, 3, 3), upper=True),
+        lambda m: m.special.ndtr(m.ones(4, 3).T, out=m.empty(0)),
+        lambda m: m.fft.fftn(
+            m.ones(2, 3, 4, 5).to(memory_format=m.channels_last), s=(4, 8), dim=(0, -1)
+        ),
+        lambda m: m.nn.functional.adaptive_avg_pool1d(m.ones(1, 2).T, 3),
+    ],
+)
+def test_strides_of_axes_of_one_element_go_on(call: Any) -> None:
+    assert call(franken).stride() == call(torch).stride()
+
+
+@pytest.mark.parametrize("upper", [False, True])
+def test_a_factor_is_no_view(upper: bool) -> None:
+    for m in (torch, franken):
+        assert not m.linalg.cholesky(m.eye(3), upper=upper)._is_view()

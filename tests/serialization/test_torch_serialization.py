@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import gzip
 import io
 import mmap
@@ -379,6 +380,12 @@ def test_text_of_python_2() -> None:
                 assert got == want
 
 
+def test_long_texts_and_lists() -> None:
+    value = {"text": "x" * 2_000_000, "numbers": list(range(200_000)), "bytes": b"y" * 2_000_000}
+    data = saved(franken, value)
+    assert franken.load(data) == value
+
+
 # --- the format before ----------------------------------------------------------------------------
 
 
@@ -406,7 +413,10 @@ def test_heads_of_the_format_before(weights_only: bool) -> None:
 
 # --- damage ---------------------------------------------------------------------------------------
 
-VALUE = {
+VALUE: dict[str, Any] = {
+    "small": [franken.Size([1, 2]), franken.float16, franken.device("cpu"), franken.strided, 1j],
+    "odd": [franken.ones(2, dtype=franken.uint16), franken.ones(2).untyped_storage(), b"\xff"],
+    "dicts": [collections.Counter("aab"), franken.nn.Linear(2, 2).state_dict()],
     "model": {"w": franken.arange(40.0).reshape(5, 8), "b": franken.zeros(5)},
     "opt": [{"lr": 0.1, "betas": (0.9, 0.99)}, franken.nn.Parameter(franken.ones(3)), {1, 2}],
     "view": franken.arange(6)[2:4],
@@ -450,6 +460,24 @@ def test_damaged_files_end_in_typed_errors(zipped: bool, crc: bool) -> None:
             assert str(error).startswith("don't know how to restore data location")
             refused += 1
     assert refused > 100
+
+
+@pytest.mark.parametrize("first", range(0, 1200, 400))
+def test_damaged_pickles_end_in_typed_errors(first: int) -> None:
+    source = zipfile.ZipFile(saved(franken, VALUE))
+    for seed in range(first, first + 400):
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            for name in source.namelist():
+                data = source.read(name)
+                archive.writestr(name, damaged(data, seed) if name[-3:] == "pkl" else data)
+        buffer.seek(0)
+        try:
+            franken.load(buffer)
+        except (FormatError, pickle.UnpicklingError) as error:
+            assert str(error)
+        except RuntimeError as error:  # a place that there is not
+            assert str(error).startswith("don't know how to restore data location")
 
 
 def test_a_file_that_promises_more_than_it_has() -> None:

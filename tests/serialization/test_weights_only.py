@@ -188,19 +188,21 @@ def test_modules_that_a_user_allows() -> None:
 
 
 class Noted(franken.Tensor):
-    pass
+    __slots__ = ("slot",)
 
 
 def test_subclasses_of_tensors() -> None:
     t = franken.ones(2).as_subclass(Noted)
-    t.note = "kept"
+    t.note, t.slot = "kept", [1]
     data = saved(franken, t)
     with pytest.raises(pickle.UnpicklingError, match=f"GLOBAL {__name__}.Noted was not an allowed"):
         franken.load(data)
     data.seek(0)
     with franken.serialization.safe_globals([Noted]):
         got = franken.load(data)
-    assert type(got) is Noted and got.note == "kept" and got.tolist() == [1.0, 1.0]
+    assert (
+        type(got) is Noted and got.note == "kept" and got.slot == [1] and got.tolist() == [1.0, 1.0]
+    )
 
 
 def test_the_list_of_what_is_allowed() -> None:
@@ -300,6 +302,16 @@ HOSTILE = {
     "an inner module": b"\x80\x02cfranken.ops.surface.rebuild\n_rebuild_tensor\n)R.",
     "eval": b"\x80\x02c__builtin__\neval\nX\x01\x00\x00\x001\x85R.",
     "getattr": b"\x80\x02c__builtin__\ngetattr\nctorch\nTensor\nX\x03\x00\x00\x00add\x86R.",
+    "tuples of one tuple twice, as a key": b"\x80\x02}N" + b"2\x86" * 150 + b"K\x01s.",
+    "tuples of one tuple twice, as a size": (
+        b"\x80\x02ctorch\nSize\nN" + b"2\x86" * 150 + b"\x85R."
+    ),
+    "tuples of one tuple twice, as a shape": (
+        b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n((X\x07\x00\x00\x00storagectorch\n"
+        b"FloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x00tQK\x00N"
+        + b"2\x86" * 150
+        + b")\x89NtR."
+    ),
     "a persistent number": b"\x80\x02K\x01Q.",
     "a persistent module": b"\x80\x02X\x06\x00\x00\x00moduleK\x01\x86Q.",
 }
@@ -309,6 +321,13 @@ HOSTILE = {
 def test_hostile_pickles_end_in_typed_errors(case: str) -> None:
     with pytest.raises((FormatError, pickle.UnpicklingError)):
         franken.load(forged(HOSTILE[case]))
+
+
+def test_tuples_of_one_tuple_twice_are_made_once() -> None:
+    got = franken.load(forged(b"\x80\x02N" + b"2\x86" * 150 + b"."))
+    for _ in range(150):
+        assert got[0] is got[1]
+        got = got[0]
 
 
 def test_reading_as_data_imports_nothing(tmp_path: Any) -> None:

@@ -132,10 +132,10 @@ def nll_loss_backward(
     g: np.ndarray,
     x: np.ndarray,
     target: np.ndarray,
-    weight: np.ndarray | None = None,
-    ignore_index: int = -100,
-    reduction: str = "mean",
-    total: np.ndarray | None = None,
+    weight: np.ndarray | None,
+    ignore_index: int,
+    reduction: str,
+    total: np.ndarray | None,
 ) -> np.ndarray:
     """Return the cotangent of nll_loss' log-probabilities.
 

@@ -459,7 +459,7 @@ def _add_reads(gx: np.ndarray, g: np.ndarray, taps: list[tuple]) -> None:
         gx[channel] = np.bincount(at, values, gx.shape[1])
 
 
-def affine_grid_forward(theta: np.ndarray, size: Ints, align_corners: bool = False) -> np.ndarray:
+def affine_grid_forward(theta: np.ndarray, size: Ints, align_corners: bool) -> np.ndarray:
     """Return the sampling grid (N, *size, axes) of theta (N, axes, axes + 1) for two or three axes.
 
     >>> affine_grid_forward(np.array([[[1.0, 0, 0], [0, 1, 0]]]), (1, 2), True).tolist()
@@ -474,7 +474,7 @@ def affine_grid_forward(theta: np.ndarray, size: Ints, align_corners: bool = Fal
     return np.matmul(base, theta.swapaxes(1, 2)).reshape(theta.shape[0], *size, axes)
 
 
-def affine_grid_backward(g: np.ndarray, align_corners: bool = False) -> np.ndarray:
+def affine_grid_backward(g: np.ndarray, align_corners: bool) -> np.ndarray:
     """Apply the transpose of `affine_grid_forward` to g (N, *O, axes), giving (N, axes, axes + 1).
 
     >>> affine_grid_backward(np.ones((1, 1, 2, 2)), True).tolist()

@@ -150,7 +150,10 @@ def call_into(name: str, fn: Any, into: Into, args: Any, kwargs: Any, target: An
     """The call with its result written into `target`."""
     targets = target if isinstance(target, (tuple, list)) else (target,)
     inputs = (*args, *kwargs.values())
-    refuse_gradient(name, inputs, targets)
+    if not getattr(fn, "answers", False):  # truth values may be written, whoever wants a gradient
+        refuse_gradient(name, inputs, targets)
+    if STATE.traces:
+        _refuse_traced(name, (*inputs, *targets))
     for o in targets:
         if isinstance(o, Tensor):
             refuse_shared(o, inputs, into.memory)
@@ -181,6 +184,15 @@ def refuse_gradient(name: str, inputs: Any, targets: Any) -> None:
         )
 
 
+def _refuse_traced(name: str, values: Any) -> None:
+    """Raise if a transform has a part in what is read or written: memory is written as it is."""
+    nested = [v if isinstance(v, (list, tuple)) else (v,) for v in values]
+    tensors = [t for row in nested for t in row if isinstance(t, Tensor)]
+    for trace in reversed(STATE.traces):
+        trace.refuse_out(name, tensors)
+        tensors = [trace.lower(t) for t in tensors]
+
+
 def _wants_grad(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return any(_wants_grad(v) for v in value)
@@ -204,7 +216,7 @@ def refuse_shared(target: Tensor, inputs: Any, how: str) -> None:
                 )
 
 
-def write_out(name: str, out: Any, result: Any, into: Into = CAST) -> Any:
+def write_out(name: str, out: Any, result: Any, into: Into) -> Any:
     """Write a result into `out=`, resizing and casting as torch allows."""
     if isinstance(result, tuple):
         if not isinstance(out, (tuple, list)) or len(out) != len(result):

@@ -17,8 +17,10 @@ from franken.core.geometry.planning import PLANNERS, Operand, Planner, iterator
 from franken.core.geometry.shapes import Shape
 from franken.core.geometry.strides import contiguous_strides
 
-# Layouts that are not row-major though all inputs are.
-_OWN = frozenset(("column_major", "transformed"))
+# Layouts that are not row-major though all inputs are (or need not be: a gradient's may be said).
+_OWN = frozenset(("column_major", "filtered", "said", "transformed"))
+
+_NUMBER = ((), (), 1)  # an input without axes, as torch wraps it
 
 Arrange = Callable[[Sequence[Any], Any, Any], Any]
 
@@ -31,6 +33,8 @@ def arranger(kind: str | tuple[str, ...] | None) -> Arrange | None:
         return _row_major
     if kind == "iterator":
         return _iterator
+    if kind == "tensors":
+        return _of_tensors
     names = (kind,) if isinstance(kind, str) else kind
     planners = [PLANNERS[name] for name in names]
     if not _OWN.isdisjoint(names):
@@ -45,6 +49,7 @@ def arranger(kind: str | tuple[str, ...] | None) -> Arrange | None:
             if hasattr(a, "flags") and (
                 not a.flags.c_contiguous
                 or 1 in a.shape  # an image of one channel may be row-major and channels last
+                or not a.size
             ):
                 return planned(planners, inputs, out, params)
         return _row_major(inputs, out, params)
@@ -86,6 +91,11 @@ def _iterator(inputs: Sequence[Any], out: Any, params: Any) -> Any:
     return followed(out, *inputs) if hasattr(out, "strides") else out
 
 
+def _of_tensors(inputs: Sequence[Any], out: Any, params: Any) -> Any:
+    """As an elementwise op that takes its numbers as they are."""
+    return _iterator([a for a in inputs if hasattr(a, "strides")], out, params)
+
+
 def _planned(planner: Planner, inputs: Sequence[Any], out: Any, params: Any) -> Any:
     if not hasattr(out, "strides"):
         return out
@@ -101,6 +111,8 @@ def followed(out: Any, *inputs: Any) -> Any:
     for a in inputs:
         if hasattr(a, "strides"):
             found += (a.shape, a.strides, a.itemsize)
+        elif a is not None:
+            found += _NUMBER
     to = _iterated(out.shape, out.strides, out.itemsize, *found)
     return out if to is None else placed(out, to)
 

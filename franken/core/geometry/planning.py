@@ -105,16 +105,65 @@ def images(shape: Shape, operands: Sequence[Operand], params: Any = _NONE) -> Sh
     return _images_last_if(suggests_channels_last(*_image(operands[0])), shape)
 
 
+def volumes(shape: Shape, operands: Sequence[Operand], params: Any = _NONE) -> Shape:
+    """`images`; one volume, whose batch axis tells nothing, is asked for its other axes."""
+    x = operands[0]
+    alone = len(shape) == 5 and x.shape[0] == 1
+    last = alone and is_channels_last(*x) and not is_contiguous(*x)
+    return _last_if(True, shape) if last else images(shape, operands)
+
+
+def said(shape: Shape, operands: Sequence[Operand], params: Mapping[str, Any] = _NONE) -> Shape:
+    """As the parameter `strides` says, else row-major."""
+    strides = params.get("strides")
+    return contiguous_strides(shape) if strides is None else strides
+
+
 def planes(shape: Shape, operands: Sequence[Operand], params: Any = _NONE) -> Shape:
     """`images`, but volumes are row-major."""
     row_major = len(shape) > 4
     return contiguous_strides(shape) if row_major else images(shape, operands)
 
 
-def filtered(shape: Shape, operands: Sequence[Operand], params: Any = _NONE) -> Shape:
-    """Channels last if the image or its filters are; of rows only the filters are asked."""
-    asked = operands[1:2] if len(shape) == 3 else operands[:2]
-    return _images_last_if(any(suggests_channels_last(*_image(o)) for o in asked), shape)
+def averaged(shape: Shape, operands: Sequence[Operand], params: Any = _NONE) -> Shape:
+    """`planes`; volumes of one element each, which are plain means, are `images`."""
+    whole = len(shape) == 5 and shape[2:] == (1, 1, 1)
+    return images(shape, operands) if whole else planes(shape, operands)
+
+
+def filtered(shape: Shape, operands: Sequence[Operand], params: Mapping[str, Any] = _NONE) -> Shape:
+    """Channels last if the image or its filters are; of rows only the filters are asked.
+
+    A gradient's `strides` are said. Volumes are row-major but in oneDNN, and so is what is empty.
+    """
+    said = params.get("strides")
+    if said is not None:
+        return said  # type: ignore[no-any-return]
+    x, w = operands[:2]
+    return _images_last_if(_filters_last(x, w, params["onednn"]), shape)
+
+
+def _filters_last(x: Operand, w: Operand, onednn: bool) -> bool:
+    if 0 in x.shape or 0 in w.shape or (len(x.shape) == 5 and not onednn):
+        return False
+    return any(suggests_channels_last(*_image(o)) for o in ((w,) if len(x.shape) == 3 else (x, w)))
+
+
+def filtered_gradient(of: Operand, x: Operand, w: Operand, onednn: bool, own: bool) -> Shape:
+    """The strides of a convolution's gradient for `of`, its image x or its filters w.
+
+    It lies in the order which both decide on; with the input's `own` strides if that lies so
+    already. The gradient of an empty convolution lies as the input does.
+
+    >>> image, filters = Operand((1, 2, 3, 3), (18, 1, 6, 2)), Operand((4, 2, 1, 1), (2, 1, 1, 1))
+    >>> filtered_gradient(filters, image, filters, onednn=False, own=True)
+    (2, 1, 1, 1)
+    """
+    if 0 in x.shape or 0 in w.shape:
+        return preserved_strides(*of)
+    last = _filters_last(x, w, onednn)
+    there = own and (is_channels_last if last else is_contiguous)(*_image(of))
+    return of.strides if there else _images_last_if(last, of.shape)
 
 
 def _image(operand: Operand) -> Operand:
@@ -145,7 +194,7 @@ def stacked(shape: Shape, operands: Sequence[Operand], params: Any = _NONE) -> S
         return contiguous_strides(shape)
     size = shape[at] * shape[at + 1]
     steps = joined((*shape[:at], size, *shape[at + 2 :]), operands)
-    return (*steps[:at], steps[at] * shape[at + 1], *steps[at:])
+    return (*steps[:at], steps[at] * max(shape[at + 1], 1), *steps[at:])
 
 
 def standardised(shape: Shape, operands: Sequence[Operand], params: Any = _NONE) -> Shape:
@@ -205,7 +254,8 @@ def _last_if(wanted: bool, shape: Shape) -> Shape:
 PLANNERS: dict[str, Planner] = {
     f.__name__: f
     for f in (
-        contiguous, iterator, as_input, channels_last, images, planes, filtered, joined, stacked,
+        contiguous, iterator, as_input, channels_last, images, volumes, planes, averaged, said,
+        filtered, joined, stacked,
         standardised, indexed, column_major, transformed,
     )
 }  # fmt: skip

@@ -8,6 +8,7 @@ Rules: https://docs.pytorch.org/docs/stable/tensor_view.html and Tensor.view
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from franken.core.geometry import layout
 from franken.core.geometry.shapes import INT64_MAX, Shape, brackets, numel
@@ -169,6 +170,7 @@ def _compare_axes(shape: Shape, operands: tuple[Shape, ...], inner: int, outer: 
     return 0
 
 
+@lru_cache(4096)
 def view_strides(shape: Shape, strides: Shape, new_shape: Shape) -> Shape | None:
     """Return the strides under which the same storage shows `new_shape`, or None if none can.
 
@@ -248,7 +250,7 @@ def expand_strides(shape: Shape, strides: Shape, target: Sequence[int]) -> tuple
 
 
 def as_strided_bounds(
-    size: Shape, stride: Shape, offset: int, storage_numel: int, itemsize: int = 1
+    size: Shape, stride: Shape, offset: int, storage_numel: int, itemsize: int
 ) -> None:
     """Raise RuntimeError unless every element of this geometry lies inside the storage.
 

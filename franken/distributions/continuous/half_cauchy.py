@@ -7,7 +7,7 @@ from typing import Any
 import franken
 from franken import Tensor, inf
 from franken.distributions.continuous.cauchy import Cauchy
-from franken.distributions.continuous.halves import Half
+from franken.distributions.halves import Half
 
 
 class HalfCauchy(Half):

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from franken import Tensor
-from franken.distributions.continuous.halves import Half
 from franken.distributions.continuous.normal import Normal
+from franken.distributions.halves import Half
 
 
 class HalfNormal(Half):

@@ -9,15 +9,16 @@ import inspect
 import struct
 import warnings
 from collections.abc import Callable
+from reprlib import repr as repr_of
 from typing import Any, Final
 
 import numpy as np
 
 from franken.core.device import CPU
 from franken.core.dtypes import dtype
-from franken.faces.checkpoints.names import found, torch_name
 from franken.faces.checkpoints.pickling import Storages, dump, is_storage
 from franken.faces.checkpoints.settings import SourceChangeWarning
+from franken.faces.names import found, torch_name
 from franken.ops.surface.storage import UntypedStorage
 from franken.serialization.errors import DamagedCheckpoint, FormatError
 from franken.serialization.formats.torch_writer import pieces
@@ -89,7 +90,7 @@ def check_magic(magic: Any) -> None:
 def check_version(version: Any) -> None:
     """RuntimeError unless the second value of a file is the version that is known."""
     if type(version) is not int or version != PROTOCOL_VERSION:
-        raise DamagedCheckpoint("unknown_version", f"Invalid protocol version: {version!r:.40}")
+        raise DamagedCheckpoint("unknown_version", f"Invalid protocol version: {repr_of(version)}")
 
 
 class Parts:
@@ -105,24 +106,28 @@ class Parts:
     def storage(self, key: Any, kind: dtype, place: Any, count: Any, view: Any) -> UntypedStorage:
         """The storage that a pickle names, where it belongs."""
         if type(count) is not int or count < 0 or type(key) is not str or type(place) is not str:
-            raise FormatError("bad_tree", f"torch: the storage {key!r:.40} is malformed")
+            raise FormatError("bad_tree", f"torch: the storage {repr_of(key)} is malformed")
         if key not in self._made:
             self.room -= count * kind.itemsize
             if self.room < 0:
-                raise FormatError("truncated", f"torch: {count} elements of {kind} in {key!r:.40}")
+                raise FormatError(
+                    "truncated", f"torch: {count} elements of {kind} in {repr_of(key)}"
+                )
             row = UntypedStorage._over(np.zeros(count * kind.itemsize, np.uint8), CPU)
             self._made[key] = row, self.restore(row, place), kind.itemsize
         placed = self._made[key][1]
         if view is None:
             return placed
-        _, first, size = view
+        _, first, size = view if type(view) is tuple and len(view) == 3 else (None,) * 3
         if type(first) is not int or type(size) is not int or not 0 <= first <= first + size:
-            raise FormatError("bad_tree", f"torch: the part of {key!r:.40} is malformed")
+            raise FormatError("bad_tree", f"torch: the part of {repr_of(key)} is malformed")
         return placed[first * kind.itemsize : (first + size) * kind.itemsize]  # type: ignore[no-any-return]
 
     def fill(self, keys: Any, read: Callable[[int], bytes]) -> None:
         """Read the bytes of all storages, in the order of `keys`."""
-        if type(keys) is not list or {*map(str, keys)} != {*self._made}:
+        if type(keys) is not list or not all(type(key) is str for key in keys):
+            raise FormatError("bad_tree", "torch: the names of the storages are no list of texts")
+        if {*keys} != {*self._made} or len(keys) != len(self._made):
             raise FormatError("bad_tree", "torch: the storages at the end are not those named")
         for key in keys:
             row, placed, item = self._made[key]
@@ -130,7 +135,7 @@ class Parts:
             if count * item != row.nbytes():
                 raise FormatError(
                     "bad_layout",
-                    f"torch: {count} elements in {key!r}, expected {row.nbytes()} bytes",
+                    f"torch: {count} elements in {key!r} of {row.nbytes()} bytes",
                 )
             row._bytes[:] = np.frombuffer(read(row.nbytes()), np.uint8)
             if placed is not row:

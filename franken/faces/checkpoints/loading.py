@@ -20,7 +20,9 @@ from typing import Any, Final
 import numpy as np
 
 from franken.core.device import CPU
-from franken.faces.checkpoints import legacy, names
+from franken.core.dtypes import dtype
+from franken.faces import names
+from franken.faces.checkpoints import legacy
 from franken.faces.checkpoints.places import restoring
 from franken.faces.checkpoints.restricted import Builder, check_names, not_allowed
 from franken.faces.checkpoints.settings import (
@@ -210,9 +212,7 @@ class _Reader:
 
     @staticmethod
     def _typed(storage: Any, kind: str) -> Any:
-        # torch gives bytes out as elements, too.
-        known = "ByteStorage" if kind == "UntypedStorage" else kind
-        return TypedStorage._over(storage, storage_dtype(known))
+        return TypedStorage._over(storage, _dtype_of(kind))
 
     def _bytes_of(self, member: zip_reader.Member) -> Any:
         if SKIPS.on:
@@ -254,9 +254,12 @@ class _Reader:
         parts = legacy.Parts(self.source.size, self.restore)
 
         def storage(kind: str, key: tuple[Any, ...]) -> Any:
-            dtype = storage_dtype("ByteStorage" if kind == "UntypedStorage" else kind)
-            name, place, count = key[:3]
-            found = parts.storage(name, dtype, place, count, key[3] if len(key) > 3 else None)
+            if kind not in torch_zip.STORAGES:
+                raise FormatError("bad_dtype", f"torch: a storage of kind {kind[:80]!r}")
+            name, place, count = _text(key[0]), _text(key[1]), key[2]
+            found = parts.storage(
+                name, _dtype_of(kind), place, count, key[3] if len(key) > 3 else None
+            )
             return self._typed(found, kind)
 
         with _worded(as_data, ""):
@@ -266,7 +269,9 @@ class _Reader:
             legacy.check_version(read_value())
             read_value()  # the system that wrote it
             made = read_value(storage)
-            parts.fill(read_value(), lambda length: _exactly(stream, length))
+            keys = read_value()
+            keys = [*map(_text, keys)] if type(keys) is list else keys
+            parts.fill(keys, lambda length: _exactly(stream, length))
             return made, stream.tell()
 
     def _all(self) -> bytes:
@@ -318,6 +323,16 @@ class _Reader:
 def _check_sum(member: zip_reader.Member, crc: int) -> None:
     if member.crc not in (0, crc):  # 0: written without a checksum
         raise FormatError("digest_mismatch", f"torch: the bytes of {member.name!r} were altered")
+
+
+def _dtype_of(kind: str) -> dtype:
+    # torch gives bytes out as elements, too.
+    return storage_dtype("ByteStorage" if kind == "UntypedStorage" else kind)
+
+
+def _text(value: Any) -> Any:
+    """The text that Python 2 wrote as bytes."""
+    return value.decode("ascii", "replace") if type(value) is bytes else value
 
 
 def _no_storage(kind: str, key: Any) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections import Counter, OrderedDict
 from collections.abc import Callable
+from reprlib import repr as repr_of  # short, whatever is in it
 from typing import Any, Final
 
 from franken.core import dtypes
@@ -20,13 +21,14 @@ from franken.faces.checkpoints.settings import BLOCKED, StorageType, allowed_by_
 from franken.ops.surface import rebuild
 from franken.ops.surface.storage import UntypedStorage
 from franken.ops.surface.typed_storage import STORAGE_NAMES, TypedStorage
-from franken.serialization.errors import FormatError, Refused
+from franken.serialization.errors import FormatError, UnpicklingError
 from franken.serialization.formats.pickle_reader import Call, Global, Items, Pairs, Persistent
 from franken.serialization.formats.torch_graph import MAX_DEPTH, PARAMETERS, SUBCLASS, TENSORS
 from franken.serialization.formats.torch_zip import sizes
 
 # A flag is carried out, which gives an expanded tensor memory of its own.
 _MAX_FLAGGED: Final = 1 << 28
+_MAX_KEY: Final = 10_000
 _UNSUPPORTED: Final = frozenset(
     f"torch._utils._rebuild_{kind}"
     for kind in (
@@ -108,12 +110,12 @@ def check_names(names: list[str]) -> None:
     for name in map(current_name, names):
         module = name.rpartition(".")[0]
         if module in BLOCKED:
-            raise Refused(
+            raise UnpicklingError(
                 f"Trying to load unsupported GLOBAL {name} whose module {module} is blocked."
             )
         if name not in allowed:
             shown = name.removeprefix("builtins.")[:200]
-            raise Refused(
+            raise UnpicklingError(
                 f"Unsupported global: GLOBAL {shown} was not an allowed global by default. Please "
                 f"use `torch.serialization.add_safe_globals([{shown}])` or the "
                 f"`torch.serialization.safe_globals([{shown}])` context manager to allowlist this "
@@ -134,11 +136,9 @@ class Builder:
         if depth > MAX_DEPTH:
             raise FormatError("too_large", f"torch: nested deeper than {MAX_DEPTH}")
         kind = type(node)
-        if kind is tuple:
-            return tuple([self.value(v, depth + 1) for v in node])
         if kind is Global:
             return self._named(current_name(node.name))
-        if kind not in (Items, Pairs, Call, Persistent):
+        if kind not in (tuple, Items, Pairs, Call, Persistent) or node == ():
             return node
         if id(node) not in self.made:
             self._make(node, kind, depth + 1)
@@ -148,11 +148,13 @@ class Builder:
         for table in (_VALUES, self.allowed, _BUILDERS):
             if name in table:
                 return table[name]
-        raise Refused(f"the function {name[:200]} cannot be a value")
+        raise UnpicklingError(f"the function {name[:200]} cannot be a value")
 
     def _make(self, node: Any, kind: Any, depth: int) -> None:
         # Lists and dictionaries are known before they are filled: they may hold themselves.
-        if kind is Items and node.kind is list:
+        if kind is tuple:  # made once, too: tuples of one tuple twice would take for ever
+            self.made[id(node)] = tuple([self.value(v, depth) for v in node])
+        elif kind is Items and node.kind is list:
             items: list[Any] = []
             self.made[id(node)] = items
             items.extend(self.value(v, depth) for v in node.items)
@@ -176,11 +178,11 @@ class Builder:
         """What comes after a call: items, and a state."""
         if call.items:
             verb = "append to" if len(call.items) == 1 else "extend"
-            raise Refused(f"Can only {verb} lists, but got {type(made)}")
+            raise UnpicklingError(f"Can only {verb} lists, but got {type(made)}")
         if call.pairs:
             if type(made) not in (OrderedDict, Counter):
                 verb = "SETITEM" if len(call.pairs) == 1 else "SETITEMS"
-                raise Refused(
+                raise UnpicklingError(
                     f"Can only {verb} for dict, collections.OrderedDict, collections.Counter, but "
                     f"got {type(made)}"
                 )
@@ -193,7 +195,7 @@ class Builder:
         elif any(type(made) is each for each in self.allowed.values()):
             _set_state(made, state)
         else:
-            raise Refused(
+            raise UnpicklingError(
                 "Can only build Tensor, Parameter, OrderedDict or types allowlisted via "
                 f"`add_safe_globals`, but got {type(made)}"
             )
@@ -204,9 +206,9 @@ class Builder:
         name = current_name(call.name) if call.name else ""
         fields = call.arguments
         if name in _UNSUPPORTED:
-            raise Refused(f"{name} makes tensors of a kind that is not supported")
+            raise UnpicklingError(f"{name} makes tensors of a kind that is not supported")
         if type(fields) is not tuple or not name:
-            raise Refused(f"Trying to call reduce for unrecognized function {name[:200]!r}")
+            raise UnpicklingError(f"Trying to call reduce for unrecognized function {name[:200]!r}")
         if name in TENSORS:
             return self._tensor(name, fields, depth)
         if name in PARAMETERS and len(fields) >= 3 or name == "torch.nn.parameter.Parameter":
@@ -216,7 +218,7 @@ class Builder:
             return self._of_class(fields, depth)
         build = self.allowed.get(name, _BUILDERS.get(name))
         if build is None or call.names is not None and name not in self.allowed:
-            raise Refused(f"Trying to call reduce for unrecognized function {name[:200]!r}")
+            raise UnpicklingError(f"Trying to call reduce for unrecognized function {name[:200]!r}")
         return self._built(name, build, call, depth)
 
     def _built(self, name: str, build: Any, call: Call, depth: int) -> Any:
@@ -228,9 +230,9 @@ class Builder:
             return build(*arguments, **names)
         try:
             return build(*arguments)
-        except (TypeError, ValueError, RuntimeError, LookupError) as error:
+        except (TypeError, ValueError, RuntimeError, LookupError, AttributeError) as error:
             raise FormatError(
-                "bad_tree", f"torch: {name} of {call.arguments!r:.80}: {error}"
+                "bad_tree", f"torch: {name} of {repr_of(call.arguments)}: {error}"
             ) from None
 
     def _tensor_value(self, fields: tuple[Any, ...], depth: int) -> Any:
@@ -243,7 +245,7 @@ class Builder:
         """A tensor of another class, or with attributes."""
         of = self.value(fields[1], depth)
         if not (isinstance(of, type) and issubclass(of, Tensor)):
-            raise FormatError("bad_tree", f"torch: a tensor of the class {of!r:.80}")
+            raise FormatError("bad_tree", f"torch: a tensor of the class {repr_of(of)}")
         made = self._call(Call(*fields[0:3:2]), depth)
         if not isinstance(made, Tensor):
             raise FormatError("bad_tree", "torch: a class of something else than a tensor")
@@ -257,8 +259,10 @@ class Builder:
     def _with(self, made: Any, states: Any, depth: int) -> Any:
         for state in states:
             found = self.value(state, depth)
-            if found is not None:
-                made.__dict__.update(_attributes(found))
+            pair = found if type(found) is tuple and len(found) == 2 else (found, None)
+            made.__dict__.update(_attributes(pair[0] or {}))
+            for name, value in _attributes(pair[1] or {}).items():
+                setattr(made, name, value)
         return made
 
     # -- tensors --
@@ -280,7 +284,8 @@ class Builder:
         if len(shape) != len(strides) or not all(
             type(n) is int and 0 <= n < 1 << 62 for n in (offset, *shape, *strides)
         ):
-            raise FormatError("bad_layout", f"torch: a tensor of {shape=} {strides=} {offset=}")
+            place = repr_of((shape, strides, offset))
+            raise FormatError("bad_layout", f"torch: a tensor of shape, strides, offset {place}")
         at = 7 if third else 6
         metadata = _attributes(self.value(fields[at], depth) if len(fields) > at else {})
         grad = len(fields) > 4 and fields[4] is True
@@ -295,15 +300,20 @@ class Builder:
     def _storage(self, node: Persistent, depth: int) -> Any:
         key = node.key
         if type(key) is not tuple:
-            raise Refused(f"persistent_load id must be tuple or int, but got {type(key)}")
+            raise UnpicklingError(f"persistent_load id must be tuple or int, but got {type(key)}")
         if len(key) < 5 or key[0] not in ("storage", b"storage"):
             first = key[0] if key else None
-            raise Refused(f"Only persistent_load of storage is allowed, but got {type(first)}")
+            raise UnpicklingError(
+                f"Only persistent_load of storage is allowed, but got {type(first)}"
+            )
         kind = current_name(key[1].name).rpartition(".")[2] if type(key[1]) is Global else ""
         return self.storage(kind, tuple(self.value(part, depth) for part in key[2:]))
 
 
 def _hashable(key: Any) -> Any:
+    # Hashes of tuples are made anew each time, along every way through them.
+    if type(key) is tuple and _entries(key, _MAX_KEY) > _MAX_KEY:
+        raise FormatError("too_large", f"torch: more than {_MAX_KEY} entries in a key")
     try:
         hash(key)
     except TypeError:
@@ -311,9 +321,18 @@ def _hashable(key: Any) -> Any:
     return key
 
 
+def _entries(key: Any, limit: int) -> int:
+    """How many entries a tuple has with those in it, counted to above a limit."""
+    stack, count = [key], 0
+    while stack and count <= limit:
+        count += 1
+        found = stack.pop()
+        if isinstance(found, tuple):
+            stack.extend(found[: limit + 1])
+    return count
+
+
 def _attributes(state: Any) -> dict[str, Any]:
-    if type(state) is tuple and len(state) == 2:  # with slots the state is a pair
-        state = {**(state[0] or {}), **(state[1] or {})}
     if type(state) is not dict or any(type(k) is not str or k[:2] == "__" for k in state):
         raise FormatError("bad_tree", "torch: the attributes of a value are no dictionary")
     return state

@@ -70,6 +70,8 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
         raise RuntimeError(
             f"expected common dtype to be floating point, yet common dtype is {common.scalar_name}"
         )
+    if eps < 0:
+        raise RuntimeError(f"eps must be non-negative, got: {eps:g}")
     shape = broadcast_two(tuple(x.shape), tuple(y.shape))
     x, y = x.expand(shape), y.expand(shape)
     d = wrap_dim(dim, len(shape))

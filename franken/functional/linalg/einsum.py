@@ -159,8 +159,11 @@ def _contract(
     fa = [x for x in la if x not in lb]
     fb = [x for x in lb if x not in la]
     out_labels = batch + fa + fb
-    if not gone:
-        return _align(a, la, out_labels) * _align(b, lb, out_labels), out_labels
+    if all(a.shape[la.index(x)] == b.shape[lb.index(x)] == 1 for x in gone):
+        out = _align(a, la, out_labels + gone) * _align(b, lb, out_labels + gone)
+        for _ in gone:  # nothing to sum over
+            out = out.squeeze(-1)
+        return out, out_labels
     for label in gone:  # a size-1 dimension stands for a repeated one
         i, j = la.index(label), lb.index(label)
         if a.shape[i] == 1 != b.shape[j]:

@@ -22,7 +22,7 @@ from franken.ops.linalg.checks import (
 )
 from franken.ops.linalg.decompositions import svdvals
 from franken.ops.linalg.product import matmul
-from franken.ops.linalg.solve import _eye, inv, inverse_, pinv_
+from franken.ops.linalg.solve import _eye, inv, inverse_, pinv_, upper_part_
 from franken.ops.linalg.spectral import eigvalsh_, svdvals_
 from franken.ops.reduction.norm import vector_norm
 
@@ -313,6 +313,7 @@ def _lstsq(A: Any, b: Any, vector: bool, rcond: Any, driver: str) -> Any:
     residuals = _residuals(A, x, b, rank, driver)
     if driver not in ("gelsd", "gelss"):
         values = empty.real if empty.dtype.is_complex else empty
+    x = upper_part_(x, rows=max(m, n))
     if vector:
         x = x.squeeze(-1)
     return _LSTSQ(x, residuals, rank, values)

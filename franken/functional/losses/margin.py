@@ -383,6 +383,9 @@ def multilabel_soft_margin_loss(
     reduce: Any = None, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """The mean over classes (the last dimension) of binary cross-entropies of sigmoid(x)."""
+    legacy = size_average is not None or reduce is not None
+    if not legacy and reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"{reduction} is not valid")
     reduction = chosen(size_average, reduce, reduction)
     y: Any = target
     losses: Any = -(y * logsigmoid(input) + (1 - y) * logsigmoid(-input))  # type: ignore[operator]

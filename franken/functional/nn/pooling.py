@@ -56,7 +56,9 @@ def _wrong_length(name: str, what: str, n: int, got: int) -> str:
 def batched(x: Tensor, n: int) -> tuple[Tensor, bool]:
     """(the input with a batch dimension, whether it had none)."""
     if x.ndim == n + 1:
-        return x.reshape(1, *x.shape), True
+        # what is row-major is taken as such, whatever its axes of one element step over
+        row = x.reshape(-1) if x.is_contiguous() else x
+        return row.reshape(1, *x.shape), True
     return x, False
 
 

@@ -58,7 +58,8 @@ def _check_adaptive(kind: str, n: int, x: Tensor, size: tuple[int, ...]) -> None
         )
     if min(size) < 0:
         _refuse_negative(kind, n, x, size)
-    first = x.ndim - n if kind == "avg" and n < 3 else 1
+    # torch's plain mean of volumes does not look at channels
+    first = x.ndim - n if kind == "avg" and (n < 3 or set(size) == {1}) else 1
     if 0 in x.shape[first:]:
         at = first + list(x.shape[first:]).index(0)
         shown = list(x.shape)
@@ -89,7 +90,7 @@ def _average(n: int, x: Tensor, output_size: Any) -> Tensor:
     size = _sizes("avg", n, x, output_size)
     _check_adaptive("avg", n, x, size)
     x, single = batched(x, n)
-    y = adaptive_avg(x, size=size)
+    y = adaptive_avg(x, size=size, single=single)
     out = finished("AdaptiveAvgPool", n, y, single)
     return titled(out, "MeanBackward1") if n > 1 and set(size) == {1} else out
 
@@ -98,7 +99,7 @@ def _largest(n: int, x: Tensor, output_size: Any) -> tuple[Tensor, Tensor]:
     size = _sizes("max", n, x, output_size)
     _check_adaptive("max", n, x, size)
     x, single = batched(x, n)
-    y, index = adaptive_max(x, size=size)
+    y, index = adaptive_max(x, size=size, single=single)
     return finished("AdaptiveMaxPool", n, (y, index), single)
 
 

@@ -144,7 +144,7 @@ def interpolate(
         raise ValueError("Lanczos mode does not support align_corners=True")
     _check_sizes(input, tuple(target), mode)
     if mode == "area":
-        return adaptive_avg(input, size=tuple(target))  # type: ignore[no-any-return]
+        return adaptive_avg(input, size=tuple(target), single=False)  # type: ignore[no-any-return]
     return interpolate_(  # type: ignore[no-any-return]
         input, size=tuple(target), mode=_KERNELS.get(mode, mode), align=bool(align_corners),
         scales=scales, antialias=antialias,
@@ -409,6 +409,8 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
                 f"pixel_unshuffle expects {word} to be divisible by downscale_factor, but "
                 f"input.size({at})={n} is not divisible by {r}"
             )
+    if 0 in input.shape:  # as torch: nothing is gathered
+        return input.clone()  # type: ignore[attr-defined, no-any-return]
     h, w, k = h // r, w // r, len(lead)
     x = input.reshape(*lead, c, h, r, w, r)
     x = x.permute(*range(k), k, k + 2, k + 4, k + 1, k + 3)
@@ -439,4 +441,4 @@ def channel_shuffle(input: Tensor, groups: int) -> Tensor:
             f"Number of channels must be divisible by groups. Got {c} channels and {groups} groups."
         )
     x = input.reshape(n, groups, c // groups, *shape[2:])
-    return as_images(x.transpose(1, 2).reshape(shape), input)
+    return as_images(x.transpose(1, 2).flatten().reshape(shape), input)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 from franken import Tensor
-from franken.faces.inner import RemovableHandle
+from franken.faces.inner import RemovableHandle, parse_to
 from franken.nn import hooks
 from franken.nn.hooks import Hooks
 from franken.nn.parameter import Buffer, Parameter
@@ -356,24 +356,20 @@ class Module(StateDict):
         return self
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
-        """Move and/or cast parameters and buffers (only floating ones are cast), in place."""
-        from franken import device as device_type
-        from franken import dtype as dtype_type
+        """Move, cast and lay out parameters and buffers, in place.
 
-        target = next((a for a in args if isinstance(a, Tensor)), None)
-        dtype = kwargs.get("dtype") or next((a for a in args if isinstance(a, dtype_type)), None)
-        dev = kwargs.get("device")
-        if dev is None:
-            dev = next(
-                (
-                    a
-                    for a in args
-                    if isinstance(a, (str, device_type, int)) and not isinstance(a, bool)
-                ),
-                None,
-            )
-        if target is not None:
-            dtype, dev = target.dtype, target.device
+        Only floating-point ones are cast, and only those of four or five axes are laid out.
+
+        >>> import franken as torch
+        >>> m = torch.nn.Conv2d(4, 2, 3).to(torch.float64, memory_format=torch.channels_last)
+        >>> m.weight.dtype, m.weight.stride(), m.bias.stride()
+        (torch.float64, (36, 1, 12, 4), (1,))
+        """
+        like = kwargs.pop("tensor", None)
+        args = args if like is None else (like, *args)
+        dtype, dev, copy, memory_format = parse_to(args, kwargs)
+        if copy:
+            raise RuntimeError(".to() does not accept copy argument")
         if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
             raise TypeError(
                 f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"  # noqa: E501
@@ -381,7 +377,9 @@ class Module(StateDict):
 
         def convert(t: Tensor) -> Tensor:
             inexact = t.dtype.is_floating_point or t.dtype.is_complex
-            return t.to(device=dev or t.device, dtype=dtype if inexact and dtype else t.dtype)
+            target = dtype if inexact and dtype else t.dtype
+            order = memory_format if t.ndim in (4, 5) else None
+            return t.to(device=dev or t.device, dtype=target, memory_format=order)
 
         return self._apply(convert)
 

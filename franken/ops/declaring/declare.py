@@ -18,7 +18,6 @@ from franken.core.calls.numbers import NUMBERS, python_number
 from franken.core.calls.out import refuse_cast
 from franken.core.convert import cast
 from franken.core.device import CPU
-from franken.core.geometry.arrange import followed
 from franken.core.geometry.memory import overlap
 from franken.core.geometry.shapes import broadcast_two
 from franken.core.node import backward_name, edge_of, record, titled
@@ -78,14 +77,14 @@ def elementwise(
     doc: str = "",
     title: Any = None,
     prim: Primitive | None = None,
+    layout: str = "iterator",
 ) -> Any:
     """Declare an elementwise op; returns its function (`.prim` is the primitive).
 
     Args:
         schema: torch's, such as "exp(Tensor self) -> Tensor".
         kernel: on NumPy arrays of one dtype (and Python numbers), broadcasting.
-        d: derivative(s) linear in the first argument, one for each input, None for an input
-            without; or NOT_DIFFERENTIABLE.
+        d: derivative(s) linear in the first argument, one an input or None; or NOT_DIFFERENTIABLE.
         promote: torch's name of the promotion kind.
         inplace: whether there are in-place forms; or the derivative that they have instead of `d`.
         scale: name of a factor on the last input (`alpha` of add and sub).
@@ -97,6 +96,7 @@ def elementwise(
         expr: scalar expression for generated kernels, "{0} + {1}".
         samples: instead of the default ones, `on(low, high)` where the domain is limited.
         title: torch's name of the backward function (see Primitive), where it does not follow.
+        layout: how results lie (see Primitive); "tensors" where numbers do not count as inputs.
         prim: the primitive, where core has it already.
     """
     name, inputs, words = _heads(schema)
@@ -104,19 +104,17 @@ def elementwise(
         kernel = typed(kernel)
     if prim is None:
         prim = pointwise_primitive(
-            name, inputs, kernel, d, holomorphic=holomorphic, expr=expr, jvp=jvp
+            name, inputs, kernel, d, holomorphic=holomorphic, expr=expr, jvp=jvp, layout=layout
         )
     prim.words = tuple(words)
-    first = at.partition(" ")[0]
-    prim.title = (
-        title or prim.title or (backward_name(f"special_{name}") if first == "special" else None)
-    )
+    own = backward_name(f"special_{name}") if at.partition(" ")[0] == "special" else None
+    prim.title = title or prim.title or own
     fn = _face(prim, kernel, promote, refuse, tag or f"{name}_cpu", check, words, numbers)
     if at:  # others are called by position alone
         fn = with_names(fn, words)
     public = _scaled(fn, scale) if scale else fn
     fn.prim = public.prim = prim
-    fn.kernel, fn.fast = kernel, "f" not in refuse
+    fn.kernel, fn.fast, public.answers = kernel, "f" not in refuse, promote == ALWAYS_BOOL
     if numbers in ("second", "none"):
         fn.__annotations__[parameters(fn)[0]] = "Tensor"  # checked by the function form
     public.lane = fn
@@ -128,9 +126,9 @@ def elementwise(
         changer = _inplace_lane(name, public, kernel, fn.fast, form)
         public.augmented = _inplace_lane(name, public, kernel, fn.fast, augmented(form))
     if callable(inplace):
-        changed = _changed(prim, kernel, inplace)
-        changer = inplace_form(name, _face(changed, kernel, promote, refuse, tag or f"{name}_cpu",
-                                           check, words, numbers))  # fmt: skip
+        face = _face(_changed(prim, kernel, inplace), kernel, promote, refuse,
+                     tag or f"{name}_cpu", check, words, numbers)  # fmt: skip
+        changer = inplace_form(name, face)
     samples = samples or _SAMPLES[len(inputs)]
     made = register(public, name, at, method, bool(inplace), out, alias, samples, changer)
     made.schema_text, made.prim = schema, prim
@@ -398,8 +396,8 @@ def reflected(fn: Any, title: str | None = None) -> Any:
             return general(other, self)
         except RuntimeError as error:
             r = again(error, kernel, (other, a), NO_PARAMS)
-        if self._ver is not None and not a.flags.c_contiguous:
-            r = followed(r, a)
+        if self._ver is not None and not (a.flags.c_contiguous and a.size and 1 not in a.shape):
+            r = prim.arrange((other, a), r, NO_PARAMS)
         t = _wrap(r, CPU)
         if prim.differentiable and (self._node is not None or self._base is not None):
             record(prim, (other, self), NO_PARAMS, t)

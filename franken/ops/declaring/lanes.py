@@ -13,7 +13,6 @@ import numpy as np
 from franken.backends.numpy import parallel
 from franken.core import state
 from franken.core.device import CPU
-from franken.core.geometry.arrange import followed
 from franken.core.node import record
 from franken.core.primitive import F32, F64, NO_PARAMS, Primitive, again, quiet
 from franken.core.tensor import Parameter, Tensor, first_version
@@ -25,11 +24,16 @@ _asarray = np.asarray
 PARALLEL = 1 << 18
 
 
-def lay_out(t: Tensor, *inputs: Any) -> None:
+def _plain(a: Any) -> bool:
+    """Whether an elementwise result of this input lies as NumPy lays it."""
+    return bool(a.flags.c_contiguous and a.size and 1 not in a.shape)
+
+
+def lay_out(t: Tensor, prim: Primitive, *inputs: Any) -> None:
     """Give an elementwise result torch's layout."""
-    t._a = a = followed(t._a, *inputs)
-    if not a.flags.c_contiguous:
-        t._ver = first_version(a)
+    assert prim.arrange is not None
+    t._a = a = prim.arrange(inputs, t._a, NO_PARAMS)
+    t._ver = first_version(a)
 
 
 def unary_lane(prim: Primitive, kernel: Any, general: Any) -> Any:
@@ -50,8 +54,8 @@ def unary_lane(prim: Primitive, kernel: Any, general: Any) -> Any:
         t._a = r if type(r) is _ndarray else _asarray(r)
         t.device = CPU
         t._node = t._ver = t._base = None
-        if input._ver is not None and not a.flags.c_contiguous:
-            lay_out(t, a)
+        if input._ver is not None and not _plain(a):
+            lay_out(t, prim, a)
         if input._node is not None or input._base is not None:
             record(prim, (input,), NO_PARAMS, t)
         return t
@@ -96,8 +100,9 @@ def binary_lane(prim: Primitive, kernel: Any, general: Any, numbers: bool = True
         t._a = r if type(r) is _ndarray else _asarray(r)
         t.device = CPU
         t._node = t._ver = t._base = None
-        if input._ver is not None and not a.flags.c_contiguous:  # else NumPy's order is torch's
-            lay_out(t, a, b)
+        # else NumPy's order is torch's
+        if (input._ver is not None and not _plain(a)) or (not a.ndim and b.__class__ is _ndarray):
+            lay_out(t, prim, a, b)
         if tracked and differentiable:
             record(prim, (input, other), NO_PARAMS, t)
         return t

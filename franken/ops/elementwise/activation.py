@@ -134,7 +134,7 @@ def _relu(input: Tensor, inplace: bool = False) -> Tensor:
 
 hardtanh_ = pointwise_primitive(
     "hardtanh", ("x",), lambda x, *, low, high: np.minimum(np.maximum(x, low), high),
-    d=lambda g, x, low, high: pass_between(g, x, low=low, high=high),
+    d=lambda g, x, low, high: pass_between(g, x, low=low, high=high), layout="as_input",
 ).depends("x")  # fmt: skip
 hardsigmoid_ = pointwise_primitive(
     "hardsigmoid", ("x",), lambda x: np.minimum(np.maximum(x + 3, 0), 6) / 6,

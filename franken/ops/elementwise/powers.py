@@ -5,6 +5,7 @@ Knows the exponents that have faster kernels, integer powers, and the derivative
 
 from __future__ import annotations
 
+import cmath
 import math
 from typing import Any
 
@@ -71,18 +72,16 @@ def _integer_power(x: Any, y: Any) -> Any:
 def _pow_dx(g: Any, x: Any, y: Any) -> Any:
     if not isinstance(y, Tensor):
         return zero(g) if y == 0 else g * (x ** (y - 1) * y)
-    return (g * (mul(x ** sub(y, 1), y))).masked_fill(y == 0, 0)
+    return g.new_zeros(()).where(y == 0, g * mul(x ** sub(y, 1), y))
 
 
 def _pow_dy(g: Any, x: Any, y: Any, out: Any) -> Any:
     positive = (y.real if y.dtype.is_complex else y) >= 0
     if isinstance(x, Tensor):
-        return (g * (out * log(x))).masked_fill((x == 0) & positive, 0)
+        return g * (out * log(x)).masked_fill((x == 0) & positive, 0)
     if x == 0:
-        return (g * (out * -math.inf)).masked_fill(positive, 0)
-    if isinstance(x, complex):
-        import cmath
-
+        return g * (out * -math.inf).masked_fill(positive, 0)
+    if isinstance(x, complex) or y.dtype.is_complex:
         return g * (out * cmath.log(x))
     return g * (out * (math.log(x) if x > 0 else math.nan))
 
@@ -112,7 +111,7 @@ pow = elementwise(
     "pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor", _pow_kernel,
     d=(_pow_dx, _pow_dy), numbers="any",
     check=_check_pow, doc="Each element to the power of `exponent`.", samples=on(0.2, 2, 2),
-    title=_title,
+    title=_title, layout="tensors",
 )  # fmt: skip
 
 attach(__pow__=operator(pow), __rpow__=reflected(pow), __ipow__=pow.augmented)

@@ -90,7 +90,7 @@ def _angle_unit(name: str, factor: float, doc: str) -> Any:
     return elementwise(
         f"{name}(Tensor self) -> Tensor", lambda x: x * x.dtype.type(factor),
         d=lambda g: g * factor, promote=INT_TO_FLOAT, check=check, doc=doc,
-        expr=f"{{0}} * {factor!r}",
+        expr=f"{{0}} * {factor!r}", layout="as_input",
     )  # fmt: skip
 
 

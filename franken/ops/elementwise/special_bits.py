@@ -68,7 +68,7 @@ heaviside = elementwise(
 
 frexp_ = pointwise_primitive(
     "frexp", ("x",), special.frexp, outputs=2, nondiff=(1,),
-    d=lambda g, out1: g[0] / power(2.0, out1),
+    d=lambda g, out1: g[0] / power(2.0, out1), layout="as_input",
 )  # fmt: skip
 _FREXP = return_types.make("frexp", "mantissa", "exponent")
 
@@ -128,8 +128,9 @@ def _replace_kernel(x: Any, *, nan: float, posinf: float, neginf: float) -> Any:
 
 
 nan_to_num_ = pointwise_primitive(
-    "nan_to_num", ("x",), _replace_kernel, d=lambda g, x: g.masked_fill(~x.isfinite(), 0)
-)
+    "nan_to_num", ("x",), _replace_kernel, d=lambda g, x: g.masked_fill(~x.isfinite(), 0),
+    layout="as_input",
+)  # fmt: skip
 
 
 @op(

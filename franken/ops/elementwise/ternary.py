@@ -216,6 +216,7 @@ builtins_abs = abs
 lerp_ = pointwise_primitive(
     "lerp", ("x", "y", "z"), _lerp_kernel,
     d=(lambda g, z: g * (1 - z), lambda g, z: g * z, lambda g, x, y: g * (y - x)),
+    layout="tensors",
 )  # fmt: skip
 
 

@@ -232,7 +232,8 @@ def _(
     include_self: bool,
 ) -> Any:  # fmt: skip
     at = _as_scatter(index, src, dim)
-    return reduce_back(g, needs, x, at, src, out, dim, reduce, include_self)
+    names = "index_reduce", "source"
+    return reduce_back(g, x, at, src, out, dim, reduce, include_self, names)
 
 
 index_reduce_.depends("x", of=("x",), when=lambda p: p["reduce"] == "prod")

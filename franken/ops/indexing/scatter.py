@@ -13,7 +13,9 @@ from franken.core.batching import all_batched
 from franken.core.calls.out import SAME
 from franken.core.geometry.shapes import wrap_dim
 from franken.core.op import op
+from franken.core.pointwise import pointwise_primitive
 from franken.core.primitive import Primitive, bind
+from franken.core.state import STATE
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
 from franken.ops.indexing.gather_scatter import scatter_, scatter_add_
@@ -38,12 +40,20 @@ scatter_reduce_ = Primitive(
 
 
 @scatter_reduce_.joint_vjp
-def reduce_back(
+def _(
     g: Any, needs: Any, x: Any, index: Any, src: Any, out: Any, dim: int, reduce: str,
     include_self: bool,
 ) -> Any:  # fmt: skip
-    """Cotangents of a scatter_reduce's inputs."""
-    at = _Dim(dim, index)
+    names = "scatter_reduce", "src"
+    return reduce_back(g, x, index, src, out, dim, reduce, include_self, names)
+
+
+def reduce_back(
+    g: Any, x: Any, index: Any, src: Any, out: Any, dim: int, reduce: str, include_self: bool,
+    names: tuple[str, str],
+) -> Any:  # fmt: skip
+    """Cotangents of the inputs of the op `names[0]`, whose values are called `names[1]`."""
+    at = _Dim(dim, index, names)
     gx, gsrc = _REDUCE_VJP[reduce](g, x, src, out, at, include_self)
     if gx is not None and not include_self:
         gx = at.put(gx, 0)
@@ -56,8 +66,8 @@ scatter_reduce_.depends("x", of=("x",), when=lambda p: p["reduce"] == "prod")
 class _Dim:
     """The places of a scatter: read, write, add and multiply at them."""
 
-    def __init__(self, dim: int, index: Any) -> None:
-        self.dim, self.index = dim, index
+    def __init__(self, dim: int, index: Any, names: tuple[str, str]) -> None:
+        self.dim, self.index, self.names = dim, index, names
 
     def get(self, t: Any) -> Any:
         return t.gather(self.dim, self.index)
@@ -89,12 +99,29 @@ def _prod_vjp(g: Any, x: Any, src: Any, out: Any, at: Any, include_self: bool) -
     """out / src, except that a place's only zero gets the product of the others."""
     gx = g * at.prod(x.new_ones(tuple(x.shape)), src, True)
     zero = src == 0
-    zeros = (x == 0).to(x.dtype) if include_self else x.new_zeros(tuple(x.shape))
-    only = zero & (at.get(at.add(zeros, zero.to(x.dtype))) == 1)
+    count = at.get(at.add(x.new_zeros(tuple(x.shape)), zero.to(x.dtype)))
+    only = zero & (count == 1)
     others = at.prod(x, src.masked_fill(only, 1), include_self)
     rest = at.get(g * out) / src.masked_fill(zero, 1)
     picked = at.get(g * others)
-    return gx, rest.masked_fill(only, 0) + picked.masked_fill(~only, 0)
+    gsrc = rest.masked_fill(only, 0) + picked.masked_fill(~only, 0)
+    if STATE.grad and not count.level and bool((zero & (count > 1)).any()):
+        op, values = at.names
+        gsrc = once_derived(
+            gsrc,
+            words=f"{op}(): Double backward is unsupported for {values} when "
+            f">1 zeros in {values} are scattered to the same position in self",
+        )
+    return gx, gsrc
+
+
+once_derived = pointwise_primitive("once_derived", ("x",), lambda x, words: x.copy(),
+                                   title="torch::autograd::Error")  # fmt: skip
+
+
+@once_derived.vjp("x")
+def _(g: Any, words: Any) -> Any:
+    raise RuntimeError(words)
 
 
 def _extreme_vjp(g: Any, x: Any, src: Any, out: Any, at: Any, include_self: bool) -> Any:

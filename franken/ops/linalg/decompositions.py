@@ -213,12 +213,14 @@ def ormqr(
     _check_tau(input, tau, name, "input")
     check_same(input, other, name, "input", "other")
     k = tau.shape[-1]
+    if not k:
+        return other.clone()  # type: ignore[attr-defined, no-any-return]
     v = _vectors(input, k)
     if left:
         order = range(k) if transpose else reversed(range(k))
         return _reflect(v, tau, order, other, transpose)  # type: ignore[no-any-return]
     order = reversed(range(k)) if transpose else range(k)  # C Q = (Qᴴ Cᴴ)ᴴ
-    return _reflect(v, tau, order, other.mH, not transpose).mH  # type: ignore[attr-defined, no-any-return]
+    return _reflect(v, tau, order, other.mH, not transpose).mH.clone()  # type: ignore[attr-defined, no-any-return]
 
 
 # --- singular values -----------------------------------------------------------------------------

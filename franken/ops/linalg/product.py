@@ -29,6 +29,7 @@ matmul_ = Primitive(
     "matmul", ("x", "y"), halved(matmul_on_threads), words=("self", "mat2"),
     title=lambda node: "MmBackward0" if len(node.shape) == 2 else "BmmBackward0",
 )  # fmt: skip
+matmul_.still = lambda node, i: i == 1 and len(node.parents[1].shape) > 2
 
 
 @matmul_.vjp("x")
@@ -410,10 +411,12 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: Any = 1, alpha: Any 
     """beta * input + alpha * (mat @ vec)."""
     fits = input.numel() == 1 or tuple(input.shape) == (mat.shape[0],)
     if beta != 0 and 0 in mat.shape and fits:  # torch does not broadcast `input` then
-        rows = tuple(mv(mat, vec).shape)
-        if rows != tuple(input.shape):
-            warn_resized(rows, tuple(input.shape))
-        return _blend(input, input.new_zeros(tuple(input.shape)), beta, alpha)  # type: ignore[attr-defined]
+        nothing = mv(mat, vec)
+        rows, shape = tuple(nothing.shape), tuple(input.shape)
+        if rows != shape:
+            warn_resized(rows, shape)
+            nothing = input.new_zeros(shape)  # type: ignore[attr-defined]
+        return _blend(input, nothing, beta, alpha)
     if mat.dtype in HALF:  # torch's kernel takes alpha in the tensors' dtype, and beta * input
         wide = input.expand(mat.shape[:1]) if input.numel() == 1 else input
         base = wide if beta in (0, 1) else wide * beta
@@ -592,6 +595,7 @@ def _linear_title(node: Any) -> str:
 
 
 linear_ = Primitive("linear", ("x", "w", "b"), halved(_linear_kernel), title=_linear_title)
+linear_.still = lambda node, i: i == 1
 linear_weight_grad_ = Primitive(
     "linear_weight_grad", ("c", "x"), halved(_linear_weight_grad_kernel)
 )

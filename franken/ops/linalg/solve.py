@@ -436,7 +436,8 @@ def _(g: Any, out0: Any) -> Any:
 
 def _cholesky(input: Tensor, upper: bool) -> tuple[Tensor, Tensor]:
     factor, info = cholesky_(input, upper=upper)
-    return (factor.mH if upper else factor), info
+    # torch's is no view either, and column-major in both cases
+    return (upper_part_(factor.mH, rows=factor.shape[-1]) if upper else factor), info
 
 
 @op(at="linalg", out=FREE, samples=definite, title="LinalgCholeskyExBackward0")
@@ -550,3 +551,20 @@ def _eye(x: Tensor, rows: int | None = None, columns: int | None = None) -> Tens
 
     n = x.shape[-1] if rows is None else rows
     return eye(n, n if columns is None else columns, dtype=x.dtype, device=x.device)
+
+
+# --- parts of what LAPACK returns -----------------------------------------------------------------
+
+
+def _upper_part_kernel(x: Any, *, rows: int) -> Any:
+    *batch, n, k = x.shape
+    memory = np.zeros((*batch, k, rows), x.dtype)
+    out = memory.swapaxes(-1, -2)[..., :n, :]
+    out[...] = x
+    return out
+
+
+# Matrices as the first rows of column-major ones of `rows` rows, where LAPACK leaves a solution.
+upper_part_ = Primitive("upper_part", ("x",), _upper_part_kernel, batch=leading(), layout=None)
+upper_part_.vjp("x")(lambda g: g)
+upper_part_.jvp(lambda tangents, out, x, **params: tangents[0])

@@ -3,6 +3,8 @@
 Each one's cotangent rules are the other two, so derivatives of every order exist; a hidden
 dimension is folded into the batch, the channels or the groups. Knows canonical parameters only:
 x (N, C, *S), w (D, C/groups, *K), one int a spatial axis; public forms are in `conv_public`.
+Two parameters say how results lie and are no kernel's matter: `onednn` (torch would have left it to
+that library) and, of gradients, `strides`.
 """
 
 from __future__ import annotations
@@ -12,18 +14,20 @@ from typing import Any
 from franken.backends.numpy import conv as kernels
 from franken.backends.numpy.halves import halved
 from franken.core.batching import to_front
+from franken.core.geometry.planning import Operand, filtered_gradient
+from franken.core.geometry.strides import contiguous_strides
 from franken.core.linear import reduce_sum
 from franken.core.primitive import Primitive
 
 
 def _forward_kernel(
-    x: Any, w: Any, *, stride: Any, padding: Any, dilation: Any, groups: int
+    x: Any, w: Any, *, stride: Any, padding: Any, dilation: Any, groups: int, **lies: Any
 ) -> Any:
     return kernels.conv_forward(x, w, stride, padding, dilation, groups)
 
 
 def _biased_kernel(
-    x: Any, w: Any, b: Any, *, stride: Any, padding: Any, dilation: Any, groups: int
+    x: Any, w: Any, b: Any, *, stride: Any, padding: Any, dilation: Any, groups: int, **lies: Any
 ) -> Any:
     y = kernels.conv_forward(x, w, stride, padding, dilation, groups)
     y += b.reshape(-1, *(1,) * (x.ndim - 2))
@@ -31,14 +35,14 @@ def _biased_kernel(
 
 
 def _input_grad_kernel(
-    y: Any, w: Any, *, size: Any, stride: Any, padding: Any, dilation: Any, groups: int
+    y: Any, w: Any, *, size: Any, stride: Any, padding: Any, dilation: Any, groups: int, **lies: Any
 ) -> Any:
     shape = (y.shape[0], w.shape[1] * groups, *size)
     return kernels.conv_input_grad(y, w, shape, stride, padding, dilation, groups)
 
 
 def _weight_grad_kernel(
-    y: Any, x: Any, *, size: Any, stride: Any, padding: Any, dilation: Any, groups: int
+    y: Any, x: Any, *, size: Any, stride: Any, padding: Any, dilation: Any, groups: int, **lies: Any
 ) -> Any:
     shape = (y.shape[1], x.shape[1] // groups, *size)
     return kernels.conv_weight_grad(y, x, shape, stride, padding, dilation, groups)
@@ -60,25 +64,46 @@ conv_input_grad = Primitive(
     layout="filtered",
     title="ConvolutionBackward0",
 )
-conv_weight_grad = Primitive("convolution_weight_grad", ("y", "x"), halved(_weight_grad_kernel))
+conv_weight_grad = Primitive(
+    "convolution_weight_grad", ("y", "x"), halved(_weight_grad_kernel), layout="filtered"
+)
 
 # --- derivatives ---------------------------------------------------------------------------------
 
 
+def _lies(g: Any, of: Any, x: Any, w: Any, onednn: bool, dilation: Any) -> Any:
+    """The strides of the gradient for `of`; each input is a (shape, strides) pair.
+
+    torch's own kernels start the filters' as a copy of these, but not where they are dilated.
+    """
+    if x[1] is None or w[1] is None:
+        return None
+    if g.dtype.is_complex:  # torch splits these into real parts, and joins them row-major
+        return contiguous_strides(of[0])
+    own = of is w and not onednn and max(dilation) == 1
+    return filtered_gradient(Operand(*of), Operand(*x), Operand(*w), onednn, own)
+
+
 def _of_x(
-    g: Any, w: Any, x_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any
-) -> Any:
+    g: Any, w: Any, x_shape: Any, x_layout: Any, w_layout: Any, stride: Any, padding: Any,
+    dilation: Any, groups: Any, onednn: bool,
+) -> Any:  # fmt: skip
+    x = x_shape, x_layout
     return conv_input_grad(
-        g, w, size=x_shape[2:], stride=stride, padding=padding, dilation=dilation, groups=groups
-    )
+        g, w, size=x_shape[2:], stride=stride, padding=padding, dilation=dilation, groups=groups,
+        onednn=onednn, strides=_lies(g, x, x, (tuple(w.shape), w_layout), onednn, dilation),
+    )  # fmt: skip
 
 
 def _of_w(
-    g: Any, x: Any, w_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any
-) -> Any:
+    g: Any, x: Any, w_shape: Any, x_layout: Any, w_layout: Any, stride: Any, padding: Any,
+    dilation: Any, groups: Any, onednn: bool,
+) -> Any:  # fmt: skip
+    w = w_shape, w_layout
     return conv_weight_grad(
-        g, x, size=w_shape[2:], stride=stride, padding=padding, dilation=dilation, groups=groups
-    )
+        g, x, size=w_shape[2:], stride=stride, padding=padding, dilation=dilation, groups=groups,
+        onednn=onednn, strides=_lies(g, w, (tuple(x.shape), x_layout), w, onednn, dilation),
+    )  # fmt: skip
 
 
 for _prim in (conv_, conv_biased):
@@ -96,23 +121,45 @@ conv_input_grad.depends("y", "w", zero=False)  # a transposed convolution, to th
 
 
 @conv_input_grad.vjp("y")
-def _(g: Any, w: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
-    return conv_(g, w, stride=stride, padding=padding, dilation=dilation, groups=groups)
+def _(
+    g: Any, w: Any, y_shape: Any, y_layout: Any, w_layout: Any, stride: Any, padding: Any,
+    dilation: Any, groups: Any, onednn: bool,
+) -> Any:  # fmt: skip
+    y = y_shape, y_layout
+    return conv_(
+        g, w, stride=stride, padding=padding, dilation=dilation, groups=groups, onednn=onednn,
+        strides=_lies(g, y, y, (tuple(w.shape), w_layout), onednn, dilation),
+    )  # fmt: skip
 
 
 @conv_input_grad.vjp("w")
-def _(g: Any, y: Any, w_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
-    return _of_w(y, g, w_shape, stride, padding, dilation, groups)
+def _(
+    g: Any, y: Any, w_shape: Any, y_layout: Any, w_layout: Any, stride: Any, padding: Any,
+    dilation: Any, groups: Any, onednn: bool,
+) -> Any:  # fmt: skip
+    w = w_shape, w_layout
+    return conv_weight_grad(
+        y, g, size=w_shape[2:], stride=stride, padding=padding, dilation=dilation, groups=groups,
+        onednn=onednn, strides=_lies(g, w, (tuple(y.shape), y_layout), w, onednn, dilation),
+    )  # fmt: skip
 
 
 @conv_weight_grad.vjp("y")
-def _(g: Any, x: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
-    return conv_(x, g, stride=stride, padding=padding, dilation=dilation, groups=groups)
+def _(g: Any, x: Any, stride: Any, padding: Any, dilation: Any, groups: Any, onednn: bool) -> Any:
+    return conv_(
+        x, g, stride=stride, padding=padding, dilation=dilation, groups=groups, onednn=onednn
+    )
 
 
 @conv_weight_grad.vjp("x")
-def _(g: Any, y: Any, x_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Any:
-    return _of_x(y, g, x_shape, stride, padding, dilation, groups)
+def _(
+    g: Any, y: Any, x_shape: Any, stride: Any, padding: Any, dilation: Any, groups: Any,
+    onednn: bool,
+) -> Any:  # fmt: skip
+    return conv_input_grad(
+        y, g, size=x_shape[2:], stride=stride, padding=padding, dilation=dilation, groups=groups,
+        onednn=onednn,
+    )  # fmt: skip
 
 
 def bilinear(prim: Primitive) -> Any:
@@ -196,7 +243,7 @@ def folded(first: Any, second: Any, both: tuple[int, int, int]) -> Any:
     def rule(prim: Primitive, values: Any, dims: Any, params: Any) -> tuple[Any, int]:
         a, b = values
         da, db = dims
-        groups = params["groups"]
+        groups, params = params["groups"], {**params, "strides": None}  # whose axes are others
         if da is not None and db is not None:
             size = a.shape[da]
             left, right, at = both

@@ -5,9 +5,12 @@ Knows how strings, single ints and unbatched inputs are meant; computes by the p
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
+from franken.backends import mkldnn
+from franken.backends.numpy import parallel
 from franken.core import dtypes as dt
 from franken.core.node import titled
 from franken.core.op import op
@@ -142,6 +145,29 @@ def _same(x: Tensor, w: Tensor, params: dict[str, Any]) -> tuple[Tensor, tuple[i
     return x, tuple(t // 2 for t in total)
 
 
+def _onednn(x: Tensor, w: Tensor, params: dict[str, Any]) -> bool:
+    """Whether torch leaves this to oneDNN, on which it depends how results lie in memory.
+
+    So it does with halves, and with what in float32 is worth the start.
+    """
+    if not mkldnn.enabled or x.dtype in (dt.float64, dt.complex128):
+        return False
+    if x.dtype in (dt.float16, dt.bfloat16):
+        return True
+    image, taps = _flat(x, 4), _flat(w, 4)[-2:]
+    spread = any(k != 1 for k in (*params["stride"], *params["dilation"]))
+    worth = spread or image[0] >= 16 or taps != [1, 1] or parallel.get_num_threads() > 1
+    return worth and (
+        params["groups"] > 1 or min(taps) > 3 or image[0] > 1 or math.prod(image[:4]) > 20480
+    )
+
+
+def _flat(t: Tensor, rank: int) -> list[int]:
+    """The shape, rows as images of height one."""
+    n, c, *rest = tuple(t.shape)
+    return [n, c, *(1,) * (rank - t.ndim), *rest]
+
+
 def _convolve(
     name: str, n: int, x: Tensor, w: Any, b: Any, stride: Any, padding: Any, dilation: Any,
     groups: int,
@@ -166,6 +192,7 @@ def _convolve(
     else:
         params["padding"] = spread_ints(padding, k, "padding")
     _check_forward(x, w, b, params)
+    params["onednn"] = _onednn(x, w, params)
     out = conv_(x, w, **params) if b is None else conv_biased(x, w, b, **params)
     if not x.shape[1]:  # of no channels torch makes none, whatever the weight says
         out = out[:, :0]
@@ -225,6 +252,7 @@ def _transposed_product(
     over = [e // s for e, s in zip(extra, stride, strict=True)]
     if any(over):  # a whole stride more: as if zeros followed the input
         x = pad_(x, widths=((0, 0), (0, 0), *((0, k) for k in over)), value=0)
+    params["onednn"] = not any(over) and _onednn(x, w, params)
     out: Tensor = conv_input_grad(x, w, size=size, **params)
     return out if b is None else titled(out + along_channels(b, out.ndim), "ConvolutionBackward0")
 

@@ -6,6 +6,7 @@ samples and torch's checks; the look-up is `embedding`'s.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -205,6 +206,14 @@ def embedding_bag(
     per_sample_weights: Any = None, include_last_offset: bool = False, padding_idx: Any = None,
 ) -> Tensor:  # fmt: skip
     """Sums, means or maxima of rows over bags: (B, n), or (N,) with offsets (B,), to (B, D)."""
+    if weight.dtype is dt.int64 and input.dtype.is_floating_point:
+        warnings.warn(
+            "Argument order of nn.functional.embedding_bag was changed. Usage `embedding_bag("
+            "weight, input, ...)` is deprecated, and should now be `embedding_bag(input, weight, "
+            "...)`.",
+            stacklevel=4,
+        )
+        input, weight = weight, input
     if weight.ndim != 2:
         raise ValueError(f"weight has to be a 2D Tensor, but got Tensor of dimension {weight.ndim}")
     indices, starts, per_sample = _flattened(input, offsets, per_sample_weights)
@@ -221,5 +230,6 @@ def embedding_bag(
         )
     if max_norm is not None:
         _renormalise(weight, indices, max_norm, norm_type)
+    last = include_last_offset and input.ndim == 1  # the starts of rows are our own
     return _embedding_bag(weight, indices, starts, scale_grad_by_freq, _MODES[mode], sparse,
-                          per_sample, include_last_offset, padding_idx)[0]  # fmt: skip
+                          per_sample, last, padding_idx)[0]  # fmt: skip

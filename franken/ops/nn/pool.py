@@ -14,6 +14,7 @@ import numpy as np
 from franken.backends.numpy import pool as kernels
 from franken.backends.numpy.halves import halved
 from franken.core.batching import batch_size, spread
+from franken.core.geometry.planning import Operand, images, planes
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.tensor import Tensor
 from franken.ops.nn.conv import merge, split
@@ -27,6 +28,8 @@ def in_batch(prim: Primitive, values: Any, dims: Any, params: Any) -> Any:
         merge(spread(v, d, size), 0) if isinstance(v, Tensor) else v
         for v, d in zip(values, dims, strict=True)
     ]
+    if "strides" in params:  # whose axes are others
+        params = {**params, "strides": None}
     out = prim(*joined, **params)
     if type(out) is tuple:
         return tuple(split(o, 0, size, o.shape[0] // size) for o in out), 0
@@ -42,7 +45,7 @@ def _max_kernel(
     return kernels.max_pool_forward(x, kernel, stride, padding, dilation, ceil_mode)
 
 
-def _adaptive_max_kernel(x: Any, *, size: Any) -> Any:
+def _adaptive_max_kernel(x: Any, *, size: Any, single: bool = False) -> Any:
     if 0 in size:  # no window at all
         empty = np.empty((*x.shape[:2], *size), x.dtype)
         return empty, empty.astype(np.int64)
@@ -54,7 +57,7 @@ def _fractional_kernel(x: Any, samples: Any, *, kernel: Any, size: Any) -> Any:
     return halved(lambda wide: kernels.fractional_max_forward(wide, kernel, size, samples))(x)
 
 
-def _put_kernel(y: Any, index: Any, *, size: Any, disjoint: bool) -> Any:
+def _put_kernel(y: Any, index: Any, *, size: Any, disjoint: bool, strides: Any = None) -> Any:
     return kernels.max_pool_backward(y, index, (*y.shape[:2], *size), disjoint)
 
 
@@ -69,7 +72,7 @@ max_pool = Primitive(
     outputs=2,
     nondiff=(1,),
     batch=in_batch,
-    layout="images",
+    layout="volumes",
 )
 adaptive_max = Primitive(
     "adaptive_max_pool",
@@ -85,7 +88,9 @@ fractional_max = Primitive(
     batch=in_batch,
 )  # fmt: skip
 # y added at plane indices into zeros; `disjoint` says that no index occurs twice in a plane
-max_pool_grad = Primitive("max_pool_grad", ("y", "index"), halved(_put_kernel), batch=in_batch)
+max_pool_grad = Primitive(
+    "max_pool_grad", ("y", "index"), halved(_put_kernel), batch=in_batch, layout="said"
+)
 # y put at plane indices, the last of several counts
 max_unpool = Primitive(
     "max_unpool", ("y", "index"), halved(_unpool_kernel), batch=in_batch, layout="planes"
@@ -98,29 +103,43 @@ def _disjoint(kernel: Any, stride: Any, dilation: Any) -> bool:
     return all(s > (k - 1) * d for k, s, d in zip(kernel, stride, dilation, strict=True))
 
 
+def as_input(plan: Any, shape: Any, layout: Any) -> Any:
+    """The strides of an input's gradient, planned as a result of its shape would be."""
+    return None if layout is None else plan(shape, [Operand(shape, layout)])
+
+
 @max_pool.vjp("x")
-def _(g: Any, out1: Any, x_shape: Any, kernel: Any, stride: Any, dilation: Any) -> Any:
+def _(
+    g: Any, out1: Any, x_shape: Any, x_layout: Any, kernel: Any, stride: Any, dilation: Any
+) -> Any:
     apart = _disjoint(kernel, stride, dilation)
-    return max_pool_grad(g[0], out1, size=x_shape[2:], disjoint=apart)
+    strides = as_input(images, x_shape, x_layout)
+    return max_pool_grad(g[0], out1, size=x_shape[2:], disjoint=apart, strides=strides)
 
 
-def refuse_empty_gradient(kind: str, g: Any) -> None:
-    """Raise torch's error for an adaptive pool of no windows, which has a value but no slope."""
-    shape = tuple(g.shape)
-    if 0 not in shape[1:]:
+def refuse_empty_gradient(kind: str, g: Any, single: bool) -> None:
+    """Raise torch's error for an adaptive pool of no windows, which has a value but no slope.
+
+    A `single` example has no batch axis, and its channels are what torch takes for one.
+    """
+    shown = list(g.shape)
+    shown = shown if len(shown) > 3 else [*shown[:2], 1, *shown[2:]]
+    axes = len(shown) - 2
+    shown = shown[1:] if single else shown
+    if 0 not in shown[1:]:
         return
-    shown = shape if len(shape) > 3 else (*shape[:2], 1, *shape[2:])
     raise RuntimeError(
-        f"adaptive_{kind}_pool{len(shown) - 2}d_backward(): Expected grad_output to have non-zero "
-        f"size for non-batch dimensions, but grad_output has sizes {list(shown)} with dimension "
+        f"adaptive_{kind}_pool{axes}d_backward(): Expected grad_output to have non-zero size for "
+        f"non-batch dimensions, but grad_output has sizes {shown} with dimension "
         f"{1 + shown[1:].index(0)} being empty"
     )
 
 
 @adaptive_max.vjp("x")
-def _(g: Any, out1: Any, x_shape: Any) -> Any:
-    refuse_empty_gradient("max", g[0])
-    return max_pool_grad(g[0], out1, size=x_shape[2:], disjoint=False)
+def _(g: Any, out1: Any, x_shape: Any, x_layout: Any, single: bool) -> Any:
+    refuse_empty_gradient("max", g[0], single)
+    strides = as_input(planes, x_shape, x_layout)
+    return max_pool_grad(g[0], out1, size=x_shape[2:], disjoint=False, strides=strides)
 
 
 @fractional_max.vjp("x")
@@ -178,7 +197,7 @@ def _avg_kernel(
 
 def _avg_grad_kernel(
     y: Any, *, size: Any, kernel: Any, stride: Any, padding: Any, ceil_mode: bool, include: bool,
-    divisor: Any,
+    divisor: Any, strides: Any = None,
 ) -> Any:  # fmt: skip
     shape = (*y.shape[:2], *size)
     return kernels.avg_pool_backward(y, shape, kernel, stride, padding, ceil_mode, include, divisor)
@@ -191,7 +210,7 @@ def _parts(shape: Any, size: Any) -> Any:
     return (*shape[:2], *(k for n, o in zip(shape[2:], size, strict=True) for k in (o, n // o)))
 
 
-def _adaptive_avg_kernel(x: Any, *, size: Any) -> Any:
+def _adaptive_avg_kernel(x: Any, *, size: Any, single: bool = False) -> Any:
     parts = _parts(x.shape, size)
     if parts is None:
         return kernels.adaptive_avg_forward(x, size)
@@ -199,7 +218,7 @@ def _adaptive_avg_kernel(x: Any, *, size: Any) -> Any:
     return np.add.reduce(x.reshape(parts), axis=axes) / x.dtype.type(math.prod(parts[3::2]))
 
 
-def _adaptive_avg_grad_kernel(y: Any, *, size: Any) -> Any:
+def _adaptive_avg_grad_kernel(y: Any, *, size: Any, strides: Any = None) -> Any:
     shape = (*y.shape[:2], *size)
     parts = _parts(shape, y.shape[2:])
     if parts is None:
@@ -213,25 +232,33 @@ def _adaptive_avg_grad_kernel(y: Any, *, size: Any) -> Any:
 avg_pool = linear(
     Primitive("avg_pool", ("x",), halved(_avg_kernel), batch=in_batch, layout="planes").depends("x")
 )
-avg_pool_grad = linear(Primitive("avg_pool_grad", ("y",), halved(_avg_grad_kernel), batch=in_batch))
+avg_pool_grad = linear(
+    Primitive("avg_pool_grad", ("y",), halved(_avg_grad_kernel), batch=in_batch, layout="said")
+)
 adaptive_avg = linear(
     Primitive(
-        "adaptive_avg_pool", ("x",), halved(_adaptive_avg_kernel), batch=in_batch, layout="planes"
+        "adaptive_avg_pool", ("x",), halved(_adaptive_avg_kernel), batch=in_batch, layout="averaged"
     ).depends("x")
 )
 adaptive_avg_grad = linear(
-    Primitive("adaptive_avg_pool_grad", ("y",), halved(_adaptive_avg_grad_kernel), batch=in_batch)
+    Primitive(
+        "adaptive_avg_pool_grad",
+        ("y",),
+        halved(_adaptive_avg_grad_kernel),
+        batch=in_batch,
+        layout="said",
+    )
 )
 
 
 @avg_pool.vjp("x")
 def _(
-    g: Any, x_shape: Any, kernel: Any, stride: Any, padding: Any, ceil_mode: bool, include: bool,
-    divisor: Any,
+    g: Any, x_shape: Any, x_layout: Any, kernel: Any, stride: Any, padding: Any, ceil_mode: bool,
+    include: bool, divisor: Any,
 ) -> Any:  # fmt: skip
     return avg_pool_grad(
         g, size=x_shape[2:], kernel=kernel, stride=stride, padding=padding, ceil_mode=ceil_mode,
-        include=include, divisor=divisor,
+        include=include, divisor=divisor, strides=as_input(planes, x_shape, x_layout),
     )  # fmt: skip
 
 
@@ -246,11 +273,16 @@ def _(
 
 
 @adaptive_avg.vjp("x")
-def _(g: Any, x_shape: Any) -> Any:
-    refuse_empty_gradient("avg", g)
-    return adaptive_avg_grad(g, size=x_shape[2:])
+def _(g: Any, x_shape: Any, x_layout: Any, single: bool) -> Any:
+    mean = set(g.shape[2:]) == {1}
+    if not mean:
+        refuse_empty_gradient("avg", g, single)
+    # a mean's gradient is row-major, but that of rows
+    own = len(x_shape) == 3 or not mean
+    strides = as_input(planes, x_shape, x_layout) if own else None
+    return adaptive_avg_grad(g, size=x_shape[2:], strides=strides)
 
 
 @adaptive_avg_grad.vjp("y")
 def _(g: Any, y_shape: Any) -> Any:
-    return adaptive_avg(g, size=y_shape[2:])
+    return adaptive_avg(g, size=y_shape[2:], single=False)

@@ -184,6 +184,8 @@ gru_layer_grad = Primitive(
     "gru_layer_grad", ("gy", "gates", "h", "w", "b", "result", "acts", "below"), _gru_grad_kernel,
     outputs=3, batch=_rows_together,
 )  # fmt: skip
+for _prim in (lstm_layer, lstm_layer_grad, gru_layer, gru_layer_grad):
+    _prim.still = lambda node, i: True
 # Where the inputs are that all rows share, by primitive.
 _SHARED = {"lstm_layer": (3, 4), "lstm_layer_grad": (5, 6), "gru_layer": (2, 3),
            "gru_layer_grad": (3, 4)}  # fmt: skip

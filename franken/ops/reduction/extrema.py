@@ -35,14 +35,17 @@ _MATCHING = Into(
 
 def _prod_others_kernel(x: Any, *, axes: tuple[int, ...]) -> Any:
     """For each element the product of the others, zeros among them or not."""
-    zero = x == 0
-    nonzero = np.where(zero, x.dtype.type(1), x) if zero.any() else x
-    with np.errstate(all="ignore"):
-        out = np.asarray(kernels.prod(nonzero, axes, True) / nonzero)
-    if nonzero is not x:
-        zeros = np.count_nonzero(zero, axis=axes, keepdims=True)
-        out[(zeros > 1) | ((zeros == 1) & ~zero)] = 0
-    return out
+    if (x != 0).all():
+        with np.errstate(all="ignore"):
+            return np.asarray(kernels.prod(x, axes, True) / x)
+    rest = tuple([i for i in range(x.ndim) if i not in axes])
+    order = rest + tuple(axes)
+    rows = x.transpose(order).reshape(*[x.shape[i] for i in rest], -1)
+    left, right = np.ones_like(rows), np.ones_like(rows)
+    left[..., 1:] = np.cumprod(rows[..., :-1], axis=-1)
+    right[..., -2::-1] = np.cumprod(rows[..., :0:-1], axis=-1)
+    out = (left * right).reshape([x.shape[i] for i in order])
+    return out.transpose(tuple(sorted(range(x.ndim), key=order.__getitem__)))
 
 
 reduce_prod = Primitive(

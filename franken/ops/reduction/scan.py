@@ -115,6 +115,8 @@ cumprod_ = Primitive("cumprod", ("x",), halved(_cumprod_kernel), batch=shift_axe
 
 @cumprod_.vjp("x")
 def _(g: Any, x: Any, out: Any, dim: int) -> Any:
+    if not x.level and not bool((x == 0).any()):
+        return cumsum_(g * out, dim=dim, reverse=True) / x
     # r[i] = sum over k >= i of g[k] x[i+1] ... x[k]; d out[k] / d x[i] = out[i-1] x[i+1] ... x[k]
     later = linear_scan(shift(x, dim, True, 0), g, dim=dim, reverse=True)
     return later * shift(out, dim, False, 1)
@@ -178,7 +180,7 @@ logcumsumexp_ = Primitive(
 def _(g: Any, x: Any, out: Any, dim: int) -> Any:
     # sum over k >= i of g[k] exp(x[i] - out[k]), as a recurrence whose coefficients are <= 1;
     # the one beyond the end is exp(-inf), so that its own derivative is 0 and never 0 * inf
-    decay = (out - shift(out, dim, True, math.inf)).exp()
+    decay = (out - shift(out, dim, True, math.inf)).exp().masked_fill(out == math.inf, 0)
     return linear_scan(decay, g, dim=dim, reverse=True) * (x - out).exp()
 
 

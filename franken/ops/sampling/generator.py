@@ -59,7 +59,7 @@ class Generator:
         """Continue from a state that `get_state` gave."""
         if not isinstance(new_state, Tensor):
             raise TypeError(f"expected a torch.ByteTensor, but got {kind_name(new_state)}")
-        self.core.set_state(np.ascontiguousarray(new_state.numpy(force=True)))  # type: ignore[attr-defined]
+        self.core.set_state(np.ascontiguousarray(new_state.numpy()))  # type: ignore[attr-defined]
 
     def clone_state(self) -> Generator:
         """An independent generator that will draw the same numbers."""

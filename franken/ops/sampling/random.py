@@ -19,9 +19,10 @@ from franken.core.batching import spread
 from franken.core.calls.out import Into, write_made
 from franken.core.device import CPU
 from franken.core.errors import MissingKernel
+from franken.core.geometry.arrange import placed
 from franken.core.geometry.memory import element_strides
 from franken.core.geometry.shapes import broadcast_two
-from franken.core.geometry.strides import axes_by_stride
+from franken.core.geometry.strides import axes_by_stride, preserved_strides
 from franken.core.linear import zeros as plain_zeros
 from franken.core.op import op
 from franken.core.primitive import Primitive, bind
@@ -362,6 +363,8 @@ def _like(
         made = made.permute([order.index(i) for i in range(len(order))]).detach()
     if memory_format is not None:
         made = made.to(memory_format=memory_format)
+    elif not x.level and (0 in shape or 1 in shape):  # axes without steps are the tensor's
+        made._a = placed(made._a, preserved_strides(shape, element_strides(x._a)))
     if requires_grad:
         require_grad(made)
     return made  # type: ignore[no-any-return]

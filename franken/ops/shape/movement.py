@@ -19,7 +19,7 @@ from franken.core.device import CPU
 from franken.core.geometry import shapes
 from franken.core.geometry.arrange import with_strides
 from franken.core.geometry.memory import element_strides, first_place, memory_of, restrided
-from franken.core.geometry.strides import contiguous_strides, expand_strides
+from franken.core.geometry.strides import contiguous_strides, expand_strides, view_strides
 from franken.core.node import record, step, titled
 from franken.core.op import op
 from franken.core.primitive import Primitive, _wrap, alias, bind, explain
@@ -99,7 +99,18 @@ def shape_of(x: Any) -> tuple[int, ...]:
 
 
 def _reshape_kernel(x: Any, *, shape: tuple[int, ...]) -> Any:
-    return x.reshape(shape)
+    out = x.reshape(shape)
+    if 1 not in out.shape or (x.flags.c_contiguous and 1 not in x.shape):
+        return out
+    if not hasattr(x.flags, "writeable") or memory_of(x) is None:  # the first: a GPU array
+        return out
+    # Of axes of one element torch keeps the steps that NumPy makes anew.
+    steps = view_strides(x.shape, element_strides(x), out.shape)
+    if steps is None or steps == element_strides(out):
+        return out
+    out = restrided(x, out.shape, steps, first_place(x))
+    out.flags.writeable = x.flags.writeable
+    return out
 
 
 reshape_ = linear(Primitive("reshape", ("x",), _reshape_kernel, view=True, title="ViewBackward0"))

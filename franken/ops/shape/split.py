@@ -11,7 +11,7 @@ from typing import Any
 from franken.core.batching import view_rule
 from franken.core.geometry import shapes
 from franken.core.op import op
-from franken.core.primitive import Primitive
+from franken.core.primitive import Primitive, unlink
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
 from franken.ops.shape.join import cat_, stack
@@ -168,14 +168,17 @@ def _slices(input: Tensor, sections: Any, dim: int) -> tuple[Tensor, ...]:
     return tuple(out)
 
 
+def _apart(input: Tensor, sections: Any, dim: int) -> tuple[Tensor, ...]:
+    return tuple(map(unlink, _slices(input, sections, _axis(input, dim))))
+
+
 @op(
     samples=lambda t: [S(t(5, 4), 2), S(t(3, 4), 3, -1), S(t(2, 0), 1)],
     title="UnsafeSplitBackward0",
 )
 def unsafe_split(input: Tensor, split_size: int, dim: int = 0) -> tuple[Tensor, ...]:
     """Like `split`, with parts that may be changed in place."""
-    sections = even_sections(input, int(split_size), dim)
-    return _slices(input, sections, _axis(input, dim))
+    return _apart(input, even_sections(input, int(split_size), dim), dim)
 
 
 @op(
@@ -184,7 +187,7 @@ def unsafe_split(input: Tensor, split_size: int, dim: int = 0) -> tuple[Tensor, 
 )
 def unsafe_split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Like `split_with_sizes`, with parts that may be changed in place."""
-    return _slices(input, _exact_sections(input, split_sizes, dim), _axis(input, dim))
+    return _apart(input, _exact_sections(input, split_sizes, dim), dim)
 
 
 @op(
@@ -193,8 +196,7 @@ def unsafe_split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tu
 )
 def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """Like `chunk`, with parts that may be changed in place."""
-    sections = _chunk_sections(input, chunks, dim)
-    return _slices(input, sections, _axis(input, dim))
+    return _apart(input, _chunk_sections(input, chunks, dim), dim)
 
 
 _SPLITS = ("indices", "sections", "tensor_indices_or_sections")  # one for each overload

@@ -70,12 +70,16 @@ def contiguous(input: Tensor, memory_format: Any = layout.contiguous_format) -> 
     return clone_(input, order=order_of(memory_format, input.ndim))
 
 
+def suggested(t: Any) -> layout.memory_format:
+    """The memory format in which new tensors made from this one lie; row-major if several fit."""
+    if suggests_channels_last(tuple(t.shape), t.stride()):
+        return layout.channels_last if t.ndim == 4 else layout.channels_last_3d
+    return layout.contiguous_format
+
+
 def as_images(out: Any, like: Any) -> Any:
     """The result channels last if an input of its rank is, else row-major."""
-    rank = like.ndim
-    if rank not in (4, 5) or not suggests_channels_last(tuple(like.shape), like.stride()):
-        return contiguous(out)
-    return contiguous(out, layout.channels_last if rank == 4 else layout.channels_last_3d)
+    return contiguous(out, suggested(like))
 
 
 @op(at="", method=True, samples=lambda t: [S(t.const(3, 4)), S(t.const()), S(t.const(2, 0))])

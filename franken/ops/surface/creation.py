@@ -128,7 +128,7 @@ def written(name: str, out: Any, array: Any, dtype: Any = None, into: Into = MAD
     if not isinstance(out, Tensor):
         raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
     _check_out(out, dtype)
-    made = finish(array.astype(out._a.dtype), out.device)
+    made = finish(array.astype(out.dtype.np), out.device)
     return write_made(name, out, made, into)  # type: ignore[no-any-return]
 
 

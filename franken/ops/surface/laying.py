@@ -13,7 +13,9 @@ from franken.core import dtypes as dt
 from franken.core import inplace
 from franken.core.geometry.memory import memory_of, restrided
 from franken.core.geometry.strides import contiguous_strides
+from franken.core.node import Leaf
 from franken.core.op import op
+from franken.core.replaced import renew_leaf
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import NoSamples
 from franken.ops.surface.storage import UntypedStorage
@@ -76,4 +78,6 @@ def set_(
         )
     input._a, input._base = array, None
     inplace.bump(input)
+    if type(input._node) is Leaf:
+        renew_leaf(input)
     return input

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import builtins
 import copyreg
+import functools
 from typing import Any, overload
 
 import numpy as np
@@ -86,14 +87,33 @@ def parameter(cls: Any, data: Any = None, requires_grad: bool = True) -> Any:
     """A leaf over the memory of `data` that modules register as trainable."""
     if data is None:
         data = _wrap(np.zeros((0,), dt.get_default_dtype().np), CPU)
-    made = as_class(data.detach(), cls)
+    made = _of_class(data.detach(), cls)
     if requires_grad:
         if not (made.dtype.is_floating_point or made.dtype.is_complex):
             raise RuntimeError(
                 "Only Tensors of floating point and complex dtype can require gradients"
             )
-        made.requires_grad_()
+        made.requires_grad = True  # inside a transform too, where requires_grad_() is refused
     return made
+
+
+def _of_class(t: Any, cls: Any) -> Any:
+    """A new tensor, or value of a transform, as an instance of `cls`."""
+    if not t.level:
+        return as_class(t, cls)
+    kind: Any = builtins.type(t)
+    t.__class__ = _traced_class(kind, cls)
+    return t
+
+
+@functools.cache
+def _traced_class(kind: Any, cls: Any) -> Any:
+    def twin(self: Any, edge: Any, value: Any = None) -> Any:
+        made = kind.twin(self, edge, value)
+        made.__class__ = kind  # what is derived of a parameter is none
+        return made
+
+    return builtins.type(cls.__name__, (kind, cls), {"__slots__": (), "twin": twin})
 
 
 Tensor._construct = _construct

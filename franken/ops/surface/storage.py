@@ -119,10 +119,11 @@ class UntypedStorage:
                     "supported"
                 )
             return UntypedStorage._over(self._bytes[index], self.device)
-        return int(self._bytes[self._checked(index)])
+        return int(self.cpu()._bytes[self._checked(index)])
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self._bytes[index if isinstance(index, slice) else self._checked(index)] = value
+        at = index if isinstance(index, slice) else self._checked(index)
+        _as_tensor(self)[at] = value
 
     def _checked(self, index: Any) -> int:
         if isinstance(index, bool) or not hasattr(index, "__index__"):
@@ -205,7 +206,7 @@ class UntypedStorage:
         dev = resolve(device)
         if dev is self.device:
             return self
-        return UntypedStorage._over(_moved(self._owner, self.device, dev), dev)
+        return UntypedStorage._over(_moved(_row_of(self._owner), self.device, dev), dev)
 
     def cpu(self) -> UntypedStorage:
         """The bytes on the host; the storage itself if they lie there already."""
@@ -299,9 +300,14 @@ def _restored(row: Any, dev: device) -> UntypedStorage:
 
 def _as_tensor(storage: UntypedStorage) -> Tensor:
     """A tensor of the storage's bytes."""
-    if isinstance(storage._owner, np.ndarray):
-        return wrap(storage._bytes)
-    return wrap(storage._owner, storage.device).view(-1).view(dt.uint8)  # type: ignore[attr-defined,no-any-return]
+    return wrap(_row_of(storage._owner), storage.device)
+
+
+def _row_of(owner: Any) -> Any:
+    """All bytes of an array that owns memory, in the order they lie in, where they lie."""
+    if isinstance(owner, np.ndarray):
+        return _bytes_of(owner)
+    return type(owner)((int(owner.nbytes),), np.dtype(np.uint8), owner.data)
 
 
 def _bytes_of(owner: Any) -> Any:

@@ -19,6 +19,7 @@ from franken.core.device import CPU, device, resolve
 from franken.core.geometry import layout as layouts
 from franken.core.geometry.memory import repeats
 from franken.core.geometry.shapes import broadcast_two
+from franken.core.geometry.strides import memory_format_strides
 from franken.core.linear import overwritten
 from franken.core.node import edge_of
 from franken.core.op import op
@@ -27,6 +28,7 @@ from franken.core.state import STATE
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import NoSamples, S, unary
 from franken.ops.surface.args import as_device, as_dtype, kind_name, number
+from franken.ops.surface.copies import clone, suggested
 
 # --- between devices -----------------------------------------------------------------------------
 
@@ -60,8 +62,8 @@ def move(x: Tensor, dev: device) -> Tensor:
 # --- to ------------------------------------------------------------------------------------------
 
 
-def _parse(x: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-    """(dtype, device, copy, memory_format) of a call of `to`."""
+def parse(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """(dtype, device, copy, memory_format) of a call of `to`, of a tensor or a module."""
     unknown = kwargs.keys() - {"device", "dtype", "non_blocking", "copy", "memory_format"}
     dtype, dev, rest = kwargs.get("dtype"), kwargs.get("device"), args
     if args and isinstance(args[0], Tensor):
@@ -83,7 +85,8 @@ def _parse(x: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[An
             "bool non_blocking, bool copy)"
         )
     copy = rest[1] if len(rest) > 1 else kwargs.get("copy", False)
-    return dtype, dev, copy, kwargs.get("memory_format")
+    known = None if dtype is None else as_dtype("to", dtype)
+    return known, dev, copy, kwargs.get("memory_format")
 
 
 @op(
@@ -98,8 +101,8 @@ def _parse(x: Tensor, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[An
 )
 def to(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """The tensor with another dtype, device or memory format; itself if it has all already."""
-    dtype, where, copy, memory_format = _parse(input, args, kwargs)
-    d = input.dtype if dtype is None else as_dtype("to", dtype)
+    dtype, where, copy, memory_format = parse(args, kwargs)
+    d = input.dtype if dtype is None else dtype
     dev = input.device if where is None else as_device("to", where)
     return converted(input, d, dev, copy, memory_format)
 
@@ -111,9 +114,13 @@ def converted(
     if d is not x.dtype:
         warn_discarded(x, d)
     out = move(cast(x, d), dev)
-    if memory_format is not None and memory_format is not layouts.preserve_format:
-        out = out.contiguous(memory_format=memory_format)  # type: ignore[attr-defined]
-    return out.clone() if copy and out is x else out  # type: ignore[attr-defined]
+    if memory_format is None or memory_format is layouts.preserve_format:
+        return clone(out) if copy and out is x else out
+    if out is x and not copy and suggested(x) is memory_format:
+        return x
+    wanted = memory_format_strides(tuple(x.shape), memory_format)
+    kept = out is not x and out.stride() == wanted  # type: ignore[attr-defined]
+    return out if kept else clone(out, memory_format=memory_format)
 
 
 def warn_discarded(x: Tensor, d: dt.dtype) -> None:

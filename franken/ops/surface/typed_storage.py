@@ -174,7 +174,10 @@ class TypedStorage:
     def __setitem__(self, index: Any, value: Any) -> None:
         _deprecated()
         at = index if isinstance(index, slice) else self._checked(index)
-        self._elements()[at] = wrap(np.asarray(value)).to(self.dtype)._a  # type: ignore[attr-defined]
+        row = self._elements()
+        row[at] = wrap(np.asarray(value)).to(self.dtype)._a  # type: ignore[attr-defined]
+        if self.is_cuda:
+            self._untyped_storage.copy_(UntypedStorage._over(row, CPU))
 
     def _checked(self, index: Any) -> builtins.int:
         if not isinstance(index, builtins.int):

@@ -16,9 +16,9 @@ from typing import Any, Final
 from ..errors import FormatError
 
 MAX_PICKLE: Final = 64 << 20
-# About 100 bytes each at worst: 400 MB, and some seconds.
-MAX_STEPS: Final = 4_000_000
-MAX_TEXT: Final = 1 << 20
+# About 100 bytes each at worst, and each takes a byte of the file: 1.6 GB, and some seconds.
+MAX_STEPS: Final = 16_000_000
+MAX_TEXT: Final = 16 << 20
 MAX_LONG: Final = 512
 
 

@@ -184,6 +184,8 @@ class Archive:
         """Return the storage that a record of torch's describes, if its bytes are there."""
         if kind not in STORAGES or type(record) is not str or type(count) is not int:
             raise FormatError("bad_dtype", f"torch: {name!r} has a storage of kind {kind!r}")
+        if type(place) is not str:
+            raise FormatError("bad_tree", f"torch: {name!r} lies in no place")
         member = self.members.get(f"{self.root}/data/{record}")
         if member is None:
             raise FormatError("truncated", f"torch: {name!r} needs data/{record[:80]}, not there")
@@ -193,7 +195,7 @@ class Archive:
                 "bad_layout", f"torch: data/{record} has {member.size} bytes for {count} {dtype}"
             )
         self.used.add(member.name)
-        return Storage(record, dtype, member, kind, str(place)[:40])
+        return Storage(record, dtype, member, kind, place[:40])
 
     def _scalar(self, name: str, fields: tuple[Any, ...]) -> str:
         dtype = fields[6] if len(fields) > 6 else None

@@ -619,9 +619,9 @@ def dropout_mask(gen: Generator, shape: Shape, p: float, dtype: DTypeLike = np.b
 def rrelu_slopes(
     gen: Generator,
     n: int,
-    dtype: DTypeLike = np.float32,
-    lower: float = 1 / 8,
-    upper: float = 1 / 3,
+    dtype: DTypeLike,
+    lower: float,
+    upper: float,
 ) -> Array:
     """Draw the slopes of rrelu in training, one for each of the n elements that are <= 0."""
     dtype = np.dtype(dtype)
