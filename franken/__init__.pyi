@@ -19,6 +19,7 @@ from franken import _utils as _utils
 from franken import autograd as autograd
 from franken import backends as backends
 from franken import cuda as cuda
+from franken import distributions as distributions
 from franken import fft as fft
 from franken import func as func
 from franken import linalg as linalg
@@ -122,6 +123,10 @@ def _chunk_cat(tensors: Any, dim: _int, num_chunks: _int, *, out: _Tensor | None
     """Chunk each tensor (padded with zeros) along `dim`, then join the chunks' flat remainders."""
 
 _collects: _bool
+
+def _dirichlet_grad(x: _Tensor, alpha: _Tensor, total: _Tensor) -> _Tensor:
+    """The derivative by alpha of Beta(alpha, total - alpha) variates x, over 1 - x."""
+
 _mkldnn: _layout
 
 def _native_batch_norm_legit(input: _Tensor, weight: Any, bias: Any, *rest: Any) -> Any:
@@ -146,6 +151,9 @@ def _reshape_alias_copy(
 ) -> Any:
     """A copy of what `_reshape_alias` would show."""
 
+def _sample_dirichlet(input: _Tensor, generator: _Generator | None = None) -> _Tensor:
+    """Dirichlet vectors along the last dimension with the concentrations in `input`."""
+
 def _segment_reduce(
     data: _Tensor,
     reduce: _str,
@@ -163,6 +171,12 @@ def _softmax_backward_data(
     grad_output: _Tensor, output: _Tensor, dim: _int, input_dtype: Any
 ) -> _Tensor:
     """The gradient of softmax from its output."""
+
+def _standard_gamma(input: _Tensor, generator: _Generator | None = None) -> _Tensor:
+    """Gamma variates of rate one with the concentrations in `input`."""
+
+def _standard_gamma_grad(input: _Tensor, output: _Tensor) -> _Tensor:
+    """The derivative of gamma variates `output` by their concentrations `input`."""
 
 def _unsafe_index(input: _Tensor, indices: Any) -> _Tensor:
     """`input[indices]`."""

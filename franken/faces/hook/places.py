@@ -16,6 +16,7 @@ _HIDDEN: Final[dict[str, frozenset[str]]] = {
     for room, files in {
         "franken.autograd": "anomaly api checkpoint codec hooks provenance record replay tensor",
         "franken.backends": "cupy dlpack errors numpy registry",
+        "franken.distributions": "continuous discrete halves multivariate odds",
         "franken.nn": "container_params hooks state",
         "franken.nn.modules": "attention shuffle",
         "franken.optim": "adafactor line_search stepwise",
@@ -24,7 +25,10 @@ _HIDDEN: Final[dict[str, frozenset[str]]] = {
     }.items()
 }
 # Packages where torch has one file.
-_WHOLE: Final = ("franken.serialization", "franken.optim.lr_scheduler")
+_WHOLE: Final = (
+    "franken.serialization", "franken.optim.lr_scheduler", "franken.distributions.kl",
+    "franken.distributions.transforms",
+)  # fmt: skip
 
 
 @cache
