@@ -185,7 +185,7 @@ def typename(obj: Any) -> str:
     """A value's type as torch names it: torch.FloatTensor, int ..."""
     if isinstance(obj, Tensor):
         return obj.type()  # type: ignore[attr-defined,no-any-return]
-    from franken.faces.checkpoints.names import torch_name
+    from franken.faces.names import torch_name
 
     named = obj if getattr(obj, "__qualname__", None) else type(obj)
     theirs = torch_name(named)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from franken.core.device import device
-from franken.faces.checkpoints.names import found
+from franken.faces.names import found
 from franken.faces.settings import typename
 
 _packages: list[tuple[int, Callable[[Any], Any], Callable[[Any, str], Any]]] = []
