@@ -129,7 +129,7 @@ def _commit_foreign(x: Any, result: Any) -> Any:
     target, value = alive(x), alive(result)
     if not target.level and (target.foreign or value.foreign):
         if not target.foreign:
-            commit(target, value.to_dense())  # type: ignore[attr-defined]
+            commit(target, value.to_dense())
             return x
         if result is not x:
             target.takes(value)

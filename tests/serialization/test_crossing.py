@@ -338,7 +338,7 @@ def public_classes(root: Any, name: str, seen: set[str]) -> dict[str, Any]:
 
 
 def test_every_class_has_torch_s_name_both_ways() -> None:
-    from franken.faces.checkpoints.names import found, torch_name
+    from franken.faces.names import found, torch_name
 
     wrong, count = {}, 0
     for path, ours in public_classes(franken, "franken", set()).items():
@@ -365,7 +365,7 @@ ELSEWHERE = {"is_grad_enabled", "is_inference_mode_enabled", "is_multithreading_
 
 @pytest.mark.parametrize("space", SPACES)
 def test_functions_have_names_that_torch_has(space: str) -> None:
-    from franken.faces.checkpoints.names import found, torch_name
+    from franken.faces.names import found, torch_name
 
     ours = importlib.import_module(f"franken.{space}".rstrip("."))
     theirs = importlib.import_module(f"torch.{space}".rstrip("."))

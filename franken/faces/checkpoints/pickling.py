@@ -16,9 +16,9 @@ from typing import Any
 from franken.core.dtypes import dtype
 from franken.core.geometry.layout import layout
 from franken.core.tensor import Tensor
-from franken.faces.checkpoints.names import found, torch_name
 from franken.faces.checkpoints.places import location_tag
 from franken.faces.checkpoints.restricted import get_layout
+from franken.faces.names import found, torch_name
 from franken.ops.declaring import return_types
 from franken.ops.surface import typed_storage
 from franken.ops.surface.legacy import tensortype
