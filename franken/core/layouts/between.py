@@ -4,41 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from franken.backends.numpy.layouts import compressed, coo
-from franken.backends.numpy.layouts.coo import Coo
+from franken.backends.numpy.layouts import between as kernels
+from franken.backends.numpy.layouts import coo
 from franken.core.geometry import layout as layouts
 from franken.core.layouts.tensor import Between, is_sparse, made
 from franken.core.tensor import Tensor, wrap
 
-
-def _coo_kernel(indices: Any, values: Any, *, shape: Any, coalesced: bool) -> Coo:
-    return Coo(indices, values, shape, coalesced)
-
-
 coo_ = Between(
-    "sparse_coo", ("indices", "values"), _coo_kernel,
+    "sparse_coo", ("indices", "values"), kernels.made,
     title="SparseCooTensorWithDimsAndTensorsBackward0",
 )  # fmt: skip
-values_ = Between("values", ("x",), lambda x: x.values)
+values_ = Between("values", ("x",), kernels.values)
 coalesce_ = Between("coalesce", ("x",), coo.coalesce)
-to_dense_ = Between("to_dense", ("x",), lambda x, masked: compressed.strided(x))
+to_dense_ = Between("to_dense", ("x",), kernels.dense)
 to_coo_ = Between(
-    "to_sparse", ("x",), lambda x, sparse_dim: coo.from_dense(x, sparse_dim),
+    "to_sparse", ("x",), kernels.coordinates,
     title=lambda node: f"ToSparseBackward{int(node.params['sparse_dim'] == len(node.shape))}",
 )  # fmt: skip
-
-
-def _mask_kernel(x: Any, mask: Any) -> Any:
-    if isinstance(mask, Coo):
-        return mask.with_values(coo.pick(x if isinstance(x, Coo) else compressed.strided(x), mask))
-    return mask.with_values(compressed.values_at(x, mask))
-
-
-sparse_mask_ = Between("sparse_mask", ("x", "mask"), _mask_kernel)
+sparse_mask_ = Between("sparse_mask", ("x", "mask"), kernels.masked)
 # The same of a sparse tensor, whose cotangent is sparse too.
-sparse_masked_ = Between("sparse_masked", ("x", "mask"), _mask_kernel, title="SparseMaskBackward0")
+sparse_masked_ = Between(
+    "sparse_masked", ("x", "mask"), kernels.masked, title="SparseMaskBackward0"
+)
 sparse_masked_.vjp("x")(lambda g: g)
 # The elements of a tensor of any layout at places that are given as those of another.
 pick_ = Between("sparse_pick", ("x", "places"), coo.pick)
@@ -70,7 +57,7 @@ def _(g: Any, x: Any) -> Any:
 
 
 # The second tensor as elements at the places of the first.
-with_values_ = Between("with_values", ("x", "values"), lambda x, values: x.with_values(values))
+with_values_ = Between("with_values", ("x", "values"), kernels.with_values)
 
 
 @with_values_.vjp("values")
@@ -107,11 +94,4 @@ sparse_mask_.vjp("x")(lambda g: dense(g))
 
 def full(x: Any) -> Any:
     """The tensor without history, all of its elements stored."""
-    a = x._a
-    if isinstance(a, Coo):
-        return made(coo.filled_up(a), x.device)
-    everywhere = compressed.from_dense(
-        np.ones(a.shape, np.bool_), a.layout, a.blocksize, a.dense_dim
-    )
-    values = compressed.values_at(compressed.to_dense(a), everywhere)
-    return made(everywhere.with_values(values), x.device)
+    return made(kernels.full(x._a), x.device)

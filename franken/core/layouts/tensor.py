@@ -128,6 +128,7 @@ class Between(Primitive):
     def __init__(self, name: str, inputs: tuple[str, ...], kernel: Any, **said: Any) -> None:
         super().__init__(name, inputs, kernel, batch=NO_BATCH_RULE, layout=None, **said)
         self.kernels[NAMED] = kernel
+        self.not_differentiable()  # but where a rule is declared
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         return execute(self, args, params, STATE.grad and not STATE.inference)

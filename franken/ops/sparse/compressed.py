@@ -271,7 +271,7 @@ def sparse_compressed_tensor(
 @op(method=False, samples=SPARSE)
 def sparse_csr_tensor(
     crow_indices: Any, col_indices: Any, values: Any, size: Any = None, *, dtype: Any = None,
-    device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+    layout: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
     check_invariants: bool | None = None,
 ) -> Tensor:  # fmt: skip
     """A tensor of compressed rows; see `sparse_compressed_tensor`."""
@@ -282,7 +282,7 @@ def sparse_csr_tensor(
 @op(method=False, samples=SPARSE)
 def sparse_csc_tensor(
     ccol_indices: Any, row_indices: Any, values: Any, size: Any = None, *, dtype: Any = None,
-    device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+    layout: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
     check_invariants: bool | None = None,
 ) -> Tensor:  # fmt: skip
     """A tensor of compressed columns; see `sparse_compressed_tensor`."""
@@ -293,7 +293,7 @@ def sparse_csc_tensor(
 @op(method=False, samples=SPARSE)
 def sparse_bsr_tensor(
     crow_indices: Any, col_indices: Any, values: Any, size: Any = None, *, dtype: Any = None,
-    device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+    layout: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
     check_invariants: bool | None = None,
 ) -> Tensor:  # fmt: skip
     """A tensor of compressed rows of blocks; see `sparse_compressed_tensor`."""
@@ -304,7 +304,7 @@ def sparse_bsr_tensor(
 @op(method=False, samples=SPARSE)
 def sparse_bsc_tensor(
     ccol_indices: Any, row_indices: Any, values: Any, size: Any = None, *, dtype: Any = None,
-    device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+    layout: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
     check_invariants: bool | None = None,
 ) -> Tensor:  # fmt: skip
     """A tensor of compressed columns of blocks; see `sparse_compressed_tensor`."""

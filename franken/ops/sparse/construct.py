@@ -152,7 +152,7 @@ def check_places(indices: Any, size: Any, coalesced: Any) -> None:
 @op(method=False, samples=SPARSE)
 def sparse_coo_tensor(
     indices: Any = None, values: Any = None, size: Any = None, *, dtype: Any = None,
-    device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+    layout: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
     check_invariants: bool | None = None, is_coalesced: bool | None = None,
 ) -> Tensor:  # fmt: skip
     """A tensor in coordinates: places (sparse_dim, nnz), elements (nnz, *dense sizes), and a size.
@@ -194,9 +194,9 @@ def _empty(size: tuple[int, ...], kind: Any, device: Any, requires_grad: bool) -
 
 @op(name="_sparse_coo_tensor_unsafe", method=False, samples=SPARSE)
 def _sparse_coo_tensor_unsafe(
-    indices: Tensor, values: Tensor, size: Any, *, dtype: Any = None, device: Any = None,
-    requires_grad: bool = False, check_invariants: bool | None = None,
-    is_coalesced: bool | None = None,
+    indices: Tensor, values: Tensor, size: Any, *, dtype: Any = None, layout: Any = None,
+    device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+    check_invariants: bool | None = None, is_coalesced: bool | None = None,
 ) -> Tensor:  # fmt: skip
     """As `sparse_coo_tensor` of parts that fit."""
     return sparse_coo_tensor(

@@ -175,9 +175,9 @@ op(name="spmm", method=False, samples=SPARSE)(_spmm)
 
 
 @op(samples=SPARSE)
-def smm(input: Tensor, mat: Tensor) -> Tensor:
+def smm(input: Tensor, mat2: Tensor) -> Tensor:
     """The product of a sparse and a strided matrix, all of its elements stored, in coordinates."""
-    out: Any = input.mm(mat)  # type: ignore[attr-defined]
+    out: Any = input.mm(mat2)  # type: ignore[attr-defined]
     shape = tuple(out.shape)
     places = np.indices(shape).reshape(2, -1).astype(np.int64)
     return made(Coo(places, out._a.reshape(-1), shape, True))  # type: ignore[no-any-return]
