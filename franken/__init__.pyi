@@ -182,7 +182,9 @@ def _sparse_coo_tensor_unsafe(
     size: Any,
     *,
     dtype: _dtype | None = None,
+    layout: _layout | None = None,
     device: _str | _int | _device | None = None,
+    pin_memory: _bool = False,
     requires_grad: _bool = False,
     check_invariants: _bool | None = None,
     is_coalesced: _bool | None = None,
@@ -3148,7 +3150,7 @@ def slice_scatter(
 def slogdet(input: _Tensor, *, out: Sequence[_Tensor] | None = None) -> return_types.slogdet:
     """Sign (or phase) and natural logarithm of the magnitude of determinants."""
 
-def smm(input: _Tensor, mat: _Tensor) -> _Tensor:
+def smm(input: _Tensor, mat2: _Tensor) -> _Tensor:
     """The product of a sparse and a strided matrix, all of its elements stored, in coordinates."""
 
 def softmax(
@@ -3175,6 +3177,7 @@ def sparse_bsc_tensor(
     size: Any = None,
     *,
     dtype: _dtype | None = None,
+    layout: _layout | None = None,
     device: _str | _int | _device | None = None,
     pin_memory: _bool = False,
     requires_grad: _bool = False,
@@ -3191,6 +3194,7 @@ def sparse_bsr_tensor(
     size: Any = None,
     *,
     dtype: _dtype | None = None,
+    layout: _layout | None = None,
     device: _str | _int | _device | None = None,
     pin_memory: _bool = False,
     requires_grad: _bool = False,
@@ -3221,6 +3225,7 @@ def sparse_coo_tensor(
     size: Any = None,
     *,
     dtype: _dtype | None = None,
+    layout: _layout | None = None,
     device: _str | _int | _device | None = None,
     pin_memory: _bool = False,
     requires_grad: _bool = False,
@@ -3238,6 +3243,7 @@ def sparse_csc_tensor(
     size: Any = None,
     *,
     dtype: _dtype | None = None,
+    layout: _layout | None = None,
     device: _str | _int | _device | None = None,
     pin_memory: _bool = False,
     requires_grad: _bool = False,
@@ -3254,6 +3260,7 @@ def sparse_csr_tensor(
     size: Any = None,
     *,
     dtype: _dtype | None = None,
+    layout: _layout | None = None,
     device: _str | _int | _device | None = None,
     pin_memory: _bool = False,
     requires_grad: _bool = False,

@@ -1358,7 +1358,7 @@ class TensorMethods:
         """A copy with start:end:step of a dimension replaced by `src`."""
     def slogdet(self) -> return_types.slogdet:
         """Sign (or phase) and natural logarithm of the magnitude of determinants."""
-    def smm(self, mat: _Tensor) -> _Tensor:
+    def smm(self, mat2: _Tensor) -> _Tensor:
         """The product of a sparse and a strided matrix, all of its elements stored, in coordinates."""
     def softmax(self, dim: _int, dtype: _dtype | None = None) -> _Tensor:
         """exp(x) divided by its sum along a dimension."""
