@@ -81,7 +81,7 @@ def _random(name: str, inputs: tuple[str, ...], kernel: Any, rule: Any) -> Primi
     for each in inputs:
         prim.vjp(each)(lambda g: g.new_zeros(g.shape))
     if inputs:
-        prim.jvp(lambda tangents, out, *args, **params: None)
+        prim.jvp(lambda tangents, out, *args, **params: out.new_zeros(out.shape))
     return prim
 
 
