@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from franken.backends import registry
+from franken.backends.meta import rules
 from franken.backends.numpy import reduce as kernels
 from franken.backends.numpy.halves import halved
 from franken.core import state
@@ -59,7 +60,9 @@ def _(tangents: Any, out: Any, x: Any, src: Any) -> Any:
 # --- ties ---------------------------------------------------------------------------------------
 
 # g, on the tape as a function of the others too: their cotangents are zeros, or none at all.
-tie = Primitive("tie", (), lambda g, *others, sizes: g, variadic=True)
+tie = Primitive(
+    "tie", (), lambda g, *others, sizes: g, variadic=True, meta=lambda g, *others, sizes: g
+)
 tie.holomorphic = False
 
 
@@ -120,7 +123,11 @@ def small_first(ufunc: Any, kernel: Any) -> Any:
 
 
 reduce_sum = Primitive(
-    "sum", ("x",), halved(small_first(np.add, kernels.sum)), batch=shift_axes("axes")
+    "sum",
+    ("x",),
+    halved(small_first(np.add, kernels.sum)),
+    batch=shift_axes("axes"),
+    meta=rules.reduced,
 )
 
 
@@ -163,6 +170,7 @@ view_scatter = Primitive(
     _write_region,
     layout="as_input",
     title="torch::autograd::CopySlices",
+    meta=rules.same,
 )
 view_scatter.holomorphic = False  # the region may be the real or the imaginary part
 

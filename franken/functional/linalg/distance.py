@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.meta import rules
 from franken.core.batching import pointwise
 from franken.core.geometry.shapes import broadcast_two, wrap_dim
 from franken.core.op import namespace, op
@@ -99,7 +100,12 @@ def _euclid_kernel(x: Any, y: Any, *, product: bool) -> Any:
 
 
 euclid = Primitive(
-    "euclidean_pairs", ("x", "y"), _euclid_kernel, batch=pointwise, title="CdistBackward0"
+    "euclidean_pairs",
+    ("x", "y"),
+    _euclid_kernel,
+    batch=pointwise,
+    title="CdistBackward0",
+    meta=lambda x, y, **_: rules.product(x, y.swapaxes(-1, -2)),
 )
 
 

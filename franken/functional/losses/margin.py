@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.meta import rules
 from franken.core import dtypes as dt
 from franken.core.geometry.shapes import broadcast_two
 from franken.core.op import op
@@ -276,7 +277,9 @@ def _in_range_kernel(t: Any, *, classes: int) -> Any:
     return t
 
 
-in_range = Primitive("margin_target", ("t",), _in_range_kernel, batch=loop).not_differentiable()
+in_range = Primitive(
+    "margin_target", ("t",), _in_range_kernel, batch=loop, meta=rules.same
+).not_differentiable()
 
 
 @op(

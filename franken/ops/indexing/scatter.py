@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from franken.backends.meta import rules
 from franken.backends.numpy import places, segment
 from franken.core import dtypes as dt
 from franken.core.batching import all_batched
@@ -35,7 +36,11 @@ def reduce_kernel(
 
 
 scatter_reduce_ = Primitive(
-    "scatter_reduce", ("x", "index", "src"), reduce_kernel, batch=all_batched("dim")
+    "scatter_reduce",
+    ("x", "index", "src"),
+    reduce_kernel,
+    batch=all_batched("dim"),
+    meta=rules.same,
 )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.meta import rules
 from franken.core.batching import to_front
 from franken.core.op import op
 from franken.core.primitive import Primitive
@@ -47,6 +48,7 @@ pad_ = Primitive(
     batch=_ahead,
     layout="channels_last",
     title="ConstantPadNdBackward0",
+    meta=rules.padded,
 )
 
 
@@ -118,7 +120,13 @@ def _edges_title(node: Any) -> str:
 
 pad_edges = linear(
     Primitive(
-        "edge_pad", ("x",), _edges_kernel, batch=_ahead, layout="channels_last", title=_edges_title
+        "edge_pad",
+        ("x",),
+        _edges_kernel,
+        batch=_ahead,
+        layout="channels_last",
+        title=_edges_title,
+        meta=rules.padded,
     )
 )
 pad_edges_grad = linear(Primitive("edge_pad_grad", ("x",), _edges_grad_kernel, batch=_ahead))

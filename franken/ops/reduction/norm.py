@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.meta import rules
 from franken.backends.numpy import reduce as kernels
 from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
@@ -39,6 +40,7 @@ reduce_norm = Primitive(
     halved(_norm_kernel),
     batch=shift_axes("axes"),
     title="LinalgVectorNormBackward0",
+    meta=rules.reduced,
 )
 reduce_norm.holomorphic = False
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.meta import rules
 from franken.backends.numpy import scan as kernels
 from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
@@ -77,7 +78,9 @@ def _cumsum_kernel(x: Any, *, dim: int, reverse: bool) -> Any:
     return np.flip(out, dim) if reverse else out
 
 
-cumsum_ = Primitive("cumsum", ("x",), halved(_cumsum_kernel), batch=shift_axes("dim"))
+cumsum_ = Primitive(
+    "cumsum", ("x",), halved(_cumsum_kernel), batch=shift_axes("dim"), meta=rules.same
+)
 
 
 @cumsum_.vjp("x")
@@ -110,7 +113,9 @@ def _cumprod_kernel(x: Any, *, dim: int) -> Any:
     return out.astype(x.dtype, order="C", copy=False)
 
 
-cumprod_ = Primitive("cumprod", ("x",), halved(_cumprod_kernel), batch=shift_axes("dim"))
+cumprod_ = Primitive(
+    "cumprod", ("x",), halved(_cumprod_kernel), batch=shift_axes("dim"), meta=rules.same
+)
 
 
 @cumprod_.vjp("x")
@@ -172,7 +177,7 @@ def _added_logs_beyond(a: Any, b: Any) -> Any:
 
 
 logcumsumexp_ = Primitive(
-    "logcumsumexp", ("x",), halved(_logcumsumexp_kernel), batch=shift_axes("dim")
+    "logcumsumexp", ("x",), halved(_logcumsumexp_kernel), batch=shift_axes("dim"), meta=rules.same
 )
 
 
@@ -221,7 +226,7 @@ def _running(ufunc: Any, rows: Any) -> Any:
 
 def _extreme(name: str, ufunc: Any, rows: Any) -> Any:
     prim = Primitive(name, ("x",), halved(_running(ufunc, rows)), outputs=2, nondiff=(1,),
-                     batch=shift_axes("dim"))  # fmt: skip
+                     batch=shift_axes("dim"), meta=rules.same_and_places)  # fmt: skip
     by_index(prim, unique=False)
     named = make(name, "values", "indices")
 

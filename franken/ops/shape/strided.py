@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.meta import rules
 from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
 from franken.core.batching import to_front, view_rule
@@ -106,7 +107,7 @@ def _back_kernel(
 
 
 as_strided_back_ = linear(
-    Primitive("as_strided_backward", ("x",), halved(_back_kernel), batch=loop)
+    Primitive("as_strided_backward", ("x",), halved(_back_kernel), batch=loop, meta=rules.of_shape)
 )
 
 
