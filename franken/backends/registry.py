@@ -248,6 +248,8 @@ def rebound_when_used(kernel: Any, **fixed: Any) -> Any:
 
 def new_generator(dev: Any) -> Any:
     """A fresh stream for a GPU."""
+    if dev.type == "meta":
+        raise RuntimeError("META device type not an accelerator.")
     from franken.backends.cupy.stream import CounterGenerator
 
     array_module()

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from franken.backends import registry
-from franken.backends.meta import rules
 from franken.backends.numpy import reduce as kernels
 from franken.backends.numpy.halves import halved
 from franken.core import state
@@ -127,7 +126,7 @@ reduce_sum = Primitive(
     ("x",),
     halved(small_first(np.add, kernels.sum)),
     batch=shift_axes("axes"),
-    meta=rules.reduced,
+    meta="reduced",
 )
 
 
@@ -170,7 +169,7 @@ view_scatter = Primitive(
     _write_region,
     layout="as_input",
     title="torch::autograd::CopySlices",
-    meta=rules.same,
+    meta="same",
 )
 view_scatter.holomorphic = False  # the region may be the real or the imaginary part
 

@@ -85,7 +85,7 @@ class Primitive:
         words: torch's names of the inputs, where they are not `inputs`.
         writes: for kernels that change inputs in place and give nothing back (outputs=0):
             `writes(inputs, **params)` gives those that are changed.
-        meta: what the results are like, from the inputs' geometries: a rule of
+        meta: what the results are like, from the inputs' geometries: a rule, or the name of one in
             `backends.meta.rules`. Views and elementwise ops need none.
     """
 

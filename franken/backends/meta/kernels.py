@@ -39,7 +39,9 @@ def _nothing(*inputs: Any, **params: Any) -> tuple[()]:
 
 
 def planned(prim: Any, rule: Any) -> Any:
-    """The kernel that a primitive's rule describes."""
+    """The kernel that a primitive's rule describes; the rule may be named."""
+    if isinstance(rule, str):
+        rule = getattr(rules, rule)
 
     def kernel(*inputs: Any, **params: Any) -> Any:
         found = rule(*inputs, **params)
@@ -47,7 +49,7 @@ def planned(prim: Any, rule: Any) -> Any:
             return tuple(found)
         if type(found) is not tuple:
             return found
-        ones = [stand_in(a, (1,) * a.ndim) if isinstance(a, Unheld) else a for a in inputs]
+        ones = [np.ones((1,) * a.ndim, a.dtype) if isinstance(a, Unheld) else a for a in inputs]
         told = prim.cpu(*ones, **params)
         if type(told) is tuple:
             return tuple([reserved(found, o.dtype) for o in told])
@@ -66,7 +68,7 @@ def _on_stand_ins(prim: Any) -> Any:
                 f"aten::{prim.name}: no rule says what its results are on the meta device, and "
                 f"inputs of {count} elements are too many to find out"
             )
-        real = [stand_in(a, a.shape) if isinstance(a, Unheld) else a for a in inputs]
+        real = [stand_in(a) if isinstance(a, Unheld) else a for a in inputs]
         found = prim.cpu(*real, **params)
         if type(found) is tuple:
             return tuple([_unheld(o, real, inputs) for o in found])
@@ -90,11 +92,8 @@ def extent(a: Any) -> int:
     return max(a.size, reach // max(a.itemsize, 1) + 1)
 
 
-def stand_in(a: Any, shape: tuple[int, ...]) -> Any:
-    """A NumPy array of ones (whole numbers: zeros, which are indices of anything) for `a`."""
-    value = a.dtype.kind not in "iub"
-    if shape != a.shape:
-        return np.full(shape, value, a.dtype)
-    row = np.full(extent(a), value, a.dtype)
+def stand_in(a: Any) -> Any:
+    """A NumPy array of ones (whole numbers: zeros, which are indices of anything) laid as `a`."""
+    row = np.full(extent(a), a.dtype.kind not in "iub", a.dtype)
     word = row.view(f"u{row.itemsize}") if row.dtype.kind == "V" else row
-    return np.ndarray(shape, word.dtype, word, 0, a.strides).view(row.dtype)
+    return np.ndarray(a.shape, word.dtype, word, 0, a.strides).view(row.dtype)

@@ -1,9 +1,9 @@
 """What ops say of their results on the meta device: rules of shapes, dtypes and parameters.
 
-A rule is what a primitive gets as `meta=`. It is called as the CPU kernel is, with arrays that have
-a geometry and no elements, and gives such arrays: one, or a list of several. It may give a shape
-alone (that of each result); then the dtypes are asked of the CPU kernel, on one element of each
-input. The layout of results is arranged as that of any kernel's.
+A rule is what a primitive gets as `meta=`, by its name here or as a function. It is called as the
+CPU kernel is, with arrays that have a geometry and no elements, and gives such arrays: one, or a
+list of several. It may give a shape alone (that of each result); then the dtypes are asked of the
+CPU kernel, on one element of each input. The layout of results is arranged as any kernel's.
 """
 
 from __future__ import annotations
@@ -73,6 +73,11 @@ def transposed(x: Any, w: Any, *more: Any, **params: Any) -> Any:
     return reserved((*x.shape[:-1], *w.shape[:-1]), x.dtype)
 
 
+def pairs(x: Any, y: Any, **params: Any) -> Any:
+    """Each row of `x` with each row of `y`."""
+    return product(x, y.swapaxes(-1, -2))
+
+
 def joined(*arrays: Any, dim: int) -> Any:
     """Arrays one after the other along an axis."""
     parts = [a for a in arrays if a.shape != (0,)] or arrays[:1]
@@ -97,7 +102,7 @@ def indexed(x: Any, *indices: Any, pattern: Shape) -> Any:
 
 
 # Index tensors and factors on the CPU are taken as if they lay on meta, as torch takes them.
-for _rule in (at, rows_at, product, transposed, indexed):
+for _rule in (at, rows_at, product, indexed):
     _rule.mixes = True  # type: ignore[attr-defined]
 
 # --- by parameters -------------------------------------------------------------------------------
@@ -153,6 +158,11 @@ def padded(x: Any, *, widths: Any, **params: Any) -> Any:
     """Wider at both ends of each axis."""
     pairs = zip(x.shape, widths, strict=True)
     return reserved(tuple([n + a + b for n, (a, b) in pairs]), x.dtype)
+
+
+def unpadded(x: Any, *, widths: Any, **params: Any) -> Any:
+    """What `padded` started from."""
+    return padded(x, widths=[(-a, -b) for a, b in widths])
 
 
 def made(*, shape: Shape, to: Any, **params: Any) -> Any:

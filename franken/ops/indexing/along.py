@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from franken.backends.meta import rules
 from franken.core import dtypes as dt
 from franken.core.batching import to_front
 from franken.core.calls.out import SAME
@@ -224,7 +223,7 @@ def _as_scatter(index: Any, src: Any, dim: int) -> Any:
     return index.reshape(place).expand(tuple(src.shape))
 
 
-index_reduce_ = Primitive("index_reduce", ("x", "index", "src"), _reduce_kernel, meta=rules.same)
+index_reduce_ = Primitive("index_reduce", ("x", "index", "src"), _reduce_kernel, meta="same")
 
 
 @index_reduce_.joint_vjp

@@ -35,7 +35,7 @@ def _wrap_kernel(index: Any, *, size: int) -> Any:
 
 # Places modulo the size, which is how take_along_dim counts.
 wrap_ = Primitive(
-    "wrap_index", ("index",), _wrap_kernel, batch=pointwise, layout="iterator"
+    "wrap_index", ("index",), _wrap_kernel, batch=pointwise, layout="iterator", meta="same"
 ).not_differentiable()
 
 

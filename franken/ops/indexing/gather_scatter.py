@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from franken.backends.meta import rules
 from franken.backends.numpy import places, segment
 from franken.core.batching import all_batched
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive, bind
@@ -20,7 +19,7 @@ from franken.core.tensor import Tensor
 
 
 def _gatherer(name: str) -> Primitive:
-    prim = Primitive(name, ("x", "index"), places.gather, batch=all_batched("dim"), meta=rules.at)
+    prim = Primitive(name, ("x", "index"), places.gather, batch=all_batched("dim"), meta="at")
     prim.vjp("index")(NOT_DIFFERENTIABLE)
     prim.vjp("x")(
         lambda g, x_shape, index, dim: scatter_add_(g.new_zeros(x_shape), index, g, dim=dim)
@@ -44,7 +43,7 @@ def _scatter_kernel(x: Any, index: Any, src: Any, *, dim: int) -> Any:
 
 
 scatter_ = Primitive(
-    "scatter", ("x", "index", "src"), _scatter_kernel, batch=all_batched("dim"), meta=rules.same
+    "scatter", ("x", "index", "src"), _scatter_kernel, batch=all_batched("dim"), meta="same"
 )
 
 scatter_.vjp("index")(NOT_DIFFERENTIABLE)
@@ -89,7 +88,7 @@ scatter_add_ = Primitive(
     ("x", "index", "src"),
     _scatter_add_kernel,
     batch=all_batched("dim"),
-    meta=rules.same,
+    meta="same",
 )
 scatter_add_.vjp("x")(lambda g: g)
 scatter_add_.vjp("src")(lambda g, index, dim: g.gather(dim, index))

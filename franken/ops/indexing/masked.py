@@ -146,7 +146,7 @@ def _scatter_kernel(x: Any, mask: Any, source: Any) -> Any:
 
 
 masked_scatter_ = Primitive(
-    "masked_scatter", ("x", "mask", "source"), _scatter_kernel, batch=loop, meta=rules.same
+    "masked_scatter", ("x", "mask", "source"), _scatter_kernel, batch=loop, meta="same"
 )
 masked_scatter_.vjp("x")(lambda g, mask: masked_fill_prim(g, mask, 0))
 
@@ -175,7 +175,7 @@ def _back_kernel(g: Any, mask: Any, *, shape: Any) -> Any:
 
 # The masked elements in order, then zeros, as `shape`: how masked_scatter used its source.
 masked_fill_back_ = Primitive(
-    "masked_unscatter", ("x", "mask"), _back_kernel, batch=loop, meta=rules.of_shape
+    "masked_unscatter", ("x", "mask"), _back_kernel, batch=loop, meta="of_shape"
 )
 
 masked_fill_back_.vjp("mask")(NOT_DIFFERENTIABLE)
@@ -252,7 +252,7 @@ nonzero_ = Primitive(
     _nonzero_kernel,
     batch=NO_BATCH_RULE,
     layout="column_major",
-    meta=rules.refuse_nonzero,
+    meta="refuse_nonzero",
 ).not_differentiable()
 
 

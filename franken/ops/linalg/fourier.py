@@ -58,7 +58,7 @@ c2c_ = Primitive(
     _c2c_kernel,
     batch=shift_axes("axes", "last"),
     layout="transformed",
-    meta=rules.same,
+    meta="same",
 )
 r2c_ = Primitive(
     "fft_r2c",

@@ -14,6 +14,7 @@ from franken.core.calls.out import FREE, write_made
 from franken.core.op import op
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.tensor import Tensor
+from franken.core.trace import values
 from franken.ops.declaring.declare import without_forward
 from franken.ops.declaring.return_types import make
 from franken.ops.declaring.samples import S, definite
@@ -329,7 +330,7 @@ def ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: bool = False)
     check_square(LD, name, "LD")
     check_same(LD, B, name, "LD", "B")
     _check_system(LD, B, True, name)
-    if bool((pivots == 0).any()):
+    if bool(values(pivots == 0).any()):
         raise RuntimeError(
             "Pivots given to ldl_solve must all satisfy |pivot| >= 1. Did you properly pass the "
             "result of ldl_factor?"

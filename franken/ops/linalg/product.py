@@ -29,7 +29,7 @@ HALF = (dt.float16, dt.bfloat16)
 matmul_ = Primitive(
     "matmul", ("x", "y"), halved(matmul_on_threads), words=("self", "mat2"),
     title=lambda node: "MmBackward0" if len(node.shape) == 2 else "BmmBackward0",
-    meta=rules.product,
+    meta="product",
 )  # fmt: skip
 matmul_.still = lambda node, i: i == 1 and len(node.parents[1].shape) > 2
 
@@ -597,7 +597,7 @@ def _linear_title(node: Any) -> str:
 
 
 linear_ = Primitive(
-    "linear", ("x", "w", "b"), halved(_linear_kernel), title=_linear_title, meta=rules.transposed
+    "linear", ("x", "w", "b"), halved(_linear_kernel), title=_linear_title, meta="transposed"
 )
 linear_.still = lambda node, i: i == 1
 linear_weight_grad_ = Primitive(

@@ -49,7 +49,7 @@ inverse_ = Primitive(
     ("x",),
     kernels.inverse,
     outputs=2,
-    meta=rules.with_info,
+    meta="with_info",
     nondiff=(1,),
     batch=leading(),
     layout=("column_major", "contiguous"),
@@ -242,6 +242,7 @@ triangular_ = Primitive(
     ("a", "b"),
     kernels.solve_triangular,
     batch=leading(),
+    meta="product",
     layout="column_major",
 )
 
@@ -322,7 +323,7 @@ det_ = Primitive(
     batch=leading(),
     meta=lambda x: x.shape[:-2],
 )
-cofactor_ = Primitive("linalg_cofactor", ("x",), kernels.cofactor, batch=leading(), meta=rules.same)
+cofactor_ = Primitive("linalg_cofactor", ("x",), kernels.cofactor, batch=leading(), meta="same")
 # what a change y of x changes in the cofactors; as the second derivative of det, symmetric
 cofactor_change_ = Primitive(
     "linalg_cofactor_change", ("x", "y"), kernels.cofactor_change, batch=leading()
@@ -433,7 +434,7 @@ cholesky_ = Primitive(
     ("x",),
     _cholesky_kernel,
     outputs=2,
-    meta=rules.with_info,
+    meta="with_info",
     nondiff=(1,),
     batch=leading(),
     layout=("column_major", "contiguous"),

@@ -41,7 +41,7 @@ qr_ = Primitive(
     outputs=2,
     batch=_no_batched_empty,
     layout="column_major",
-    meta=rules.orthogonal,
+    meta="orthogonal",
 )
 qr_.holomorphic = False
 
@@ -113,7 +113,7 @@ eigh_ = Primitive(
     ("x",),
     _eigh_kernel,
     outputs=2,
-    meta=rules.eigen,
+    meta="eigen",
     batch=leading(),
     layout=("contiguous", "column_major"),
 )
@@ -235,7 +235,7 @@ svd_ = Primitive(
     ("x",),
     _svd_kernel,
     outputs=3,
-    meta=rules.singular,
+    meta="singular",
     batch=leading(),
     layout=("column_major", "contiguous", "column_major"),
 )
@@ -295,7 +295,7 @@ svdvals_ = Primitive(
     ("x",),
     lambda x: _svdvals_kernel(x),
     batch=leading(),
-    meta=rules.singular_values,
+    meta="singular_values",
 )
 svdvals_.holomorphic = False
 

@@ -49,7 +49,7 @@ def _sum_kernel(g: Any, i: Any, *, rows: int, padding: int, scale: bool) -> Any:
     return out.reshape((rows, *g.shape[i.ndim :]))
 
 
-rows_take: Any = Primitive("embedding", ("w", "i"), _take_kernel, meta=rules.rows_at)
+rows_take: Any = Primitive("embedding", ("w", "i"), _take_kernel, meta="rows_at")
 rows_sum: Any = Primitive(
     "embedding_grad", ("g_", "i"), halved(_sum_kernel),
     meta=lambda g, i, *, rows, **_: rules.reserved((rows, *g.shape[i.ndim :]), g.dtype),

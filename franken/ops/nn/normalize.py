@@ -107,7 +107,7 @@ normalize_fixed = Primitive(
     _fixed_kernel,
     layout="channels_last",
     title="NativeBatchNormBackward0",
-    meta=rules.same,
+    meta="same",
 )
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from franken.backends.meta import rules
 from franken.core.batching import to_front
 from franken.core.op import op
 from franken.core.primitive import Primitive
@@ -48,7 +47,7 @@ pad_ = Primitive(
     batch=_ahead,
     layout="channels_last",
     title="ConstantPadNdBackward0",
-    meta=rules.padded,
+    meta="padded",
 )
 
 
@@ -126,10 +125,12 @@ pad_edges = linear(
         batch=_ahead,
         layout="channels_last",
         title=_edges_title,
-        meta=rules.padded,
+        meta="padded",
     )
 )
-pad_edges_grad = linear(Primitive("edge_pad_grad", ("x",), _edges_grad_kernel, batch=_ahead))
+pad_edges_grad = linear(
+    Primitive("edge_pad_grad", ("x",), _edges_grad_kernel, batch=_ahead, meta="unpadded")
+)
 pad_edges.depends("x", when=lambda p: p["mode"] != "circular")
 
 

@@ -100,11 +100,11 @@ adaptive_max = Primitive(
     nondiff=(1,),
     batch=in_batch,
     layout="planes",
-    meta=rules.planes_and_places,
+    meta="planes_and_places",
 )
 fractional_max = Primitive(
     "fractional_max_pool", ("x", "samples"), _fractional_kernel, outputs=2, nondiff=(1,),
-    batch=in_batch, meta=rules.planes_and_places,
+    batch=in_batch, meta="planes_and_places",
 )  # fmt: skip
 # y added at plane indices into zeros; `disjoint` says that no index occurs twice in a plane
 max_pool_grad = Primitive(
@@ -113,7 +113,7 @@ max_pool_grad = Primitive(
     halved(_put_kernel),
     batch=in_batch,
     layout="said",
-    meta=rules.planes,
+    meta="planes",
 )
 # y put at plane indices, the last of several counts
 max_unpool = Primitive(
@@ -122,11 +122,11 @@ max_unpool = Primitive(
     halved(_unpool_kernel),
     batch=in_batch,
     layout="planes",
-    meta=rules.planes,
+    meta="planes",
 )
 # x read at plane indices
 take_planes = Primitive(
-    "take_planes", ("x", "index"), kernels.take_planes, batch=in_batch, meta=rules.at
+    "take_planes", ("x", "index"), kernels.take_planes, batch=in_batch, meta="at"
 )
 
 
@@ -272,7 +272,7 @@ avg_pool_grad = linear(
         halved(_avg_grad_kernel),
         batch=in_batch,
         layout="said",
-        meta=rules.planes,
+        meta="planes",
     )
 )
 adaptive_avg = linear(
@@ -282,7 +282,7 @@ adaptive_avg = linear(
         halved(_adaptive_avg_kernel),
         batch=in_batch,
         layout="averaged",
-        meta=rules.planes,
+        meta="planes",
     ).depends("x")
 )
 adaptive_avg_grad = linear(
@@ -292,7 +292,7 @@ adaptive_avg_grad = linear(
         halved(_adaptive_avg_grad_kernel),
         batch=in_batch,
         layout="said",
-        meta=rules.planes,
+        meta="planes",
     )
 )
 

@@ -49,7 +49,7 @@ def _interpolate_title(node: Any) -> str:
 interpolate_ = linear(
     Primitive(
         "interpolate", ("x",), halved(_interpolate_kernel), batch=in_batch,
-        title=_interpolate_title, layout="channels_last", meta=rules.planes,
+        title=_interpolate_title, layout="channels_last", meta="planes",
     )
 )  # fmt: skip
 interpolate_grad = linear(
@@ -58,7 +58,7 @@ interpolate_grad = linear(
         ("y",),
         halved(_interpolate_grad_kernel),
         batch=in_batch,
-        meta=rules.planes,
+        meta="planes",
     )
 )
 

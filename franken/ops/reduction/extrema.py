@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from franken.backends.meta import rules
 from franken.backends.numpy import reduce as kernels
 from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
@@ -54,10 +53,10 @@ reduce_prod = Primitive(
     ("x",),
     halved(small_first(np.multiply, kernels.prod)),
     batch=shift_axes("axes"),
-    meta=rules.reduced,
+    meta="reduced",
 )
 prod_others = Primitive(
-    "prod_others", ("x",), halved(_prod_others_kernel), batch=shift_axes("axes"), meta=rules.same
+    "prod_others", ("x",), halved(_prod_others_kernel), batch=shift_axes("axes"), meta="same"
 )
 
 
@@ -162,7 +161,7 @@ tie_weights = Primitive(
     ("x", "top"),
     halved(_tie_weights_kernel),
     batch=all_batched("axes"),
-    meta=rules.same,
+    meta="same",
 ).not_differentiable()
 
 
@@ -172,7 +171,7 @@ def _extremum(name: str, ufunc: Any, kernel: Any) -> Primitive:
     def run(x: Any, *, axes: tuple[int, ...], keepdim: bool, nan: bool) -> Any:
         return reduction(x, axes=axes, keepdim=keepdim)
 
-    prim = Primitive(name, ("x",), halved(run), batch=shift_axes("axes"), meta=rules.reduced)
+    prim = Primitive(name, ("x",), halved(run), batch=shift_axes("axes"), meta="reduced")
 
     def weights(x: Any, out: Any, axes: Any, keepdim: bool, nan: bool) -> Any:
         return tie_weights(x, kept(out, tuple(x.shape), axes, keepdim), axes=axes, nan=nan)
@@ -297,7 +296,7 @@ def _logical(name: str, ufunc: Any, kernel: Any) -> Primitive:
         out = reduction(truth, axes=axes, keepdim=keepdim)
         return out.astype(np.uint8) if x.dtype == np.uint8 else out
 
-    prim = Primitive(name, ("x",), run, batch=shift_axes("axes"), meta=rules.reduced)
+    prim = Primitive(name, ("x",), run, batch=shift_axes("axes"), meta="reduced")
     return prim.not_differentiable()
 
 
@@ -337,7 +336,7 @@ def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
 
 count_nonzero_ = Primitive(
     "count_nonzero", ("x",), lambda x, *, axes: kernels.count_nonzero(x, axes),
-    batch=shift_axes("axes"), meta=rules.reduced,
+    batch=shift_axes("axes"), meta="reduced",
 ).not_differentiable()  # fmt: skip
 
 
@@ -368,7 +367,7 @@ def _logsumexp_kernel(x: Any, *, axes: tuple[int, ...], keepdim: Any) -> Any:
 
 
 logsumexp_ = Primitive(
-    "logsumexp", ("x",), halved(_logsumexp_kernel), batch=shift_axes("axes"), meta=rules.reduced
+    "logsumexp", ("x",), halved(_logsumexp_kernel), batch=shift_axes("axes"), meta="reduced"
 )
 
 
@@ -420,7 +419,7 @@ def _hash_kernel(x: Any, *, axes: tuple[int, ...], keepdim: Any) -> Any:
 
 
 hash_tensor_ = Primitive(
-    "hash_tensor", ("x",), _hash_kernel, batch=shift_axes("axes"), meta=rules.reduced
+    "hash_tensor", ("x",), _hash_kernel, batch=shift_axes("axes"), meta="reduced"
 ).not_differentiable()
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from franken.backends.meta import rules
 from franken.backends.numpy import order
 from franken.backends.numpy import reduce as kernels
 from franken.backends.numpy.halves import halved
@@ -34,7 +33,7 @@ def _picking(name: str, kernel: Any, title: str) -> Primitive:
             halved(kernel),
             outputs=2,
             nondiff=(1,),
-            meta=rules.reduced_and_places,
+            meta="reduced_and_places",
             batch=shift_axes("dim"),
             title=title,
         )
@@ -153,7 +152,7 @@ def _arg(name: str, small: Any, kernel: Any) -> Any:
             return small(x, axis=dim, keepdims=keepdim)
         return kernel(x, dim, keepdim)
 
-    prim = Primitive(name, ("x",), halved(run), meta=rules.reduced_places).not_differentiable()
+    prim = Primitive(name, ("x",), halved(run), meta="reduced_places").not_differentiable()
 
     @prim.batching
     def _(prim: Any, values: Any, dims: Any, params: Any) -> Any:
@@ -207,7 +206,7 @@ def _median_all(name: str, ignore_nan: bool, title: str) -> Primitive:
     def kernel(x: Any) -> Any:
         return order.median_all(x, ignore_nan)
 
-    prim = Primitive(name, ("x",), halved(kernel), title=title, meta=rules.scalar)
+    prim = Primitive(name, ("x",), halved(kernel), title=title, meta="scalar")
 
     def weights(x: Any, out: Any) -> Any:
         axes = tuple(range(x.ndim))

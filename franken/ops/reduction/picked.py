@@ -36,7 +36,7 @@ def _place_kernel(g: Any, index: Any, *, dim: int, size: int, unique: bool) -> A
 
 
 # x at `index` along `dim`, and its transpose; `unique` says that no place occurs twice.
-pick = Primitive("pick", ("x", "index"), _pick_kernel, batch=all_batched("dim"), meta=rules.at)
+pick = Primitive("pick", ("x", "index"), _pick_kernel, batch=all_batched("dim"), meta="at")
 place = Primitive(
     "place", ("g_", "index"), halved(_place_kernel), batch=all_batched("dim"),
     meta=lambda g, index, *, dim, size, **_: rules.reserved(

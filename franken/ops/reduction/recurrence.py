@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from franken.backends.meta import rules
 from franken.backends.numpy.halves import halved
 from franken.core.batching import all_batched, shift_axes
 from franken.core.primitive import Primitive
@@ -32,7 +31,7 @@ def shift_kernel(x: Any, *, dim: int, reverse: bool, fill: float) -> Any:
     return out
 
 
-shift_ = Primitive("shift", ("x",), shift_kernel, batch=shift_axes("dim"), meta=rules.same)
+shift_ = Primitive("shift", ("x",), shift_kernel, batch=shift_axes("dim"), meta="same")
 
 
 def shift(x: Any, dim: int, reverse: bool, fill: float) -> Any:
@@ -90,7 +89,7 @@ linear_scan = Primitive(
     ("a", "b"),
     halved(_linear_scan_kernel),
     batch=all_batched("dim"),
-    meta=rules.same,
+    meta="same",
 )
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from franken.backends.meta import rules
 from franken.backends.numpy.halves import halved
 from franken.backends.numpy.parallel import parallel_for
 from franken.core.batching import all_batched, shift_axes
@@ -108,14 +107,14 @@ def _large(block: Any, arrays: Any, dim: int) -> Any:
 
 
 softmax_ = Primitive(
-    "softmax", ("x",), _in_blocks(_softmax_block), batch=shift_axes("dim"), meta=rules.same
+    "softmax", ("x",), _in_blocks(_softmax_block), batch=shift_axes("dim"), meta="same"
 )
 log_softmax_ = Primitive(
     "log_softmax",
     ("x",),
     _in_blocks(_log_softmax_block),
     batch=shift_axes("dim"),
-    meta=rules.same,
+    meta="same",
 )
 softmax_grad = Primitive(
     "softmax_grad",
@@ -123,14 +122,14 @@ softmax_grad = Primitive(
     _in_blocks(_softmax_grad_block),
     batch=all_batched("dim"),
     title="SoftmaxBackwardDataBackward0",
-    meta=rules.same,
+    meta="same",
 )
 log_softmax_grad = Primitive(
     "log_softmax_grad",
     ("g_", "y"),
     _in_blocks(_log_softmax_grad_block),
     batch=all_batched("dim"),
-    meta=rules.same,
+    meta="same",
 )
 
 

@@ -171,7 +171,7 @@ argsort_ = Primitive(
     halved(_argsort_kernel),
     batch=shift_axes("dim"),
     layout="as_input",
-    meta=rules.places,
+    meta="places",
 ).not_differentiable()
 # On the GPU equal values keep their order: its algorithms are others.
 for _prim in (sort_, topk_, argsort_):

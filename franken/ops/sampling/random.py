@@ -167,6 +167,12 @@ def _normal_kernel(x: Any, *, args: Any, generator: Any) -> Any:
     )
 
 
+def _normal_geometry(x: Any, *, args: Any, generator: Any) -> Any:
+    if args[1] < 0:
+        raise RuntimeError(f"normal expects std >= 0.0, but found std {float(args[1])}")
+    return rules.laid_as(x)
+
+
 rand_ = _source("rand", rng_distributions.uniform)
 randn_ = _source("randn", rng_distributions.normal)
 randint_ = _source("randint", rng_distributions.randint)
@@ -181,7 +187,7 @@ randperm_ = _random(
     lambda *, n, to, **_: rules.reserved((n,), to.np),
 )  # fmt: skip
 uniform_fill = _filler("uniform", rng_distributions.uniform)
-normal_fill = _random("normal", ("x",), _normal_kernel, _batched_fill)
+normal_fill = _random("normal", ("x",), _normal_kernel, _batched_fill, _normal_geometry)
 exponential_fill = _filler("exponential", rng_distributions.exponential)
 cauchy_fill = _filler("cauchy", rng_distributions.cauchy)
 log_normal_fill = _filler("log_normal", rng_distributions.log_normal)

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from franken.backends.meta import rules
 from franken.core import dtypes as dt
 from franken.core import state
 from franken.core.batching import to_front, view_rule
@@ -38,7 +37,7 @@ def _embed_kernel(g: Any, *, shape: Any, prim: Primitive, params: Any, index: in
     return out
 
 
-embed_ = Primitive("embed", ("x",), _embed_kernel, meta=rules.of_shape)
+embed_ = Primitive("embed", ("x",), _embed_kernel, meta="of_shape")
 
 
 @embed_.vjp("x")
@@ -302,7 +301,7 @@ def _flip_kernel(x: Any, *, dims: tuple[int, ...]) -> Any:
 
 flip_ = linear(Primitive(
     "flip", ("x",), _flip_kernel, layout="as_input",
-    batch=view_rule(lambda p, s: {"dims": tuple(d + 1 for d in p["dims"])}), meta=rules.same,
+    batch=view_rule(lambda p, s: {"dims": tuple(d + 1 for d in p["dims"])}), meta="same",
 ))  # fmt: skip
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from franken.backends.meta import rules
 from franken.core.geometry.arrange import placed
 from franken.core.geometry.memory import copied_storage, element_strides, first_place
 from franken.core.geometry.strides import preserved_strides
@@ -31,7 +30,7 @@ def _lies_as(a: Any, params: dict[str, Any]) -> bool:
 
 
 # The input with the region that the view `prim` shows of it replaced by `src`.
-replaced_ = Primitive("replaced", ("x", "src"), _replaced_kernel, layout=None, meta=rules.laid_as)
+replaced_ = Primitive("replaced", ("x", "src"), _replaced_kernel, layout=None, meta="laid_as")
 
 
 @replaced_.vjp("x")

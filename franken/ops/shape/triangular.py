@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from franken.backends.meta import rules
 from franken.core import dtypes as dt
 from franken.core.batching import to_front
 from franken.core.calls.out import FREE
@@ -25,7 +24,7 @@ def _triangle(name: str, mask: Any) -> Primitive:
     def batched(prim: Primitive, values: Any, dims: Any, params: Any) -> Any:
         return prim(to_front(values[0], dims[0]), **params), 0
 
-    prim = linear(Primitive(name, ("x",), kernel, batch=batched, meta=rules.same))
+    prim = linear(Primitive(name, ("x",), kernel, batch=batched, meta="same"))
     prim.vjp("x")(lambda g, diagonal: prim(g, diagonal=diagonal))
     return prim
 

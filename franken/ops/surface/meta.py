@@ -158,7 +158,8 @@ def pin_memory(input: Tensor, device: Any = None) -> Tensor:
     from franken.core.primitive import _wrap
 
     if input.device is not CPU:
-        raise RuntimeError(f"cannot pin '{input.type()}' only dense CPU tensors can be pinned")  # type: ignore[attr-defined]
+        kind = f"Meta{input.dtype.scalar_name}Type" if input.is_meta else input.type()  # type: ignore[attr-defined]
+        raise RuntimeError(f"cannot pin '{kind}' only dense CPU tensors can be pinned")
     if is_pinned(input):
         return input
     made = _wrap(registry.pinned(input._a), CPU)

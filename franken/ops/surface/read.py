@@ -248,7 +248,8 @@ def copied_array(a: Any, memo: dict[int, Any]) -> Any:
     start = a.__array_interface__["data"][0] - root.__array_interface__["data"][0]
     if not start >= 0 or a.size and start + a.itemsize > root.nbytes:
         return a.copy(order="K")
-    return np.ndarray(a.shape, a.dtype, copied.reshape(-1).view(np.uint8), start, a.strides)
+    row = copied.reshape(-1).view(np.uint8)
+    return type(row)(a.shape, a.dtype, row, start, a.strides)
 
 
 def _like(cls: Any, array: Any, dev: Any, requires_grad: bool) -> Any:

@@ -110,6 +110,7 @@ class UntypedStorage:
 
     def tolist(self) -> list[int]:
         """The bytes as a list of ints."""
+        self._check_bytes()
         return self.cpu()._bytes.tolist()  # type: ignore[no-any-return]
 
     def __getitem__(self, index: Any) -> Any:
@@ -120,7 +121,12 @@ class UntypedStorage:
                     "supported"
                 )
             return UntypedStorage._over(self._bytes[index], self.device)
+        self._check_bytes()
         return int(self.cpu()._bytes[self._checked(index)])
+
+    def _check_bytes(self) -> None:
+        if self.device is META:
+            raise NotImplementedError("Not available for 'meta' device type")
 
     def __setitem__(self, index: Any, value: Any) -> None:
         at = index if isinstance(index, slice) else self._checked(index)
@@ -138,10 +144,9 @@ class UntypedStorage:
         return (self[i] for i in range(self.nbytes()))
 
     def __repr__(self) -> str:
-        lines = "\n ".join(str(b) for b in self.tolist()) if self.device is not META else "..."
+        lines = "..." if self.device is META else " " + "\n ".join(map(str, self.tolist()))
         where = f"device={self.device}) of size {self.nbytes()}"
-        lead = "" if self.device is META else " "
-        return f"{lead}{lines}\n[torch.storage.UntypedStorage({where}]"
+        return f"{lines}\n[torch.storage.UntypedStorage({where}]"
 
     # -- changes --
 
