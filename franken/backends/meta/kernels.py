@@ -55,7 +55,7 @@ def planned(prim: Any, rule: Any) -> Any:
             return tuple([reserved(found, o.dtype) for o in told])
         return reserved(found, told.dtype)
 
-    if hasattr(rule, "mixes"):
+    if rule in rules.MIXED:
         kernel.mixes = True  # type: ignore[attr-defined]
     return kernel
 

@@ -93,7 +93,7 @@ class Unheld(np.ndarray):
             return reserved(self.shape[::-1], self.dtype).T
         return followed(self, self.dtype) if kept else reserved(self.shape, self.dtype)
 
-    def astype(self, dtype: Any, order: Any = "K", **options: Any) -> Unheld:
+    def astype(self, dtype: Any, order: Any = "K", **options: Any) -> Unheld:  # type: ignore[override]
         """As `copy`, of another dtype."""
         return followed(self, np.dtype(dtype))
 

@@ -102,8 +102,7 @@ def indexed(x: Any, *indices: Any, pattern: Shape) -> Any:
 
 
 # Index tensors and factors on the CPU are taken as if they lay on meta, as torch takes them.
-for _rule in (at, rows_at, product, indexed):
-    _rule.mixes = True  # type: ignore[attr-defined]
+MIXED = frozenset((at, rows_at, product, indexed))
 
 # --- by parameters -------------------------------------------------------------------------------
 

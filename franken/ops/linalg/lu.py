@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from franken.backends.meta import rules
 from franken.backends.numpy import linalg as kernels
 from franken.core import dtypes as dt
 from franken.core.calls.out import FREE, write_made
@@ -265,6 +266,7 @@ ldl_solve_ = Primitive(
     "linalg_ldl_solve",
     ("ld", "pivots", "b"),
     kernels.ldl_solve,
+    meta=lambda ld, pivots, b, **_: rules.product(ld, b),
     batch=leading({1: 1}),
     layout="column_major",
     title="torch::autograd::NotImplemented",
