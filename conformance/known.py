@@ -133,12 +133,11 @@ LAYOUTS: tuple[Known, ...] = (
         {
             "function":
                 "alpha_dropout binary_cross_entropy_with_logits broadcast_tensors conv1d "
-                "conv_transpose1d conv_transpose2d convolution feature_alpha_dropout "
-                "fft.fftshift fft.ifftshift fill gru_cell masked.logaddexp "
-                "masked.normalize meshgrid native_dropout "
+                "convolution feature_alpha_dropout fft.fftshift fft.ifftshift fill "
+                "gru_cell masked.logaddexp masked.normalize meshgrid native_dropout "
                 "nn.functional.binary_cross_entropy "
                 "nn.functional.binary_cross_entropy_with_logits nn.functional.huber_loss "
-                "norm_except_dim pixel_shuffle rms_norm rsub unravel_index",
+                "norm_except_dim pixel_shuffle rms_norm rsub unravel_index special.ndtr",
             "function method":
                 "argwhere expand_as isclose isfinite isreal prelu unfold",
             "function method out":
@@ -146,17 +145,17 @@ LAYOUTS: tuple[Known, ...] = (
             "out":
                 "deg2rad rad2deg linalg.householder_product",
             "function out":
-                "linalg.solve_triangular special.ndtr",
+                "linalg.solve_triangular",
         },
     ),
     *_laid(
         "strides (",
-        "torch orders the axes by stride before each transform; not followed where a "
-        "size is filled up, and where a real input has repeated rows",
+        "torch transforms a real signal of one axis as it is, its repeated rows (strides "
+        "of 0) innermost of the axes beside it; here it is made complex first, as for "
+        "several axes in torch, and lies row-major",
         {
             "function":
-                "fft.fft fft.fft2 fft.fftn fft.hfft2 fft.hfftn fft.ifft2 fft.ifftn "
-                "fft.ihfft2 fft.ihfftn fft.irfft2 fft.irfftn fft.rfft2 fft.rfftn",
+                "fft.fft",
             "function out":
                 "fft.ifft",
         },
@@ -172,18 +171,29 @@ LAYOUTS: tuple[Known, ...] = (
     ),
     *_laid(
         "strides (",
-        "made of several steps in torch, whose orders of axes add up; not followed yet",
+        "a batch of one, or inner axes of one: torch multiplies where the transposed "
+        "product of matrices is as good, and what is left lies column-major; here "
+        "row-major",
         {
             "function":
-                "einsum gru_cell masked.logaddexp masked.normalize",
+                "einsum",
         },
     ),
     *_laid(
         "strides (",
-        "whether a resized target is row-major or follows the result; not followed yet",
+        "made of several steps in torch, whose orders of axes add up; not followed yet",
+        {
+            "function":
+                "gru_cell masked.logaddexp masked.normalize",
+        },
+    ),
+    *_laid(
+        "strides (",
+        "torch gives a new target the order of the index's axes in memory, where the "
+        "function is row-major; here both are",
         {
             "out":
-                "special.ndtr take",
+                "take",
         },
     ),
     *_laid(
@@ -223,7 +233,9 @@ LAYOUTS: tuple[Known, ...] = (
     ),
     *_laid(
         "differ",
-        "torch wraps by the strides of an axis of one element; not followed yet",
+        "wrapped below the diagonal of a tall matrix, torch steps through memory by the "
+        "sum of both strides, beside the matrix where that has gaps; here elements are "
+        "counted",
         {
             "function":
                 "fill_diagonal_",
@@ -259,14 +271,6 @@ LAYOUTS: tuple[Known, ...] = (
         {
             "function":
                 "_native_batch_norm_legit native_batch_norm",
-        },
-    ),
-    *_laid(
-        "shape (",
-        "torch gives empty images back as they are; not followed yet",
-        {
-            "function":
-                "pixel_unshuffle",
         },
     ),
 )  # fmt: skip

@@ -75,7 +75,7 @@ class Judge:
         target.write_text(mutant.code, encoding="utf-8")
         expected = sum(self.reach[name].seconds for name in tests)
         try:
-            status = ended([sys.executable, "-m", *PYTEST, *tests], tree, 4 * expected + 120)
+            status = ended([sys.executable, "-m", *PYTEST, "-x", *tests], tree, 4 * expected + 120)
         finally:
             target.write_text(whole, encoding="utf-8")
         return "killed: out of time" if status is None else "killed" if status else "survived"

@@ -171,8 +171,8 @@ def register_post_accumulate_grad_hook(self: Tensor, hook: Any) -> RemovableHand
 def get_hooks(self: Tensor) -> Any:
     """The hooks of this tensor's gradient by number, or None if it never had any."""
     edge = edge_of(self)
-    if edge is None:
-        return None
+    if "hooks" in self.__dict__ or edge is None:
+        return self.__dict__.get("hooks")
     node, index = split_edge(edge)
     if node.pre is None:
         return None
@@ -180,12 +180,25 @@ def get_hooks(self: Tensor) -> Any:
 
 
 def set_hooks(self: Tensor, hooks: Any) -> None:
-    """Put other hooks in their place."""
-    for number in get_hooks(self) or ():
-        node, index = split_edge(edge_of(self))
-        del node.pre["t", index, number]
-    for hook in (hooks or {}).values():
-        register_hook(self, hook)
+    """Put other hooks in their place, or none. As in torch, only a leaf's are then called."""
+    edge = edge_of(self)
+    self.__dict__.pop("hooks", None)
+    if hooks is None or type(edge) is Leaf:
+        for number in get_hooks(self) or ():
+            node, index = split_edge(edge)
+            del node.pre["t", index, number]
+    if hooks is None:
+        return
+    self.__dict__["hooks"] = hooks
+    if type(edge) is Leaf:
+        register_hook(self, lambda g: _through(hooks, g))
+
+
+def _through(hooks: Any, g: Any) -> Any:
+    for hook in list(hooks.values()):
+        got = hook(g)
+        g = g if got is None else got
+    return g
 
 
 def get_post_hooks(self: Tensor) -> Any:

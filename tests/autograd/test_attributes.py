@@ -46,8 +46,19 @@ def no_hooks_any_more(lib):
     return x.grad
 
 
+def hooks_that_are_shown(lib):
+    x = lib.ones(2, requires_grad=True)
+    for t in (x, x * 1, lib.ones(2)):
+        t._backward_hooks = {}
+        t._backward_hooks["test"] = lambda g: g * 5
+        assert len(t._backward_hooks) == 1
+    (x * 3).sum().backward()
+    return x.grad
+
+
 NAMES = ["grad", "data", "requires_grad", "_grad_fn", "_backward_hooks"]
-PROGRAMS = [*map(deleted, NAMES), cut, another_node, hooks, no_hooks_any_more]
+PROGRAMS = [*map(deleted, NAMES), cut, another_node, hooks, no_hooks_any_more,
+            hooks_that_are_shown]  # fmt: skip
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.__name__)

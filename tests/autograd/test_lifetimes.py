@@ -229,6 +229,8 @@ def dies(program, t):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            if t is torch:
+                program(t)  # the first call may import modules, with cycles of their own
             ref = weakref.ref(program(t))
         return ref() is None
     finally:

@@ -57,6 +57,8 @@ def f(x: int, k: bool = False) -> int:
     return x
 
 
+
+
 @overload
 def g(x: int = 0) -> int: ...
 '''
@@ -98,6 +100,7 @@ def test_a_sample_is_the_same_each_time(sampling, tmp_path):
     for m in every:
         assert m.path == "franken/a.py" and sampling._differs(CODE, m.code)
         assert any(m.line in lines for lines in m.places) and m.after in m.code
+        assert (tmp_path / m.path).read_text().splitlines()[m.line - 1].strip()
     heads = [m for m in every if m.head]
     assert all(m.places[0] == (4, 5, 6, 7) for m in heads)  # judged by who runs the body
 
@@ -133,7 +136,7 @@ def test_what_a_test_file_reaches(tmp_path):
     seconds = a.seconds
     assert measure("a")["tests/test_a.py"].seconds == seconds  # kept
     (package / "a.py").write_text("\n\n\n\n\n\n\n" + (package / "a.py").read_text())
-    assert measure("a")["tests/test_a.py"].lines["franken/a.py"] == list(range(1, 14))
+    assert measure("a")["tests/test_a.py"].lines["franken/a.py"] == [8, 9, 12, 13]
     (tests / "test_a.py").write_text("def test():\n    pass\n")
     assert measure("a")["tests/test_a.py"].lines == {}  # another file: measured again
 

@@ -71,3 +71,13 @@ def test_no_channels_or_no_windows(agree, kind, n):
                 return tuple(y.shape), tuple(g.shape), g
 
             agree(program, words=ALL)
+
+
+@pytest.mark.parametrize("shape", [(0, 2, 4, 6), (1, 0, 4, 6), (1, 2, 0, 6), (0, 4, 6), (1, 4, 6)])
+def test_empty_images_are_not_unshuffled(agree, shape):
+    def program(t):
+        x = t.ones(shape, requires_grad=True)
+        y = t.nn.functional.pixel_unshuffle(x, 2)
+        return tuple(y.shape), y.stride(), y.grad_fn.name(), y is x
+
+    agree(program, words=ALL)

@@ -194,8 +194,19 @@ def test_a_number_counts_as_a_tensor_without_axes(name: str, image: str) -> None
         lambda m: m.ormqr(m.eye(4)[:, :2], m.ones(2), m.ones(3, 4), left=False),
         lambda m: m.ormqr(m.zeros(4, 0), m.ones(0), m.ones(4, 3)),
         lambda m: m.stack([m.zeros(0, 4)] * 2, 0),
+        lambda m: m.linalg.cholesky(m.eye(3).expand(2, 3, 3), upper=True),
+        lambda m: m.special.ndtr(m.ones(4, 3).T, out=m.empty(0)),
+        lambda m: m.fft.fftn(
+            m.ones(2, 3, 4, 5).to(memory_format=m.channels_last), s=(4, 8), dim=(0, -1)
+        ),
         lambda m: m.nn.functional.adaptive_avg_pool1d(m.ones(1, 2).T, 3),
     ],
 )
 def test_strides_of_axes_of_one_element_go_on(call: Any) -> None:
     assert call(franken).stride() == call(torch).stride()
+
+
+@pytest.mark.parametrize("upper", [False, True])
+def test_a_factor_is_no_view(upper: bool) -> None:
+    for m in (torch, franken):
+        assert not m.linalg.cholesky(m.eye(3), upper=upper)._is_view()

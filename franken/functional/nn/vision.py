@@ -409,6 +409,8 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Tensor:
                 f"pixel_unshuffle expects {word} to be divisible by downscale_factor, but "
                 f"input.size({at})={n} is not divisible by {r}"
             )
+    if 0 in input.shape:  # as torch: nothing is gathered
+        return input.clone()  # type: ignore[attr-defined, no-any-return]
     h, w, k = h // r, w // r, len(lead)
     x = input.reshape(*lead, c, h, r, w, r)
     x = x.permute(*range(k), k, k + 2, k + 4, k + 1, k + 3)

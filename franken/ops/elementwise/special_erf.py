@@ -10,6 +10,7 @@ import numpy as np
 from franken.backends.numpy import erf as kernels
 from franken.backends.numpy import special
 from franken.core.calls.numbers import unboxed
+from franken.core.calls.out import Into
 from franken.core.op import op
 from franken.core.pointwise import pointwise_primitive
 from franken.core.tensor import Tensor
@@ -43,7 +44,8 @@ _SPECIAL: dict[str, Any] = {"at": "special", "inplace": False}
 erfcx = _unary("erfcx", kernels.erfcx, lambda g, x, out: g * (x * out * 2 - 2.0 / _SQRT_PI),
                "exp(x^2) erfc(x).", refuse="hc", **_SPECIAL)  # fmt: skip
 ndtr = _unary("ndtr", kernels.ndtr, lambda g, x: g * exp(x * x * -0.5) / _SQRT_2PI,
-              "The normal distribution function.", title="MulBackward1", **_SPECIAL)  # fmt: skip
+              "The normal distribution function.", title="MulBackward1", at="special",
+              inplace=False, out=Into(cast=True, row_major=True))  # fmt: skip
 ndtri = _unary("ndtri", kernels.ndtri, lambda g, out: g * exp(out * out * 0.5) * _SQRT_2PI,
                "The quantile of the normal distribution.", refuse="hc",
                samples=on(0.1, 0.9), **_SPECIAL)  # fmt: skip

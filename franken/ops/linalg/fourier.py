@@ -119,7 +119,8 @@ def resize(x: Any, axis: int, n: int) -> Any:
     if have > n:
         return x.narrow(axis, 0, n)
     from franken.ops.shape.join import cat
+    from franken.ops.surface.copies import as_images
 
     shape = list(x.shape)
     shape[axis] = n - have
-    return cat([x, x.new_zeros(shape)], axis)
+    return cat([x, as_images(x.new_zeros(shape), x)], axis)  # channels last stay so

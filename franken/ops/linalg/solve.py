@@ -454,7 +454,8 @@ def _(g: Any, out0: Any) -> Any:
 
 def _cholesky(input: Tensor, upper: bool) -> tuple[Tensor, Tensor]:
     factor, info = cholesky_(input, upper=upper)
-    return (factor.mH if upper else factor), info
+    # torch's is no view either, and column-major in both cases
+    return (upper_part_(factor.mH, rows=factor.shape[-1]) if upper else factor), info
 
 
 @op(at="linalg", out=FREE, samples=definite, title="LinalgCholeskyExBackward0")
