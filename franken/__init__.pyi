@@ -65,12 +65,15 @@ from franken.core.tensor import Tensor as _Tensor
 from franken.faces.around import accelerator as accelerator
 from franken.faces.around import compiler as compiler
 from franken.faces.around import cpu as cpu
+from franken.faces.around import distributed as distributed
 from franken.faces.around import export as export
 from franken.faces.around import futures as futures
+from franken.faces.around import fx as fx
 from franken.faces.around import hub as hub
 from franken.faces.around import jit as jit
 from franken.faces.around import mps as mps
 from franken.faces.around import mtia as mtia
+from franken.faces.around import multiprocessing as multiprocessing
 from franken.faces.around import onnx as onnx
 from franken.faces.around import profiler as profiler
 from franken.faces.around import torch_version as torch_version

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from franken.backends import registry
+from franken.backends.meta.kernels import planned
 from franken.core import state
-from franken.core.device import CPU, DeviceMismatch
+from franken.core.device import CPU, META, DeviceMismatch
 from franken.core.errors import MissingKernel
 from franken.core.geometry.arrange import arranger, with_strides
 from franken.core.geometry.shapes import refuse_memory
@@ -84,6 +85,8 @@ class Primitive:
         words: torch's names of the inputs, where they are not `inputs`.
         writes: for kernels that change inputs in place and give nothing back (outputs=0):
             `writes(inputs, **params)` gives those that are changed.
+        meta: what the results are like, from the inputs' geometries: a rule, or the name of one in
+            `backends.meta.rules`. Views and elementwise ops need none.
     """
 
     __slots__ = (
@@ -110,6 +113,7 @@ class Primitive:
         title: Any = None,
         words: tuple[str, ...] = (),
         writes: Any = None,
+        meta: Any = None,
     ) -> None:
         if name in PRIMITIVES:
             raise ValueError(f"primitive {name!r} is declared twice")
@@ -119,6 +123,8 @@ class Primitive:
         self.title, self.words = title, words or inputs
         self.arrange = None if view or random else arranger(layout)
         self.kernels: dict[str, Any] = {}
+        if meta is not None:
+            self.kernels["meta"] = planned(self, meta)
         # The kernel for float32 and wider, without the detour of half precisions.
         self.wide = getattr(kernel, "wide", kernel)
         self.simple = outputs == 1 and not view and not random
@@ -314,14 +320,15 @@ def eager(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: 
     kernel = prim.cpu if dev is CPU else prim.kernel_for(dev)
     if prim.view and not raw[0].size:
         raw[0] = args[0]._a = with_strides(raw[0])
+    arrange = prim.arrange
     try:
         out = quiet(kernel, *raw, **params)
-        if prim.arrange is not None:
-            out = prim.arrange(raw, out, params)
+        if arrange is not None:
+            out = arrange(raw, out, params)
     except RuntimeError as error:
         out = again(error, kernel, raw, params)
-        if prim.arrange is not None:
-            out = prim.arrange(raw, out, params)
+        if arrange is not None:
+            out = arrange(raw, out, params)
     except (ValueError, TypeError, IndexError, OverflowError, MemoryError) as error:
         explain(prim, args, params, error)
         raise
@@ -337,11 +344,15 @@ def eager(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: 
             link_parts(args[0], result, prim, params)
         else:
             result = tuple([_wrap(o, dev) for o in out])
-    if tracked and grad and prim.differentiable:
-        one = result[0] if type(result) is tuple and result else result
-        if not prim.view or one._ver is not INFERENCE:  # a view of such a tensor has no history
-            record(prim, args, params, result)
+    if tracked and grad and prim.differentiable and not (prim.view and _without_history(result)):
+        record(prim, args, params, result)
     return result
+
+
+def _without_history(view: Any) -> bool:
+    """Whether a view (or the first of several) is of a tensor made in inference mode."""
+    one = view[0] if type(view) is tuple and view else view
+    return one._ver is INFERENCE
 
 
 def _wrap(array: Any, dev: Any) -> Tensor:
@@ -528,7 +539,9 @@ def _one_device(prim: Primitive, args: tuple[Any, ...]) -> tuple[Any, ...]:
     moved = []
     for a in args:
         if isinstance(a, Tensor) and a.device is not dev:
-            if a.device is CPU and a._a.ndim == 0:
+            if a.device is CPU and (
+                a._a.ndim == 0 or dev is META and hasattr(prim.kernel_for(dev), "mixes")
+            ):
                 a = a.to(dev)
             else:
                 raise DeviceMismatch(prim.name, dev, a.device)

@@ -28,14 +28,18 @@ ELSEWHERE = {
     **{
         name: f"franken.faces.around.{name}"
         for name in (
-            "accelerator", "compiler", "cpu", "export", "functional", "futures", "hub", "jit",
-            "mps", "mtia", "onnx", "ops", "profiler", "torch_version", "types", "xpu",
+            "accelerator", "compiler", "cpu", "distributed", "export", "futures", "fx", "hub",
+            "jit", "mps", "mtia", "multiprocessing", "onnx", "profiler", "torch_version", "types",
+            "xpu",
         )
     },
     "_C": "franken.faces.around.C", "_dynamo": "franken.faces.around.compiler",
     "_jit_internal": "franken.faces.around.jit_internal",
+    "jit.annotations": "franken.faces.around.jit_internal",
     "_tensor_str": "franken.faces.around.tensor_str",
-    "__config__": "franken.faces.around.config", "ops.aten": "franken.ops.aten",
+    "__config__": "franken.faces.around.config",
+    "functional": "franken.faces.functional", "ops": "franken.faces.ops",
+    "ops.aten": "franken.ops.aten", "utils._pytree": "franken.faces.pytree",
 }  # fmt: skip
 # Names that franken has above torch's; the hook does not show them.
 OWN_NAMES = ("install", "uninstall")

@@ -159,3 +159,42 @@ def test_copies_hold_what_git_knows(tmp_path):
         names = {p.relative_to(tree).as_posix() for p in tree.rglob("*") if p.is_file()}
         assert names == {"kept", "folder/other", ".gitignore"}
     assert not tree.exists()
+
+
+def project(folder, test):
+    """A project of one package file and test files, known to git."""
+    for name, text in {
+        "franken/__init__.py": "", "franken/a.py": "def f(x, k=1):\n    return x + k\n", **test,
+    }.items():  # fmt: skip
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    assert os.popen(f"git -C {folder} init -q").close() is None
+
+
+def test_a_survivor_is_judged_by_more_tests_and_outcomes_are_kept(tmp_path, sampling):
+    from conformance.mutants.judging import Judge
+
+    says = "from franken.a import f\n\ndef test():\n    assert f(1) {}\n"
+    project(
+        tmp_path, {"tests/test_a.py": says.format("> 0"), "tests/test_b.py": says.format("== 2")}
+    )
+    lines = {"franken/a.py": [1, 2]}
+    reach = {
+        "tests/test_a.py": Reach(1.0, lines, True, "a"),
+        "tests/test_b.py": Reach(2.0, lines, True, "b"),
+    }
+    code = (tmp_path / "franken/a.py").read_text()
+    found = sampling.places(code, 2)
+    caught = sampling.Mutant("franken/a.py", 2, *found, "op", "", "", code.replace("+", "*"))
+    equal = sampling.Mutant("franken/a.py", 2, *found, "op", "", "", code.replace("x + k", "k + x"))
+    store, done = tmp_path / "kept" / "outcomes.json", []
+    judge = Judge(tmp_path, reach, 1.0, store)
+    assert judge.rounds(caught) == [["tests/test_a.py"], ["tests/test_b.py"]]
+    rows = judge.rows([caught, equal], 1, lambda: done.append(1))
+    assert [r["outcome"] for r in rows] == ["killed", "survived"] and len(done) == 2
+    assert (tmp_path / "franken/a.py").read_text() == code
+    again = Judge(tmp_path, reach, 1.0, store)
+    again._run = None  # nothing is run
+    assert again.rows([caught, equal], 1, lambda: None) == rows
+    nobody = Judge(tmp_path, {}, 1.0, store).rows([caught], 1, lambda: None)
+    assert nobody[0]["outcome"] == "survived: no test executes it"

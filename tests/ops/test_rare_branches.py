@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 
@@ -67,6 +69,70 @@ def largest(T, k, **options):
     return tuple(T.topk(x[:1].expand(3, -1), k, **options)), T.topk(x, k, **options)[0]
 
 
+def unbatched(T, name, n, options):
+    x = numbers(T, 3, *(5, 6, 7)[:n]).requires_grad_()
+    out = getattr(T.nn.functional, name)(x, **options)
+    outs = out if isinstance(out, tuple) else (out,)
+    grads = T.autograd.grad((outs[0] * numbers(T, *outs[0].shape)).sum(), x)
+    return outs, grads
+
+
+POOLS = [
+    (f"{kind}_pool{n}d", n, options)
+    for n in (1, 2, 3)
+    for kind, options in (
+        ("max", {"kernel_size": 2, "return_indices": True}),
+        ("max", {"kernel_size": 2}),
+        ("avg", {"kernel_size": 2}),
+        ("lp", {"norm_type": 2, "kernel_size": 2}),
+        ("adaptive_avg", {"output_size": 2}),
+        ("adaptive_max", {"output_size": 2}),
+        ("adaptive_max", {"output_size": 2, "return_indices": True}),
+    )
+]
+
+
+def unpooled(T, n):
+    x = numbers(T, 3, *(4, 6, 2)[:n])
+    F = T.nn.functional
+    out, index = getattr(F, f"max_pool{n}d")(x, 2, return_indices=True)
+    return getattr(F, f"max_unpool{n}d")(out, index, 2)
+
+
+def printed(T, how):
+    """A view that may not be used any more is printed even so."""
+    base = T.ones(2, 2, requires_grad=True) * 1
+    if how == "made without recording":
+        with T.no_grad():
+            view = base.unbind()[0]
+        base.mul_(2)
+    elif how == "changed without recording":
+        view = base.unbind()[0]
+        with T.no_grad():
+            base.mul_(2)
+    else:
+        base = T.ones(2, 2)
+        view = base.unbind()[0]
+        base.mul_(T.ones(2, requires_grad=True))
+    return str(view)
+
+
+def copied(T):
+    g = T.Generator()
+    g.manual_seed(3)
+    T.rand(2, generator=g)
+    copies = [pickle.loads(pickle.dumps(g)), g.clone_state(), g]
+    return [(T.rand(2, generator=c), c.initial_seed(), c.device.type) for c in copies]
+
+
+def norms(T, order):
+    x, y = numbers(T, 2, 3, 4), numbers(T, 2, 3, 3)
+    return (
+        T.linalg.matrix_norm(x, order), T.linalg.matrix_norm(x, order, (0, 1), True),
+        T.linalg.matrix_norm(x, order, (2, 0)), T.linalg.cond(y, order),
+    )  # fmt: skip
+
+
 def constant_gradient(T, in_dim, out_dim):
     class Constant(T.autograd.Function):
         generate_vmap_rule = True
@@ -104,6 +170,20 @@ PROGRAMS = {
         for k in (1, 3)
         for left in (True, False)
         for transpose in (True, False)
+    },
+    **{
+        f"unbatched {pool[0]} {len(pool[2])}": lambda T, pool=pool: unbatched(T, *pool)
+        for pool in POOLS
+    },
+    **{f"unpooled {n}": lambda T, n=n: unpooled(T, n) for n in (1, 2, 3)},
+    **{
+        f"view {how}": lambda T, how=how: printed(T, how)
+        for how in ("made without recording", "changed without recording", "changed")
+    },
+    "generators": copied,
+    **{
+        f"norm {order}": lambda T, order=order: norms(T, order)
+        for order in (2, -2, 1, -1, float("inf"), -float("inf"), "fro", "nuc")
     },
     "einsum left one": lambda T: contracted(T, "ij,jk->ik", (2, 1), (3, 4)),
     "einsum right one": lambda T: contracted(T, "ij,jk->ik", (2, 3), (1, 4)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,6 +27,31 @@ _FunctionBase = _Function
 dtype, layout, memory_format = dtypes.dtype, _layouts.layout, _layouts.memory_format
 _has_mkl = _has_mkldnn = _has_cuda = _has_mps = _has_xpu = has_cuda = False
 _GLIBCXX_USE_CXX11_ABI = True
+
+
+DispatchKey = enum.Enum(  # type: ignore[misc]
+    "DispatchKey",
+    "Undefined CPU CUDA XPU MPS Meta Sparse SparseCPU SparseCUDA Python Functionalize "
+    "BackendSelect "
+    "Autograd AutogradCPU AutogradCUDA AutogradXPU AutogradMeta AutogradOther ADInplaceOrView "
+    "AutocastCPU AutocastCUDA AutocastXPU AutocastMPS FuncTorchBatched FuncTorchVmapMode "
+    "CompositeImplicitAutograd CompositeExplicitAutograd "
+    "CompositeExplicitAutogradNonFunctional",
+)
+
+
+class DispatchKeySet:
+    """A set of dispatch keys: names only, since ops are found in other ways."""
+
+    def __init__(self, *keys: DispatchKey) -> None:
+        self._keys = frozenset(keys)
+
+    def __or__(self, other: DispatchKeySet) -> DispatchKeySet:
+        return DispatchKeySet(*self._keys, *other._keys)
+
+    def has(self, key: DispatchKey) -> bool:
+        """Whether a key is in it."""
+        return key in self._keys
 
 
 class Graph:

@@ -71,14 +71,13 @@ def device_index(device: int | None, /) -> Iterator[None]:
 
 
 def memory_allocated(device_index: Any = None, /) -> int:
-    """Bytes in tensors on a GPU; 0 without one."""
-    return _cuda().memory_allocated(device_index) if registry.cuda_available() else 0
+    """Bytes in tensors on a GPU; RuntimeError without one."""
+    return _cuda().memory_allocated(device_index)  # type: ignore[no-any-return]
 
 
 def empty_cache() -> None:
-    """Give memory that no tensor uses back to the GPU, if there is one."""
-    if registry.cuda_available():
-        _cuda().empty_cache()
+    """Give memory that no tensor uses back to the GPU; RuntimeError without one."""
+    _cuda().empty_cache()
 
 
 current_device_idx, set_device_idx = current_device_index, set_device_index

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -44,12 +45,12 @@ def compile(
 
     A `backend` that is a function is not called: there is no graph to give it.
     """
+    if model is None:
+        return functools.partial(compile, mode=mode, options=options)
     if mode is not None and options is not None:
         raise RuntimeError(
             "Either mode or options can be specified, but both can't be specified at the same time."
         )
-    if model is None:
-        return compile
     _say_once()
     return model
 

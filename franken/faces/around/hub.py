@@ -6,6 +6,7 @@ Nothing is fetched: what would need the network raises when it is used.
 from __future__ import annotations
 
 import builtins
+import importlib
 import importlib.util
 import os
 import sys
@@ -20,12 +21,43 @@ __all__ = [
 _folder: builtins.list[str] = []
 
 
+class _Silent:
+    """A bar of progress that shows nothing: tqdm is not installed."""
+
+    def __init__(self, iterable: Any = None, *args: Any, **kwargs: Any) -> None:
+        self._iterable = iterable
+
+    def __iter__(self) -> Any:
+        return iter(self._iterable)
+
+    def __enter__(self) -> _Silent:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+    def update(self, n: int = 1) -> None:
+        """Nothing is shown."""
+
+    close = update
+
+
+def __getattr__(name: str) -> Any:
+    if name != "tqdm":
+        raise AttributeError(f"module 'torch.hub' has no attribute '{name}'", name=name)
+    if importlib.util.find_spec("tqdm") is None:
+        return _Silent
+    return importlib.import_module("tqdm").tqdm
+
+
 def get_dir() -> str:
     """Where files are looked for: set_dir's, $TORCH_HOME/hub, or ~/.cache/torch/hub."""
-    if _folder:
-        return _folder[-1]
+    return _folder[-1] if _folder else os.path.join(_get_torch_home(), "hub")
+
+
+def _get_torch_home() -> str:
     cache = os.path.join(os.getenv("XDG_CACHE_HOME", "~/.cache"), "torch")
-    return os.path.join(os.path.expanduser(os.getenv("TORCH_HOME", cache)), "hub")
+    return os.path.expanduser(os.getenv("TORCH_HOME", cache))
 
 
 def set_dir(d: Any) -> None:

@@ -6,6 +6,8 @@ Scripted and traced modules are the modules; functions come back as objects that
 from __future__ import annotations
 
 import functools
+import types
+import typing
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -158,7 +160,7 @@ def export(fn: Any) -> Any:
     return fn
 
 
-unused = interface = script_method = script_if_tracing = export
+unused = interface = script_method = script_if_tracing = _script_if_tracing = export
 
 
 def ignore(drop: Any = False, **kwargs: Any) -> Any:
@@ -173,14 +175,12 @@ def annotate(the_type: Any, the_value: Any) -> Any:
 
 def isinstance(obj: Any, target_type: Any) -> bool:
     """Whether a value is of a type, containers by their elements (`List[int]`)."""
-    import typing
-
     if _isinstance(target_type, tuple):
         return any(isinstance(obj, t) for t in target_type)
     origin, inner = typing.get_origin(target_type), typing.get_args(target_type)
     if origin is None:
         return obj is None if target_type is None else _isinstance(obj, target_type)
-    if origin is typing.Union or not _isinstance(origin, type):
+    if origin in (typing.Union, types.UnionType):
         return any(isinstance(obj, t) for t in inner)
     if not _isinstance(obj, origin):
         return False

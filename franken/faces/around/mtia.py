@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from franken.faces.around import absent
 
 
@@ -10,11 +12,35 @@ def is_initialized() -> bool:
     return False
 
 
+_CALLS = {
+    **dict.fromkeys(
+        ("synchronize", "current_device", "current_stream", "default_stream",
+         "get_device_capability", "get_device_properties"), "getCurrentDevice",
+    ),
+    "set_device": "setCurrentDevice", "empty_cache": "emptyCache",
+}  # fmt: skip
+
+
+def _error(name: str) -> Exception:
+    if name in _CALLS:
+        return RuntimeError(f"Cannot execute {_CALLS[name]}() without MTIA backend.")
+    return AssertionError("Torch not compiled with MTIA enabled.")
+
+
+def memory_allocated(device: Any = None) -> int:
+    """0: there is no such device here."""
+    return 0
+
+
+max_memory_allocated = memory_allocated
+
+
+def memory_stats(device: Any = None) -> dict[str, Any]:
+    """Nothing: there is no such device here."""
+    return {}
+
+
 absent.fill(
-    globals(),
-    lambda name: RuntimeError(f"Cannot execute {name}() without MTIA backend."),
-    "manual_seed manual_seed_all",
-    "init synchronize current_device set_device current_stream default_stream set_stream stream "
-    "device empty_cache memory_stats memory_allocated max_memory_allocated get_rng_state "
-    "set_rng_state get_device_properties get_device_capability",
-)
+    globals(), _error, "manual_seed manual_seed_all set_stream",
+    " ".join(("init", "get_rng_state", "set_rng_state", *_CALLS)),
+)  # fmt: skip

@@ -26,3 +26,10 @@ def export(*args: Any, **kwargs: Any) -> NoReturn:
 
 
 dynamo_export = export
+
+
+def register_custom_op_symbolic(symbolic_name: str, symbolic_fn: Any, opset_version: int) -> None:
+    """Nothing: no op is exported."""
+
+
+unregister_custom_op_symbolic = register_custom_op_symbolic

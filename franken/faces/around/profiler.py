@@ -6,6 +6,7 @@ import enum
 import os
 import socket
 import time
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -50,24 +51,25 @@ def schedule(
     >>> [plan(step).name for step in range(5)]
     ['NONE', 'WARMUP', 'RECORD', 'RECORD_AND_SAVE', 'NONE']
     """
-    if wait < 0 or warmup < 0 or active <= 0 or repeat < 0 or skip_first < 0:
-        raise AssertionError("Invalid profiler schedule arguments")
-    cycle = wait + warmup + active
+    if min(wait, warmup, repeat, skip_first) < 0 or active <= 0:
+        raise AssertionError(
+            f"Invalid profiler schedule arguments. Got wait={wait} (need >= 0), warmup={warmup} "
+            f"(need >= 0), active={active} (need > 0), repeat={repeat} (need >= 0), "
+            f"skip_first={skip_first} (need >= 0)."
+        )
+    if not warmup:
+        warnings.warn(
+            "Profiler won't be using warmup, this can skew profiler results", stacklevel=2
+        )
+    none, warm, record, save = ProfilerAction
+    cycle = [none] * wait + [warm] * warmup + [record] * (active - 1) + [save]
+    first = skip_first - (wait if skip_first_wait else 0)
 
     def action(step: int) -> ProfilerAction:
-        if step < skip_first:
-            return ProfilerAction.NONE
-        step -= skip_first
-        if skip_first_wait and step < cycle - wait or skip_first_wait:
-            step += wait
-        if repeat and step // cycle >= repeat:
-            return ProfilerAction.NONE
-        at = step % cycle
-        if at < wait:
-            return ProfilerAction.NONE
-        if at < wait + warmup:
-            return ProfilerAction.WARMUP
-        return ProfilerAction.RECORD_AND_SAVE if at == cycle - 1 else ProfilerAction.RECORD
+        if step < 0:
+            raise AssertionError(f"Step must be non-negative. Got {step}.")
+        turn, at = divmod(step - first, len(cycle))
+        return cycle[at] if step >= skip_first and (turn < repeat or not repeat) else none
 
     return action
 

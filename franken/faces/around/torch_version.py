@@ -30,12 +30,12 @@ class TorchVersion(str):
     __slots__ = ()
 
     def _compare(self, other: Any, method: str) -> Any:
-        if not isinstance(other, (str, Iterable)):
+        if not isinstance(other, Iterable):
             return NotImplemented
         theirs = other if isinstance(other, str) else ".".join(str(part) for part in other)
         mine, key = _key(self), _key(theirs)
         if mine is None or key is None:
-            return getattr(str, method)(self, theirs)
+            return getattr(str, method)(self, other)
         return getattr(tuple, method)(mine, key)
 
     def __lt__(self, other: Any) -> Any:

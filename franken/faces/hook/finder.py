@@ -29,12 +29,9 @@ class Finder(MetaPathFinder, Loader):
         return None
 
     def _spec(self, name: str, where: str | None) -> importlib.machinery.ModuleSpec:
-        package, file = True, None
-        if where is not None:
-            module = importlib.import_module(where)
-            package = hasattr(module, "__path__") or places.is_parent(name)
-            file = module.__file__
-        spec = importlib.machinery.ModuleSpec(name, self, origin=file, is_package=package)
+        # All are packages: what torch has below a module that is one file here is asked of us too.
+        file = importlib.import_module(where).__file__ if where is not None else None
+        spec = importlib.machinery.ModuleSpec(name, self, origin=file, is_package=True)
         spec.has_location = file is not None
         return spec
 

@@ -3,7 +3,8 @@
 Where a program is ready for a name not to be there (`hasattr`, `getattr` with a default, a `try`
 around the line or around the import of the module that has the line), it gets the error that Python
 has for it. Elsewhere it gets a stand-in, which raises when it is called, asked for its truth, or
-gone through, and which nothing is an instance of. What was named is kept for the end of the run.
+gone through, and which nothing is an instance of. A module that is being imported may call it (most
+often as a decorator), and gets another one. What was named is kept for the end of the run.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import sys
 from abc import ABCMeta
 from collections.abc import Iterable, Iterator
+from inspect import CO_OPTIMIZED
 from types import CodeType, FrameType, ModuleType
 from typing import Any, Final, NoReturn
 
@@ -67,7 +69,10 @@ class Lacking(ABCMeta):
         said = f"{cls._why} (franken has no {cls._full}; {cls._place} asked for it)"
         raise AttributeError(said, name=cls.__name__)
 
-    def __call__(cls, *args: Any, **kwargs: Any) -> NoReturn:
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        asking = _asking()
+        if asking is not None and _is_imported(asking):
+            return _stand_in(f"{cls._full}()", cls._why, asking)
         cls._fail()
 
     def __bool__(cls) -> bool:
@@ -94,7 +99,8 @@ class Lacking(ABCMeta):
 
 def _stand_in(full: str, why: str, asking: FrameType) -> Any:
     place = _place(asking)
-    ASKED.setdefault(full, place)
+    if not full.endswith("()"):
+        ASKED.setdefault(full, place)
     module, _, name = full.rpartition(".")
     said = {"_full": full, "_why": why, "_place": place}
     return Lacking(name, (), {**said, "__module__": module})
@@ -122,6 +128,12 @@ def _asking(refuses: Any = None) -> FrameType | None:
             return frame
         frame = frame.f_back
     return None
+
+
+def _is_imported(frame: FrameType) -> bool:
+    """Whether a frame is a module being imported, or a class in one: it makes what may be used."""
+    is_function = frame.f_code.co_flags & CO_OPTIMIZED
+    return not is_function and frame.f_globals.get("__name__") != "__main__"
 
 
 def _opcode(frame: FrameType) -> str:

@@ -15,7 +15,7 @@ _HIDDEN: Final[dict[str, frozenset[str]]] = {
     room: frozenset(files.split())
     for room, files in {
         "franken.autograd": "anomaly api checkpoint codec hooks provenance record replay tensor",
-        "franken.backends": "cupy dlpack errors numpy registry",
+        "franken.backends": "cupy dlpack errors numpy registry settings",
         "franken.distributions": "continuous discrete halves multivariate odds",
         "franken.nn": "container_params hooks state",
         "franken.nn.modules": "attention shuffle",
