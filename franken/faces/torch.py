@@ -19,8 +19,8 @@ _PACKAGES = ("franken.ops", "franken.functional")
 # Submodules and functions that are imported when they are first asked for.
 _LAZY_MODULES = (
     "autograd", "backends", "cuda", "distributions", "fft", "func", "linalg", "masked", "nn",
-    "optim", "random", "return_types", "serialization", "signal", "special", "storage", "testing",
-    "utils", "version", "_utils",
+    "optim", "overrides", "random", "return_types", "serialization", "signal", "special", "storage",
+    "testing", "utils", "version", "_C", "_utils",
 )  # fmt: skip
 _LAZY_NAMES = {
     "save": "franken.faces.checkpoints", "load": "franken.faces.checkpoints",
