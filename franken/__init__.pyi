@@ -20,6 +20,7 @@ from franken import _utils as _utils
 from franken import autograd as autograd
 from franken import backends as backends
 from franken import cuda as cuda
+from franken import distributions as distributions
 from franken import fft as fft
 from franken import func as func
 from franken import linalg as linalg
@@ -63,8 +64,28 @@ from franken.core.geometry.size import Size as Size
 from franken.core.geometry.size import Size as _Size
 from franken.core.tensor import Tensor as Tensor
 from franken.core.tensor import Tensor as _Tensor
+from franken.faces.around import accelerator as accelerator
+from franken.faces.around import compiler as compiler
+from franken.faces.around import cpu as cpu
+from franken.faces.around import distributed as distributed
+from franken.faces.around import export as export
+from franken.faces.around import futures as futures
+from franken.faces.around import fx as fx
+from franken.faces.around import hub as hub
+from franken.faces.around import jit as jit
+from franken.faces.around import mps as mps
+from franken.faces.around import mtia as mtia
+from franken.faces.around import multiprocessing as multiprocessing
+from franken.faces.around import onnx as onnx
+from franken.faces.around import profiler as profiler
+from franken.faces.around import torch_version as torch_version
+from franken.faces.around import types as types
+from franken.faces.around import xpu as xpu
+from franken.faces.around.compiler import compile as compile
 from franken.faces.checkpoints.loading import load as load
 from franken.faces.checkpoints.saving import save as save
+from franken.faces.hook import install as install
+from franken.faces.hook import uninstall as uninstall
 from franken.ops.sampling.generator import Generator as Generator
 from franken.ops.sampling.generator import Generator as _Generator
 from franken.ops.surface.storage import UntypedStorage as UntypedStorage
@@ -107,6 +128,10 @@ def _chunk_cat(tensors: Any, dim: _int, num_chunks: _int, *, out: _Tensor | None
     """Chunk each tensor (padded with zeros) along `dim`, then join the chunks' flat remainders."""
 
 _collects: _bool
+
+def _dirichlet_grad(x: _Tensor, alpha: _Tensor, total: _Tensor) -> _Tensor:
+    """The derivative by alpha of Beta(alpha, total - alpha) variates x, over 1 - x."""
+
 _mkldnn: _layout
 
 def _native_batch_norm_legit(input: _Tensor, weight: Any, bias: Any, *rest: Any) -> Any:
@@ -131,6 +156,9 @@ def _reshape_alias_copy(
 ) -> Any:
     """A copy of what `_reshape_alias` would show."""
 
+def _sample_dirichlet(input: _Tensor, generator: _Generator | None = None) -> _Tensor:
+    """Dirichlet vectors along the last dimension with the concentrations in `input`."""
+
 def _segment_reduce(
     data: _Tensor,
     reduce: _str,
@@ -148,6 +176,12 @@ def _softmax_backward_data(
     grad_output: _Tensor, output: _Tensor, dim: _int, input_dtype: Any
 ) -> _Tensor:
     """The gradient of softmax from its output."""
+
+def _standard_gamma(input: _Tensor, generator: _Generator | None = None) -> _Tensor:
+    """Gamma variates of rate one with the concentrations in `input`."""
+
+def _standard_gamma_grad(input: _Tensor, output: _Tensor) -> _Tensor:
+    """The derivative of gamma variates `output` by their concentrations `input`."""
 
 def _unsafe_index(input: _Tensor, indices: Any) -> _Tensor:
     """`input[indices]`."""
