@@ -17,6 +17,7 @@ from typing import Any
 from franken.backends.meta.memory import seen
 from franken.core import inplace
 from franken.core.geometry.size import Size
+from franken.core.overriding.dispatch import disabled_torch_function
 from franken.core.primitive import Primitive, _wrap, link_view, shares
 from franken.core.state import STATE, pop_trace, push_trace, under
 from franken.core.tensor import Tensor, alive, version_of
@@ -119,6 +120,7 @@ class Tracer(Tensor):
     __slots__ = ()
     trace: Any
     level: int
+    __torch_function__ = staticmethod(disabled_torch_function)
     # why the value cannot be read as a number (True: the reader's own words), or False
     hides_value: Any = False
 
