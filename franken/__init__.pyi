@@ -15,6 +15,7 @@ from typing import Any, Literal, overload
 from numpy import bool_ as _bool_
 from numpy import number as _number
 
+from franken import _C as _C
 from franken import _utils as _utils
 from franken import autograd as autograd
 from franken import backends as backends
@@ -26,6 +27,7 @@ from franken import linalg as linalg
 from franken import masked as masked
 from franken import nn as nn
 from franken import optim as optim
+from franken import overrides as overrides
 from franken import random as random
 from franken import return_types as return_types
 from franken import serialization as serialization

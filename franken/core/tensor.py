@@ -15,6 +15,7 @@ Knows no op: every arithmetic method is attached by the op declarations. Slots:
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -93,7 +94,18 @@ class Tensor(_Methods):
         return self._a.ndim  # type: ignore[no-any-return]
 
 
-class Parameter(Tensor):
+class _ParameterType(type):
+    """Counts instances of other subclasses that were made parameters."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return super().__instancecheck__(instance) or (
+            cls is Parameter
+            and isinstance(instance, Tensor)
+            and getattr(instance, "_is_param", False)
+        )
+
+
+class Parameter(Tensor, metaclass=_ParameterType):
     """A leaf that a module registers as trainable; built by `nn.Parameter`."""
 
     __slots__ = ()
@@ -137,6 +149,8 @@ def _steps_as_new(array: Any) -> bool:
 def attach(**members: Any) -> None:
     """Give Tensor methods and properties; type checkers see them in the stub of its base."""
     for name, member in members.items():
+        if type(member) is FunctionType and member.__name__[0] == "_" != member.__name__[1]:
+            member.__name__ = name  # an op's own is another
         setattr(Tensor, name, member)
 
 

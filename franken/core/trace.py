@@ -14,8 +14,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from franken.backends.meta.memory import seen
 from franken.core import inplace
 from franken.core.geometry.size import Size
+from franken.core.overriding.dispatch import disabled_torch_function
 from franken.core.primitive import Primitive, _plain, _wrap, eager, link_view, shares
 from franken.core.state import STATE, pop_trace, push_trace, under
 from franken.core.tensor import Tensor, alive, version_of
@@ -119,6 +121,7 @@ class Tracer(Tensor):
     trace: Any
     level: int
     foreign = True
+    __torch_function__ = staticmethod(disabled_torch_function)
     # why the value cannot be read as a number (True: the reader's own words), or False
     hides_value: Any = False
 
@@ -187,3 +190,9 @@ def memory(t: Any) -> Any:
     while isinstance(t, Tensor):
         t = t._a
     return t
+
+
+def values(t: Any) -> Any:
+    """The array below all transforms for a check of its values: on meta, where nothing has any,
+    an empty one, in which there is nothing wrong."""
+    return seen(memory(t))

@@ -14,6 +14,7 @@ from franken.backends.numpy.layouts.coo import NotStrided, Sparse, refusal
 from franken.core.device import CPU
 from franken.core.geometry import layout as layouts
 from franken.core.node import attach, edge_of, make_node
+from franken.core.overriding.dispatch import disabled_torch_function
 from franken.core.primitive import NO_BATCH_RULE, Primitive, _wrap, again, quiet
 from franken.core.state import INFERENCE, STATE
 from franken.core.tensor import Tensor, living, version_of
@@ -27,6 +28,7 @@ class SparseTensor(Tensor):
 
     __slots__ = ()
     foreign = True
+    __torch_function__ = staticmethod(disabled_torch_function)
 
     @property
     def layout(self) -> layouts.layout:

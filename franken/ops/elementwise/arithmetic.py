@@ -13,6 +13,7 @@ from franken.core import dtypes as dt
 from franken.core import linear
 from franken.core.calls.out import FOUND
 from franken.core.op import op
+from franken.core.overriding.foreign import answer_of
 from franken.core.tensor import Tensor, attach
 from franken.ops.declaring.declare import (
     BOOL_TO_LONG,
@@ -233,7 +234,7 @@ def _divide_into(self: Tensor, other: Any) -> Any:
     if isinstance(other, OPERANDS):
         return reciprocal(self) * other
     if not isinstance(other, (np.ndarray, np.generic)):
-        return NotImplemented
+        return answer_of("__rdiv__", self, other)
     try:
         return reciprocal(self) * other  # by NumPy: the one operator that has an array on its left
     except TypeError:
@@ -246,13 +247,13 @@ for _name, _fn in (
     ("add", add), ("sub", sub), ("mul", mul), ("truediv", true_divide), ("div", true_divide),
     ("floordiv", floor_divide), ("mod", remainder),
 ):  # fmt: skip
-    setattr(Tensor, f"__{_name}__", operator(_fn))
-    setattr(Tensor, f"__r{_name}__", reflected(_fn))
+    setattr(Tensor, f"__{_name}__", operator(_fn, _name))
+    setattr(Tensor, f"__r{_name}__", reflected(_fn, f"r{_name}"))
     setattr(Tensor, f"__i{_name}__", _fn.augmented)
 attach(
-    __rsub__=reflected(sub, "RsubBackward1"),
-    __rtruediv__=_divide_into,
+    __rsub__=reflected(sub, "rsub", "RsubBackward1"),
     __rdiv__=_divide_into,
+    __rtruediv__=_divide_into,
     __neg__=neg,
     __pos__=positive,
 )
