@@ -133,6 +133,12 @@ _collects: _bool
 def _dirichlet_grad(x: _Tensor, alpha: _Tensor, total: _Tensor) -> _Tensor:
     """The derivative by alpha of Beta(alpha, total - alpha) variates x, over 1 - x."""
 
+def _is_all_true(input: _Tensor) -> _Tensor:
+    """Whether every element of a boolean tensor is true, in the whole batch under vmap."""
+
+def _is_any_true(input: _Tensor) -> _Tensor:
+    """Whether some element of a boolean tensor is true, in the whole batch under vmap."""
+
 _mkldnn: _layout
 
 def _native_batch_norm_legit(input: _Tensor, weight: Any, bias: Any, *rest: Any) -> Any:
