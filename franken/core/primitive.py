@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from franken.backends import registry
+from franken.backends.meta.kernels import planned
 from franken.core import state
-from franken.core.device import CPU, DeviceMismatch
+from franken.core.device import CPU, META, DeviceMismatch
 from franken.core.errors import MissingKernel
 from franken.core.geometry.arrange import arranger, with_strides
 from franken.core.geometry.shapes import refuse_memory
@@ -84,6 +85,8 @@ class Primitive:
         words: torch's names of the inputs, where they are not `inputs`.
         writes: for kernels that change inputs in place and give nothing back (outputs=0):
             `writes(inputs, **params)` gives those that are changed.
+        meta: what the results are like, from the inputs' geometries: a rule, or the name of one in
+            `backends.meta.rules`. Views and elementwise ops need none.
     """
 
     __slots__ = (
@@ -110,6 +113,7 @@ class Primitive:
         title: Any = None,
         words: tuple[str, ...] = (),
         writes: Any = None,
+        meta: Any = None,
     ) -> None:
         if name in PRIMITIVES:
             raise ValueError(f"primitive {name!r} is declared twice")
@@ -119,6 +123,8 @@ class Primitive:
         self.title, self.words = title, words or inputs
         self.arrange = None if view or random else arranger(layout)
         self.kernels: dict[str, Any] = {}
+        if meta is not None:
+            self.kernels["meta"] = planned(self, meta)
         # The kernel for float32 and wider, without the detour of half precisions.
         self.wide = getattr(kernel, "wide", kernel)
         self.simple = outputs == 1 and not view and not random
@@ -298,8 +304,8 @@ def eager(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: 
     for a in args:
         kind = type(a)
         if kind is Tensor or kind is Parameter or isinstance(a, Tensor):
-            if kind is not Tensor and a.level:
-                return eager(prim, _plain(prim, args), params, grad)
+            if kind is not Tensor and a.foreign:
+                return a.executed(prim, args, params, grad)
             raw.append(a._a)
             if dev is None:
                 dev = a.device
@@ -533,7 +539,9 @@ def _one_device(prim: Primitive, args: tuple[Any, ...]) -> tuple[Any, ...]:
     moved = []
     for a in args:
         if isinstance(a, Tensor) and a.device is not dev:
-            if a.device is CPU and a._a.ndim == 0:
+            if a.device is CPU and (
+                a._a.ndim == 0 or dev is META and hasattr(prim.kernel_for(dev), "mixes")
+            ):
                 a = a.to(dev)
             else:
                 raise DeviceMismatch(prim.name, dev, a.device)

@@ -37,8 +37,10 @@ _TABLE: Final[dict[str, str]] = {
         for name in (
             "_rebuild_device_tensor_from_cpu_tensor",
             "_rebuild_device_tensor_from_numpy",
+            "_rebuild_meta_tensor_no_storage",
             "_rebuild_parameter",
             "_rebuild_parameter_with_state",
+            "_rebuild_sparse_tensor",
             "_rebuild_tensor",
             "_rebuild_tensor_v2",
             "_rebuild_tensor_v3",

@@ -20,8 +20,8 @@ _PACKAGES = ("franken.ops", "franken.functional")
 # Submodules and functions that are imported when they are first asked for.
 _LAZY_MODULES = (
     "autograd", "backends", "cuda", "distributions", "fft", "func", "linalg", "masked", "nn",
-    "optim", "random", "return_types", "serialization", "signal", "special", "storage", "testing",
-    "utils", "version", "_utils",
+    "optim", "overrides", "random", "return_types", "serialization", "signal", "sparse", "special",
+    "storage", "testing", "utils", "version", "_C", "_utils",
 )  # fmt: skip
 # Modules that lie elsewhere: most of them mean little here.
 ELSEWHERE = {

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.meta import rules
 from franken.core import dtypes as dt
 from franken.core.calls.out import Into
 from franken.core.op import op
@@ -22,19 +23,20 @@ def _comparison(name: str, kernel: Any, sign: str, alias: str, refuse: str = "c"
         promote=ALWAYS_BOOL, alias=(alias,) if alias else (), expr=f"{{0}} {sign} {{1}}",
         doc=f"Whether input {sign} other.",
     )  # fmt: skip
-    setattr(Tensor, f"__{name}__", operator(fn))
+    setattr(Tensor, f"__{name}__", operator(fn, name))
     return fn
 
 
 def _equal_to(fn: Any) -> Any:
     """`x == y`, the one operator that reads an array as a tensor."""
-    plain = operator(fn)
+    plain = operator(fn, "eq")
 
     def method(self: Tensor, other: Any) -> Any:
         if isinstance(other, np.ndarray) and other.dtype in dt.FROM_NUMPY:
             return fn(self, wrap(np.asarray(other)))
         return plain(self, other)
 
+    method.__name__ = "__eq__"
     return method
 
 
@@ -209,6 +211,8 @@ def allclose(
 )
 def equal(input: Tensor, other: Any) -> bool:
     """Whether two tensors have the same shape and the same elements."""
+    if input.is_meta or other.is_meta:
+        rules.refuse("equal")
     if tuple(input.shape) != tuple(other.shape):
         return False
     return bool(eq(input, other).all().item())

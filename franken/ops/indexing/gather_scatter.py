@@ -12,14 +12,15 @@ import numpy as np
 
 from franken.backends.numpy import places, segment
 from franken.core.batching import all_batched
-from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive, bind
+from franken.core.layouts.between import coo_of
+from franken.core.primitive import NO_BATCH_RULE, NOT_DIFFERENTIABLE, Primitive, bind
 from franken.core.tensor import Tensor
 
 # --- gather --------------------------------------------------------------------------------------
 
 
 def _gatherer(name: str) -> Primitive:
-    prim = Primitive(name, ("x", "index"), places.gather, batch=all_batched("dim"))
+    prim = Primitive(name, ("x", "index"), places.gather, batch=all_batched("dim"), meta="at")
     prim.vjp("index")(NOT_DIFFERENTIABLE)
     prim.vjp("x")(
         lambda g, x_shape, index, dim: scatter_add_(g.new_zeros(x_shape), index, g, dim=dim)
@@ -32,6 +33,26 @@ gather_ = _gatherer("gather")
 pick_class = _gatherer("nll_loss").depends("x")  # scores of the classes that a loss looks at
 
 
+# The same elements, for which the cotangent of the tensor is sparse.
+gather_sparse_ = Primitive(
+    "gather_sparse", ("x", "index"), places.gather, batch=NO_BATCH_RULE, title="GatherBackward0"
+)
+gather_sparse_.vjp("index")(NOT_DIFFERENTIABLE)
+gather_sparse_.vjp("x")(
+    lambda g, x_shape, index, dim: coo_of(gathered_places(index, dim=dim), g.reshape(-1), x_shape)
+)
+
+
+def _gathered_places_kernel(index: Any, *, dim: int) -> Any:
+    grid = np.indices(index.shape).reshape(index.ndim, -1)
+    grid[dim] = index.reshape(-1)
+    return grid
+
+
+# Where the elements lie that a gather reads, a column each.
+gathered_places: Any = Primitive("gathered_places", ("index",), _gathered_places_kernel,
+                            batch=NO_BATCH_RULE).not_differentiable()  # fmt: skip
+
 # --- scatter -------------------------------------------------------------------------------------
 
 
@@ -42,7 +63,9 @@ def _scatter_kernel(x: Any, index: Any, src: Any, *, dim: int) -> Any:
     return out
 
 
-scatter_ = Primitive("scatter", ("x", "index", "src"), _scatter_kernel, batch=all_batched("dim"))
+scatter_ = Primitive(
+    "scatter", ("x", "index", "src"), _scatter_kernel, batch=all_batched("dim"), meta="same"
+)
 
 scatter_.vjp("index")(NOT_DIFFERENTIABLE)
 
@@ -82,7 +105,11 @@ def _scatter_add_kernel(x: Any, index: Any, src: Any, *, dim: int) -> Any:
 
 
 scatter_add_ = Primitive(
-    "scatter_add", ("x", "index", "src"), _scatter_add_kernel, batch=all_batched("dim")
+    "scatter_add",
+    ("x", "index", "src"),
+    _scatter_add_kernel,
+    batch=all_batched("dim"),
+    meta="same",
 )
 scatter_add_.vjp("x")(lambda g: g)
 scatter_add_.vjp("src")(lambda g, index, dim: g.gather(dim, index))

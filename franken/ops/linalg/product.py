@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.meta import rules
 from franken.backends.numpy.halves import halved
 from franken.backends.numpy.parallel import matmul as matmul_on_threads
 from franken.core import dtypes as dt
@@ -18,6 +19,7 @@ from franken.core.convert import cast
 from franken.core.geometry.shapes import broadcast_two, wrap_dim
 from franken.core.node import titled
 from franken.core.op import op
+from franken.core.overriding.foreign import answer_of
 from franken.core.primitive import F32, F64, Primitive
 from franken.core.tensor import Tensor, attach
 from franken.ops.declaring.samples import S
@@ -28,6 +30,7 @@ HALF = (dt.float16, dt.bfloat16)
 matmul_ = Primitive(
     "matmul", ("x", "y"), halved(matmul_on_threads), words=("self", "mat2"),
     title=lambda node: "MmBackward0" if len(node.shape) == 2 else "BmmBackward0",
+    meta="product",
 )  # fmt: skip
 matmul_.still = lambda node, i: i == 1 and len(node.parents[1].shape) > 2
 
@@ -161,11 +164,13 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
 
 
 def _matmul(self: Tensor, other: Any) -> Any:
-    return matmul(self, other) if isinstance(other, Tensor) else NotImplemented
+    return matmul(self, other) if isinstance(other, Tensor) else answer_of("matmul", self, other)
 
 
 def _rmatmul(self: Tensor, other: Any) -> Any:
-    return matmul(other, self) if isinstance(other, Tensor) else NotImplemented
+    return (
+        matmul(other, self) if isinstance(other, Tensor) else answer_of("__rmatmul__", self, other)
+    )
 
 
 attach(__matmul__=_matmul, __rmatmul__=_rmatmul)
@@ -594,10 +599,15 @@ def _linear_title(node: Any) -> str:
     return "ViewBackward0" if biased else "UnsafeViewBackward0"
 
 
-linear_ = Primitive("linear", ("x", "w", "b"), halved(_linear_kernel), title=_linear_title)
+linear_ = Primitive(
+    "linear", ("x", "w", "b"), halved(_linear_kernel), title=_linear_title, meta="transposed"
+)
 linear_.still = lambda node, i: i == 1
 linear_weight_grad_ = Primitive(
-    "linear_weight_grad", ("c", "x"), halved(_linear_weight_grad_kernel)
+    "linear_weight_grad",
+    ("c", "x"),
+    halved(_linear_weight_grad_kernel),
+    meta=lambda g, x: rules.reserved((g.shape[-1], x.shape[-1]), g.dtype),
 )
 
 

@@ -15,10 +15,11 @@ from franken.core import dtypes as dt
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
+from franken.core.trace import values
 from franken.ops.declaring.loop import loop
 from franken.ops.declaring.samples import S, after
 from franken.ops.elementwise.ternary import where_
-from franken.ops.nn.embedding import _check_index, _renormalise, rows_take
+from franken.ops.nn.embedding import _check_index, _renormalise, rows_take, rows_take_sparse
 from franken.ops.reduction.search import searchsorted
 from franken.ops.surface.ranges import arange
 
@@ -52,9 +53,10 @@ def _bags_of(offsets: Tensor, count: int) -> Any:
 def _check_offsets(offsets: Any, count: int, last_included: bool) -> None:
     if last_included and not offsets.shape[0]:
         raise RuntimeError("include_last_offset: number of offset should be at least 1")
-    if offsets.level or not offsets.numel():
+    seen = values(offsets)
+    if offsets.level or not seen.size:
         return
-    first, last = int(offsets[0]), int(offsets[-1])
+    first, last = int(seen[0]), int(seen[-1])
     if first:
         raise RuntimeError(
             "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from "
@@ -72,7 +74,7 @@ def _check_range(i: Any, w: Tensor, mode: str) -> None:
         return
     rows = w.shape[0]
     wrong = (i < 0) | (i >= rows)
-    if bool(wrong.any()):
+    if bool(values(wrong).any()):
         at = int(wrong.nonzero()[0, 0])
         if mode == "max" or w.dtype is dt.float64:
             raise RuntimeError(
@@ -86,7 +88,15 @@ def _check_range(i: Any, w: Tensor, mode: str) -> None:
 
 
 def _bag(
-    w: Any, i: Any, offsets: Any, mode: str, per_sample: Any, padding: int, scale: bool, last: bool
+    w: Any,
+    i: Any,
+    offsets: Any,
+    mode: str,
+    per_sample: Any,
+    padding: int,
+    scale: bool,
+    last: bool,
+    sparse: bool,
 ) -> tuple[Any, Any, Any, Any]:
     """(bags' rows, bag of each index, size of each bag, rows of maxima)."""
     count = i.shape[0]
@@ -94,7 +104,7 @@ def _bag(
     bags = offsets.shape[0] - last
     bag = _bags_of(offsets[:bags], count) if bags else i.new_zeros((count,), dtype=dt.int64)
     _check_range(i, w, mode)
-    rows = rows_take(w, i, padding=padding, scale=scale)
+    rows = (rows_take_sparse if sparse else rows_take)(w, i, padding=padding, scale=scale)
     keep = i != padding if padding >= 0 else i.new_ones((count,), dtype=dt.bool)
     size = i.new_zeros((bags,), dtype=dt.int64).index_add(0, bag, keep.long())
     if mode == "max":
@@ -161,7 +171,7 @@ def _embedding_bag(
         padding = padding_idx + rows if padding_idx < 0 else padding_idx
     name = ("sum", "mean", "max")[mode]
     return _bag(weight, indices, offsets, name, per_sample_weights, padding,
-                bool(scale_grad_by_freq), bool(include_last_offset))  # fmt: skip
+                bool(scale_grad_by_freq), bool(include_last_offset), bool(sparse))  # fmt: skip
 
 
 def _flattened(input: Any, offsets: Any, per_sample: Any) -> tuple[Any, Any, Any]:

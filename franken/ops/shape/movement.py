@@ -37,7 +37,7 @@ def _embed_kernel(g: Any, *, shape: Any, prim: Primitive, params: Any, index: in
     return out
 
 
-embed_ = Primitive("embed", ("x",), _embed_kernel)
+embed_ = Primitive("embed", ("x",), _embed_kernel, meta="of_shape")
 
 
 @embed_.vjp("x")
@@ -143,6 +143,20 @@ def _unsqueeze_kernel(x: Any, *, dim: int) -> Any:
     steps = element_strides(x)
     step = x.shape[dim] * steps[dim] if dim < x.ndim else 1
     return restrided(x, shape, (*steps[:dim], step, *steps[dim:]), first_place(x))
+
+
+def _alias_kernel(x: Any) -> Any:
+    return x.view()
+
+
+alias_ = linear(
+    Primitive("alias", ("x",), _alias_kernel, view=True, batch=view_rule(lambda p, s: p))
+)
+
+
+@alias_.vjp("x")
+def _(g: Any) -> Any:
+    return alias_(g)
 
 
 unsqueeze_ = linear(Primitive(
@@ -301,7 +315,7 @@ def _flip_kernel(x: Any, *, dims: tuple[int, ...]) -> Any:
 
 flip_ = linear(Primitive(
     "flip", ("x",), _flip_kernel, layout="as_input",
-    batch=view_rule(lambda p, s: {"dims": tuple(d + 1 for d in p["dims"])}),
+    batch=view_rule(lambda p, s: {"dims": tuple(d + 1 for d in p["dims"])}), meta="same",
 ))  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.meta import rules
 from franken.core import dtypes as dt
 from franken.core import state
 from franken.core.batching import batch_size, to_front
@@ -292,7 +293,10 @@ def _filled_like_kernel(x: Any, *, shape: Any, value: Any, to: dt.dtype) -> Any:
 
 
 # Serves traced tensors only: the result hides the same dimensions as the tensor it is made like.
-filled_like = Primitive("filled_like", ("x",), _filled_like_kernel).not_differentiable()
+filled_like = Primitive(
+    "filled_like", ("x",), _filled_like_kernel,
+    meta=lambda x, *, shape, to, **_: rules.reserved(x.shape if shape is None else shape, to.np),
+).not_differentiable()  # fmt: skip
 filled_like.jvp(lambda tangents, out, x, **params: None)  # a constant: truly zero, not missing
 
 
@@ -309,6 +313,8 @@ def _make(
     pin_memory: bool, requires_grad: bool, memory_format: Any = None,
 ) -> Tensor:  # fmt: skip
     """A tensor of one value (None: unwritten) like `x`; `shape` None: x's, in its memory order."""
+    if x.foreign and not x.level and layout is not layouts.strided:
+        return x.made_like(name, shape, value, dtype, requires_grad)  # type: ignore[attr-defined,no-any-return]
     check_options(name, layout, requires_grad, pin_memory)
     d = as_dtype(name, dtype, x.dtype)
     count = math.prod(tuple(x.shape) if shape is None else shape)

@@ -12,13 +12,15 @@ import numpy as np
 
 from franken.backends.dlpack import exported
 from franken.core import dtypes as dt
-from franken.core.device import CPU
+from franken.core.device import CPU, META
 from franken.core.geometry.memory import root_of
 from franken.core.op import op
+from franken.core.overriding.dispatch import overrides
 from franken.core.primitive import born
 from franken.core.state import STATE
 from franken.core.tensor import Tensor, attach, first_version, version_of
 from franken.ops.declaring.samples import S, read
+from franken.ops.shape.movement import alias_
 from franken.ops.surface.args import checked_number, kind_name
 
 _new = object.__new__
@@ -55,14 +57,20 @@ def host_array(t: Tensor) -> Any:
     return registry.to_host(t._a, t.device)
 
 
+def _item(t: Tensor) -> Any:
+    """The one element of a plain tensor."""
+    if t.device is META:
+        raise RuntimeError("Tensor.item() cannot be called on meta tensors")
+    return host_array(t).item()
+
+
 def number_of(t: Tensor, why: str = _VMAP_ITEM) -> Any:
     """The value of a one-element tensor as a Python number."""
     if t.level:
         t = concrete(t, why)
-    a = host_array(t)
-    if a.size != 1:
-        raise RuntimeError(f"a Tensor with {a.size} elements cannot be converted to Scalar")
-    value = a.item()
+    if t._a.size != 1:
+        raise RuntimeError(f"a Tensor with {t._a.size} elements cannot be converted to Scalar")
+    value = _item(t)
     return value if type(value) in (float, int, bool, complex) else float(value)
 
 
@@ -113,11 +121,10 @@ def numpy(input: Tensor, *, force: bool = False) -> np.ndarray[Any, Any]:
 
 def _bool(self: Tensor) -> bool:
     t = concrete(self, _VMAP_BOOL) if self.level else self
-    a = host_array(t)
-    if a.size != 1:
-        what = "more than one value" if a.size else "no values"
+    if t._a.size != 1:
+        what = "more than one value" if t._a.size else "no values"
         raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous")
-    return bool(a.item())
+    return bool(_item(t))
 
 
 def _single(self: Tensor) -> Any:
@@ -148,7 +155,8 @@ def _index(self: Tensor) -> int:
 
 
 def _format(self: Tensor, spec: str) -> str:
-    if self.ndim == 0 and not self.level:
+    plain = type(self) is Tensor and self.device is not META
+    if self.ndim == 0 and plain:
         return number_of(self).__format__(spec)  # type: ignore[no-any-return]
     return object.__format__(self, spec)
 
@@ -178,6 +186,8 @@ def _dlpack(self: Tensor, *, stream: Any = None, **options: Any) -> Any:
         raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
     if self.level:
         raise BufferError("Can't export a tensor inside a transform")
+    if self.device is META:
+        raise BufferError("Cannot pack tensors on meta")
     if self.device is not CPU:
         return exported(self._a, stream=stream, **options)
     if stream is not None:
@@ -186,6 +196,8 @@ def _dlpack(self: Tensor, *, stream: Any = None, **options: Any) -> Any:
 
 
 def _dlpack_device(self: Tensor) -> Any:
+    if self.device is META:
+        raise ValueError("Unknown device type meta for Dlpack")
     return (1, 0) if self.device is CPU else self._a.__dlpack_device__()
 
 
@@ -213,6 +225,14 @@ def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
             "because of a torch.nn.utils.weight_norm usage, see "
             "https://github.com/pytorch/pytorch/pull/103001"
         )
+    if overrides(type(self)) and type(self.new_empty([])) is not type(self):  # type: ignore[attr-defined]
+        raise RuntimeError(
+            "The default implementation of __deepcopy__() for non-wrapper subclasses only works "
+            "for subclass types that implement new_empty() and for which that function returns "
+            "another instance of the same subclass. You should either properly implement "
+            "new_empty() for your subclass or override __deepcopy__() if it is intended behavior "
+            "for new_empty() to return an instance of a different type."
+        )
     made = _like(type(self), copied_array(self._a, memo), self.device, self.requires_grad)  # type: ignore[attr-defined]
     made = born(made)
     memo[id(self)] = made
@@ -239,7 +259,8 @@ def copied_array(a: Any, memo: dict[int, Any]) -> Any:
     start = a.__array_interface__["data"][0] - root.__array_interface__["data"][0]
     if not start >= 0 or a.size and start + a.itemsize > root.nbytes:
         return a.copy(order="K")
-    return np.ndarray(a.shape, a.dtype, copied.reshape(-1).view(np.uint8), start, a.strides)
+    row = copied.reshape(-1).view(np.uint8)
+    return type(row)(a.shape, a.dtype, row, start, a.strides)
 
 
 def _like(cls: Any, array: Any, dev: Any, requires_grad: bool) -> Any:
@@ -281,7 +302,7 @@ def _as_subclass(self: Tensor, cls: Any) -> Any:
         raise TypeError(
             f"as_subclass(): argument 'cls' must be a Tensor type, not {kind_name(cls)}"
         )
-    return as_class(self, cls)
+    return as_class(alias_(self), cls)
 
 
 def _make_subclass(cls: Any, data: Tensor, require_grad: bool = False, **options: Any) -> Any:

@@ -169,13 +169,14 @@ def _body(a: Any, indent: int) -> str:
     return _nested(a, indent, summarize, form)
 
 
-def _with_suffixes(text: str, suffixes: list[str], indent: int) -> str:
+def _with_suffixes(text: str, suffixes: list[str], indent: int, newline: bool = False) -> str:
     parts = [text]
     last = len(text) - text.rfind("\n") + 1
     for suffix in suffixes:
-        if last + len(suffix) + 2 > OPTIONS["linewidth"]:
+        if newline or last + len(suffix) + 2 > OPTIONS["linewidth"]:
             parts.append(",\n" + " " * indent + suffix)
             last = indent + len(suffix)
+            newline = False
         else:
             parts.append(", " + suffix)
             last += len(suffix) + 2
@@ -203,7 +204,7 @@ def _plain(t: Tensor) -> str:
     default = t.dtype in (dt.get_default_dtype(), dt.shown_complex(), *_UNSHOWN_DTYPES)
     if t.device.type == "meta":
         suffixes.append(f"size={_sizes(t)}")
-        body, hides_dtype = "...", default
+        body, hides_dtype = "...", t.dtype is dt.get_default_dtype()
     elif not t._a.size:
         if t.ndim != 1:
             suffixes.append(f"size={_sizes(t)}")
