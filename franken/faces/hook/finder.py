@@ -27,15 +27,14 @@ class Finder:
         if places.serves(fullname):
             return self._spec(fullname, places.behind(fullname))
         if lacking.may_pretend(fullname):
-            return importlib.machinery.ModuleSpec(fullname, self, is_package=True)  # type: ignore[arg-type]
+            return self._spec(fullname, None)
         return None
 
     def _spec(self, name: str, where: str | None) -> importlib.machinery.ModuleSpec:
         # All are packages: what torch has below a module that is one file here is asked of us too.
         file = importlib.import_module(where).__file__ if where is not None else None
-        spec = importlib.machinery.ModuleSpec(  # type: ignore[assignment]
-            name, self, origin=file, is_package=True
-        )
+        loader: Any = self
+        spec = importlib.machinery.ModuleSpec(name, loader, origin=file, is_package=True)
         spec.has_location = file is not None
         return spec
 
