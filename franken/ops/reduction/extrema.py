@@ -349,7 +349,7 @@ def _of_bools(prim: Primitive, x: Tensor) -> Tensor:
     return prim(x, axes=tuple(range(x.ndim)), keepdim=False)  # type: ignore[no-any-return]
 
 
-def _alike(t: Any) -> list[S]:
+def _alike(t: Any) -> Any:
     return [S(t.of([[truth] * 3] * 2, dt.bool)) for truth in (True, False)]
 
 
