@@ -183,9 +183,12 @@ def _ternary(name: str, short: str, changes: bool) -> Any:
 def _lerp(name: str, short: str, changes: bool) -> Any:
     one = _each(short, changes)
 
-    def foreach(self: Tensors, tensors1: Tensors, weight: Any) -> tuple[Tensor, ...]:
+    def foreach(
+        self: Tensors, tensors1: Tensors, weight: Any = None, *, weights: Any = None
+    ) -> tuple[Tensor, ...]:
         tensors, ends = _tensors(name, self), _tensors(name, tensors1, 1)
         _as_many(tensors, ends)
+        weight = weight if weights is None else weights
         if isinstance(weight, NUMBERS) or _are_numbers(weight):
             weights = _numbers(tensors, weight)
         else:
@@ -231,7 +234,6 @@ for _short in _BINARY:
 for _short in ("addcdiv", "addcmul"):
     _declare(_short, _ternary, lambda t: [S(*_lists(t, 3)), S(*_lists(t, 3), [2, 0.5])])
 _declare("lerp", _lerp, lambda t: [S(*_lists(t, 2), 0.5), S(*_lists(t, 3))])
-_declare("clone", _unary, lambda t: [S(*_lists(t, 1))], also_changes=False)
 _declare("max", _unary, lambda t: [S([t.distinct(2, 3), t.distinct(4)])], also_changes=False)
 _publish("_foreach_zero_", _unary("_foreach_zero_", "zero", True), "Zero each tensor of a list.")
 
@@ -271,6 +273,14 @@ def _foreach_mm(self: Tensors, mat2: Tensors) -> tuple[Tensor, ...]:
     tensors, others = _tensors("_foreach_mm", self), _tensors("_foreach_mm", mat2, 1, "mat2")
     _as_many(tensors, others)
     return tuple([t.mm(o) for t, o in zip(tensors, others, strict=True)])
+
+
+@op(method=False, samples=lambda t: [S(*_lists(t, 1))])
+def _foreach_clone(self: Tensors, *, memory_format: Any = None) -> tuple[Tensor, ...]:
+    """A copy of each tensor of a list."""
+    tensors = _tensors("_foreach_clone", self)
+    form = {} if memory_format is None else {"memory_format": memory_format}
+    return tuple([t.clone(**form) for t in tensors])
 
 
 def _copy(self: Tensors, src: Tensors, non_blocking: bool = False) -> Tensors:
