@@ -296,7 +296,7 @@ def laid_out_form(fn: Any, layout: str) -> Any:
     def form(*args: Any, **kwargs: Any) -> Any:
         out = fn(*args, **kwargs)
         given = [a for a in (*args, *kwargs.values()) if isinstance(a, Tensor)]
-        if not out.level and out._base is None and not any(out is a or a.level for a in given):
+        if not out.foreign and out._base is None and not any(out is a or a.foreign for a in given):
             out._a = arrange([a._a for a in given], out._a, {})
         return out
 
@@ -389,7 +389,7 @@ def commit_as(x: Tensor, result: Any) -> Tensor:
     """Commit a result of another dtype to `x`, where torch allows the cast."""
     if not isinstance(x, Tensor):
         raise TypeError(f"argument 'input' (position 1) must be Tensor, not {type(x).__name__}")
-    if x.level == 0 and result.level == 0 and x._a.dtype is result._a.dtype:
+    if not (x.foreign or result.foreign) and x._a.dtype is result._a.dtype:
         return _inplace.commit(x, result)
     if result.dtype is not x.dtype:
         refuse_cast(result.dtype, x.dtype)

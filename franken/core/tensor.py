@@ -54,6 +54,12 @@ class Tensor(_Methods):
     # The transform that a traced tensor belongs to, and its depth; of plain tensors:
     level = 0
     trace: Any = None
+    # Whether the array slot holds something else than a strided array: a traced value, or an array
+    # of another layout.
+    foreign = False
+    if TYPE_CHECKING:  # of tensors of another layout
+
+        def alone(self, edge: Any = None) -> Any: ...
 
     # What Tensor(...) builds; set by the creation ops, since it knows arrays and dtypes.
     _construct: Any = None

@@ -186,9 +186,11 @@ def _lerp(name: str, short: str, changes: bool) -> Any:
     def foreach(
         self: Tensors, tensors1: Tensors, weight: Any = None, *, weights: Any = None
     ) -> tuple[Tensor, ...]:
+        weight = weight if weights is None else weights
+        if weight is None:
+            raise _refuse(name, self, tensors1)
         tensors, ends = _tensors(name, self), _tensors(name, tensors1, 1)
         _as_many(tensors, ends)
-        weight = weight if weights is None else weights
         if isinstance(weight, NUMBERS) or _are_numbers(weight):
             weights = _numbers(tensors, weight)
         else:

@@ -423,7 +423,7 @@ def reflected(fn: Any, short: str, title: str | None = None) -> Any:
             return general(other, self)
         try:
             r = quiet(kernel, other, a)
-        except OverflowError:
+        except (OverflowError, TypeError):  # a number too large, or another layout
             return general(other, self)
         except RuntimeError as error:
             r = again(error, kernel, (other, a), NO_PARAMS)
@@ -487,7 +487,7 @@ def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool, slow: Any) -> Any
 
     def method(input: Any, other: Any, *args: Any, **kwargs: Any) -> Any:
         st = state.STATE
-        if args or kwargs or input.level or st.traces or st.recorder is not None:
+        if args or kwargs or input.foreign or st.traces or st.recorder is not None:
             return slow(input, other, *args, **kwargs)
         if input.device is not CPU:
             return slow(input, other)
@@ -497,7 +497,7 @@ def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool, slow: Any) -> Any
             plain = (
                 b.dtype is a.dtype
                 and other.device is CPU
-                and not other.level
+                and not other.foreign
                 and b.shape == a.shape
                 and (not state.STATE.grad or edge_of(other) is None)
                 and ((input._base is None and other._base is None) or overlap(a, b) != "part")

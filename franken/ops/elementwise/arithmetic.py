@@ -38,7 +38,15 @@ def is_bool(a: Any) -> bool:
     return a.dtype is dt.bool if isinstance(a, Tensor) else isinstance(a, bool)
 
 
+def _refuse_order(common: Any, x: Any, y: Any) -> None:
+    """A strided tensor may not be added to one in coordinates, nor a number on either side."""
+    first, second = (x, y) if isinstance(x, Tensor) else (y, x)
+    if first.foreign and first.is_sparse and not (isinstance(second, Tensor) and second.foreign):
+        raise RuntimeError("add(sparse, dense) is not supported. Use add(dense, sparse) instead.")
+
+
 def _refuse_bool(common: Any, x: Any, y: Any) -> None:
+    _refuse_order(common, x, y)
     if common is dt.bool:
         raise RuntimeError(
             "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
@@ -61,7 +69,7 @@ def _refuse_bool_neg(common: Any, x: Any) -> None:
 
 add = elementwise(
     "add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", np.add,
-    prim=linear.add, scale="alpha", numbers="both",
+    prim=linear.add, scale="alpha", numbers="both", check=_refuse_order,
     doc="Sum of two tensors, the second one scaled by `alpha`.",
 )  # fmt: skip
 sub = elementwise(
