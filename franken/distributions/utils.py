@@ -9,7 +9,7 @@ from typing import Any
 
 import franken
 from franken import Size, Tensor
-from franken.overrides import is_tensor_like
+from franken.faces.overrides import is_tensor_like
 
 euler_constant = 0.57721566490153286060
 _Number = (int, float, bool)
