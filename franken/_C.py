@@ -1,7 +1,8 @@
-"""torch._C: the switches of overrides that programs take from there."""
+"""torch._C: the switches of overrides; what else programs touch is in `faces/around/C.py`."""
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 from franken.core.overriding.dispatch import ALL_OFF, ON, SUBCLASSES_OFF, Switched
@@ -54,6 +55,12 @@ def _is_torch_function_enabled() -> bool:
 
 def _is_torch_function_all_disabled() -> bool:
     return STATE.functions_off == ALL_OFF
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(f"module 'torch._C' has no attribute '{name}'", name=name)
+    return getattr(importlib.import_module("franken.faces.around.C"), name)
 
 
 def _get_function_stack_at(index: int) -> Any:

@@ -33,7 +33,7 @@ ELSEWHERE = {
             "torch_version", "types", "xpu",
         )
     },
-    "_C": "franken.faces.around.C", "_dynamo": "franken.faces.around.compiler",
+    "_dynamo": "franken.faces.around.compiler",
     "_jit_internal": "franken.faces.around.jit_internal",
     "jit.annotations": "franken.faces.around.jit_internal",
     "_tensor_str": "franken.faces.around.tensor_str",

@@ -1,10 +1,8 @@
-"""torch._C: the names of torch's compiled core that programs touch; each is defined elsewhere."""
+"""torch._C: names of torch's compiled core that programs touch; `franken._C` shows them."""
 
 from __future__ import annotations
 
-import contextlib
 import enum
-from collections.abc import Iterator
 from typing import Any
 
 from franken.autograd.grad_mode import set_grad_enabled
@@ -99,21 +97,6 @@ def _is_tracing() -> bool:
 
 _jit_set_profiling_executor = _jit_set_profiling_mode = _log_api_usage_once
 _jit_set_texpr_fuser_enabled = _jit_override_can_fuse_on_cpu = _log_api_usage_once
-
-
-def _disabled_torch_function_impl(func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-    """Call a function as if no subclass had a say in it."""
-    with DisableTorchFunctionSubclass():
-        return func(*args, **(kwargs or {}))
-
-
-@contextlib.contextmanager
-def DisableTorchFunctionSubclass() -> Iterator[None]:
-    """A block in which subclasses of Tensor have no say."""
-    yield
-
-
-DisableTorchFunction = DisableTorchFunctionSubclass
 
 
 def __getattr__(name: str) -> Any:
