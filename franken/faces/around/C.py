@@ -1,4 +1,4 @@
-"""torch._C: names of torch's compiled core that programs touch; `franken._C` shows them."""
+"""torch._C: the names of torch's compiled core that programs touch; each is defined elsewhere."""
 
 from __future__ import annotations
 
@@ -15,6 +15,33 @@ from franken.core.tensor import Tensor
 from franken.engine.function import Function as _Function
 from franken.faces.around.jit import ScriptFunction as ScriptFunction
 from franken.faces.around.jit import ScriptModule as ScriptModule
+from franken.faces.overrides import (
+    DisableTorchFunction as DisableTorchFunction,
+)
+from franken.faces.overrides import (
+    DisableTorchFunctionSubclass as DisableTorchFunctionSubclass,
+)
+from franken.faces.overrides import (
+    _disabled_torch_function_impl as _disabled_torch_function_impl,
+)
+from franken.faces.overrides import (
+    _EnableTorchFunction as _EnableTorchFunction,
+)
+from franken.faces.overrides import (
+    _get_function_stack_at as _get_function_stack_at,
+)
+from franken.faces.overrides import (
+    _is_torch_function_all_disabled as _is_torch_function_all_disabled,
+)
+from franken.faces.overrides import (
+    _is_torch_function_enabled as _is_torch_function_enabled,
+)
+from franken.faces.overrides import (
+    _is_torch_function_mode_enabled as _is_torch_function_mode_enabled,
+)
+from franken.faces.overrides import (
+    _len_torch_function_stack as _len_torch_function_stack,
+)
 from franken.faces.spaces import missing
 from franken.ops.sampling.generator import Generator as Generator
 from franken.ops.surface.storage import UntypedStorage as StorageBase
