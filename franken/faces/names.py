@@ -46,6 +46,10 @@ _TABLE: Final[dict[str, str]] = {
             "_rebuild_tensor_v3",
         )
     },
+    "torch.amp.autocast_mode.autocast": "franken.faces.around.amp.autocast",
+    "torch.cuda.amp.autocast_mode.autocast": "franken.faces.around.cuda_amp.autocast",
+    "torch.cuda.amp.grad_scaler.GradScaler": "franken.faces.around.cuda_amp.GradScaler",
+    "torch.amp.grad_scaler.GradScaler": "franken.faces.around.amp.GradScaler",
     "torch.autograd.anomaly_mode.detect_anomaly": "franken.autograd.detect_anomaly",
     "torch.autograd.anomaly_mode.set_detect_anomaly": "franken.autograd.set_detect_anomaly",
     **{
@@ -58,7 +62,6 @@ _TABLE: Final[dict[str, str]] = {
     "torch.cuda.StreamContext": "franken.cuda.stream",
     "torch.cuda.streams.Event": "franken.cuda.Event",
     "torch.cuda.streams.Stream": "franken.cuda.Stream",
-    "torch.func.vmap": "franken.func.vmap",
     "torch.nn.modules.activation.MultiheadAttention": "franken.nn.MultiheadAttention",
     "torch.nn.modules.channelshuffle.ChannelShuffle": "franken.nn.ChannelShuffle",
     "torch.nn.modules.container.ParameterDict": "franken.nn.ParameterDict",
