@@ -71,6 +71,7 @@ _TABLE: Final[dict[str, str]] = {
     "torch.nn.modules.pixelshuffle.PixelUnshuffle": "franken.nn.PixelUnshuffle",
     "torch.nn.parameter.Parameter": "franken.nn.Parameter",
     "torch.optim.Adafactor": "franken.optim.Adafactor",
+    "torch.optim.Muon": "franken.optim.Muon",
     "torch.optim.adamw.AdamW": "franken.optim.AdamW",
     **{
         f"torch.serialization.{name}": f"franken.faces.checkpoints.{name}"

@@ -11,6 +11,7 @@ from franken.optim.adam import Adam, AdamW
 from franken.optim.adamax import Adamax
 from franken.optim.asgd import ASGD
 from franken.optim.lbfgs import LBFGS
+from franken.optim.muon import Muon
 from franken.optim.nadam import NAdam
 from franken.optim.optimizer import Optimizer
 from franken.optim.radam import RAdam
@@ -20,6 +21,6 @@ from franken.optim.sgd import SGD
 from franken.optim.sparse_adam import SparseAdam
 
 __all__ = [
-    "ASGD", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam",
-    "Optimizer", "RAdam", "RMSprop", "Rprop", "SparseAdam",
+    "ASGD", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Muon",
+    "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop", "SparseAdam",
 ]  # fmt: skip
