@@ -102,6 +102,7 @@ def test_results_have_the_geometry_that_they_have_on_the_cpu(dtype):
                 continue
             assert geometry(got) == geometry(expected), name
             assert all(t.is_meta for t in tensors(got)), name
+            assert all(type(t._a) is Unheld or not t._a.size for t in tensors(got)), name
             assert geometry(gradients(got, (args, kwargs))) == geometry(slopes), name
             checked += 1
     assert refused <= BY_VALUE
@@ -125,6 +126,24 @@ def test_a_rule_is_asked_and_no_kernel_runs_where_inputs_are_large():
     assert franken.nn.functional.layer_norm(x, (10**6,)).sort(0)[1].dtype is franken.int64
     with pytest.raises(NotImplementedError, match="no rule says"):
         franken.linalg.eig(x)
+
+
+def test_views_are_planned_without_looking_at_elements():
+    x = franken.empty(10**6, 96, 10**5, device="meta").transpose(0, 1)
+    assert x.reshape(96, 10**6, 10, 10**4).storage_offset() == 0
+    assert x.view(96, 10**6, 10, 10**4).stride() == (10**5, 96 * 10**5, 10**4, 1)
+    assert x.reshape(-1).shape == (96 * 10**11,)
+    assert x.as_strided((3, 4), (1, 7), 5).t()[1:].storage_offset() == 12
+    assert type(x.view(96, 10**6, 10, 10**4)[1, 2:]._a) is Unheld
+    with pytest.raises(RuntimeError, match="view size is not compatible"):
+        x.view(-1)
+
+
+def test_they_cost_no_memory_however_many_and_large_they_are():
+    many = [franken.empty(10**7, 10**7, device="meta") for _ in range(3000)]
+    assert not many[0].is_shared()
+    assert many[0].untyped_storage()._cdata != many[1].untyped_storage()._cdata
+    assert many[0].untyped_storage().nbytes() == 4 * 10**14
 
 
 def test_stand_ins_have_the_strides_of_their_arrays():
