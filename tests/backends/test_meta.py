@@ -35,9 +35,9 @@ ON_STAND_INS = {
 # Ops that read values, or lengths that torch wants on the CPU: refused on meta.
 BY_VALUE = {
     "_pack_padded_sequence", "_pad_packed_sequence", "argwhere", "bincount", "binomial", "cov",
-    "cpu", "ctc_loss", "embedding_renorm_", "gru", "histogram", "histogramdd",
+    "cpu", "embedding_renorm_", "gru", "histogram", "histogramdd",
     "index_put", "lstm", "masked_select", "narrow",
-    "nn.functional.ctc_loss", "nn.functional.gaussian_nll_loss",
+    "nn.functional.gaussian_nll_loss",
     "nn.functional.one_hot", "nonzero", "repeat_interleave", "rnn_relu", "rnn_tanh",
     "segment_reduce", "tensor_split", "unique", "unique_consecutive", "where",
 }  # fmt: skip
@@ -209,6 +209,8 @@ PROGRAMS = [
     # values that are not checked
     "torch.linalg.inv(torch.empty(3, 3, device='meta'))", "torch.quantile(m, 0.5)",
     "torch.linalg.cholesky(torch.empty(3, 3, device='meta'))", "torch.take(m, i)",
+    "torch.repeat_interleave(i, i, output_size=7)", "torch.repeat_interleave(i, i)",
+    "F.ctc_loss(torch.empty(5, 2, 4, device='meta'), torch.stack([i, i]), (5, 5), (2, 2))",
     "m.masked_scatter(m > 0, m)", "F.nll_loss(m, i)", "F.cross_entropy(m, i)",
     # copies
     "pickle.loads(pickle.dumps(m))", "copy.deepcopy(m)", "copy.deepcopy(m.t()).stride()",
@@ -246,6 +248,10 @@ MODULES = {
     "transformer": (
         "nn.TransformerEncoderLayer(8, 2, 16, device='meta')(torch.empty(5, 2, 8, device='meta'))"
         ".shape"
+    ),
+    "causal mask": (
+        "nn.TransformerEncoderLayer(8, 2, 16, device='meta')(torch.empty(5, 2, 8, device='meta'), "
+        "nn.Transformer.generate_square_subsequent_mask(5, device='meta')).shape"
     ),
     "lstm": "nn.LSTM(3, 4, device='meta')(torch.empty(5, 2, 3, device='meta'))[1][0].shape",
 }
