@@ -304,8 +304,8 @@ def eager(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: 
     for a in args:
         kind = type(a)
         if kind is Tensor or kind is Parameter or isinstance(a, Tensor):
-            if kind is not Tensor and a.level:
-                return eager(prim, _plain(prim, args), params, grad)
+            if kind is not Tensor and a.foreign:
+                return a.executed(prim, args, params, grad)
             raw.append(a._a)
             if dev is None:
                 dev = a.device

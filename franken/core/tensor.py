@@ -15,6 +15,7 @@ Knows no op: every arithmetic method is attached by the op declarations. Slots:
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -53,6 +54,12 @@ class Tensor(_Methods):
     # The transform that a traced tensor belongs to, and its depth; of plain tensors:
     level = 0
     trace: Any = None
+    # Whether the array slot holds something else than a strided array: a traced value, or an array
+    # of another layout.
+    foreign = False
+    if TYPE_CHECKING:  # of tensors of another layout
+
+        def alone(self, edge: Any = None) -> Any: ...
 
     # What Tensor(...) builds; set by the creation ops, since it knows arrays and dtypes.
     _construct: Any = None
@@ -87,7 +94,18 @@ class Tensor(_Methods):
         return self._a.ndim  # type: ignore[no-any-return]
 
 
-class Parameter(Tensor):
+class _ParameterType(type):
+    """Counts instances of other subclasses that were made parameters."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return super().__instancecheck__(instance) or (
+            cls is Parameter
+            and isinstance(instance, Tensor)
+            and getattr(instance, "_is_param", False)
+        )
+
+
+class Parameter(Tensor, metaclass=_ParameterType):
     """A leaf that a module registers as trainable; built by `nn.Parameter`."""
 
     __slots__ = ()
@@ -131,6 +149,8 @@ def _steps_as_new(array: Any) -> bool:
 def attach(**members: Any) -> None:
     """Give Tensor methods and properties; type checkers see them in the stub of its base."""
     for name, member in members.items():
+        if type(member) is FunctionType and member.__name__[0] == "_" != member.__name__[1]:
+            member.__name__ = name  # an op's own is another
         setattr(Tensor, name, member)
 
 
