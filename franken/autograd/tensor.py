@@ -112,6 +112,10 @@ def set_grad(self: Tensor, value: Any) -> None:
             )
         if value is self:
             raise RuntimeError("can't assign Variable as its own grad")
+        if self.foreign and not value.foreign:
+            raise RuntimeError(
+                "attempting to assign a gradient to a tensor that has data of a different type"
+            )
         if tuple(value.shape) != tuple(self.shape):
             raise RuntimeError(
                 f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of "

@@ -44,7 +44,7 @@ class Flags:
 class Sparse:
     """What the sparse layouts have in common; `values` holds the elements."""
 
-    __slots__ = ("shape", "values")
+    __slots__ = ("__weakref__", "shape", "values")
     __array_ufunc__ = None  # no ufunc takes one for an object
     flags = Flags()
     base = None
