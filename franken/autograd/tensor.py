@@ -247,7 +247,7 @@ def retains_grad(self: Tensor) -> bool:
 
 def detach(self: Tensor) -> Tensor:
     """The same memory outside of the graph; in-place changes are noticed on both sides."""
-    if state.SPECIAL or self.level:
+    if state.SPECIAL or self.level or self._bits:
         return detached(self)  # type: ignore[no-any-return]
     t = _node._light(self._a, self.device, None)
     t._ver = version_of(self)
@@ -281,7 +281,7 @@ def get_data(self: Any) -> Any:
         raise RuntimeError("accessing `data` under vmap transform is not allowed")
     if self.level:
         return self.twin(None)
-    t = _node._light(self._a, self.device, None)
+    t = _node.light(self)
     if self._ver is INFERENCE:
         t._ver = INFERENCE
     return t
@@ -298,7 +298,7 @@ def set_data(self: Tensor, value: Tensor) -> None:
     if self.level:
         where = "under vmap" if hasattr(self, "bdim") else "inside functorch"
         raise RuntimeError(f"mutating directly with `.data` {where} transform is not allowed.")
-    replaced.take_memory(self, value._a, value.device)
+    replaced.take_memory(self, value)
 
 
 def get_version(self: Tensor) -> int:

@@ -21,7 +21,7 @@ from franken.core.device import CPU, DeviceMismatch
 from franken.core.errors import MissingKernel
 from franken.core.geometry.arrange import arranger, with_strides
 from franken.core.geometry.shapes import refuse_memory
-from franken.core.node import record
+from franken.core.node import edge_of, record
 from franken.core.rule import (
     NO_BATCH_RULE,
     NOT_DIFFERENTIABLE,
@@ -32,7 +32,16 @@ from franken.core.rule import (
     as_rule,
     joined,
 )
-from franken.core.tensor import Parameter, Tensor, first_version, living
+from franken.core.tensor import (
+    Parameter,
+    Tensor,
+    dress,
+    first_version,
+    held,
+    hold,
+    living,
+    seen,
+)
 
 PRIMITIVES: dict[str, Primitive] = {}
 STATE = state.STATE
@@ -87,7 +96,7 @@ class Primitive:
     """
 
     __slots__ = (
-        "arrange", "batch", "by_memory", "cpu", "differentiable", "expr", "holomorphic", "inputs",
+        "arrange", "batch", "by_memory", "carry", "cpu", "differentiable", "expr", "holomorphic", "inputs",
         "jvps", "kernels", "name", "nondiff", "outputs", "plans", "random", "shape", "simple",
         "still", "ties", "title", "variadic", "view", "vjp_joint", "vjps", "wide", "words",
         "writer", "writes",
@@ -133,6 +142,8 @@ class Primitive:
         # Of views that show one place several times: by_memory(base, view) gives the link to a
         # view of any part of them.
         self.by_memory: Any = None
+        # Of views: carry(bits) gives those of a view of a tensor with `bits`; None: the same.
+        self.carry: Any = None
         # Inputs that torch saves as views of its own making: still(node, i) says whether input i is
         # one. They stay as they were where the tensor is given another memory (core.replaced).
         self.still: Any = None
@@ -298,8 +309,11 @@ def eager(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: 
     for a in args:
         kind = type(a)
         if kind is Tensor or kind is Parameter or isinstance(a, Tensor):
-            if kind is not Tensor and a.level:
-                return eager(prim, _plain(prim, args), params, grad)
+            if kind is not Tensor and (a.level or a._bits and (prim.view or prim.writes)):
+                if a.level:
+                    return eager(prim, _plain(prim, args), params, grad)
+                deferred = _view_deferred if prim.view else _write_deferred
+                return deferred(prim, args, params, grad)
             raw.append(a._a)
             if dev is None:
                 dev = a.device
@@ -331,6 +345,8 @@ def eager(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: 
         result: Any = _wrap(out, dev)
         if prim.view:
             alias(args[0], result, (prim, params, -1))
+            if prim.carry is not None:
+                dress(result, prim.carry(0))
     else:
         if prim.view:
             result = tuple([_bare(o, dev) for o in out])
@@ -342,6 +358,50 @@ def eager(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: 
         if not prim.view or one._ver is not INFERENCE:  # a view of such a tensor has no history
             record(prim, args, params, result)
     return result
+
+
+def _view_deferred(
+    prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: bool
+) -> Any:
+    """A view of a tensor that is seen through bits: a view of its memory, seen through them too."""
+    x = args[0]
+    bits = x._bits if prim.carry is None else prim.carry(x._bits)
+    bare = undressed(x)
+    out = eager(prim, (bare,), params, grad)
+    for t in out if type(out) is tuple else (out,):
+        if shares(held(bare), held(t)):
+            if t._base is bare:
+                t._base = x
+            dress(t, bits)
+        else:
+            hold(t, seen(held(t), t._bits ^ bits))
+    return out
+
+
+def undressed(x: Any) -> Any:
+    """What lies in the memory of a plain tensor, with its version, lineage and history."""
+    t = _bare(held(x), x.device)
+    t._ver, t._base, t._node = x._ver, x._base, x._node
+    if t._base is not None:
+        t._node, t._chain, t._view_ver = edge_of(x), x._chain, x._view_ver
+    if hasattr(x, "_vmeta"):
+        t._vmeta = x._vmeta
+    return t
+
+
+def _write_deferred(
+    prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: bool
+) -> Any:
+    """A change of memory of tensors that are seen through bits: that of copies, put back."""
+    copies = {
+        id(a): _wrap(seen(held(a), a._bits), a.device)
+        for a in args if isinstance(a, Tensor) and a._bits
+    }  # fmt: skip
+    out = eager(prim, tuple([copies.get(id(a), a) for a in args]), params, grad)
+    for t in prim.writes(args, **params):
+        if t._bits:
+            held(t)[...] = seen(copies[id(t)]._a, t._bits)
+    return out
 
 
 def _wrap(array: Any, dev: Any) -> Tensor:

@@ -16,9 +16,10 @@ from typing import Any
 
 from franken.core import inplace
 from franken.core.geometry.size import Size
-from franken.core.primitive import Primitive, _wrap, link_view, shares
+from franken.core.node import light
+from franken.core.primitive import Primitive, link_view, shares
 from franken.core.state import STATE, pop_trace, push_trace, under
-from franken.core.tensor import Tensor, alive, version_of
+from franken.core.tensor import Tensor, alive, held, version_of
 
 _new = object.__new__
 
@@ -162,7 +163,7 @@ def detached(x: Any) -> Any:
     x = alive(x)
     if STATE.traces:
         return STATE.traces[-1].detach(x)
-    out = _wrap(x._a, x.device)
+    out = light(x)
     out._ver = version_of(x)
     return out
 
@@ -176,5 +177,5 @@ def same_memory(base: Any, view: Any) -> bool:
 def memory(t: Any) -> Any:
     """The array in which the value of a plain or traced tensor lies."""
     while isinstance(t, Tensor):
-        t = t._a
+        t = held(t)
     return t

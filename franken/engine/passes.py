@@ -20,13 +20,13 @@ from franken.core.elsewhere import elsewhere
 from franken.core.geometry.arrange import placed
 from franken.core.geometry.memory import element_strides
 from franken.core.geometry.planning import gradient_strides
-from franken.core.inplace import commit, store
-from franken.core.linear import add, overwritten, sum_to, tied
-from franken.core.node import Leaf, Node, OutEdge, Packed, _light, split_edge
+from franken.core.inplace import commit, store, writeable
+from franken.core.linear import add, conj_, overwritten, sum_to, tied
+from franken.core.node import Leaf, Node, OutEdge, Packed, light, split_edge
 from franken.core.primitive import F32, F64
 from franken.core.replaced import present
 from franken.core.state import STATE, restore_saving, saving_modes, set_grad
-from franken.core.tensor import Tensor
+from franken.core.tensor import CONJ, Tensor, bits_of, dress, held
 from franken.core.where import describe
 from franken.engine.order import scheduled
 from franken.engine.skeleton import skeletons
@@ -380,7 +380,7 @@ def call_rules(
     """
     conj = plan.prim.holomorphic and _is_complex(g)
     if conj:
-        g = _conj(g)
+        g = conj_(g)
     grads: list[Any] = [None] * len(needs)
     for i, fn, sources in plan.rules:
         if i >= 0 and not needs[i]:
@@ -396,7 +396,7 @@ def call_rules(
             grads = list(got)
         else:
             grads[i] = got
-    return [None if x is None else _conj(x) for x in grads] if conj else grads
+    return [None if x is None else _conjugated(x, g) for x in grads] if conj else grads
 
 
 def _is_complex(g: Any) -> bool:
@@ -405,8 +405,12 @@ def _is_complex(g: Any) -> bool:
     return g._a.dtype.kind in COMPLEX_KINDS if g.level == 0 else g.dtype.is_complex
 
 
-def _conj(g: Any) -> Any:
-    return g.conj_physical()
+def _conjugated(x: Any, g: Any) -> Any:
+    """The conjugate of what a rule gave for g, which is a conjugate itself: a view only where x is
+    one of g, so that no gradient is one where torch's is not."""
+    if bits_of(x) & CONJ or x is g or (g._base is not None and x._base is g._base):
+        return conj_(x)
+    return x.conj_physical()
 
 
 def _all_outputs(node: Node, slots: dict[int, Any]) -> tuple[Any, ...]:
@@ -465,7 +469,7 @@ def _unpacked(packed: Packed) -> Any:
             f"{type(value).__name__}"
         )
     # The graph that matters is the one the tensor was saved in, not that of its reconstruction.
-    return value if value.level else _light(value._a, value.device, None)
+    return value if value.level else light(value)
 
 
 def _with_edge(node: Node, kind: str, i: int, value: Tensor) -> Tensor:
@@ -476,7 +480,7 @@ def _with_edge(node: Node, kind: str, i: int, value: Tensor) -> Tensor:
             value._node = edge
     elif value.level == 0 and value._node is None and edge is not None:
         if not value.__dict__:  # a dual tensor, kept for this node alone, has its tangent there
-            value = _bind._wrap(value._a, value.device)
+            value = light(value)
         value._node = edge
     return value
 
@@ -567,7 +571,7 @@ def _wanted_strides(variable: Tensor, g: Tensor) -> Any:
     """The strides that a leaf's gradient must take in place of its own, or None."""
     if g.level or variable.level:
         return None
-    a, own = g._a, variable._a
+    a, own = held(g), held(variable)
     if a.flags.c_contiguous and own.flags.c_contiguous or a.shape != own.shape:
         return None
     want = gradient_strides(own.shape, element_strides(own))
@@ -591,6 +595,8 @@ def _laid_out(g: Tensor, strides: Any) -> Tensor:
 
 def _own(g: Tensor) -> Tensor:
     """The cotangent as a tensor of its own: the same memory only if no other Tensor holds it."""
+    if g._bits:
+        return dress(_bind._wrap(held(g).copy(order="K"), g.device), g._bits)  # type: ignore[no-any-return]
     a = g._a
     # 2 references: the Tensor's slot and `a`, plus getrefcount's argument.
     if sys.getrefcount(a) > 3 or a.base is not None or not getattr(a.flags, "writeable", True):
@@ -600,9 +606,9 @@ def _own(g: Tensor) -> Tensor:
 
 def _add_into(have: Tensor, g: Tensor) -> Tensor:
     """Accumulate in place, so that whoever holds `.grad` sees the sum, as in torch."""
-    if have._node is not None or not getattr(have._a.flags, "writeable", True):
+    if have._node is not None or not writeable(held(have)):
         return add(have, g)  # type: ignore[no-any-return]
-    if STATE.recorder is None:
+    if STATE.recorder is None and not have._bits:
         have._a += g._a
     else:
         store(have, add(have, g))
@@ -754,4 +760,4 @@ def untracked(history: bool, g: Any) -> Any:
     history unless a graph of the backward is wanted."""
     if history or g.level or STATE.traces:
         return g
-    return _light(g._a, g.device, None)
+    return light(g)

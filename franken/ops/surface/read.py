@@ -17,7 +17,17 @@ from franken.core.geometry.memory import root_of
 from franken.core.op import op
 from franken.core.primitive import born
 from franken.core.state import STATE
-from franken.core.tensor import Tensor, attach, first_version, version_of
+from franken.core.tensor import (
+    CONJ,
+    Tensor,
+    attach,
+    bits_of,
+    dress,
+    first_version,
+    held,
+    hold,
+    version_of,
+)
 from franken.ops.declaring.samples import S, read
 from franken.ops.surface.args import checked_number, kind_name
 
@@ -103,9 +113,15 @@ def numpy(input: Tensor, *, force: bool = False) -> np.ndarray[Any, Any]:
             )
         if tracked:
             raise RuntimeError(_TRACKED)
+        if input._bits:
+            what, name = ("conjugate", "conj") if input._bits & CONJ else ("negative", "neg")
+            raise RuntimeError(
+                f"Can't call numpy() on Tensor that has {what} bit set. Use tensor.resolve_{name}()"
+                ".numpy() instead."
+            )
     if input.dtype in _NO_NUMPY:
         raise TypeError(f"Got unsupported ScalarType {input.dtype.scalar_name}")
-    return host_array(input)
+    return host_array(input).copy() if input._bits else host_array(input)
 
 
 # --- Python's protocols --------------------------------------------------------------------------
@@ -178,11 +194,13 @@ def _dlpack(self: Tensor, *, stream: Any = None, **options: Any) -> Any:
         raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
     if self.level:
         raise BufferError("Can't export a tensor inside a transform")
+    if self._bits & CONJ:
+        raise BufferError("Can't export tensors with the conjugate bit set")
     if self.device is not CPU:
-        return exported(self._a, stream=stream, **options)
+        return exported(held(self), stream=stream, **options)
     if stream is not None:
         raise AssertionError("stream should be None on cpu.")
-    return exported(self._a, **options)
+    return exported(held(self), **options)
 
 
 def _dlpack_device(self: Tensor) -> Any:
@@ -213,7 +231,7 @@ def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
             "because of a torch.nn.utils.weight_norm usage, see "
             "https://github.com/pytorch/pytorch/pull/103001"
         )
-    made = _like(type(self), copied_array(self._a, memo), self.device, self.requires_grad)  # type: ignore[attr-defined]
+    made = _like(self.__class__, copied_array(self._a, memo), self.device, self.requires_grad)  # type: ignore[attr-defined]
     made = born(made)
     memo[id(self)] = made
     if getattr(self, "_grad", None) is not None:
@@ -255,8 +273,9 @@ def _shallow_copy(self: Tensor) -> Any:
     """`copy.copy`: a leaf over the same memory, as what torch's pickling makes of a tensor."""
     if self.level:
         raise RuntimeError("cannot copy a tensor inside a transform")
-    view = self._a.view()
-    t = _like(type(self), view, self.device, bool(self.requires_grad))  # type: ignore[attr-defined]
+    view = held(self).view()
+    t = _like(self.__class__, view, self.device, bool(self.requires_grad))  # type: ignore[attr-defined]
+    dress(t, self._bits)
     t.__dict__.update(own_attributes(self))
     return t
 
@@ -267,13 +286,14 @@ def _shallow_copy(self: Tensor) -> Any:
 def as_class(t: Tensor, cls: Any) -> Any:
     """The same tensor (memory, version, graph) as an instance of another class."""
     made = _new(cls)
-    made._a, made.device, made._node, made._base = t._a, t.device, t._node, t._base
+    made.device, made._node, made._base = t.device, t._node, t._base
     made._ver = version_of(t)
+    hold(made, held(t))
     if t._base is not None:
         made._chain, made._view_ver = t._chain, t._view_ver
         if hasattr(t, "_vmeta"):
             made._vmeta = t._vmeta
-    return made
+    return dress(made, t._bits)
 
 
 def _as_subclass(self: Tensor, cls: Any) -> Any:
