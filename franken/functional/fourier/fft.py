@@ -93,7 +93,7 @@ def _c2r(x: Any, n: Any, dim: int, norm: Any, forward: bool, name: str) -> Any:
     axis = _axis(x, dim)
     n = _points(2 * (x.shape[axis] - 1) if n is None else n)
     x = resize(x, axis, n // 2 + 1)
-    x = x.conj_physical() if forward else x
+    x = x.conj() if forward else x
     return c2r_(x, axis=axis, n=n, scale=_scale(name, norm, n, forward))
 
 
@@ -203,7 +203,7 @@ def _c2rn(x: Any, s: Any, dim: Any, norm: Any, forward: bool, name: str) -> Any:
     scale = _scale(name, norm, math.prod(lengths), forward)
     if len(axes) > 1:
         x = c2c_(x, axes=axes[:-1], forward=forward, scale=1.0)
-    x = x.conj_physical() if forward else x
+    x = x.conj() if forward else x
     return c2r_(x, axis=last, n=lengths[-1], scale=scale)
 
 

@@ -19,7 +19,7 @@ from franken.core.geometry.shapes import broadcast_two, wrap_dim
 from franken.core.node import titled
 from franken.core.op import op
 from franken.core.primitive import F32, F64, Primitive
-from franken.core.tensor import Tensor, attach
+from franken.core.tensor import CONJ, Tensor, attach, bits_of
 from franken.ops.declaring.samples import S
 from franken.ops.surface.args import checked_number
 
@@ -278,7 +278,9 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
 def vdot(input: Tensor, other: Tensor) -> Tensor:
     """Inner product of two vectors, the first conjugated."""
     _check_vectors("vdot", input, other)
-    return matmul(input.conj_physical(), other)
+    if bits_of(other) & CONJ and not bits_of(input) & CONJ:
+        return matmul(input, other.conj()).conj()  # type: ignore[attr-defined, no-any-return]
+    return matmul(input.conj(), other)
 
 
 _TENSORDOT = Into(
