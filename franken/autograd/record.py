@@ -24,10 +24,10 @@ from franken.autograd.provenance import kernel_id
 from franken.backends.numpy.random import twister as rng
 from franken.core import primitive as _bind
 from franken.core.geometry.memory import Region, byte_row, root_of
+from franken.core.linear import turns
 from franken.core.node import Node
 from franken.core.primitive import Primitive, undressed
 from franken.core.state import STATE, set_attribute
-from franken.core.linear import turns
 from franken.core.tensor import Tensor, held, wrap
 from franken.core.where import describe, here
 

@@ -281,7 +281,7 @@ def get_data(self: Any) -> Any:
         raise RuntimeError("accessing `data` under vmap transform is not allowed")
     if self.level:
         return self.twin(None)
-    t = _node.light(self)
+    t = _node._light(self._a, self.device, None) if not self._bits else _node.light(self)
     if self._ver is INFERENCE:
         t._ver = INFERENCE
     return t

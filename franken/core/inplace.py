@@ -190,9 +190,11 @@ def _copy_saved(node: Any, x: Any) -> Any:
     """What a node saved of a deferred tensor, which is a copy of its own."""
     saved, a = node.saved, held(x)
     for k in range(0, len(saved), 3):
-        if saved[k + 1] is x._ver and saved[k].shape == a.shape and saved[k].dtype == a.dtype:
-            if not np.may_share_memory(saved[k], a):
-                return saved[k]
+        value = saved[k]
+        if saved[k + 1] is not x._ver or (value.shape, value.dtype) != (a.shape, a.dtype):
+            continue
+        if not np.may_share_memory(value, a):
+            return value
     return None
 
 

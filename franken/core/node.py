@@ -445,6 +445,6 @@ def attach(node: Node, prim: Any, outs: Any) -> None:
 
 __all__ = [
     "Leaf", "Node", "OutEdge", "Packed", "attach", "backward_name", "edge_of",
-    "face_of", "light", "make_node", "meta_entry", "meta_of", "next_seq", "nobody", "packed", "record",
-    "split_edge", "titled", "version_of",
+    "face_of", "light", "make_node", "meta_entry", "meta_of", "next_seq", "nobody", "packed",
+    "record", "split_edge", "titled", "version_of",
 ]  # fmt: skip

@@ -96,8 +96,8 @@ class Primitive:
     """
 
     __slots__ = (
-        "arrange", "batch", "by_memory", "carry", "cpu", "differentiable", "expr", "holomorphic", "inputs",
-        "jvps", "kernels", "name", "nondiff", "outputs", "plans", "random", "shape", "simple",
+        "arrange", "batch", "by_memory", "carry", "cpu", "differentiable", "expr", "holomorphic",
+        "inputs", "jvps", "kernels", "name", "nondiff", "outputs", "plans", "random", "shape", "simple",
         "still", "ties", "title", "variadic", "view", "vjp_joint", "vjps", "wide", "words",
         "writer", "writes",
     )  # fmt: skip

@@ -150,11 +150,13 @@ _set_class: Any = object.__dict__["__class__"].__set__
 def seen(array: Any, bits: int) -> Any:
     """The numbers that an array in memory stands for; and those to be put there, as it undoes
     itself."""
-    if array.dtype.kind == "b":
-        raise NotImplementedError("\"neg_cpu\" not implemented for 'Bool'")
     if bits & CONJ:
         array = as_array(array.conj())
-    return as_array(-array) if bits & NEG else array
+    if not bits & NEG:
+        return array
+    if array.dtype.kind == "b":
+        raise NotImplementedError("\"neg_cpu\" not implemented for 'Bool'")
+    return as_array(-array)
 
 
 class Deferred(Tensor):

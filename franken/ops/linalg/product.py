@@ -271,6 +271,8 @@ _DOT_OUT = Into(
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """Inner product of two vectors."""
     _check_vectors("dot", input, tensor)
+    if bits_of(input) == bits_of(tensor) == CONJ:
+        return matmul(input.conj(), tensor.conj()).conj()  # type: ignore[attr-defined, no-any-return]
     return matmul(input, tensor)
 
 
@@ -278,9 +280,9 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
 def vdot(input: Tensor, other: Tensor) -> Tensor:
     """Inner product of two vectors, the first conjugated."""
     _check_vectors("vdot", input, other)
-    if bits_of(other) & CONJ and not bits_of(input) & CONJ:
+    if bits_of(other) == CONJ != bits_of(input):  # torch gives a view of what BLAS computes
         return matmul(input, other.conj()).conj()  # type: ignore[attr-defined, no-any-return]
-    return matmul(input.conj(), other)
+    return matmul(input.conj_physical(), other)
 
 
 _TENSORDOT = Into(

@@ -86,7 +86,7 @@ def as_images(out: Any, like: Any) -> Any:
 def is_contiguous(input: Tensor, memory_format: Any = layout.contiguous_format) -> bool:
     """Whether the elements lie densely in row-major (or the given) order."""
     if memory_format is layout.contiguous_format:
-        a = held(input)
+        a = input._a if not input._bits else held(input)
         while isinstance(a, Tensor):  # a traced value: what lies at the bottom of it
             a = held(a)
         return bool(a.flags.c_contiguous)

@@ -21,7 +21,6 @@ from franken.core.tensor import (
     CONJ,
     Tensor,
     attach,
-    bits_of,
     dress,
     first_version,
     held,
