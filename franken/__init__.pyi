@@ -19,6 +19,7 @@ from franken import _utils as _utils
 from franken import autograd as autograd
 from franken import backends as backends
 from franken import cuda as cuda
+from franken import distributions as distributions
 from franken import fft as fft
 from franken import func as func
 from franken import linalg as linalg
@@ -61,8 +62,28 @@ from franken.core.geometry.size import Size as Size
 from franken.core.geometry.size import Size as _Size
 from franken.core.tensor import Tensor as Tensor
 from franken.core.tensor import Tensor as _Tensor
+from franken.faces.around import accelerator as accelerator
+from franken.faces.around import compiler as compiler
+from franken.faces.around import cpu as cpu
+from franken.faces.around import distributed as distributed
+from franken.faces.around import export as export
+from franken.faces.around import futures as futures
+from franken.faces.around import fx as fx
+from franken.faces.around import hub as hub
+from franken.faces.around import jit as jit
+from franken.faces.around import mps as mps
+from franken.faces.around import mtia as mtia
+from franken.faces.around import multiprocessing as multiprocessing
+from franken.faces.around import onnx as onnx
+from franken.faces.around import profiler as profiler
+from franken.faces.around import torch_version as torch_version
+from franken.faces.around import types as types
+from franken.faces.around import xpu as xpu
+from franken.faces.around.compiler import compile as compile
 from franken.faces.checkpoints.loading import load as load
 from franken.faces.checkpoints.saving import save as save
+from franken.faces.hook import install as install
+from franken.faces.hook import uninstall as uninstall
 from franken.ops.sampling.generator import Generator as Generator
 from franken.ops.sampling.generator import Generator as _Generator
 from franken.ops.surface.storage import UntypedStorage as UntypedStorage
@@ -106,28 +127,13 @@ def _chunk_cat(tensors: Any, dim: _int, num_chunks: _int, *, out: _Tensor | None
 
 _collects: _bool
 
-def _conj(input: _Tensor) -> _Tensor:
-    """The complex conjugate, a view of the same memory; RuntimeError if it is real."""
-
-def _conj_copy(input: _Tensor, *, out: Sequence[_Tensor] | None = None) -> Any:
-    """A copy of what `_conj` would show."""
-
-def _conj_physical(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
-    """The complex conjugate; the tensor itself if it is real."""
-
-def _conj_physical_(input: _Tensor) -> _Tensor:
-    """In-place form of `conj_physical`."""
+def _dirichlet_grad(x: _Tensor, alpha: _Tensor, total: _Tensor) -> _Tensor:
+    """The derivative by alpha of Beta(alpha, total - alpha) variates x, over 1 - x."""
 
 _mkldnn: _layout
 
 def _native_batch_norm_legit(input: _Tensor, weight: Any, bias: Any, *rest: Any) -> Any:
     """`native_batch_norm`; without running statistics it takes (training, momentum, eps) only."""
-
-def _neg_view(input: _Tensor) -> _Tensor:
-    """The negative, a view of the same memory."""
-
-def _neg_view_copy(input: _Tensor, *, out: Sequence[_Tensor] | None = None) -> Any:
-    """A copy of what `_neg_view` would show."""
 
 def _pack_padded_sequence(
     input: _Tensor, lengths: _Tensor, batch_first: _bool
@@ -148,6 +154,9 @@ def _reshape_alias_copy(
 ) -> Any:
     """A copy of what `_reshape_alias` would show."""
 
+def _sample_dirichlet(input: _Tensor, generator: _Generator | None = None) -> _Tensor:
+    """Dirichlet vectors along the last dimension with the concentrations in `input`."""
+
 def _segment_reduce(
     data: _Tensor,
     reduce: _str,
@@ -165,6 +174,12 @@ def _softmax_backward_data(
     grad_output: _Tensor, output: _Tensor, dim: _int, input_dtype: Any
 ) -> _Tensor:
     """The gradient of softmax from its output."""
+
+def _standard_gamma(input: _Tensor, generator: _Generator | None = None) -> _Tensor:
+    """Gamma variates of rate one with the concentrations in `input`."""
+
+def _standard_gamma_grad(input: _Tensor, output: _Tensor) -> _Tensor:
+    """The derivative of gamma variates `output` by their concentrations `input`."""
 
 def _unsafe_index(input: _Tensor, indices: Any) -> _Tensor:
     """`input[indices]`."""
@@ -855,7 +870,7 @@ def concatenate(
     """Join tensors along an existing dimension; empty 1-d tensors fit any shape."""
 
 def conj(input: _Tensor) -> _Tensor:
-    """The complex conjugate, a view of the same memory; the tensor itself if it is real."""
+    """The complex conjugate; the tensor itself if it is real."""
 
 def conj_physical(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """The complex conjugate; the tensor itself if it is real."""
@@ -1775,7 +1790,7 @@ def is_complex(input: _Tensor) -> _bool:
     """Whether the elements are complex."""
 
 def is_conj(input: _Tensor) -> _bool:
-    """Whether the tensor's memory holds its conjugates."""
+    """False: no tensor is conjugated or negated by a flag."""
 
 def is_deterministic_algorithms_warn_only_enabled() -> _bool:
     """What use_deterministic_algorithms was last given as warn_only."""
@@ -1790,7 +1805,7 @@ def is_inference(input: _Tensor) -> _bool:
     """Whether the tensor was made in inference mode."""
 
 def is_neg(input: _Tensor) -> _bool:
-    """Whether the tensor's memory holds its negatives."""
+    """False: no tensor is conjugated or negated by a flag."""
 
 def is_nonzero(input: _Tensor) -> _bool:
     """Whether the only element is not zero."""
@@ -2825,10 +2840,10 @@ def resize_as_(
     """`resize_` to the sizes of another tensor."""
 
 def resolve_conj(input: _Tensor) -> _Tensor:
-    """The tensor, or a copy of it where its memory holds its conjugates."""
+    """The tensor itself: conjugates are computed at once, never kept as a flag."""
 
 def resolve_neg(input: _Tensor) -> _Tensor:
-    """The tensor, or a copy of it where its memory holds its negatives."""
+    """The tensor itself: conjugates are computed at once, never kept as a flag."""
 
 def result_type(tensor1: Any, tensor2: Any) -> _dtype:
     """The dtype that an op on both (tensors or numbers) gives."""
@@ -3613,7 +3628,7 @@ def view_as_complex_copy(input: _Tensor, *, out: _Tensor | None = None) -> _Tens
 def view_as_real(input: _Tensor) -> _Tensor:
     """A view with a last dimension of size 2, the real and imaginary parts."""
 
-def view_as_real_copy(input: _Tensor, *, out: Sequence[_Tensor] | None = None) -> Any:
+def view_as_real_copy(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """A copy of what `view_as_real` would show."""
 
 @overload

@@ -9,6 +9,11 @@ EXTRA = frozenset(("click", "rich", "structlog", "raptorq"))  # what the extra `
 
 def main() -> None:
     """Run the command line."""
+    if sys.argv[1:2] == ["run"]:  # a program's start: it waits for no other verb's packages
+        from franken.run import main as start
+
+        start(sys.argv[2:])
+        return
     try:
         from franken.cli import main as run
 

@@ -128,7 +128,7 @@ class _Properties:
         self.major, self.minor = raw["major"], raw["minor"]
         self.total_memory = raw["totalGlobalMem"]
         self.multi_processor_count = raw["multiProcessorCount"]
-        self.warp_size = raw.get("warpSize", 32)
+        self.warp_size = raw["warpSize"]
         self.max_threads_per_multi_processor = raw.get("maxThreadsPerMultiProcessor")
 
     def __repr__(self) -> str:

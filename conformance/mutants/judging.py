@@ -42,23 +42,30 @@ class Judge:
 
             return list(pool.map(one, mutants))
 
-    def tests(self, mutant: Any) -> list[str]:
-        """The test files that judge it."""
+    def rounds(self, mutant: Any) -> list[list[str]]:
+        """The test files that judge it, the most telling ones first.
+
+        What survives those is judged by more that execute its line, three times as long.
+        """
         found = tests_of(mutant.path, mutant.places, self.reach, self.budget)
         if mutant.head and SIGNATURES in self.reach:
             found = [*found, SIGNATURES]
-        return sorted(set(found), key=lambda name: self.reach[name].seconds)
+        rest = {name: r for name, r in self.reach.items() if name not in found}
+        more = tests_of(mutant.path, mutant.places, rest, 3 * self.budget)
+        by_time = [sorted(set(f), key=lambda n: self.reach[n].seconds) for f in (found, more)]
+        return [names for names in by_time if names]
 
     def row(self, mutant: Any, tree: Callable[[], Path]) -> Row:
         """A mutant with its tests and its outcome."""
-        tests = self.tests(mutant)
+        rounds = self.rounds(mutant)
+        tests = [name for names in rounds for name in names]
         row = {"path": mutant.path, "line": mutant.line, "operator": mutant.operator,
                "before": mutant.before, "after": mutant.after, "tests": tests}  # fmt: skip
         if not tests:
             return {**row, "outcome": "survived: no test executes it"}
         key = self._key(mutant, tests)
         if key not in self._outcomes:
-            outcome = self._run(mutant, tests, tree())
+            outcome = self._run(mutant, rounds, tree())
             with self._lock:
                 self._outcomes[key] = outcome
                 self.store.parent.mkdir(exist_ok=True)
@@ -69,13 +76,17 @@ class Judge:
         said = [mutant.path, mutant.code, *(self.reach[name].digest for name in tests)]
         return hashlib.sha256("\0".join(said).encode()).hexdigest()
 
-    def _run(self, mutant: Any, tests: list[str], tree: Path) -> str:
+    def _run(self, mutant: Any, rounds: list[list[str]], tree: Path) -> str:
         target = tree / mutant.path
         whole = target.read_text(encoding="utf-8")
         target.write_text(mutant.code, encoding="utf-8")
-        expected = sum(self.reach[name].seconds for name in tests)
         try:
-            status = ended([sys.executable, "-m", *PYTEST, *tests], tree, 4 * expected + 120)
+            for tests in rounds:
+                expected = sum(self.reach[name].seconds for name in tests)
+                run = [sys.executable, "-m", *PYTEST, "-x", *tests]
+                status = ended(run, tree, 4 * expected + 120)
+                if status != 0:
+                    return "killed" if status else "killed: out of time"
         finally:
             target.write_text(whole, encoding="utf-8")
-        return "killed: out of time" if status is None else "killed" if status else "survived"
+        return "survived"

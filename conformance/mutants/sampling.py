@@ -151,6 +151,8 @@ def _where(one: str, two: str) -> tuple[int, str, str]:
     lines, new = one.splitlines(), two.splitlines()
     for tag, a, b, c, d in difflib.SequenceMatcher(None, lines, new, autojunk=False).get_opcodes():
         if tag != "equal":
+            while a + 1 < b and not lines[a].strip():  # what stood before a decorator goes with it
+                a += 1
             return a + 1, " ".join(lines[a:b]).strip(), " ".join(new[c:d]).strip()
     raise ValueError("the codes are equal")
 

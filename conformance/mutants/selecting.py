@@ -6,6 +6,7 @@ seconds; the digests say which measurements still hold.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import os
@@ -25,7 +26,7 @@ from conformance.mutants.trees import Trees
 
 LIMIT = 1200  # seconds for one test file
 SIGNATURES = "tests/faces/test_signatures.py"  # reads every public function's head
-PYTEST = ("pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider")
+PYTEST = ("pytest", "-q", "-n", "0", "-p", "no:cacheprovider")
 _SETTINGS = """[run]
 parallel = true
 patch = subprocess, fork, _exit
@@ -55,19 +56,21 @@ def measured(
 ) -> dict[str, Reach]:
     """The reach of each test file; what `store` holds of the same file is not measured again.
 
-    What lies in a file of the package that changed since is reached as a whole.
+    Where the package changed since, lines are followed to their places.
     """
     held = json.loads(store.read_text(encoding="utf-8")) if store.exists() else {}
     known = {name: Reach(*entry) for name, entry in held.get("tests", {}).items()}
-    sources = {p.relative_to(root).as_posix(): _digest(p) for p in root.glob("franken/**/*.py")}
-    changed = {p for p, digest in held.get("sources", sources).items() if sources.get(p) != digest}
-
+    sources = {p.relative_to(root).as_posix(): p.read_text(encoding="utf-8")
+               for p in root.glob("franken/**/*.py")}  # fmt: skip
+    places = moved_lines(held.get("sources", {}), sources)
+    known = {name: reach._replace(lines=moved(reach.lines, places))
+             for name, reach in known.items()}  # fmt: skip
     found: dict[str, Reach] = {}
 
     def one(name: str) -> None:
         reach = known.get(name)
         if reach is not None and reach.passes and reach.digest == _digest(root / name):
-            found[name] = reach._replace(lines=whole(root, reach.lines, changed))
+            found[name] = reach
         else:
             found[name] = _measure(trees.mine(), name)
         done()
@@ -82,13 +85,37 @@ def measured(
     return found
 
 
-def whole(root: Path, lines: Mapping[str, list[int]], changed: set[str]) -> dict[str, list[int]]:
-    """`lines` with all lines of the changed files that still exist."""
+def moved_lines(
+    before: Mapping[str, str], after: Mapping[str, str]
+) -> dict[str, dict[int, set[int]]]:
+    """Where the lines of the files that differ are now: {path: {old line: new lines}}.
+
+    Lines that came anew belong to those which they replace, or to the one before them.
+
+    >>> moved_lines({"a": "x\\ny\\n"}, {"a": "x\\nz\\ny\\n"})
+    {'a': {1: {1, 2}, 2: {3}}}
+    """
+    found: dict[str, dict[int, set[int]]] = {}
+    for path, old in before.items():
+        new = after.get(path, "")
+        if old != new:
+            table = found[path] = {}
+            matcher = difflib.SequenceMatcher(None, old.splitlines(), new.splitlines(), False)
+            for tag, a, b, c, d in matcher.get_opcodes():
+                for line in range(a, b) if b > a else [a - 1]:
+                    same = {c + line - a + 1} if tag == "equal" else set(range(c + 1, d + 1))
+                    table.setdefault(line + 1, set()).update(same)
+    return found
+
+
+def moved(
+    lines: Mapping[str, list[int]], places: Mapping[str, Mapping[int, set[int]]]
+) -> dict[str, list[int]]:
+    """The lines of each path where they are now."""
     found = dict(lines)
-    for path in changed & lines.keys():
-        with suppress(FileNotFoundError):
-            length = len((root / path).read_text(encoding="utf-8").splitlines())
-            found[path] = list(range(1, length + 1))
+    for path in places.keys() & found.keys():
+        table = places[path]
+        found[path] = sorted(set().union(*(table.get(n, ()) for n in found[path])))
     return found
 
 
@@ -129,6 +156,8 @@ def _measure(tree: Path, name: str) -> Reach:
         started = time.monotonic()
         run = [sys.executable, "-m", "coverage", "run", f"--rcfile={settings}", "-m", *PYTEST, name]
         passes = ended(run, tree, LIMIT) == 0
+        if not passes:  # tracing alone may be what it minds
+            passes = ended([sys.executable, "-m", *PYTEST, name], tree, LIMIT) == 0
         seconds = time.monotonic() - started
         for file in Path(folder).glob("data.*"):  # one of each process
             data = CoverageData(str(file))
@@ -149,6 +178,7 @@ def tests_of(
     """Test files that execute one of the first place's lines that any does, for about `budget` s.
 
     A line that every file executes, at import, is best judged by those that run most of the file.
+    At least one is chosen where there is any.
     """
     hits: dict[str, Reach] = {}
     for lines in places:

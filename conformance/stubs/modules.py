@@ -80,7 +80,8 @@ def _shown(found: Any, where: str) -> dict[str, Any]:
 def _home(name: str, value: Any, module: str) -> str | None:
     """`module:name` where an import statement finds this value, if there is such a place."""
     if inspect.ismodule(value):
-        return f"{module}:{name}" if value.__name__ == f"{module}.{name}" else None
+        room, _, last = value.__name__.rpartition(".")
+        return f"{room}:{name}" if last == name else None
     home = getattr(value, "__module__", "") if callable(value) else ""
     if not home.startswith("franken.") or home == module:
         return None

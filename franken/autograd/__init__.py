@@ -24,7 +24,7 @@ _HOMES = {
 }  # fmt: skip
 _MODULES = (
     "anomaly", "api", "checkpoint", "forward_ad", "function", "functional", "grad_mode",
-    "gradcheck", "graph", "hooks", "provenance", "record", "replay", "variable",
+    "gradcheck", "graph", "hooks", "profiler", "provenance", "record", "replay", "variable",
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from franken.autograd import functional as functional
 from franken.autograd import grad_mode as grad_mode
 from franken.autograd import graph as graph
 from franken.autograd import hooks as hooks
+from franken.autograd import profiler as profiler
 from franken.autograd import provenance as provenance
 from franken.autograd import record as record
 from franken.autograd import replay as replay

@@ -11,7 +11,10 @@ from franken.backends.settings import disable_global_flags, flags_frozen
 
 fp32_precision: str
 
-_FLAGS = ("cuda", "cudnn", "miopen", "mkl", "mkldnn", "mps", "nnpack", "openmp", "opt_einsum")
+_FLAGS = (
+    "cpu", "cuda", "cudnn", "cusparselt", "kleidiai", "mha", "miopen", "mkl", "mkldnn", "mps",
+    "nnpack", "openmp", "opt_einsum", "quantized",
+)  # fmt: skip
 
 
 def set_flags(_fp32_precision: str | None = "none") -> tuple[Any, ...]:

@@ -5,8 +5,12 @@ Written by `python -m conformance stubs`: do not edit."""
 from builtins import str as _str
 from typing import Any
 
+from franken.backends import cpu as cpu
 from franken.backends import cuda as cuda
 from franken.backends import cudnn as cudnn
+from franken.backends import cusparselt as cusparselt
+from franken.backends import kleidiai as kleidiai
+from franken.backends import mha as mha
 from franken.backends import miopen as miopen
 from franken.backends import mkl as mkl
 from franken.backends import mkldnn as mkldnn
@@ -14,6 +18,7 @@ from franken.backends import mps as mps
 from franken.backends import nnpack as nnpack
 from franken.backends import openmp as openmp
 from franken.backends import opt_einsum as opt_einsum
+from franken.backends import quantized as quantized
 from franken.backends.settings import disable_global_flags as disable_global_flags
 from franken.backends.settings import flags_frozen as flags_frozen
 

@@ -97,8 +97,8 @@ class Primitive:
 
     __slots__ = (
         "arrange", "batch", "by_memory", "carry", "cpu", "differentiable", "expr", "holomorphic",
-        "inputs", "jvps", "kernels", "name", "nondiff", "outputs", "plans", "random", "shape", "simple",
-        "still", "ties", "title", "variadic", "view", "vjp_joint", "vjps", "wide", "words",
+        "inputs", "jvps", "kernels", "name", "nondiff", "outputs", "plans", "random", "shape",
+        "simple", "still", "ties", "title", "variadic", "view", "vjp_joint", "vjps", "wide", "words",
         "writer", "writes",
     )  # fmt: skip
 
@@ -328,14 +328,15 @@ def eager(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: 
     kernel = prim.cpu if dev is CPU else prim.kernel_for(dev)
     if prim.view and not raw[0].size:
         raw[0] = args[0]._a = with_strides(raw[0])
+    arrange = prim.arrange
     try:
         out = quiet(kernel, *raw, **params)
-        if prim.arrange is not None:
-            out = prim.arrange(raw, out, params)
+        if arrange is not None:
+            out = arrange(raw, out, params)
     except RuntimeError as error:
         out = again(error, kernel, raw, params)
-        if prim.arrange is not None:
-            out = prim.arrange(raw, out, params)
+        if arrange is not None:
+            out = arrange(raw, out, params)
     except (ValueError, TypeError, IndexError, OverflowError, MemoryError) as error:
         explain(prim, args, params, error)
         raise
@@ -353,10 +354,8 @@ def eager(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: 
             link_parts(args[0], result, prim, params)
         else:
             result = tuple([_wrap(o, dev) for o in out])
-    if tracked and grad and prim.differentiable:
-        one = result[0] if type(result) is tuple and result else result
-        if not prim.view or one._ver is not INFERENCE:  # a view of such a tensor has no history
-            record(prim, args, params, result)
+    if tracked and grad and prim.differentiable and not (prim.view and _without_history(result)):
+        record(prim, args, params, result)
     return result
 
 
@@ -402,6 +401,12 @@ def _write_deferred(
         if t._bits:
             held(t)[...] = seen(copies[id(t)]._a, t._bits)
     return out
+
+
+def _without_history(view: Any) -> bool:
+    """Whether a view (or the first of several) is of a tensor made in inference mode."""
+    one = view[0] if type(view) is tuple and view else view
+    return one._ver is INFERENCE
 
 
 def _wrap(array: Any, dev: Any) -> Tensor:

@@ -185,7 +185,12 @@ def typename(obj: Any) -> str:
     """A value's type as torch names it: torch.FloatTensor, int ..."""
     if isinstance(obj, Tensor):
         return obj.type()  # type: ignore[attr-defined,no-any-return]
-    kind = obj if isinstance(obj, type) else type(obj)
-    module = getattr(kind, "__module__", "")
+    from franken.faces.names import torch_name
+
+    named = obj if getattr(obj, "__qualname__", None) else type(obj)
+    theirs = torch_name(named)
+    if theirs is not None:
+        return ".".join(theirs)
+    module = getattr(named, "__module__", None) or ""
     prefix = "" if module in ("builtins", "__builtin__", "") else module + "."
-    return prefix + kind.__qualname__
+    return prefix + str(named.__qualname__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 import types
 from typing import Any
 
@@ -22,10 +23,31 @@ _LAZY_MODULES = (
     "optim", "random", "return_types", "serialization", "signal", "special", "storage", "testing",
     "utils", "version", "_utils",
 )  # fmt: skip
+# Modules that lie elsewhere: most of them mean little here.
+ELSEWHERE = {
+    **{
+        name: f"franken.faces.around.{name}"
+        for name in (
+            "accelerator", "compiler", "cpu", "distributed", "export", "futures", "fx", "hub",
+            "jit", "mps", "mtia", "multiprocessing", "onnx", "profiler", "torch_version", "types",
+            "xpu",
+        )
+    },
+    "_C": "franken.faces.around.C", "_dynamo": "franken.faces.around.compiler",
+    "_jit_internal": "franken.faces.around.jit_internal",
+    "jit.annotations": "franken.faces.around.jit_internal",
+    "_tensor_str": "franken.faces.around.tensor_str",
+    "__config__": "franken.faces.around.config",
+    "functional": "franken.faces.functional", "ops": "franken.faces.ops",
+    "ops.aten": "franken.ops.aten", "utils._pytree": "franken.faces.pytree",
+}  # fmt: skip
+# Names that franken has above torch's; the hook does not show them.
+OWN_NAMES = ("install", "uninstall")
 _LAZY_NAMES = {
     "save": "franken.faces.checkpoints", "load": "franken.faces.checkpoints",
     "vmap": "franken.func", "OutOfMemoryError": "franken.core.errors",
-    "__version__": "franken.version",
+    "__version__": "franken.version", "compile": "franken.faces.around.compiler",
+    **dict.fromkeys(OWN_NAMES, "franken.faces.hook"),
 }  # fmt: skip
 
 
@@ -79,6 +101,17 @@ def _shown(names: dict[str, Any]) -> dict[str, Any]:
     return {n: v for n, v in names.items() if not isinstance(v, types.ModuleType)}
 
 
+def home(module: str) -> str | None:
+    """Where a module at torch's top lies here; None without one.
+
+    >>> home("nn"), home("jit"), home("core")
+    ('franken.nn', 'franken.faces.around.jit', None)
+    """
+    if module in ELSEWHERE:
+        return ELSEWHERE[module]
+    return f"franken.{module}" if module in _LAZY_MODULES and _is_there(module) else None
+
+
 def _is_there(module: str) -> bool:
     from importlib.util import find_spec
 
@@ -87,12 +120,15 @@ def _is_there(module: str) -> bool:
 
 def _on_demand() -> list[str]:
     modules = [m for m in _LAZY_MODULES if _is_there(m)]
-    return [*modules, *_LAZY_NAMES, "Storage"]
+    # `functional` and `ops` are rooms of the inside, unless a program asks by the hook.
+    elsewhere = [m for m in ELSEWHERE if "." not in m and f"franken.{m}" not in sys.modules]
+    return [*modules, *elsewhere, *_LAZY_NAMES, "Storage"]
 
 
 def _lazy(names: dict[str, Any], name: str) -> Any:
-    if name in _LAZY_MODULES and _is_there(name):
-        return importlib.import_module(f"franken.{name}")
+    module = home(name)
+    if module is not None:
+        return importlib.import_module(module)
     if name == "Storage":  # which one depends on the default dtype
         return names[f"{dtypes.get_default_dtype().scalar_name}Storage"]
     where = _LAZY_NAMES.get(name)

@@ -11,6 +11,7 @@ from typing import Any, Literal, overload
 
 from franken.core.dtypes import dtype as _dtype
 from franken.core.tensor import Tensor as _Tensor
+from franken.nn import grad as grad
 
 def adaptive_avg_pool1d(input: _Tensor, output_size: Any) -> _Tensor:
     """Averages over ranges that divide 1 axes into `output_size` parts."""

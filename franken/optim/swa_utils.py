@@ -162,12 +162,33 @@ class SWALR(LRScheduler):
             )
         if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
             raise ValueError(f"anneal_epochs must be equal or greater than 0, got {anneal_epochs}")
-        self._anneal_strategy, self.anneal_epochs = anneal_strategy, anneal_epochs
+        self._anneal_strategy = anneal_strategy
+        self._choose()
+        self.anneal_epochs = anneal_epochs
         super().__init__(optimizer, last_epoch)
 
-    def _part(self, t: float) -> float:
-        t = max(0.0, min(1.0, t))
-        return (1 - math.cos(math.pi * t)) / 2 if self._anneal_strategy == "cos" else t
+    def _choose(self) -> None:
+        cosine = self._anneal_strategy == "cos"
+        self.anneal_func = self._cosine_anneal if cosine else self._linear_anneal
+
+    @staticmethod
+    def _cosine_anneal(t: float) -> float:
+        return (1 - math.cos(math.pi * t)) / 2
+
+    @staticmethod
+    def _linear_anneal(t: float) -> float:
+        return t
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state, without the function that follows from it."""
+        state = super().state_dict()
+        del state["anneal_func"]
+        return state
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what state_dict gave."""
+        super().load_state_dict(state_dict)
+        self._choose()
 
     def get_lr(self) -> list[Any]:
         """The next rates."""
@@ -175,8 +196,8 @@ class SWALR(LRScheduler):
         step = self._step_count - 1
         if self.anneal_epochs == 0:
             step = max(1, step)
-        before = self._part(max(0, min(1, (step - 1) / max(1, self.anneal_epochs))))
-        part = self._part(max(0, min(1, step / max(1, self.anneal_epochs))))
+        before = self.anneal_func(max(0, min(1, (step - 1) / max(1, self.anneal_epochs))))
+        part = self.anneal_func(max(0, min(1, step / max(1, self.anneal_epochs))))
         rates = []
         for group in self.optimizer.param_groups:
             lr, swa = group["lr"], group["swa_lr"]

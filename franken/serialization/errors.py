@@ -37,7 +37,7 @@ class FormatError(ValueError):
         self.reason = reason
 
 
-class Refused(FormatError, pickle.UnpicklingError):
+class UnpicklingError(FormatError, pickle.UnpicklingError):
     """A file asks for something that is not data; torch raises UnpicklingError for it."""
 
     def __init__(self, text: str) -> None:

@@ -181,7 +181,7 @@ class _Runtime:
 
     def getDeviceProperties(self, index):
         return {"name": b"Stand-in", "major": 9, "minor": 0, "totalGlobalMem": 1 << 31,
-                "multiProcessorCount": 1}  # fmt: skip
+                "multiProcessorCount": 1, "warpSize": 32}  # fmt: skip
 
 
 class _Stream:
@@ -189,7 +189,7 @@ class _Stream:
     stack: list = []
 
     def __init__(self, non_blocking=False):
-        self.ptr, self.done = id(self), True
+        self.ptr, self.done, self.non_blocking = id(self), True, non_blocking
 
     def __enter__(self):
         _Stream.stack.append(self)

@@ -195,6 +195,8 @@ def test_guards_put_the_device_back(gpu):
 
 def test_streams_and_events(gpu):
     s = franken.cuda.Stream()
+    assert s.raw.non_blocking  # as torch's: it does not wait for the default stream
+    assert franken.cuda.get_device_properties(0).warp_size == 32
     with franken.cuda.stream(s):
         assert franken.cuda.current_stream() == s
     assert franken.cuda.current_stream() == franken.cuda.default_stream()

@@ -57,6 +57,8 @@ def f(x: int, k: bool = False) -> int:
     return x
 
 
+
+
 @overload
 def g(x: int = 0) -> int: ...
 '''
@@ -98,6 +100,7 @@ def test_a_sample_is_the_same_each_time(sampling, tmp_path):
     for m in every:
         assert m.path == "franken/a.py" and sampling._differs(CODE, m.code)
         assert any(m.line in lines for lines in m.places) and m.after in m.code
+        assert (tmp_path / m.path).read_text().splitlines()[m.line - 1].strip()
     heads = [m for m in every if m.head]
     assert all(m.places[0] == (4, 5, 6, 7) for m in heads)  # judged by who runs the body
 
@@ -133,7 +136,7 @@ def test_what_a_test_file_reaches(tmp_path):
     seconds = a.seconds
     assert measure("a")["tests/test_a.py"].seconds == seconds  # kept
     (package / "a.py").write_text("\n\n\n\n\n\n\n" + (package / "a.py").read_text())
-    assert measure("a")["tests/test_a.py"].lines["franken/a.py"] == list(range(1, 14))
+    assert measure("a")["tests/test_a.py"].lines["franken/a.py"] == [8, 9, 12, 13]
     (tests / "test_a.py").write_text("def test():\n    pass\n")
     assert measure("a")["tests/test_a.py"].lines == {}  # another file: measured again
 
@@ -156,3 +159,42 @@ def test_copies_hold_what_git_knows(tmp_path):
         names = {p.relative_to(tree).as_posix() for p in tree.rglob("*") if p.is_file()}
         assert names == {"kept", "folder/other", ".gitignore"}
     assert not tree.exists()
+
+
+def project(folder, test):
+    """A project of one package file and test files, known to git."""
+    for name, text in {
+        "franken/__init__.py": "", "franken/a.py": "def f(x, k=1):\n    return x + k\n", **test,
+    }.items():  # fmt: skip
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    assert os.popen(f"git -C {folder} init -q").close() is None
+
+
+def test_a_survivor_is_judged_by_more_tests_and_outcomes_are_kept(tmp_path, sampling):
+    from conformance.mutants.judging import Judge
+
+    says = "from franken.a import f\n\ndef test():\n    assert f(1) {}\n"
+    project(
+        tmp_path, {"tests/test_a.py": says.format("> 0"), "tests/test_b.py": says.format("== 2")}
+    )
+    lines = {"franken/a.py": [1, 2]}
+    reach = {
+        "tests/test_a.py": Reach(1.0, lines, True, "a"),
+        "tests/test_b.py": Reach(2.0, lines, True, "b"),
+    }
+    code = (tmp_path / "franken/a.py").read_text()
+    found = sampling.places(code, 2)
+    caught = sampling.Mutant("franken/a.py", 2, *found, "op", "", "", code.replace("+", "*"))
+    equal = sampling.Mutant("franken/a.py", 2, *found, "op", "", "", code.replace("x + k", "k + x"))
+    store, done = tmp_path / "kept" / "outcomes.json", []
+    judge = Judge(tmp_path, reach, 1.0, store)
+    assert judge.rounds(caught) == [["tests/test_a.py"], ["tests/test_b.py"]]
+    rows = judge.rows([caught, equal], 1, lambda: done.append(1))
+    assert [r["outcome"] for r in rows] == ["killed", "survived"] and len(done) == 2
+    assert (tmp_path / "franken/a.py").read_text() == code
+    again = Judge(tmp_path, reach, 1.0, store)
+    again._run = None  # nothing is run
+    assert again.rows([caught, equal], 1, lambda: None) == rows
+    nobody = Judge(tmp_path, {}, 1.0, store).rows([caught], 1, lambda: None)
+    assert nobody[0]["outcome"] == "survived: no test executes it"

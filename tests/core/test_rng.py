@@ -504,6 +504,10 @@ def test_multinomial_equals_torch(name: str) -> None:
         lambda g: rs.multinomial(g, weights, 400, True),
         lambda g: torch.multinomial(tensor, 400, True, generator=g),
     )
+    check(  # one choice is a race too
+        lambda g: rs.multinomial(g, weights, 1, True),
+        lambda g: torch.multinomial(tensor, 1, True, generator=g),
+    )
     for n in (1, 2, 5):
         check(
             lambda g, n=n: rs.multinomial(g, weights, n),

@@ -52,6 +52,14 @@ def slice_times_two(t: Any) -> Any:
 
 
 @program
+def quotient_changed_in_place(t: Any) -> Any:
+    x, w = matrix(t), matrix(t)
+    y = x / w
+    y.mul_(2)
+    return gradients(t, y, x, w)
+
+
+@program
 def view_of_view_of_view(t: Any) -> Any:
     x = matrix(t)
     y = x * 1

@@ -237,3 +237,24 @@ def test_classes_of_old_names_are_pickled_by_name(name: str) -> None:
     for library in (franken, torch):
         kind = getattr(library, name)
         assert pickle.loads(pickle.dumps(kind)) is kind and copy.deepcopy(kind) is kind
+
+
+def test_hooks_that_are_not_saved_are_warned_of() -> None:
+    for library in (franken, torch):
+
+        def lost(g: Any) -> Any:
+            return g
+
+        leaf = library.ones(2, requires_grad=True)
+        leaf.register_hook(lost)
+        with pytest.warns(UserWarning, match="^backward hook <function .*lost at .* on tensor wil"):
+            pickle.dumps(leaf)
+        parameter = library.nn.Parameter(library.ones(1))
+        parameter.register_hook(lost)
+        other = library.ones(2, requires_grad=True)
+        other.register_hook(library.utils.hooks.unserializable_hook(lambda g: g))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            pickle.dumps(other)
+            pickle.dumps(parameter)
+        assert not pickle.loads(pickle.dumps(other))._backward_hooks

@@ -130,3 +130,15 @@ def test_gradients_go_to_the_chosen_element() -> None:
             x = m.tensor([1.0, 2.0, 1.0, 2.0, 1.0] * 5, requires_grad=True)
             got.append(m.autograd.grad(f(m, x), x)[0].numpy())
         np.testing.assert_array_equal(*got)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_unique_rows_beside_nan(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    shape = (int(rng.integers(2, 17)), *(() if seed % 2 else (int(rng.integers(1, 4)),)))
+    a = rng.choice([0.0, 1.0, np.nan, -1.0], size=shape)
+    found = [
+        m.unique(m.from_numpy(a), dim=0, return_inverse=True, return_counts=True)
+        for m in (franken, torch)
+    ]
+    same(*found)

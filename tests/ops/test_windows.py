@@ -67,6 +67,7 @@ def test_older_windows(name, periodic, dtype):
 
 def test_options_of_the_older_windows():
     for call in (
+        *(lambda lib, name=name: getattr(lib, name)(5).tolist() for name in OLD),
         lambda lib: lib.hamming_window(5, True, 0.6).tolist(),
         lambda lib: lib.hamming_window(5, False, alpha=0.6, beta=0.3).tolist(),
         lambda lib: lib.kaiser_window(6, True, beta=-2.0).tolist(),

@@ -10,6 +10,9 @@ import argparse
 import collections
 import dataclasses
 import enum
+import functools
+import importlib
+import inspect
 import io
 import pathlib
 import pickle
@@ -91,6 +94,10 @@ T.optim.SGD(T.nn.Linear(1, 1).parameters(), 0.1)
 T.optim.Adam(T.nn.Linear(1, 1).parameters())
 T.optim.AdamW(T.nn.Linear(1, 1).parameters())
 T.optim.lr_scheduler.StepLR(T.optim.SGD(T.nn.Linear(1, 1).parameters(), 0.1), 2)
+T.optim.lr_scheduler.CyclicLR(sgd(T), 0.1, 0.2, mode="triangular2")
+T.optim.lr_scheduler.CyclicLR(sgd(T), 0.1, 0.2, mode="exp_range")
+T.optim.swa_utils.SWALR(sgd(T), 0.05)
+T.optim.swa_utils.AveragedModel(T.nn.Linear(1, 1))
 T.utils.data.TensorDataset(T.ones(2))
 T.max(T.ones(2, 2), 0)
 T.nn.functional.relu
@@ -130,6 +137,10 @@ def noted(t: Any) -> Any:
     return t
 
 
+def sgd(library: Any) -> Any:
+    return library.optim.SGD(library.nn.Linear(1, 1).parameters(), 0.1, momentum=0.9)
+
+
 def hook(*args: Any) -> None:
     pass
 
@@ -143,8 +154,8 @@ def hooked(module: Any) -> Any:
 
 
 NAMES = {
-    "noted": noted, "hooked": hooked, "Pair": Pair, "Point": Point, "Color": Color, "np": np,
-    "pathlib": pathlib, "argparse": argparse, **vars(collections),
+    "noted": noted, "hooked": hooked, "sgd": sgd, "Pair": Pair, "Point": Point, "Color": Color,
+    "np": np, "pathlib": pathlib, "argparse": argparse, **vars(collections),
 }  # fmt: skip
 
 
@@ -327,7 +338,7 @@ def public_classes(root: Any, name: str, seen: set[str]) -> dict[str, Any]:
 
 
 def test_every_class_has_torch_s_name_both_ways() -> None:
-    from franken.faces.checkpoints.names import found, torch_name
+    from franken.faces.names import found, torch_name
 
     wrong, count = {}, 0
     for path, ours in public_classes(franken, "franken", set()).items():
@@ -344,3 +355,32 @@ def test_every_class_has_torch_s_name_both_ways() -> None:
             wrong[path] = torch_name(ours), want
     assert count > 500
     assert wrong == {}
+
+
+SPACES = ["", "nn.functional", "special", "linalg", "fft", "nn.utils.rnn", "autograd", "func",
+          "utils.checkpoint", "utils.data", "testing", "serialization"]  # fmt: skip
+# What torch keeps under another name only.
+ELSEWHERE = {"is_grad_enabled", "is_inference_mode_enabled", "is_multithreading_enabled"}
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_functions_have_names_that_torch_has(space: str) -> None:
+    from franken.faces.names import found, torch_name
+
+    ours = importlib.import_module(f"franken.{space}".rstrip("."))
+    theirs = importlib.import_module(f"torch.{space}".rstrip("."))
+    count = 0
+    for key in dir(ours):
+        function = getattr(ours, key, None)
+        module = getattr(function, "__module__", None) or ""
+        if key in ELSEWHERE or not (inspect.isfunction(function) and module.startswith("franken")):
+            continue
+        if key.startswith("_") or not hasattr(theirs, key):
+            continue
+        names = torch_name(function)
+        assert names is not None, key
+        assert found(*names) is function
+        target: Any = importlib.import_module(names[0])
+        assert callable(functools.reduce(getattr, names[1].split("."), target)), key
+        count += 1
+    assert count > 1

@@ -162,7 +162,7 @@ def _arg_largest(taps: list[np.ndarray], y: np.ndarray) -> np.ndarray:
             rank, np.equal(tap, y).astype(rank.dtype) * rank.dtype.type(count - at), out=rank
         )
     number = count - rank
-    if y.dtype.kind == "f" and y.size and np.isnan(np.max(y)):
+    if np.isnan(np.max(y, initial=0)):
         for at, tap in enumerate(taps):
             number[np.isnan(tap)] = at
     return number

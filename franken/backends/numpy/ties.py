@@ -76,6 +76,32 @@ def _divide_short(
         i += 1
 
 
+def insertion_sort(rows: np.ndarray) -> np.ndarray:
+    """The order of up to `SHORT` rows, compared element by element.
+
+    NaN is neither below nor above anything, so it divides the rows, and they are not in any order
+    across it; which one results is the algorithm's.
+
+    >>> insertion_sort(np.array([[2.0], [np.nan], [1.0], [0.0]])).tolist()
+    [0, 1, 3, 2]
+    """
+
+    def below(a: int, b: int) -> bool:
+        differs = np.flatnonzero((rows[a] < rows[b]) | (rows[a] > rows[b]))
+        return bool(len(differs)) and bool(rows[a, differs[0]] < rows[b, differs[0]])
+
+    order: list[int] = []
+    for row in range(len(rows)):
+        place = len(order)
+        if order and below(row, order[0]):
+            place = 0
+        else:
+            while place and below(row, order[place - 1]):
+                place -= 1
+        order.insert(place, row)
+    return np.array(order, np.int64)
+
+
 def introsort(rank: Row) -> Row:
     """The permutation that std::sort makes of a row of ranks."""
     key, at = rank.copy(), np.arange(len(rank))

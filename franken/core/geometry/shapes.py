@@ -189,7 +189,7 @@ def broadcast_shapes(*shapes: int | Sequence[int]) -> Shape:
     >>> broadcast_shapes((2, 1), 3)
     (2, 3)
     """
-    given = [(each,) if isinstance(each, int) else tuple(each) for each in shapes]
+    given = [(each,) if isinstance(each, int) else each for each in shapes]  # named as given
     ndim = max(map(len, given), default=0)
     common = [1] * ndim
     for position, shape in enumerate(given):

@@ -16,9 +16,9 @@ import numpy as np
 
 from franken.core.device import CPU
 from franken.core.dtypes import dtype
-from franken.faces.checkpoints.names import found, torch_name
 from franken.faces.checkpoints.pickling import Storages, dump, is_storage
 from franken.faces.checkpoints.settings import SourceChangeWarning
+from franken.faces.names import found, torch_name
 from franken.ops.surface.storage import UntypedStorage
 from franken.serialization.errors import DamagedCheckpoint, FormatError
 from franken.serialization.formats.torch_writer import pieces

@@ -21,7 +21,8 @@ import numpy as np
 
 from franken.core.device import CPU
 from franken.core.dtypes import dtype
-from franken.faces.checkpoints import legacy, names
+from franken.faces import names
+from franken.faces.checkpoints import legacy
 from franken.faces.checkpoints.places import restoring
 from franken.faces.checkpoints.restricted import Builder, check_names, not_allowed
 from franken.faces.checkpoints.settings import (

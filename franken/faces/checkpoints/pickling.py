@@ -16,9 +16,9 @@ from typing import Any
 from franken.core.dtypes import dtype
 from franken.core.geometry.layout import layout
 from franken.core.tensor import Tensor
-from franken.faces.checkpoints.names import found, torch_name
 from franken.faces.checkpoints.places import location_tag
 from franken.faces.checkpoints.restricted import get_layout
+from franken.faces.names import found, torch_name
 from franken.ops.declaring import return_types
 from franken.ops.surface import typed_storage
 from franken.ops.surface.legacy import tensortype
@@ -47,13 +47,17 @@ class _Names:
             super().save_global(obj, name)  # type: ignore[misc]
             return
         module, last = theirs
-        if self.proto >= 4:
+        holder, _, attribute = last.rpartition(".")
+        if holder and self.proto < 4:
+            self.save_reduce(getattr, (found(module, holder), attribute), obj=obj)
+        elif self.proto >= 4:
             self.save(module)
             self.save(last)
             self.write(pickle.STACK_GLOBAL)
+            self.memoize(obj)
         else:
             self.write(pickle.GLOBAL + f"{module}\n{last}\n".encode())
-        self.memoize(obj)
+            self.memoize(obj)
 
 
 def dump(obj: Any, module: Any, protocol: int, persistent_id: Callable[[Any], Any]) -> bytes:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from franken.core.device import device
-from franken.faces.checkpoints.names import found
-from franken.ops.surface.storage import UntypedStorage
+from franken.faces.names import found
+from franken.faces.settings import typename
 
 _packages: list[tuple[int, Callable[[Any], Any], Callable[[Any, str], Any]]] = []
 
@@ -34,7 +34,7 @@ def location_tag(storage: Any) -> str:
         tag = tagger(storage)
         if tag:
             return str(tag)
-    raise RuntimeError("don't know how to determine data location of " + _kind(storage))
+    raise RuntimeError("don't know how to determine data location of " + typename(storage))
 
 
 def default_restore_location(storage: Any, location: str) -> Any:
@@ -44,13 +44,8 @@ def default_restore_location(storage: Any, location: str) -> Any:
         if restored is not None:
             return restored
     raise RuntimeError(
-        f"don't know how to restore data location of {_kind(storage)} (tagged with {location})"
+        f"don't know how to restore data location of {typename(storage)} (tagged with {location})"
     )
-
-
-def _kind(storage: Any) -> str:
-    untyped = isinstance(storage, UntypedStorage)
-    return "torch.storage.UntypedStorage" if untyped else "torch.storage.TypedStorage"
 
 
 def restoring(map_location: Any) -> Callable[[Any, str], Any]:

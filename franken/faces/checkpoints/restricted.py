@@ -21,7 +21,7 @@ from franken.faces.checkpoints.settings import BLOCKED, StorageType, allowed_by_
 from franken.ops.surface import rebuild
 from franken.ops.surface.storage import UntypedStorage
 from franken.ops.surface.typed_storage import STORAGE_NAMES, TypedStorage
-from franken.serialization.errors import FormatError, Refused
+from franken.serialization.errors import FormatError, UnpicklingError
 from franken.serialization.formats.pickle_reader import Call, Global, Items, Pairs, Persistent
 from franken.serialization.formats.torch_graph import MAX_DEPTH, PARAMETERS, SUBCLASS, TENSORS
 from franken.serialization.formats.torch_zip import sizes
@@ -110,12 +110,12 @@ def check_names(names: list[str]) -> None:
     for name in map(current_name, names):
         module = name.rpartition(".")[0]
         if module in BLOCKED:
-            raise Refused(
+            raise UnpicklingError(
                 f"Trying to load unsupported GLOBAL {name} whose module {module} is blocked."
             )
         if name not in allowed:
             shown = name.removeprefix("builtins.")[:200]
-            raise Refused(
+            raise UnpicklingError(
                 f"Unsupported global: GLOBAL {shown} was not an allowed global by default. Please "
                 f"use `torch.serialization.add_safe_globals([{shown}])` or the "
                 f"`torch.serialization.safe_globals([{shown}])` context manager to allowlist this "
@@ -148,7 +148,7 @@ class Builder:
         for table in (_VALUES, self.allowed, _BUILDERS):
             if name in table:
                 return table[name]
-        raise Refused(f"the function {name[:200]} cannot be a value")
+        raise UnpicklingError(f"the function {name[:200]} cannot be a value")
 
     def _make(self, node: Any, kind: Any, depth: int) -> None:
         # Lists and dictionaries are known before they are filled: they may hold themselves.
@@ -178,11 +178,11 @@ class Builder:
         """What comes after a call: items, and a state."""
         if call.items:
             verb = "append to" if len(call.items) == 1 else "extend"
-            raise Refused(f"Can only {verb} lists, but got {type(made)}")
+            raise UnpicklingError(f"Can only {verb} lists, but got {type(made)}")
         if call.pairs:
             if type(made) not in (OrderedDict, Counter):
                 verb = "SETITEM" if len(call.pairs) == 1 else "SETITEMS"
-                raise Refused(
+                raise UnpicklingError(
                     f"Can only {verb} for dict, collections.OrderedDict, collections.Counter, but "
                     f"got {type(made)}"
                 )
@@ -195,7 +195,7 @@ class Builder:
         elif any(type(made) is each for each in self.allowed.values()):
             _set_state(made, state)
         else:
-            raise Refused(
+            raise UnpicklingError(
                 "Can only build Tensor, Parameter, OrderedDict or types allowlisted via "
                 f"`add_safe_globals`, but got {type(made)}"
             )
@@ -206,9 +206,9 @@ class Builder:
         name = current_name(call.name) if call.name else ""
         fields = call.arguments
         if name in _UNSUPPORTED:
-            raise Refused(f"{name} makes tensors of a kind that is not supported")
+            raise UnpicklingError(f"{name} makes tensors of a kind that is not supported")
         if type(fields) is not tuple or not name:
-            raise Refused(f"Trying to call reduce for unrecognized function {name[:200]!r}")
+            raise UnpicklingError(f"Trying to call reduce for unrecognized function {name[:200]!r}")
         if name in TENSORS:
             return self._tensor(name, fields, depth)
         if name in PARAMETERS and len(fields) >= 3 or name == "torch.nn.parameter.Parameter":
@@ -218,7 +218,7 @@ class Builder:
             return self._of_class(fields, depth)
         build = self.allowed.get(name, _BUILDERS.get(name))
         if build is None or call.names is not None and name not in self.allowed:
-            raise Refused(f"Trying to call reduce for unrecognized function {name[:200]!r}")
+            raise UnpicklingError(f"Trying to call reduce for unrecognized function {name[:200]!r}")
         return self._built(name, build, call, depth)
 
     def _built(self, name: str, build: Any, call: Call, depth: int) -> Any:
@@ -300,10 +300,12 @@ class Builder:
     def _storage(self, node: Persistent, depth: int) -> Any:
         key = node.key
         if type(key) is not tuple:
-            raise Refused(f"persistent_load id must be tuple or int, but got {type(key)}")
+            raise UnpicklingError(f"persistent_load id must be tuple or int, but got {type(key)}")
         if len(key) < 5 or key[0] not in ("storage", b"storage"):
             first = key[0] if key else None
-            raise Refused(f"Only persistent_load of storage is allowed, but got {type(first)}")
+            raise UnpicklingError(
+                f"Only persistent_load of storage is allowed, but got {type(first)}"
+            )
         kind = current_name(key[1].name).rpartition(".")[2] if type(key[1]) is Global else ""
         return self.storage(kind, tuple(self.value(part, depth) for part in key[2:]))
 

@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any, Final
 
 from franken.core.dtypes import dtype
-from franken.faces.checkpoints.names import torch_name
+from franken.faces.names import torch_name
 from franken.ops.surface.typed_storage import STORAGE_NAMES
 
 

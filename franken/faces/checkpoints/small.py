@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from franken.faces.checkpoints.names import found, torch_name
+from franken.faces.names import found, torch_name
 
 DEFAULT_PROTOCOL = 2
 

@@ -163,7 +163,7 @@ def _lengths(name: str, v: Any, n: int) -> Any:
 
 def _padded(t: Any, sizes: list[int]) -> Any:
     """Targets (N, L), of which each row counts up to its size."""
-    longest = max(sizes, default=0)
+    longest = max(sizes)
     if t.ndim == 1:
         if sum(sizes) != t.shape[0]:
             raise RuntimeError(
@@ -188,6 +188,8 @@ def _ctc(
     x: Any, targets: Any, input_lengths: Any, target_lengths: Any, blank: int, reduction: str,
     zero_infinity: bool,
 ) -> Any:  # fmt: skip
+    if not x.numel():
+        raise RuntimeError("log_probs tensor must not be empty")
     alone = x.ndim == 2
     if alone:
         x, targets = x.unsqueeze(1), targets.unsqueeze(0) if targets.ndim == 1 else targets
@@ -202,7 +204,7 @@ def _ctc(
         raise RuntimeError("blank must be in label range")
     lengths = _lengths("input_lengths", input_lengths, n)
     sizes = _lengths("target_lengths", target_lengths, n)
-    longest = max(lengths.tolist(), default=0)
+    longest = max(lengths.tolist())
     if longest > times:
         raise RuntimeError(
             f"Expected input_lengths to have value at most {times}, but got value {longest} "

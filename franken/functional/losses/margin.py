@@ -362,8 +362,7 @@ def multilabel_margin_loss(
 
 def _multilabel(x: Any, t: Any) -> Any:
     if x.ndim < 2:
-        classes = x.shape[0] if x.ndim else 1
-        x, t = x.reshape((1, classes)), t.reshape((1, classes))
+        x, t = x.reshape((1, -1)), t.reshape((1, -1))
     valid, named = labels(t, classes=x.shape[1])
     own = x.gather(1, t.clamp(min=0))
     gap = (1 - own.unsqueeze(2) + x.unsqueeze(1)).clamp(min=0)

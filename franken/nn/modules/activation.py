@@ -116,9 +116,7 @@ class Hardtanh(Module):
             max_val = max_value
         self.min_val, self.max_val, self.inplace = min_val, max_val, inplace
         if not self.max_val > self.min_val:
-            raise AssertionError(
-                f"max_val must be larger than min_val, got {max_val} and {min_val}"
-            )
+            raise AssertionError(f"max_val ({max_val}) must be greater than min_val ({min_val})")
 
     def forward(self, input: Tensor) -> Tensor:
         """Any shape, kept."""

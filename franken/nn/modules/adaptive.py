@@ -77,7 +77,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
     def forward(self, input_: Tensor, target_: Tensor) -> _ASMoutput:
         """(N, in_features), (N) -> (N), scalar; or one example without N."""
         batched = target_.dim() > 0
-        self._check(input_, target_, batched)
+        self._check(input_, target_)
         x = input_ if batched else input_.unsqueeze(0)
         target = target_ if batched else target_.unsqueeze(0)
         rows = target.size(0)
@@ -108,23 +108,16 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         loss = (-out).mean()
         return _ASMoutput(out if batched else out.squeeze(0), loss)
 
-    def _check(self, input_: Tensor, target_: Tensor, batched: bool) -> None:
-        if batched:
-            if input_.size(0) != target_.size(0):
-                raise RuntimeError(
-                    "Input and target should have the same size in the batch dimension."
-                )
-            if input_.dim() != 2:
-                raise RuntimeError(
-                    "1D target tensor expects 2D input tensors, but found inputs with size",
-                    input_.size(),
-                )
-            if target_.dim() != 1:
-                raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
-        elif input_.dim() != 1:
+    def _check(self, input_: Tensor, target_: Tensor) -> None:
+        rank = target_.dim()
+        if rank > 1:
+            raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
+        if rank == 1 and input_.size(0) != target_.size(0):
+            raise RuntimeError("Input and target should have the same size in the batch dimension.")
+        if input_.dim() != rank + 1:
             raise RuntimeError(
-                "0D target tensor expects 1D input tensors, but found inputs with size",
-                input_.size(),
+                f"{rank}D target tensor expects {rank + 1}D input tensors, but found inputs with "
+                f"size {input_.size()}"
             )
 
     def log_prob(self, input: Tensor) -> Tensor:

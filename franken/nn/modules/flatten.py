@@ -46,12 +46,7 @@ class Unflatten(Module):
 
     def __init__(self, dim: Any, unflattened_size: Any) -> None:
         super().__init__()
-        if isinstance(dim, int):
-            _require_ints(unflattened_size)
-        elif isinstance(dim, str):
-            _require_pairs(unflattened_size)
-        else:
-            raise TypeError("invalid argument type for dim parameter")
+        _require_ints(unflattened_size)
         self.dim, self.unflattened_size = dim, unflattened_size
 
     def forward(self, input: Tensor) -> Tensor:
@@ -73,19 +68,6 @@ def _require_ints(sizes: Any) -> None:
             raise TypeError(
                 "unflattened_size must be tuple of ints, but found element of type "
                 f"{type(size).__name__} at pos {at}"
-            )
-
-
-def _require_pairs(sizes: Any) -> None:
-    if not isinstance(sizes, tuple):
-        raise TypeError(
-            f"unflattened_size must be a tuple of tuples, but found type {type(sizes).__name__}"
-        )
-    for at, pair in enumerate(sizes):
-        if not isinstance(pair, tuple):
-            raise TypeError(
-                "unflattened_size must be tuple of tuples, but found element of type "
-                f"{type(pair).__name__} at pos {at}"
             )
 
 

@@ -20,6 +20,7 @@ from franken.core.tensor import Tensor
 from franken.ops.declaring.declare import elementwise, refused
 from franken.ops.declaring.samples import S, unary
 
+_FEW = 4096  # elements up to which np.where is quicker than work on bits: 2 us against 5
 _BITS = {np.dtype(np.float32): np.int32, np.dtype(np.float64): np.int64}
 
 
@@ -77,6 +78,8 @@ def _between_kernel(g: Any, x: Any, *, low: Any, high: Any) -> Any:
     outside = x <= low
     if high is not None:
         outside = outside | (x >= high)
+    if g.size < _FEW:
+        return np.where(outside, g.dtype.type(0), g)
     return kept(g, ~outside)  # of NaN, too, g passes
 
 

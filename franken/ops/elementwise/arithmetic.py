@@ -76,7 +76,7 @@ mul = elementwise(
 )  # fmt: skip
 true_divide = elementwise(
     "true_divide.Tensor(Tensor self, Tensor other) -> Tensor", np.true_divide, numbers="both",
-    d=(lambda g, y: g / y, lambda g, y, out: -g * (out / y)), promote=INT_TO_FLOAT,
+    d=(lambda g, y: g / y, lambda g, x, y: -g * (x / y / y)), promote=INT_TO_FLOAT,
     expr="{0} / {1}", doc="Quotient of two tensors; of integers, a float.", samples=on(0.3, 3, 2),
     title="DivBackward0",
 )  # fmt: skip

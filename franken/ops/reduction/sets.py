@@ -6,6 +6,7 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
+from franken.backends.numpy.ties import SHORT, insertion_sort
 from franken.core import dtypes as dt
 from franken.core.batching import batch_size, spread
 from franken.core.calls.out import SAME
@@ -49,7 +50,12 @@ def _dim_unique(x: Any, dim: int, consecutive: bool) -> tuple[Any, Any, Any]:
     moved = np.moveaxis(x, dim, 0)
     n = moved.shape[0]
     rows = moved.reshape(n, -1)
-    order = np.arange(n) if consecutive or not rows.shape[1] else np.lexsort(rows.T[::-1])
+    if consecutive or not rows.shape[1]:
+        order = np.arange(n)
+    elif n <= SHORT and rows.dtype.kind == "f" and np.isnan(rows).any():
+        order = insertion_sort(rows)
+    else:
+        order = np.lexsort(rows.T[::-1])
     ordered = rows[order]
     starts = _starts((ordered[1:] == ordered[:-1]).all(1))
     inverse, counts = _runs(order, starts, n)

@@ -192,7 +192,7 @@ def _expand_kernel(x: Any, *, shape: tuple[int, ...]) -> Any:
         out = restrided(x, shape, _expanded(x, shape, x.itemsize), first_place(x))
     else:
         out = np.broadcast_to(x, shape)
-    if out is not x and on_host:
+    if on_host:
         out.flags.writeable = x.flags.writeable
     return out
 

@@ -6,6 +6,7 @@ The functions have the names and arguments of torch's, because files name them: 
 from __future__ import annotations
 
 import copyreg
+import warnings
 from collections import OrderedDict
 from typing import Any
 
@@ -20,9 +21,9 @@ from franken.ops.surface.storage import UntypedStorage, laid_over, storage_of
 from franken.ops.surface.typed_storage import STORAGE_NAMES, TypedStorage
 
 _SLOTS = frozenset(copyreg._slotnames(Tensor))  # type: ignore[attr-defined]
-# What the library itself notes on a tensor; it holds for that object only.
 _FLAGS = {"conj": CONJ, "neg": NEG}
-_NOTES = frozenset({"pinned", "tangent", "tangent_at", "given"})
+# What the library itself notes on a tensor; it holds for that object only.
+_NOTES = frozenset({"pinned", "tangent", "tangent_at", "given", "hooks"})
 
 
 def _no_hooks() -> OrderedDict[Any, Any]:
@@ -50,6 +51,7 @@ def _reduce_ex(self: Tensor, protocol: Any) -> Any:
 
 def _reduce_plain(self: Tensor, protocol: Any) -> Any:
     """The tensor without its class and attributes: a view of a storage."""
+    warn_if_has_hooks(self)
     storage, offset, stride = _place(self)
     flags = (bool(self.requires_grad), _no_hooks())  # type: ignore[attr-defined]
     parts = (offset, tuple(self.shape), stride, *flags)
@@ -57,6 +59,22 @@ def _reduce_plain(self: Tensor, protocol: Any) -> Any:
     if self.dtype in STORAGE_NAMES:
         return _rebuild_tensor_v2, (TypedStorage._over(storage, self.dtype), *parts, *bits)
     return _rebuild_tensor_v3, (storage, *parts, self.dtype, *bits)
+
+
+def warn_if_has_hooks(tensor: Tensor) -> None:
+    """Warn of each hook of a tensor's gradient, unless it is marked as one that need not be kept.
+
+    >>> warn_if_has_hooks(wrap(np.ones(2)))
+    """
+    found = tensor._backward_hooks if tensor.requires_grad else None  # type: ignore[attr-defined]
+    for hook in (found or {}).values():
+        if not getattr(hook, "__torch_unserializable__", False):
+            warnings.warn(
+                f"backward hook {hook!r} on tensor will not be serialized.  If this is expected, "
+                "you can decorate the function with @torch.utils.hooks.unserializable_hook to "
+                "suppress this warning",
+                stacklevel=2,
+            )
 
 
 def _place(t: Tensor) -> tuple[UntypedStorage, int, tuple[int, ...]]:

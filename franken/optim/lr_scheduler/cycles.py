@@ -6,6 +6,7 @@ https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.OneCycle
 
 from __future__ import annotations
 
+import functools
 import math
 import types
 from collections.abc import Callable
@@ -61,6 +62,7 @@ class CyclicLR(LRScheduler):
         self.scale_mode = scale_mode
         if scale_fn is None:
             self.scale_mode = "iterations" if mode == "exp_range" else "cycle"
+            self._scale_fn_ref = self._built_in()
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
             self._init_momentum(base_momentum, max_momentum, last_epoch)
@@ -87,9 +89,26 @@ class CyclicLR(LRScheduler):
         """How the amplitude changes with the cycle (or the iteration)."""
         if self._scale_fn_custom is not None:
             return self._scale_fn_custom(x)
-        if self.mode == "triangular":
-            return 1.0
-        return 1 / (2.0 ** (x - 1)) if self.mode == "triangular2" else self.gamma**x
+        return self._scale_fn_ref(x)
+
+    # Functions under torch's names, because a pickled scheduler names them.
+    def _built_in(self) -> Callable[[float], float]:
+        if self.mode == "exp_range":
+            return functools.partial(self._exp_range_scale_fn, self.gamma)
+        plain = self.mode == "triangular"
+        return self._triangular_scale_fn if plain else self._triangular2_scale_fn
+
+    @staticmethod
+    def _triangular_scale_fn(x: float) -> float:
+        return 1.0
+
+    @staticmethod
+    def _triangular2_scale_fn(x: float) -> float:
+        return float(1 / (2.0 ** (x - 1)))
+
+    @staticmethod
+    def _exp_range_scale_fn(gamma: float, x: float) -> float:
+        return float(gamma**x)
 
     def get_lr(self) -> list[Any]:
         """The next rates."""
@@ -111,6 +130,7 @@ class CyclicLR(LRScheduler):
     def state_dict(self) -> dict[str, Any]:
         """The state; of a scale function only the attributes of an object."""
         state = super().state_dict()
+        state.pop("_scale_fn_ref", None)
         fn = state.pop("_scale_fn_custom", None)
         plain = fn is None or isinstance(fn, types.FunctionType)
         state["_scale_fn_custom"] = None if plain else dict(fn.__dict__)
@@ -121,6 +141,8 @@ class CyclicLR(LRScheduler):
         state = dict(state_dict)
         saved = state.pop("_scale_fn_custom", None)
         super().load_state_dict(state)
+        if self._scale_fn_custom is None:
+            self._scale_fn_ref = self._built_in()
         if saved is not None:
             self._scale_fn_custom.__dict__.update(saved)
 

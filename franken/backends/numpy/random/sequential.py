@@ -288,7 +288,7 @@ def multinomial(gen: Generator, probs: Array, n: int, replacement: bool = False)
     [1]
     """
     _check_multinomial(probs, n, replacement)
-    if not replacement:
+    if not replacement or n == 1:
         return _race(gen, probs, n)
     rows = probs.reshape(-1, probs.shape[-1])
     wide = np.float32 if probs.dtype in HALVES else probs.dtype

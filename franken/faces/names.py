@@ -53,9 +53,10 @@ _TABLE: Final[dict[str, str]] = {
     "torch.autograd.graph.GradientEdge": "franken.autograd.graph.GradientEdge",
     "torch.autograd.graph.save_on_cpu": "franken.autograd.graph.save_on_cpu",
     "torch.autograd.graph.saved_tensors_hooks": "franken.autograd.graph.saved_tensors_hooks",
-    "torch.cuda.StreamContext": "franken.cuda.StreamContext",
+    "torch.cuda.StreamContext": "franken.cuda.stream",
     "torch.cuda.streams.Event": "franken.cuda.Event",
     "torch.cuda.streams.Stream": "franken.cuda.Stream",
+    "torch.func.vmap": "franken.func.vmap",
     "torch.nn.modules.activation.MultiheadAttention": "franken.nn.MultiheadAttention",
     "torch.nn.modules.channelshuffle.ChannelShuffle": "franken.nn.ChannelShuffle",
     "torch.nn.modules.container.ParameterDict": "franken.nn.ParameterDict",
@@ -72,20 +73,28 @@ _TABLE: Final[dict[str, str]] = {
             "LoadEndianness",
             "SourceChangeWarning",
             "StorageType",
-            "_get_layout",
             "safe_globals",
             "set_default_mmap_options",
             "skip_data",
         )
     },
+    "torch.serialization._get_layout": "franken.faces.checkpoints.restricted.get_layout",
     "torch.storage.TypedStorage": "franken.storage.TypedStorage",
     "torch.storage.UntypedStorage": "franken.storage.UntypedStorage",
     "torch.utils.checkpoint.CheckpointError": "franken.utils.checkpoint.CheckpointError",
     "torch.utils.checkpoint.CheckpointFunction": "franken.utils.checkpoint.CheckpointFunction",
+    **{
+        f"torch.utils.data._utils.{name}": f"franken.utils.data.{name.partition('.')[2]}"
+        for name in (
+            "collate.default_collate",
+            "collate.default_convert",
+            "worker.get_worker_info",
+        )
+    },
     "torch.utils.hooks.RemovableHandle": "franken.utils.hooks.RemovableHandle",
 }
 # Functions that torch keeps in inner modules: how the names there begin.
-_INNER: Final = {
+INNER: Final = {
     "torch._C._nn": ("franken.nn.functional", ""),
     "torch._C._special": ("franken.special", "special_"),
     "torch._C._linalg": ("franken.linalg", "linalg_"),
@@ -95,10 +104,16 @@ _INNER: Final = {
 _INSIDE: Final = (
     "core", "backends", "engine", "ops", "transforms", "functional", "faces", "triton_kernels",
 )  # fmt: skip
-# Packages whose files torch does not have.
-_FLAT: Final = ("franken.optim.lr_scheduler",)
-# Where the names of functions that the op declarations published are looked up.
-_SPACES: Final = ("", ".nn.functional", ".special", ".linalg", ".fft", ".random", ".cuda")
+# Files and packages of the face that torch does not have: what they hold is found in the spaces.
+_OURS: Final = (
+    "franken.optim.lr_scheduler.", "franken.autograd.api", "franken.autograd.checkpoint",
+    "franken.testing.",
+)  # fmt: skip
+# Where the names of what lies elsewhere are looked up.
+_SPACES: Final = (
+    "", ".nn.functional", ".special", ".linalg", ".fft", ".random", ".cuda", ".optim.lr_scheduler",
+    ".autograd", ".utils.checkpoint", ".utils.data", ".func", ".testing", ".serialization",
+)  # fmt: skip
 
 
 def found(module: str, name: str) -> Any:
@@ -110,8 +125,8 @@ def found(module: str, name: str) -> Any:
     moved = _TABLE.get(f"{module}.{name}")
     if moved is not None:
         return _at(moved)
-    if module in _INNER:
-        module, prefix = _INNER[module]
+    if module in INNER:
+        module, prefix = INNER[module]
         name = name.removeprefix(prefix)
     elif module == "torch" or module.startswith("torch."):
         module = "franken" + module[5:]
@@ -136,7 +151,7 @@ def torch_name(obj: Any, name: str | None = None) -> tuple[str, str] | None:
     (('torch.nn.modules.linear', 'Linear'), ('torch', 'float16'))
     >>> torch_name(print)
     """
-    known = _reverse().get(id(obj))
+    known = tabled(obj)
     if known is not None:
         return known
     module = getattr(obj, "__module__", None) or type(obj).__module__
@@ -151,9 +166,8 @@ def torch_name(obj: Any, name: str | None = None) -> tuple[str, str] | None:
 
 
 def _face_name(obj: Any, module: str, name: str) -> tuple[str, str] | None:
-    places = [module.rpartition(".")[0] if module.startswith(_FLAT) else module]
-    if module.split(".")[1:2] and module.split(".")[1] in _INSIDE:
-        places = []
+    inside = module.startswith(_OURS) or f"{module}.".split(".")[1] in _INSIDE
+    places = [] if inside else [module]
     for place in (*places, *(f"franken{space}" for space in _SPACES)):
         target: Any = importlib.import_module(place)
         for part in name.split("."):
@@ -163,16 +177,36 @@ def _face_name(obj: Any, module: str, name: str) -> tuple[str, str] | None:
     return None
 
 
+def tabled(obj: Any) -> tuple[str, str] | None:
+    """torch's (module, name) of a class or function of the table, None for any other.
+
+    Only what has the name of `obj` is looked up, so nothing else is imported.
+    """
+    for theirs in _by_last().get(getattr(obj, "__name__", None), ()):
+        if _at(_TABLE[theirs]) is obj:
+            module, _, last = theirs.rpartition(".")
+            return sys.intern(module), sys.intern(last)
+    return None
+
+
 @cache
-def _reverse() -> dict[int, tuple[str, str]]:
-    """torch's names of the objects of the table, which live as long as the process."""
-    names: dict[int, tuple[str, str]] = {}
+def _by_last() -> dict[Any, list[str]]:
+    """The names of the table, by the last word that the object has here."""
+    index: dict[Any, list[str]] = {}
     for theirs, ours in _TABLE.items():
-        if ours == "franken":
-            continue
+        if ours != "franken":
+            index.setdefault(ours.rpartition(".")[2], []).append(theirs)
+    return index
+
+
+@cache
+def modules() -> dict[str, list[str]]:
+    """The modules of torch that the table names, and what it names in each."""
+    index: dict[str, list[str]] = {}
+    for theirs in _TABLE:
         module, _, last = theirs.rpartition(".")
-        names.setdefault(id(_at(ours)), (sys.intern(module), sys.intern(last)))
-    return names
+        index.setdefault(module, []).append(last)
+    return index | {module: [] for module in INNER}
 
 
 def _at(path: str) -> Any:

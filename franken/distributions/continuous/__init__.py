@@ -1,0 +1,1 @@
+"""Distributions over the real line; `torch.distributions.<file>` is each file's name there."""
