@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 
 from franken.backends.dlpack import Reading
-from franken.backends.errors import FrankenError, MissingKernel
+from franken.backends.errors import FrankenError
+from franken.backends.meta.kernels import served as served_meta
+from franken.backends.meta.memory import laid, reserved
 
 
 class NoCudaError(FrankenError, AssertionError, RuntimeError):
@@ -134,25 +136,29 @@ def carried() -> contextlib.AbstractContextManager[Any]:
 
 def from_host(array: Any, dev: Any) -> Any:
     """A copy of a NumPy array in the memory of `dev`."""
-    if dev.type != "cuda":
-        raise MissingKernel("empty", dev, array.dtype.name, "only cpu and cuda hold tensors")
+    if dev.type == "meta":
+        return laid(array.shape, array.dtype, array.strides)
     with on(dev.index) as xp:
         return xp.asarray(array)
 
 
 def filled(shape: Any, value: Any, np_dtype: Any, dev: Any, order: tuple[int, ...]) -> Any:
     """A device array of one value whose axes lie in memory in the given order, widest first."""
-    if dev.type != "cuda":
-        raise MissingKernel("empty", dev, np_dtype.name, "only cpu and cuda hold tensors")
-    with on(dev.index) as xp:
-        made = xp.full(tuple(shape[axis] for axis in order), value, np_dtype)
-        if order == tuple(range(len(order))):
-            return made
-        return made.transpose(tuple(order.index(axis) for axis in range(len(order))))
+    sizes = tuple([shape[axis] for axis in order])
+    if dev.type == "meta":
+        made = reserved(sizes, np_dtype)
+    else:
+        with on(dev.index) as xp:
+            made = xp.full(sizes, value, np_dtype)
+    if order == tuple(range(len(order))):
+        return made
+    return made.transpose(tuple([order.index(axis) for axis in range(len(order))]))
 
 
 def to_host(array: Any, dev: Any) -> Any:
     """A NumPy copy of a device array."""
+    if dev.type == "meta":
+        raise NotImplementedError("Cannot copy out of meta tensor; no data!")
     with on(dev.index) as xp:
         return xp.asnumpy(array)
 
@@ -161,8 +167,10 @@ def transfer(array: Any, source: Any, target: Any) -> Any:
     """The array copied from one device to another."""
     if source.type == "cpu":
         return from_host(array, target)
-    if target.type == "cpu":
+    if target.type == "cpu" or source.type == "meta":
         return to_host(array, source)
+    if target.type == "meta":
+        return laid(array.shape, np.dtype(str(array.dtype)), array.strides)
     with on(target.index) as xp:
         return xp.array(array)
 
@@ -210,6 +218,8 @@ def from_dlpack(source: Any) -> tuple[Any, str, int | None]:
 
 def kernel_for(prim: Any, dev: Any) -> Any:
     """The kernel that serves `prim` on `dev`, found by name; None if there is none."""
+    if dev.type == "meta":
+        return served_meta(prim)
     if dev.type != "cuda":
         return None
     from franken.backends.cupy.arrays import served
@@ -238,6 +248,8 @@ def rebound_when_used(kernel: Any, **fixed: Any) -> Any:
 
 def new_generator(dev: Any) -> Any:
     """A fresh stream for a GPU."""
+    if dev.type == "meta":
+        raise RuntimeError("META device type not an accelerator.")
     from franken.backends.cupy.stream import CounterGenerator
 
     array_module()
@@ -245,7 +257,9 @@ def new_generator(dev: Any) -> Any:
 
 
 def default_generator(dev: Any) -> Any:
-    """The stream that a GPU's random ops draw from."""
+    """The stream that a GPU's random ops draw from; None on meta, where nothing is drawn."""
+    if dev.type == "meta":
+        return None
     found = _generators.get(dev.index)
     if found is None:
         found = _generators[dev.index] = new_generator(dev)

@@ -46,6 +46,9 @@ def pointwise(prim: Primitive, values: Any, dims: Any, params: Any) -> Any:
     return bind(prim, tuple(aligned), params), 0
 
 
+pointwise.elementwise = True  # type: ignore[attr-defined]  # results are as large as all inputs together
+
+
 def shift_axes(*names: str) -> Any:
     """Batching rule of one-input ops whose named parameters are axes (an int or a tuple, >= 0)."""
 

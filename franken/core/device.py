@@ -23,6 +23,9 @@ class DeviceMismatch(RuntimeError):
     """Tensors of one op live on different devices."""
 
     def __init__(self, op: str, first: object, second: object) -> None:
+        if META in (first, second):
+            super().__init__(f"Tensor on device {second} is not on the expected device {first}!")
+            return
         super().__init__(
             f"Expected all tensors to be on the same device, but found at least two devices, "
             f"{first} and {second}! (in {op}; move one of them with .to())"
@@ -112,7 +115,7 @@ def _intern(kind: str, index: int | None) -> device:
     return made
 
 
-CPU = device("cpu")
+CPU, META = device("cpu"), device("meta")
 _default: device = CPU
 
 
@@ -123,10 +126,13 @@ def set_default(value: Any) -> None:
 
 
 def resolve(value: Any) -> device:
-    """The concrete device meant by a `device=` argument: cpu has no index, cuda always one."""
+    """The concrete device meant by a `device=` argument: cpu and meta have no index, cuda
+    always one."""
     d = current() if value is None else device(value)
     if d.type == "cpu":
         return CPU
+    if d.type == "meta":
+        return META
     if d.type == "cuda" and d.index is None:
         return _intern("cuda", registry.current_cuda_index())
     return d

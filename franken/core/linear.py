@@ -59,7 +59,9 @@ def _(tangents: Any, out: Any, x: Any, src: Any) -> Any:
 # --- ties ---------------------------------------------------------------------------------------
 
 # g, on the tape as a function of the others too: their cotangents are zeros, or none at all.
-tie = Primitive("tie", (), lambda g, *others, sizes: g, variadic=True)
+tie = Primitive(
+    "tie", (), lambda g, *others, sizes: g, variadic=True, meta=lambda g, *others, sizes: g
+)
 tie.holomorphic = False
 
 
@@ -120,7 +122,11 @@ def small_first(ufunc: Any, kernel: Any) -> Any:
 
 
 reduce_sum = Primitive(
-    "sum", ("x",), halved(small_first(np.add, kernels.sum)), batch=shift_axes("axes")
+    "sum",
+    ("x",),
+    halved(small_first(np.add, kernels.sum)),
+    batch=shift_axes("axes"),
+    meta="reduced",
 )
 
 
@@ -194,6 +200,7 @@ view_scatter = Primitive(
     _write_region,
     layout="as_input",
     title="torch::autograd::CopySlices",
+    meta="same",
 )
 view_scatter.holomorphic = False  # the region may be the real or the imaginary part
 

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from franken.backends import registry
+from franken.backends.meta.kernels import planned
 from franken.core import state
-from franken.core.device import CPU, DeviceMismatch
+from franken.core.device import CPU, META, DeviceMismatch
 from franken.core.errors import MissingKernel
 from franken.core.geometry.arrange import arranger, with_strides
 from franken.core.geometry.shapes import refuse_memory
@@ -93,13 +94,15 @@ class Primitive:
         words: torch's names of the inputs, where they are not `inputs`.
         writes: for kernels that change inputs in place and give nothing back (outputs=0):
             `writes(inputs, **params)` gives those that are changed.
+        meta: what the results are like, from the inputs' geometries: a rule, or the name of one in
+            `backends.meta.rules`. Views and elementwise ops need none.
     """
 
     __slots__ = (
-        "arrange", "batch", "by_memory", "carry", "cpu", "differentiable", "expr", "holomorphic",
-        "inputs", "jvps", "kernels", "name", "nondiff", "outputs", "plans", "random", "shape",
-        "simple", "still", "ties", "title", "variadic", "view", "vjp_joint", "vjps", "wide", "words",
-        "writer", "writes",
+        "arrange", "batch", "by_memory", "carry", "cpu", "differentiable", "expr",
+        "holomorphic", "inputs", "jvps", "kernels", "name", "nondiff", "outputs", "plans",
+        "random", "shape", "simple", "still", "ties", "title", "variadic", "view", "vjp_joint",
+        "vjps", "wide", "words", "writer", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -119,6 +122,7 @@ class Primitive:
         title: Any = None,
         words: tuple[str, ...] = (),
         writes: Any = None,
+        meta: Any = None,
     ) -> None:
         if name in PRIMITIVES:
             raise ValueError(f"primitive {name!r} is declared twice")
@@ -128,6 +132,8 @@ class Primitive:
         self.title, self.words = title, words or inputs
         self.arrange = None if view or random else arranger(layout)
         self.kernels: dict[str, Any] = {}
+        if meta is not None:
+            self.kernels["meta"] = planned(self, meta)
         # The kernel for float32 and wider, without the detour of half precisions.
         self.wide = getattr(kernel, "wide", kernel)
         self.simple = outputs == 1 and not view and not random
@@ -593,7 +599,9 @@ def _one_device(prim: Primitive, args: tuple[Any, ...]) -> tuple[Any, ...]:
     moved = []
     for a in args:
         if isinstance(a, Tensor) and a.device is not dev:
-            if a.device is CPU and a._a.ndim == 0:
+            if a.device is CPU and (
+                a._a.ndim == 0 or dev is META and hasattr(prim.kernel_for(dev), "mixes")
+            ):
                 a = a.to(dev)
             else:
                 raise DeviceMismatch(prim.name, dev, a.device)

@@ -37,6 +37,7 @@ _TABLE: Final[dict[str, str]] = {
         for name in (
             "_rebuild_device_tensor_from_cpu_tensor",
             "_rebuild_device_tensor_from_numpy",
+            "_rebuild_meta_tensor_no_storage",
             "_rebuild_parameter",
             "_rebuild_parameter_with_state",
             "_rebuild_tensor",

@@ -10,6 +10,7 @@ from typing import Any
 
 from franken.core import device as devices
 from franken.core import dtypes
+from franken.core.device import CPU, device
 from franken.core.once import ONCE
 from franken.core.op import op
 from franken.core.state import FRESH
@@ -166,7 +167,7 @@ def set_default_tensor_type(t: Any) -> None:
         raise TypeError(
             "invalid type object: only floating-point types are supported as the default type"
         )
-    name = t if isinstance(t, str) else type_name(t.dtype, t.is_cuda)
+    name = t if isinstance(t, str) else type_name(t.dtype, device("cuda") if t.is_cuda else CPU)
     first = name.partition(".")[0]
     if first != "torch":
         raise ModuleNotFoundError(f"No module named {first!r}", name=first)

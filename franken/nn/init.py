@@ -81,6 +81,8 @@ def trunc_normal_(
         return x, franken.empty_like(tensor).uniform_(generator=generator) <= height
 
     with franken.no_grad():
+        if tensor.is_meta:
+            return tensor
         value, kept = propose()
         while not bool(kept.all()):
             x, ok = propose()

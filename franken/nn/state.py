@@ -6,6 +6,7 @@ Knows the tables of a module, not what they compute.
 from __future__ import annotations
 
 import functools
+import warnings
 import weakref
 from collections import OrderedDict
 from typing import Any, NamedTuple
@@ -226,9 +227,24 @@ class StateDict:
                 f"checkpoint, the shape in current model is {mine.shape}."
             )
             return
+        if mine.is_meta and not value.is_meta and not assign:
+            warnings.warn(
+                f"for {key}: copying from a non-meta parameter in the checkpoint to a meta "
+                "parameter in the current model, which is a no-op. (Did you mean to pass "
+                "`assign=True` to assign items in the state dictionary to their corresponding key "
+                "in the module instead of copying them in place?)",
+                stacklevel=3,
+            )
         with franken.no_grad():
             if not assign:
-                mine.copy_(value)
+                try:
+                    mine.copy_(value)
+                except (RuntimeError, TypeError, ValueError) as error:
+                    errors.append(
+                        f'While copying the parameter named "{key}", whose dimensions in the model '
+                        f"are {mine.shape} and whose dimensions in the checkpoint are "
+                        f"{value.shape}, an exception occurred : {error.args}."
+                    )
             elif name in self._parameters:
                 self._parameters[name] = franken.nn.Parameter(value.detach(), mine.requires_grad)
             else:

@@ -27,7 +27,7 @@ from franken.transforms.graph import Eqn, Graph, Var
 from franken.transforms.pushed import zeros_like
 
 # Only a staged program needs it as an equation; see `core.trace.detached` for the rest.
-detach_ = Primitive("detach", ("x",), np.asarray).not_differentiable()
+detach_ = Primitive("detach", ("x",), np.asarray, meta=lambda x: x).not_differentiable()
 
 
 @detach_.batching

@@ -397,13 +397,27 @@ def test_records_see_what_is_written_through_views(kind: str) -> None:
 
 
 def test_saved_hooks_get_the_values() -> None:
-    seen = []
+    seen: list[Any] = []
+
+    def pack(t: Any) -> Any:
+        seen.append(t.tolist())
+        return t
+
     x = franken.tensor(NUMBERS, requires_grad=True)
-    with franken.autograd.graph.saved_tensors_hooks(
-        lambda t: seen.append(t.tolist()) or t, lambda t: t
-    ):
+    with franken.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
         (x.conj() * x.conj()).sum().abs().backward()
     assert near(seen[0], x.detach().conj().tolist())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_tensors_without_elements_have_bits_too(kind: str) -> None:
+    def told_of(m: Any) -> Any:
+        x = m.zeros(2, 3, dtype=m.complex64, device="meta")
+        y = KINDS[kind](x).mul_(2j)
+        made = (y, y.imag, y[0], y.t(), y + 1, y.mH, y.resolve_conj())
+        return [(t.is_conj(), t.is_neg(), tuple(t.shape), t.stride(), str(t.dtype)) for t in made]
+
+    assert told_of(franken) == told_of(torch)
 
 
 # --- what belongs to the class --------------------------------------------------------------------

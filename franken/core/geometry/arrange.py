@@ -64,7 +64,7 @@ def _row_major(inputs: Sequence[Any], out: Any, params: Any) -> Any:
         return out
     if out.flags.c_contiguous:
         shape = out.shape
-        if 1 not in shape or out.strides == _row_major_bytes(shape, out.itemsize):
+        if (out.size and 1 not in shape) or out.strides == _row_major_bytes(shape, out.itemsize):
             return out
     return placed(out, contiguous_strides(out.shape))
 
@@ -145,7 +145,7 @@ def placed(a: Any, strides: Shape) -> Any:
 def _seen(memory: Any, shape: Shape, strides: Shape) -> Any:
     """Row-major memory under strides that its shape would not have."""
     steps = tuple([s * memory.itemsize for s in strides])
-    if type(memory) is not np.ndarray:
+    if not isinstance(memory, np.ndarray):
         tricks = memory.__array_namespace__().lib.stride_tricks
         return tricks.as_strided(memory, shape, steps)
     return over(memory, shape, steps, 0)

@@ -61,8 +61,8 @@ def over(row: Any, shape: Any, byte_steps: Any, offset: int) -> Any:
     """A NumPy view of a row of elements (or an empty array): strides and offset in bytes."""
     if row.dtype.kind == "V":  # NumPy has no buffers of extension dtypes: go through plain words
         word = row.view(np.dtype(f"u{row.itemsize}"))
-        return np.ndarray(shape, word.dtype, word, offset, byte_steps).view(row.dtype)
-    return np.ndarray(shape, row.dtype, row, offset, byte_steps)
+        return type(row)(shape, word.dtype, word, offset, byte_steps).view(row.dtype)
+    return type(row)(shape, row.dtype, row, offset, byte_steps)
 
 
 def element_strides(a: Any) -> tuple[int, ...]:

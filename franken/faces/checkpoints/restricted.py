@@ -6,6 +6,7 @@ by default. Imports nothing that a file names, and calls only that and what a us
 
 from __future__ import annotations
 
+import math
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections import Counter, OrderedDict
 from collections.abc import Callable
@@ -32,7 +33,7 @@ _MAX_KEY: Final = 10_000
 _UNSUPPORTED: Final = frozenset(
     f"torch._utils._rebuild_{kind}"
     for kind in (
-        "qtensor", "sparse_tensor", "meta_tensor_no_storage", "nested_tensor", "wrapper_subclass",
+        "qtensor", "sparse_tensor", "nested_tensor", "wrapper_subclass",
         "device_tensor_from_numpy", "device_tensor_from_cpu_tensor",
     )
 )  # fmt: skip
@@ -83,7 +84,10 @@ _VALUES: Final[dict[str, Any]] = {
     **{f"torch.{name}": StorageType(name) for name in STORAGE_NAMES.values()},
     **{f"torch.cuda.{name}": StorageType(name) for name in STORAGE_NAMES.values()},
 }
-_DEFAULT: Final = frozenset({*_BUILDERS, *_VALUES, *TENSORS, *PARAMETERS, SUBCLASS, *_UNSUPPORTED})
+_META: Final = "torch._utils._rebuild_meta_tensor_no_storage"
+_DEFAULT: Final = frozenset(
+    {*_BUILDERS, *_VALUES, *TENSORS, *PARAMETERS, SUBCLASS, _META, *_UNSUPPORTED}
+)
 
 
 def current_name(name: str) -> str:
@@ -209,6 +213,8 @@ class Builder:
             raise UnpicklingError(f"{name} makes tensors of a kind that is not supported")
         if type(fields) is not tuple or not name:
             raise UnpicklingError(f"Trying to call reduce for unrecognized function {name[:200]!r}")
+        if name == _META:
+            return self._meta_tensor(fields, depth)
         if name in TENSORS:
             return self._tensor(name, fields, depth)
         if name in PARAMETERS and len(fields) >= 3 or name == "torch.nn.parameter.Parameter":
@@ -294,6 +300,23 @@ class Builder:
             if metadata and made.nbytes > _MAX_FLAGGED + storage.nbytes():  # type: ignore[attr-defined]
                 raise RuntimeError(f"{made.nbytes} bytes of {storage.nbytes()} with a flag")  # type: ignore[attr-defined]
             return rebuild.flagged(made, grad, metadata)
+        except (RuntimeError, ValueError) as error:
+            raise FormatError("bad_layout", f"torch: a tensor: {error}") from None
+
+    def _meta_tensor(self, fields: tuple[Any, ...], depth: int) -> Any:
+        """A tensor without elements, which costs nothing whatever its sizes are."""
+        dtype = self.value(fields[0], depth) if len(fields) == 4 else None
+        if type(dtype) is not dtypes.dtype or dtype.np is None:
+            raise FormatError("bad_tree", "torch: a tensor is not complete")
+        shape, strides = sizes(fields[1]), sizes(fields[2])
+        numbers = (*shape, *strides)
+        if len(shape) != len(strides) or not all(type(n) is int and n >= 0 for n in numbers):
+            raise FormatError("bad_layout", f"torch: a tensor of {repr_of((shape, strides))}")
+        reach = 1 + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
+        if max(reach, math.prod(shape)) * dtype.itemsize >= 1 << 62:
+            raise FormatError("bad_layout", f"torch: a tensor of {repr_of((shape, strides))}")
+        try:
+            return rebuild._rebuild_meta_tensor_no_storage(dtype, shape, strides, fields[3] is True)
         except (RuntimeError, ValueError) as error:
             raise FormatError("bad_layout", f"torch: a tensor: {error}") from None
 

@@ -10,7 +10,7 @@ from franken.core import dtypes as dt
 from franken.core.convert import cast
 from franken.core.op import namespace, op
 from franken.core.tensor import Tensor
-from franken.core.trace import memory
+from franken.core.trace import values
 from franken.ops.declaring.samples import S, inverse_stft
 from franken.ops.linalg.fourier import c2c_, c2r_, r2c_
 
@@ -244,6 +244,6 @@ def _resynthesized(
 
 
 def _check_overlap(lowest: Any, call: str) -> None:
-    value = memory(lowest)
+    value = values(lowest)
     if value.size and not value.min() > 1e-11:
         raise RuntimeError(f"{call} window overlap add min: 1")

@@ -99,7 +99,12 @@ def _euclid_kernel(x: Any, y: Any, *, product: bool) -> Any:
 
 
 euclid = Primitive(
-    "euclidean_pairs", ("x", "y"), _euclid_kernel, batch=pointwise, title="CdistBackward0"
+    "euclidean_pairs",
+    ("x", "y"),
+    _euclid_kernel,
+    batch=pointwise,
+    title="CdistBackward0",
+    meta="pairs",
 )
 
 

@@ -206,7 +206,7 @@ def _class_kernel(t: Any, *, classes: int, ignore: int) -> Any:
 
 
 checked_classes = Primitive(
-    "checked_classes", ("t",), _class_kernel, batch=pointwise, layout="iterator"
+    "checked_classes", ("t",), _class_kernel, batch=pointwise, layout="iterator", meta="same"
 )
 checked_classes.not_differentiable()
 

@@ -276,7 +276,9 @@ def _in_range_kernel(t: Any, *, classes: int) -> Any:
     return t
 
 
-in_range = Primitive("margin_target", ("t",), _in_range_kernel, batch=loop).not_differentiable()
+in_range = Primitive(
+    "margin_target", ("t",), _in_range_kernel, batch=loop, meta="same"
+).not_differentiable()
 
 
 @op(

@@ -7,7 +7,7 @@ from typing import Any
 
 from franken.autograd.hooks import effects_first
 from franken.core.convert import cast
-from franken.core.inplace import bump
+from franken.core.inplace import bump, writeable
 from franken.core.op import op
 from franken.core.state import STATE, set_grad
 from franken.core.tensor import Tensor
@@ -56,7 +56,7 @@ def _follow(running: Tensor, value: Tensor, momentum: float) -> None:
         if not batched:
             trace.beneath(_follow, trace.lower(running), trace.lower(value), momentum)
             return
-    elif plain and getattr(running._a.flags, "writeable", True):
+    elif plain and not running.is_meta and writeable(running._a):
         a = running._a
         a *= a.dtype.type(1 - momentum)
         a += (value._a * value._a.dtype.type(momentum)).astype(a.dtype)

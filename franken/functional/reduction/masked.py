@@ -14,6 +14,7 @@ from franken.core.convert import cast
 from franken.core.geometry.shapes import brackets, wrap_dim
 from franken.core.op import namespace, op
 from franken.core.tensor import Tensor
+from franken.core.trace import values
 from franken.ops.declaring.declare import refused
 from franken.ops.declaring.samples import S, estimated, masked_along, masked_reduction
 from franken.ops.reduction import extrema as reduce
@@ -175,7 +176,7 @@ def median(
     if mask is not None:
         keep = _keep(x, mask)
         lost = reduce.any(keep.expand(x.shape), dim).logical_not()
-        if not lost.level and bool(lost._a.any()):
+        if not lost.level and bool(values(lost).any()):
             raise ValueError(
                 "masked median expects no fully masked out rows if dtype is not floating point"
             )

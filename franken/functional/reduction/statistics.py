@@ -11,6 +11,7 @@ from franken.core.convert import cast
 from franken.core.geometry.shapes import wrap_dim
 from franken.core.op import op
 from franken.core.tensor import Tensor
+from franken.core.trace import values
 from franken.ops.declaring.samples import S
 from franken.ops.reduction.picked import pick
 
@@ -44,7 +45,8 @@ def _checked_q(name: str, x: Tensor, q: Any, dim: Any, interpolation: str) -> Te
         raise RuntimeError(f"{name}() input tensor must be either float or double dtype")
     if q.dtype is not x.dtype:
         raise RuntimeError(f"{name}() q tensor must be same dtype as the input tensor")
-    if not q.level and not bool(((q._a >= 0) & (q._a <= 1)).all()):
+    seen = values(q)
+    if not q.level and not bool(((seen >= 0) & (seen <= 1)).all()):
         raise RuntimeError(f"{name}() q values must be in the range [0, 1]")
     return q
 
@@ -156,7 +158,7 @@ def _check_weights(name: str, w: Any, kind: str, right: bool, observations: int)
             f"cov(): expected {name} to have the same numel as there are observations in the input "
             f"but got {w.numel()} != {observations}"
         )
-    if not w.level and bool((w._a < 0).any()):
+    if not w.level and bool((values(w) < 0).any()):
         raise RuntimeError(f"cov(): {name} cannot be negative")
 
 

@@ -290,6 +290,8 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
             )
         if r.dtype is not rows[0].dtype:
             raise RuntimeError("meshgrid expects all tensors to have the same dtype")
+        if r.device is not rows[0].device:
+            raise RuntimeError("meshgrid expects all tensors to have the same device")
     if indexing is None:
         warn_once(
             "torch.meshgrid: in an upcoming release, it will be required to pass the indexing "

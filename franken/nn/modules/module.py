@@ -365,9 +365,12 @@ class Module(StateDict):
         >>> m.weight.dtype, m.weight.stride(), m.bias.stride()
         (torch.float64, (36, 1, 12, 4), (1,))
         """
+        import franken
+
         like = kwargs.pop("tensor", None)
         args = args if like is None else (like, *args)
         dtype, dev, copy, memory_format = parse_to(args, kwargs)
+        away = dev is not None and franken.device(dev).type != "meta"
         if copy:
             raise RuntimeError(".to() does not accept copy argument")
         if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
@@ -379,6 +382,12 @@ class Module(StateDict):
             inexact = t.dtype.is_floating_point or t.dtype.is_complex
             target = dtype if inexact and dtype else t.dtype
             order = memory_format if t.ndim in (4, 5) else None
+            if t.is_meta and away:
+                raise NotImplementedError(
+                    "Cannot copy out of meta tensor; no data! Please use torch.nn.Module.to_empty()"
+                    " instead of torch.nn.Module.to() when moving module from meta to a different "
+                    "device."
+                )
             return t.to(device=dev or t.device, dtype=target, memory_format=order)
 
         return self._apply(convert)

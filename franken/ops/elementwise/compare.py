@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.meta import rules
 from franken.core import dtypes as dt
 from franken.core.calls.out import Into
 from franken.core.op import op
@@ -209,6 +210,8 @@ def allclose(
 )
 def equal(input: Tensor, other: Any) -> bool:
     """Whether two tensors have the same shape and the same elements."""
+    if input.is_meta or other.is_meta:
+        rules.refuse("equal")
     if tuple(input.shape) != tuple(other.shape):
         return False
     return bool(eq(input, other).all().item())

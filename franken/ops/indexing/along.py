@@ -223,7 +223,7 @@ def _as_scatter(index: Any, src: Any, dim: int) -> Any:
     return index.reshape(place).expand(tuple(src.shape))
 
 
-index_reduce_ = Primitive("index_reduce", ("x", "index", "src"), _reduce_kernel)
+index_reduce_ = Primitive("index_reduce", ("x", "index", "src"), _reduce_kernel, meta="same")
 
 
 @index_reduce_.joint_vjp

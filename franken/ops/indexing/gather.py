@@ -15,6 +15,7 @@ from franken.core.geometry.shapes import broadcast_two, wrap_dim
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
+from franken.core.trace import values
 from franken.ops.declaring.samples import S
 from franken.ops.indexing.gather_scatter import gather_
 from franken.ops.indexing.index_put import index_
@@ -34,7 +35,7 @@ def _wrap_kernel(index: Any, *, size: int) -> Any:
 
 # Places modulo the size, which is how take_along_dim counts.
 wrap_ = Primitive(
-    "wrap_index", ("index",), _wrap_kernel, batch=pointwise, layout="iterator"
+    "wrap_index", ("index",), _wrap_kernel, batch=pointwise, layout="iterator", meta="same"
 ).not_differentiable()
 
 
@@ -140,7 +141,7 @@ def refuse_outside(index: Any, size: int, kind: Any, text: str, least: int = 0) 
     "{}" in the text is replaced by the first bad index."""
     if index.level:
         return
-    a = index._a
+    a = values(index)
     if a.size and (a.min() < least or a.max() >= size):
         raise kind(text.replace("{}", str(a[(a < least) | (a >= size)].flat[0])))
 

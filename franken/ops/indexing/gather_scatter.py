@@ -19,7 +19,7 @@ from franken.core.tensor import Tensor
 
 
 def _gatherer(name: str) -> Primitive:
-    prim = Primitive(name, ("x", "index"), places.gather, batch=all_batched("dim"))
+    prim = Primitive(name, ("x", "index"), places.gather, batch=all_batched("dim"), meta="at")
     prim.vjp("index")(NOT_DIFFERENTIABLE)
     prim.vjp("x")(
         lambda g, x_shape, index, dim: scatter_add_(g.new_zeros(x_shape), index, g, dim=dim)
@@ -42,7 +42,9 @@ def _scatter_kernel(x: Any, index: Any, src: Any, *, dim: int) -> Any:
     return out
 
 
-scatter_ = Primitive("scatter", ("x", "index", "src"), _scatter_kernel, batch=all_batched("dim"))
+scatter_ = Primitive(
+    "scatter", ("x", "index", "src"), _scatter_kernel, batch=all_batched("dim"), meta="same"
+)
 
 scatter_.vjp("index")(NOT_DIFFERENTIABLE)
 
@@ -82,7 +84,11 @@ def _scatter_add_kernel(x: Any, index: Any, src: Any, *, dim: int) -> Any:
 
 
 scatter_add_ = Primitive(
-    "scatter_add", ("x", "index", "src"), _scatter_add_kernel, batch=all_batched("dim")
+    "scatter_add",
+    ("x", "index", "src"),
+    _scatter_add_kernel,
+    batch=all_batched("dim"),
+    meta="same",
 )
 scatter_add_.vjp("x")(lambda g: g)
 scatter_add_.vjp("src")(lambda g, index, dim: g.gather(dim, index))

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.meta import rules
 from franken.backends.numpy import places
 from franken.core.batching import batch_size, spread, to_front
 from franken.core.node import backward_name
@@ -18,7 +19,9 @@ from franken.core.tensor import Tensor
 from franken.ops.shape.movement import permute_, reshape_
 
 
-def family(name: str, fixed: tuple[str, ...], kernel: Any, declare: Any, layout: str) -> Any:
+def family(
+    name: str, fixed: tuple[str, ...], kernel: Any, declare: Any, layout: str, meta: Any
+) -> Any:
     """`prim(n)`: the primitive for n index tensors, made at first need.
 
     One for each number, since a rule names what the tape keeps: here the indices, not the data.
@@ -30,7 +33,7 @@ def family(name: str, fixed: tuple[str, ...], kernel: Any, declare: Any, layout:
             indices = tuple(f"i{k}" for k in range(n))
             made[n] = Primitive(
                 name if n == 1 else f"{name}_{n}", (*fixed, *indices), kernel,
-                title=backward_name(name), layout=layout,
+                title=backward_name(name), layout=layout, meta=meta,
             )  # fmt: skip
             made[n].vjp(*indices)(NOT_DIFFERENTIABLE)
             declare(made[n], indices)
@@ -53,7 +56,7 @@ def _index_tangent(tangents: Any, out: Any, x: Any, *indices: Any, pattern: Any)
     return index_(tangents[0], *indices, pattern=pattern)
 
 
-_index_prim = family("index", ("x",), places.index, _declare_index, "indexed")
+_index_prim = family("index", ("x",), places.index, _declare_index, "indexed", rules.indexed)
 
 
 def index_(x: Any, *indices: Any, pattern: tuple[int, ...]) -> Any:
@@ -135,7 +138,7 @@ def _put_tangent(tangents: Any, out: Any, x: Any, values: Any, *indices: Any, **
     return put_(tx, 0 if tv is None else tv, *indices, **params)
 
 
-_put_prim = family("index_put", ("x", "values"), places.put, _declare_put, "as_input")
+_put_prim = family("index_put", ("x", "values"), places.put, _declare_put, "as_input", rules.same)
 
 
 def put_(x: Any, values: Any, *indices: Any, pattern: tuple[int, ...], accumulate: bool) -> Any:

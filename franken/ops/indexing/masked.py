@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.meta import rules
 from franken.core import dtypes as dt
 from franken.core import inplace
 from franken.core.batching import pointwise, to_front
@@ -16,6 +17,7 @@ from franken.core.op import op
 from franken.core.primitive import NO_BATCH_RULE, NOT_DIFFERENTIABLE, Primitive
 from franken.core.promotion import can_cast
 from franken.core.tensor import Tensor, attach
+from franken.core.trace import values
 from franken.ops.declaring.loop import loop
 from franken.ops.declaring.samples import S
 from franken.ops.indexing.write import plain, warn_expanded
@@ -104,7 +106,9 @@ attach(masked_fill_=_masked_fill_inplace)
 # --- masked_select and masked_scatter -------------------------------------------------------------
 
 # Both take operands of one shape.
-masked_select_ = Primitive("masked_select", ("x", "mask"), lambda x, mask: x[mask])
+masked_select_ = Primitive(
+    "masked_select", ("x", "mask"), lambda x, mask: x[mask], meta=rules.by_value("masked_select")
+)
 
 
 @masked_select_.batching
@@ -141,7 +145,9 @@ def _scatter_kernel(x: Any, mask: Any, source: Any) -> Any:
     return out
 
 
-masked_scatter_ = Primitive("masked_scatter", ("x", "mask", "source"), _scatter_kernel, batch=loop)
+masked_scatter_ = Primitive(
+    "masked_scatter", ("x", "mask", "source"), _scatter_kernel, batch=loop, meta="same"
+)
 masked_scatter_.vjp("x")(lambda g, mask: masked_fill_prim(g, mask, 0))
 
 masked_scatter_.vjp("mask")(NOT_DIFFERENTIABLE)
@@ -168,7 +174,9 @@ def _back_kernel(g: Any, mask: Any, *, shape: Any) -> Any:
 
 
 # The masked elements in order, then zeros, as `shape`: how masked_scatter used its source.
-masked_fill_back_ = Primitive("masked_unscatter", ("x", "mask"), _back_kernel, batch=loop)
+masked_fill_back_ = Primitive(
+    "masked_unscatter", ("x", "mask"), _back_kernel, batch=loop, meta="of_shape"
+)
 
 masked_fill_back_.vjp("mask")(NOT_DIFFERENTIABLE)
 
@@ -224,7 +232,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
             f"{input.dtype.scalar_name} and {source.dtype.scalar_name}"
         )
     x, m = _same_shape(input, mask)
-    if not m.level and np.count_nonzero(m._a) > source.shape.numel():
+    if not m.level and np.count_nonzero(values(m)) > source.shape.numel():
         raise RuntimeError("Number of elements of source < number of ones in mask")
     return masked_scatter_(x, m, source)
 
@@ -239,7 +247,12 @@ def _nonzero_kernel(x: Any) -> Any:
 
 
 nonzero_ = Primitive(
-    "nonzero", ("x",), _nonzero_kernel, batch=NO_BATCH_RULE, layout="column_major"
+    "nonzero",
+    ("x",),
+    _nonzero_kernel,
+    batch=NO_BATCH_RULE,
+    layout="column_major",
+    meta="refuse_nonzero",
 ).not_differentiable()
 
 

@@ -17,6 +17,7 @@ from franken.core.pointwise import pointwise_primitive
 from franken.core.primitive import Primitive, bind
 from franken.core.state import STATE
 from franken.core.tensor import Tensor
+from franken.core.trace import values
 from franken.ops.declaring.samples import S
 from franken.ops.indexing.gather_scatter import scatter_, scatter_add_
 from franken.ops.surface.args import checked_number
@@ -35,7 +36,11 @@ def reduce_kernel(
 
 
 scatter_reduce_ = Primitive(
-    "scatter_reduce", ("x", "index", "src"), reduce_kernel, batch=all_batched("dim")
+    "scatter_reduce",
+    ("x", "index", "src"),
+    reduce_kernel,
+    batch=all_batched("dim"),
+    meta="same",
 )
 
 
@@ -105,12 +110,12 @@ def _prod_vjp(g: Any, x: Any, src: Any, out: Any, at: Any, include_self: bool) -
     rest = at.get(g * out) / src.masked_fill(zero, 1)
     picked = at.get(g * others)
     gsrc = rest.masked_fill(only, 0) + picked.masked_fill(~only, 0)
-    if STATE.grad and not count.level and bool((zero & (count > 1)).any()):
-        op, values = at.names
+    if STATE.grad and not count.level and bool(values(zero & (count > 1)).any()):
+        op, src_name = at.names
         gsrc = once_derived(
             gsrc,
-            words=f"{op}(): Double backward is unsupported for {values} when "
-            f">1 zeros in {values} are scattered to the same position in self",
+            words=f"{op}(): Double backward is unsupported for {src_name} when "
+            f">1 zeros in {src_name} are scattered to the same position in self",
         )
     return gx, gsrc
 

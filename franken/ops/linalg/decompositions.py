@@ -357,7 +357,7 @@ def _exp_kernel(x: Any) -> Any:
     return kernel(x)
 
 
-matrix_exp_ = Primitive("linalg_matrix_exp", ("x",), _exp_kernel, batch=leading())
+matrix_exp_ = Primitive("linalg_matrix_exp", ("x",), _exp_kernel, batch=leading(), meta="same")
 
 
 def _frechet(a: Any, e: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.meta import rules
 from franken.core.batching import shift_axes
 from franken.core.primitive import Primitive
 
@@ -52,12 +53,29 @@ def _c2r_kernel(x: Any, *, axis: int, n: int, scale: float) -> Any:
 # A transform over several axes that begins with a real one lies in memory as one of them all:
 # `beside` are the axes still to come, `last` the one that came first.
 c2c_ = Primitive(
-    "fft_c2c", ("x",), _c2c_kernel, batch=shift_axes("axes", "last"), layout="transformed"
+    "fft_c2c",
+    ("x",),
+    _c2c_kernel,
+    batch=shift_axes("axes", "last"),
+    layout="transformed",
+    meta="same",
 )
 r2c_ = Primitive(
-    "fft_r2c", ("x",), _r2c_kernel, batch=shift_axes("axis", "beside"), layout="transformed"
+    "fft_r2c",
+    ("x",),
+    _r2c_kernel,
+    batch=shift_axes("axis", "beside"),
+    layout="transformed",
+    meta=lambda x, *, axis, **_: rules.replaced(x, axis, x.shape[axis] // 2 + 1),
 )
-c2r_ = Primitive("fft_c2r", ("x",), _c2r_kernel, batch=shift_axes("axis"), layout="transformed")
+c2r_ = Primitive(
+    "fft_c2r",
+    ("x",),
+    _c2r_kernel,
+    batch=shift_axes("axis"),
+    layout="transformed",
+    meta=lambda x, *, axis, n, **_: rules.replaced(x, axis, n),
+)
 r2c_.holomorphic = c2r_.holomorphic = False
 c2c_.jvp(lambda tangents, out, x, **params: c2c_(tangents[0], **params))
 r2c_.jvp(lambda tangents, out, x, **params: r2c_(tangents[0], **params))

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from franken.backends.meta import rules
 from franken.backends.numpy import linalg as kernels
 from franken.core import dtypes as dt
 from franken.core.calls.out import FREE, write_made
 from franken.core.op import op
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.tensor import Tensor
+from franken.core.trace import values
 from franken.ops.declaring.declare import without_forward
 from franken.ops.declaring.return_types import make
 from franken.ops.declaring.samples import S, definite
@@ -264,6 +266,7 @@ ldl_solve_ = Primitive(
     "linalg_ldl_solve",
     ("ld", "pivots", "b"),
     kernels.ldl_solve,
+    meta=lambda ld, pivots, b, **_: rules.product(ld, b),
     batch=leading({1: 1}),
     layout="column_major",
     title="torch::autograd::NotImplemented",
@@ -329,7 +332,7 @@ def ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor, *, hermitian: bool = False)
     check_square(LD, name, "LD")
     check_same(LD, B, name, "LD", "B")
     _check_system(LD, B, True, name)
-    if bool((pivots == 0).any()):
+    if bool(values(pivots == 0).any()):
         raise RuntimeError(
             "Pivots given to ldl_solve must all satisfy |pivot| >= 1. Did you properly pass the "
             "result of ldl_factor?"

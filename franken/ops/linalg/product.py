@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.meta import rules
 from franken.backends.numpy.halves import halved
 from franken.backends.numpy.parallel import matmul as matmul_on_threads
 from franken.core import dtypes as dt
@@ -28,6 +29,7 @@ HALF = (dt.float16, dt.bfloat16)
 matmul_ = Primitive(
     "matmul", ("x", "y"), halved(matmul_on_threads), words=("self", "mat2"),
     title=lambda node: "MmBackward0" if len(node.shape) == 2 else "BmmBackward0",
+    meta="product",
 )  # fmt: skip
 matmul_.still = lambda node, i: i == 1 and len(node.parents[1].shape) > 2
 
@@ -598,10 +600,15 @@ def _linear_title(node: Any) -> str:
     return "ViewBackward0" if biased else "UnsafeViewBackward0"
 
 
-linear_ = Primitive("linear", ("x", "w", "b"), halved(_linear_kernel), title=_linear_title)
+linear_ = Primitive(
+    "linear", ("x", "w", "b"), halved(_linear_kernel), title=_linear_title, meta="transposed"
+)
 linear_.still = lambda node, i: i == 1
 linear_weight_grad_ = Primitive(
-    "linear_weight_grad", ("c", "x"), halved(_linear_weight_grad_kernel)
+    "linear_weight_grad",
+    ("c", "x"),
+    halved(_linear_weight_grad_kernel),
+    meta=lambda g, x: rules.reserved((g.shape[-1], x.shape[-1]), g.dtype),
 )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.meta import rules
 from franken.backends.numpy import linalg as kernels
 from franken.core.calls.out import FREE, Into, safely
 from franken.core.errors import LinAlgError
@@ -48,6 +49,7 @@ inverse_ = Primitive(
     ("x",),
     kernels.inverse,
     outputs=2,
+    meta="with_info",
     nondiff=(1,),
     batch=leading(),
     layout=("column_major", "contiguous"),
@@ -107,6 +109,7 @@ solve_ = Primitive(
     ("a", "b"),
     kernels.solve,
     outputs=2,
+    meta=lambda a, b: [rules.product(a, b), rules.with_info(a)[1]],
     nondiff=(1,),
     batch=leading(),
     layout=("column_major", "contiguous"),
@@ -239,6 +242,7 @@ triangular_ = Primitive(
     ("a", "b"),
     kernels.solve_triangular,
     batch=leading(),
+    meta="product",
     layout="column_major",
 )
 
@@ -312,8 +316,14 @@ def triangular_solve(
 
 # --- determinants --------------------------------------------------------------------------------
 
-det_ = Primitive("linalg_det", ("x",), lambda x: np.asarray(np.linalg.det(x)), batch=leading())
-cofactor_ = Primitive("linalg_cofactor", ("x",), kernels.cofactor, batch=leading())
+det_ = Primitive(
+    "linalg_det",
+    ("x",),
+    lambda x: np.asarray(np.linalg.det(x)),
+    batch=leading(),
+    meta=lambda x: x.shape[:-2],
+)
+cofactor_ = Primitive("linalg_cofactor", ("x",), kernels.cofactor, batch=leading(), meta="same")
 # what a change y of x changes in the cofactors; as the second derivative of det, symmetric
 cofactor_change_ = Primitive(
     "linalg_cofactor_change", ("x", "y"), kernels.cofactor_change, batch=leading()
@@ -352,7 +362,14 @@ def _slogdet_kernel(x: Any) -> Any:
     return np.asarray(sign), np.asarray(size)
 
 
-slogdet_ = Primitive("linalg_slogdet", ("x",), _slogdet_kernel, outputs=2, batch=leading())
+slogdet_ = Primitive(
+    "linalg_slogdet",
+    ("x",),
+    _slogdet_kernel,
+    outputs=2,
+    batch=leading(),
+    meta=lambda x: x.shape[:-2],
+)
 slogdet_.holomorphic = False
 
 
@@ -417,6 +434,7 @@ cholesky_ = Primitive(
     ("x",),
     _cholesky_kernel,
     outputs=2,
+    meta="with_info",
     nondiff=(1,),
     batch=leading(),
     layout=("column_major", "contiguous"),

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.meta import rules
 from franken.core.errors import LinAlgError
 from franken.core.primitive import Primitive
 from franken.ops.linalg.checks import concrete, leading
@@ -34,7 +35,13 @@ def _no_batched_empty(prim: Primitive, values: Any, dims: Any, params: Any) -> A
 
 
 qr_ = Primitive(
-    "linalg_qr", ("x",), _qr_kernel, outputs=2, batch=_no_batched_empty, layout="column_major"
+    "linalg_qr",
+    ("x",),
+    _qr_kernel,
+    outputs=2,
+    batch=_no_batched_empty,
+    layout="column_major",
+    meta="orthogonal",
 )
 qr_.holomorphic = False
 
@@ -106,6 +113,7 @@ eigh_ = Primitive(
     ("x",),
     _eigh_kernel,
     outputs=2,
+    meta="eigen",
     batch=leading(),
     layout=("contiguous", "column_major"),
 )
@@ -153,7 +161,11 @@ def _(g1: Any, out0: Any, out1: Any) -> Any:
 
 
 eigvalsh_ = Primitive(
-    "linalg_eigvalsh", ("x",), lambda x, *, lower: _eigh_kernel(x, lower=lower)[0], batch=leading()
+    "linalg_eigvalsh",
+    ("x",),
+    lambda x, *, lower: _eigh_kernel(x, lower=lower)[0],
+    batch=leading(),
+    meta=lambda x, **_: rules.eigen(x)[0],
 )
 eigvalsh_.holomorphic = False
 
@@ -223,6 +235,7 @@ svd_ = Primitive(
     ("x",),
     _svd_kernel,
     outputs=3,
+    meta="singular",
     batch=leading(),
     layout=("column_major", "contiguous", "column_major"),
 )
@@ -277,7 +290,13 @@ def _svd_phase(inner_u: Any, inner_v: Any, s: Any) -> Any:
     return turn.diag_embed()
 
 
-svdvals_ = Primitive("linalg_svdvals", ("x",), lambda x: _svdvals_kernel(x), batch=leading())
+svdvals_ = Primitive(
+    "linalg_svdvals",
+    ("x",),
+    lambda x: _svdvals_kernel(x),
+    batch=leading(),
+    meta="singular_values",
+)
 svdvals_.holomorphic = False
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from franken.backends.meta import rules
 from franken.backends.numpy import attention as kernels
 from franken.core import dtypes as dt
 from franken.core.batching import batch_size, spread, to_front
@@ -33,12 +34,24 @@ def _grad_kernel(
     return kernels.attention_backward(g, q, k, v, mask, out, sums, scale, causal)
 
 
+def _geometry(q: Any, k: Any, v: Any, mask: Any, **params: Any) -> Any:
+    wide = kernels._wide(q)
+    return [
+        rules.reserved((*q.shape[:-1], v.shape[-1]), q.dtype),
+        rules.reserved(q.shape[:-1], wide),
+    ]
+
+
 attend = Primitive(
-    "attention", ("q", "k", "v", "mask"), _kernel, outputs=2, nondiff=(1,),
+    "attention", ("q", "k", "v", "mask"), _kernel, outputs=2, nondiff=(1,), meta=_geometry,
     title="ScaledDotProductFlashAttentionForCpuBackward0",
 )  # fmt: skip
 attend_grad = Primitive(
-    "attention_grad", ("y", "q", "k", "v", "mask", "result", "sums"), _grad_kernel, outputs=3
+    "attention_grad",
+    ("y", "q", "k", "v", "mask", "result", "sums"),
+    _grad_kernel,
+    outputs=3,
+    meta=lambda g, q, k, v, *_, **params: rules.each(q, k, v),
 )
 
 # --- the formula ---------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from franken.backends.meta import rules
 from franken.backends.numpy import conv as kernels
 from franken.backends.numpy.halves import halved
 from franken.core.batching import to_front
@@ -18,6 +19,7 @@ from franken.core.geometry.planning import Operand, filtered_gradient
 from franken.core.geometry.strides import contiguous_strides
 from franken.core.linear import reduce_sum
 from franken.core.primitive import Primitive
+from franken.ops.nn.windows import conv_output_shape
 
 
 def _forward_kernel(
@@ -48,12 +50,30 @@ def _weight_grad_kernel(
     return kernels.conv_weight_grad(y, x, shape, stride, padding, dilation, groups)
 
 
-conv_ = Primitive("convolution", ("x", "w"), halved(_forward_kernel), layout="filtered")
+def _geometry(
+    x: Any, w: Any, b: Any = None, *, stride: Any, padding: Any, dilation: Any, **params: Any
+) -> Any:
+    size = conv_output_shape(x.shape[2:], w.shape[2:], stride, padding, dilation)
+    return rules.reserved((x.shape[0], w.shape[0], *size), x.dtype)
+
+
+def _input_geometry(y: Any, w: Any, *, size: Any, groups: int, **params: Any) -> Any:
+    return rules.reserved((y.shape[0], w.shape[1] * groups, *size), y.dtype)
+
+
+def _weight_geometry(y: Any, x: Any, *, size: Any, groups: int, **params: Any) -> Any:
+    return rules.reserved((y.shape[1], x.shape[1] // groups, *size), y.dtype)
+
+
+conv_ = Primitive(
+    "convolution", ("x", "w"), halved(_forward_kernel), layout="filtered", meta=_geometry
+)
 conv_biased = Primitive(
     "convolution_biased",
     ("x", "w", "b"),
     halved(_biased_kernel),
     layout="filtered",
+    meta=_geometry,
     title="ConvolutionBackward0",
 )
 # y is like the convolution's output; `size` is the spatial shape of what is returned
@@ -62,10 +82,15 @@ conv_input_grad = Primitive(
     ("y", "w"),
     halved(_input_grad_kernel),
     layout="filtered",
+    meta=_input_geometry,
     title="ConvolutionBackward0",
 )
 conv_weight_grad = Primitive(
-    "convolution_weight_grad", ("y", "x"), halved(_weight_grad_kernel), layout="filtered"
+    "convolution_weight_grad",
+    ("y", "x"),
+    halved(_weight_grad_kernel),
+    layout="filtered",
+    meta=_weight_geometry,
 )
 
 # --- derivatives ---------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.meta import rules
 from franken.backends.numpy import cross_entropy as kernels
 from franken.backends.numpy.halves import halved
 from franken.core.batching import batch_size, spread
@@ -75,17 +76,27 @@ def _forward_halved(x: Any, t: Any, w: Any, **params: Any) -> Any:
     return out.astype(x.dtype), sums, total
 
 
+def _geometry(x: Any, t: Any, w: Any, *, reduction: str, **params: Any) -> Any:
+    kind = np.dtype(np.float32) if x.dtype.itemsize < 4 else x.dtype
+    loss = rules.reserved(t.shape if reduction == "none" else (), x.dtype)
+    return [loss, rules.reserved(t.shape, kind), rules.reserved((), kind)]
+
+
 # outputs: the loss; by sample log(sum(exp(scores))); the total weight
 cross_entropy_ = Primitive(
     "cross_entropy",
     ("x", "t", "w"),
     _forward_halved,
     outputs=3,
+    meta=_geometry,
     nondiff=(1, 2),
     title="NllLossBackward0",
 )
 cross_entropy_grad = Primitive(
-    "cross_entropy_grad", ("g_", "x", "t", "w", "sums", "total"), halved(_backward)
+    "cross_entropy_grad",
+    ("g_", "x", "t", "w", "sums", "total"),
+    halved(_backward),
+    meta=lambda g, x, *more, **params: rules.same(x),
 )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.meta import rules
 from franken.backends.numpy import segment
 from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
@@ -48,8 +49,11 @@ def _sum_kernel(g: Any, i: Any, *, rows: int, padding: int, scale: bool) -> Any:
     return out.reshape((rows, *g.shape[i.ndim :]))
 
 
-rows_take: Any = Primitive("embedding", ("w", "i"), _take_kernel)
-rows_sum: Any = Primitive("embedding_grad", ("g_", "i"), halved(_sum_kernel))
+rows_take: Any = Primitive("embedding", ("w", "i"), _take_kernel, meta="rows_at")
+rows_sum: Any = Primitive(
+    "embedding_grad", ("g_", "i"), halved(_sum_kernel),
+    meta=lambda g, i, *, rows, **_: rules.reserved((rows, *g.shape[i.ndim :]), g.dtype),
+)  # fmt: skip
 rows_take.cpu = _take_kernel
 
 rows_take.vjp("i")(NOT_DIFFERENTIABLE)
@@ -236,7 +240,15 @@ def _one_hot_kernel(x: Any, *, classes: int) -> Any:
     return (x[..., None] == np.arange(classes)).astype(np.int64)
 
 
-one_hot_ = Primitive("one_hot", ("x",), _one_hot_kernel).not_differentiable()
+def _one_hot_geometry(x: Any, *, classes: int) -> Any:
+    if classes < 0:
+        x.item()  # how many there are, values say
+    return rules.reserved((*x.shape, classes), rules.INT64)
+
+
+one_hot_ = Primitive(
+    "one_hot", ("x",), _one_hot_kernel, meta=_one_hot_geometry
+).not_differentiable()
 
 
 @one_hot_.batching

@@ -15,6 +15,7 @@ from franken.core import dtypes as dt
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
+from franken.core.trace import values
 from franken.ops.declaring.loop import loop
 from franken.ops.declaring.samples import S, after
 from franken.ops.elementwise.ternary import where_
@@ -52,9 +53,10 @@ def _bags_of(offsets: Tensor, count: int) -> Any:
 def _check_offsets(offsets: Any, count: int, last_included: bool) -> None:
     if last_included and not offsets.shape[0]:
         raise RuntimeError("include_last_offset: number of offset should be at least 1")
-    if offsets.level or not offsets.numel():
+    seen = values(offsets)
+    if offsets.level or not seen.size:
         return
-    first, last = int(offsets[0]), int(offsets[-1])
+    first, last = int(seen[0]), int(seen[-1])
     if first:
         raise RuntimeError(
             "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from "
@@ -72,7 +74,7 @@ def _check_range(i: Any, w: Tensor, mode: str) -> None:
         return
     rows = w.shape[0]
     wrong = (i < 0) | (i >= rows)
-    if bool(wrong.any()):
+    if bool(values(wrong).any()):
         at = int(wrong.nonzero()[0, 0])
         if mode == "max" or w.dtype is dt.float64:
             raise RuntimeError(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from franken.backends.meta import rules
 from franken.backends.numpy import resample as kernels
 from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
@@ -12,6 +14,7 @@ from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S
 from franken.ops.nn.pool import in_batch
+from franken.ops.nn.windows import conv_output_shape
 from franken.ops.shape.movement import linear
 
 
@@ -25,8 +28,17 @@ def _fold_kernel(
     return kernels.fold(y, size, kernel, dilation, padding, stride)
 
 
-unfold_ = linear(Primitive("im2col", ("x",), _unfold_kernel, batch=in_batch))
-fold_ = linear(Primitive("col2im", ("y",), halved(_fold_kernel), batch=in_batch))
+def _columns(x: Any, *, kernel: Any, dilation: Any, padding: Any, stride: Any) -> Any:
+    size = conv_output_shape(x.shape[2:], kernel, stride, padding, dilation)
+    return rules.reserved((x.shape[0], x.shape[1] * math.prod(kernel), math.prod(size)), x.dtype)
+
+
+def _image(y: Any, *, size: Any, kernel: Any, **params: Any) -> Any:
+    return rules.reserved((y.shape[0], y.shape[1] // math.prod(kernel), *size), y.dtype)
+
+
+unfold_ = linear(Primitive("im2col", ("x",), _unfold_kernel, batch=in_batch, meta=_columns))
+fold_ = linear(Primitive("col2im", ("y",), halved(_fold_kernel), batch=in_batch, meta=_image))
 
 
 @unfold_.vjp("x")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from franken.backends.meta import rules
 from franken.backends.numpy import normalize as kernels
 from franken.core.batching import batch_size, spread, to_front
 from franken.core.linear import reduce_sum
@@ -47,6 +48,25 @@ def _fixed_kernel(x: Any, w: Any, b: Any, mean: Any, var: Any, *, eps: float) ->
     return kernels.channels_fixed(x, w, b, mean, var, eps)
 
 
+def _rows_geometry(x: Any, w: Any, b: Any, *, dims: Any, **params: Any) -> Any:
+    groups, per, positions = dims
+    moments = (x.size // max(groups * per * positions, 1), groups)
+    kind = kernels.wide(x.dtype)
+    return [rules.same(x), rules.reserved(moments, kind), rules.reserved(moments, kind)]
+
+
+def _rows_grad_geometry(
+    g: Any, x: Any, w: Any, mean: Any, var: Any, *, dims: Any, affine: bool, **params: Any
+) -> Any:
+    each = rules.reserved((dims[0] * dims[1],), kernels.wide(x.dtype))
+    return [rules.same(x), each, each.copy()] if affine else [rules.same(x)]
+
+
+def _channels_geometry(x: Any, *more: Any, **params: Any) -> Any:
+    kind = kernels.wide(x.dtype)
+    return [rules.same(x), *[rules.reserved((x.shape[1],), kind) for _ in range(2)]]
+
+
 normalize_rows = Primitive(
     "normalize_rows",
     ("x", "w", "b"),
@@ -54,10 +74,15 @@ normalize_rows = Primitive(
     outputs=3,
     nondiff=(1, 2),
     layout=("standardised", "contiguous"),
+    meta=_rows_geometry,
     title="NativeLayerNormBackward0",
 )
 normalize_rows_grad = Primitive(
-    "normalize_rows_grad", ("y", "x", "w", "mean", "var"), _rows_grad_kernel, outputs=0
+    "normalize_rows_grad",
+    ("y", "x", "w", "mean", "var"),
+    _rows_grad_kernel,
+    outputs=0,
+    meta=_rows_grad_geometry,
 )
 normalize_channels = Primitive(
     "normalize_channels",
@@ -66,10 +91,15 @@ normalize_channels = Primitive(
     outputs=3,
     nondiff=(1, 2),
     layout=("channels_last", "contiguous"),
+    meta=_channels_geometry,
     title="NativeBatchNormBackward0",
 )
 normalize_channels_grad = Primitive(
-    "normalize_channels_grad", ("y", "x", "w", "mean", "var"), _channels_grad_kernel, outputs=3
+    "normalize_channels_grad",
+    ("y", "x", "w", "mean", "var"),
+    _channels_grad_kernel,
+    outputs=3,
+    meta=lambda g, x, *more, **params: _channels_geometry(x),
 )
 normalize_fixed = Primitive(
     "normalize_fixed",
@@ -77,6 +107,7 @@ normalize_fixed = Primitive(
     _fixed_kernel,
     layout="channels_last",
     title="NativeBatchNormBackward0",
+    meta="same",
 )
 
 

@@ -47,6 +47,7 @@ pad_ = Primitive(
     batch=_ahead,
     layout="channels_last",
     title="ConstantPadNdBackward0",
+    meta="padded",
 )
 
 
@@ -118,10 +119,18 @@ def _edges_title(node: Any) -> str:
 
 pad_edges = linear(
     Primitive(
-        "edge_pad", ("x",), _edges_kernel, batch=_ahead, layout="channels_last", title=_edges_title
+        "edge_pad",
+        ("x",),
+        _edges_kernel,
+        batch=_ahead,
+        layout="channels_last",
+        title=_edges_title,
+        meta="padded",
     )
 )
-pad_edges_grad = linear(Primitive("edge_pad_grad", ("x",), _edges_grad_kernel, batch=_ahead))
+pad_edges_grad = linear(
+    Primitive("edge_pad_grad", ("x",), _edges_grad_kernel, batch=_ahead, meta="unpadded")
+)
 pad_edges.depends("x", when=lambda p: p["mode"] != "circular")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.meta import rules
 from franken.backends.numpy import pool as kernels
 from franken.backends.numpy.halves import halved
 from franken.core.batching import batch_size, spread
@@ -18,6 +19,7 @@ from franken.core.geometry.planning import Operand, images, planes
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
 from franken.core.tensor import Tensor
 from franken.ops.nn.conv import merge, split
+from franken.ops.nn.windows import pool_output_shape
 from franken.ops.shape.movement import linear
 
 
@@ -65,6 +67,21 @@ def _unpool_kernel(y: Any, index: Any, *, size: Any) -> Any:
     return kernels.max_unpool(y, index, size)
 
 
+def _max_geometry(
+    x: Any, *, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool
+) -> Any:
+    size = pool_output_shape(x.shape[2:], kernel, stride, padding, dilation, ceil_mode)
+    return rules.planes_and_places(x, size=size)
+
+
+def _avg_geometry(
+    x: Any, *, kernel: Any, stride: Any, padding: Any, ceil_mode: bool, **params: Any
+) -> Any:
+    apart = (1,) * len(kernel)
+    size = pool_output_shape(x.shape[2:], kernel, stride, padding, apart, ceil_mode)
+    return rules.planes(x, size=size)
+
+
 max_pool = Primitive(
     "max_pool",
     ("x",),
@@ -73,6 +90,7 @@ max_pool = Primitive(
     nondiff=(1,),
     batch=in_batch,
     layout="volumes",
+    meta=_max_geometry,
 )
 adaptive_max = Primitive(
     "adaptive_max_pool",
@@ -82,21 +100,34 @@ adaptive_max = Primitive(
     nondiff=(1,),
     batch=in_batch,
     layout="planes",
+    meta="planes_and_places",
 )
 fractional_max = Primitive(
     "fractional_max_pool", ("x", "samples"), _fractional_kernel, outputs=2, nondiff=(1,),
-    batch=in_batch,
+    batch=in_batch, meta="planes_and_places",
 )  # fmt: skip
 # y added at plane indices into zeros; `disjoint` says that no index occurs twice in a plane
 max_pool_grad = Primitive(
-    "max_pool_grad", ("y", "index"), halved(_put_kernel), batch=in_batch, layout="said"
+    "max_pool_grad",
+    ("y", "index"),
+    halved(_put_kernel),
+    batch=in_batch,
+    layout="said",
+    meta="planes",
 )
 # y put at plane indices, the last of several counts
 max_unpool = Primitive(
-    "max_unpool", ("y", "index"), halved(_unpool_kernel), batch=in_batch, layout="planes"
+    "max_unpool",
+    ("y", "index"),
+    halved(_unpool_kernel),
+    batch=in_batch,
+    layout="planes",
+    meta="planes",
 )
 # x read at plane indices
-take_planes = Primitive("take_planes", ("x", "index"), kernels.take_planes, batch=in_batch)
+take_planes = Primitive(
+    "take_planes", ("x", "index"), kernels.take_planes, batch=in_batch, meta="at"
+)
 
 
 def _disjoint(kernel: Any, stride: Any, dilation: Any) -> bool:
@@ -230,14 +261,28 @@ def _adaptive_avg_grad_kernel(y: Any, *, size: Any, strides: Any = None) -> Any:
 
 
 avg_pool = linear(
-    Primitive("avg_pool", ("x",), halved(_avg_kernel), batch=in_batch, layout="planes").depends("x")
+    Primitive(
+        "avg_pool", ("x",), halved(_avg_kernel), batch=in_batch, layout="planes", meta=_avg_geometry
+    ).depends("x")
 )
 avg_pool_grad = linear(
-    Primitive("avg_pool_grad", ("y",), halved(_avg_grad_kernel), batch=in_batch, layout="said")
+    Primitive(
+        "avg_pool_grad",
+        ("y",),
+        halved(_avg_grad_kernel),
+        batch=in_batch,
+        layout="said",
+        meta="planes",
+    )
 )
 adaptive_avg = linear(
     Primitive(
-        "adaptive_avg_pool", ("x",), halved(_adaptive_avg_kernel), batch=in_batch, layout="averaged"
+        "adaptive_avg_pool",
+        ("x",),
+        halved(_adaptive_avg_kernel),
+        batch=in_batch,
+        layout="averaged",
+        meta="planes",
     ).depends("x")
 )
 adaptive_avg_grad = linear(
@@ -247,6 +292,7 @@ adaptive_avg_grad = linear(
         halved(_adaptive_avg_grad_kernel),
         batch=in_batch,
         layout="said",
+        meta="planes",
     )
 )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from franken.backends.meta import rules
 from franken.backends.numpy import recurrent as kernels
 from franken.core.batching import batch_size, spread
 from franken.core.op import namespace
@@ -108,14 +109,23 @@ def _lstm_grad_kernel(
     return kernels.lstm_backward(gy, gc, h, c, w, acts, cells, reverse)
 
 
+def _outputs(gates: Any, h: Any) -> Any:
+    """The geometry of all steps' outputs."""
+    return rules.reserved((gates.shape[0], *h.shape), gates.dtype)
+
+
 # outputs: of all steps; the last cell; the gates after activation; the cells
 lstm_layer = Primitive(
     "lstm_layer", ("gates", "h", "c", "w", "b"), _lstm_kernel, outputs=4, nondiff=(2, 3),
     batch=_rows_together, title="MkldnnRnnLayerBackward0",
+    meta=lambda gates, h, c, w, b, **_: [
+        _outputs(gates, h), rules.same(c), rules.same(gates), _outputs(gates, h)
+    ],
 )  # fmt: skip
 lstm_layer_grad = Primitive(
     "lstm_layer_grad", ("gy", "gc", "gates", "h", "c", "w", "b", "acts", "cells"),
     _lstm_grad_kernel, outputs=3, batch=_rows_together,
+    meta=lambda gy, gc, gates, h, c, *more, **_: rules.each(gates, h, c),
 )  # fmt: skip
 
 
@@ -178,11 +188,13 @@ def _gru_grad_kernel(
 gru_layer = Primitive(
     "gru_layer", ("gates", "h", "w", "b"), _gru_kernel, outputs=3, nondiff=(1, 2),
     batch=_rows_together, title="StackBackward0",
+    meta=lambda gates, h, w, b, **_: [_outputs(gates, h), rules.same(gates), _outputs(gates, h)],
 )  # fmt: skip
 # outputs: cotangents of the gates, of their hidden part, of the first state
 gru_layer_grad = Primitive(
     "gru_layer_grad", ("gy", "gates", "h", "w", "b", "result", "acts", "below"), _gru_grad_kernel,
     outputs=3, batch=_rows_together,
+    meta=lambda gy, gates, h, *more, **_: rules.each(gates, gates, h),
 )  # fmt: skip
 for _prim in (lstm_layer, lstm_layer_grad, gru_layer, gru_layer_grad):
     _prim.still = lambda node, i: True

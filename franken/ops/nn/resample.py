@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.meta import rules
 from franken.backends.numpy import resample as kernels
 from franken.backends.numpy.halves import halved
 from franken.core.primitive import Primitive
@@ -48,11 +49,17 @@ def _interpolate_title(node: Any) -> str:
 interpolate_ = linear(
     Primitive(
         "interpolate", ("x",), halved(_interpolate_kernel), batch=in_batch,
-        title=_interpolate_title, layout="channels_last",
+        title=_interpolate_title, layout="channels_last", meta="planes",
     )
 )  # fmt: skip
 interpolate_grad = linear(
-    Primitive("interpolate_grad", ("y",), halved(_interpolate_grad_kernel), batch=in_batch)
+    Primitive(
+        "interpolate_grad",
+        ("y",),
+        halved(_interpolate_grad_kernel),
+        batch=in_batch,
+        meta="planes",
+    )
 )
 
 
@@ -82,9 +89,15 @@ def _sample_grad_kernel(g: Any, x: Any, grid: Any, *, mode: str, padding: str, a
 
 
 grid_sample_ = Primitive("grid_sample", ("x", "grid"), halved(_sample_kernel), batch=in_batch,
+    meta=lambda x, grid, **_: rules.planes(x, size=grid.shape[1:-1]),
     title=lambda node: f"GridSampler{len(node.shape) - 2}DBackward0")  # fmt: skip
 grid_sample_grad = Primitive(
-    "grid_sample_grad", ("y", "x", "grid"), halved(_sample_grad_kernel), outputs=2, batch=in_batch
+    "grid_sample_grad",
+    ("y", "x", "grid"),
+    halved(_sample_grad_kernel),
+    outputs=2,
+    batch=in_batch,
+    meta=lambda g, x, grid, **_: rules.each(x, grid),
 )
 
 
@@ -110,6 +123,9 @@ affine_grid_ = linear(
         ("theta",),
         halved(_affine_kernel),
         batch=in_batch,
+        meta=lambda theta, *, size, **_: rules.reserved(
+            (theta.shape[0], *size, theta.shape[1]), theta.dtype
+        ),
         title="AffineGridGeneratorBackward0",
     )
 )

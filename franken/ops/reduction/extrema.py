@@ -49,10 +49,14 @@ def _prod_others_kernel(x: Any, *, axes: tuple[int, ...]) -> Any:
 
 
 reduce_prod = Primitive(
-    "prod", ("x",), halved(small_first(np.multiply, kernels.prod)), batch=shift_axes("axes")
+    "prod",
+    ("x",),
+    halved(small_first(np.multiply, kernels.prod)),
+    batch=shift_axes("axes"),
+    meta="reduced",
 )
 prod_others = Primitive(
-    "prod_others", ("x",), halved(_prod_others_kernel), batch=shift_axes("axes")
+    "prod_others", ("x",), halved(_prod_others_kernel), batch=shift_axes("axes"), meta="same"
 )
 
 
@@ -153,7 +157,11 @@ def _tie_weights_kernel(x: Any, top: Any, *, axes: tuple[int, ...], nan: bool) -
 
 
 tie_weights = Primitive(
-    "tie_weights", ("x", "top"), halved(_tie_weights_kernel), batch=all_batched("axes")
+    "tie_weights",
+    ("x", "top"),
+    halved(_tie_weights_kernel),
+    batch=all_batched("axes"),
+    meta="same",
 ).not_differentiable()
 
 
@@ -163,7 +171,7 @@ def _extremum(name: str, ufunc: Any, kernel: Any) -> Primitive:
     def run(x: Any, *, axes: tuple[int, ...], keepdim: bool, nan: bool) -> Any:
         return reduction(x, axes=axes, keepdim=keepdim)
 
-    prim = Primitive(name, ("x",), halved(run), batch=shift_axes("axes"))
+    prim = Primitive(name, ("x",), halved(run), batch=shift_axes("axes"), meta="reduced")
 
     def weights(x: Any, out: Any, axes: Any, keepdim: bool, nan: bool) -> Any:
         return tie_weights(x, kept(out, tuple(x.shape), axes, keepdim), axes=axes, nan=nan)
@@ -288,7 +296,8 @@ def _logical(name: str, ufunc: Any, kernel: Any) -> Primitive:
         out = reduction(truth, axes=axes, keepdim=keepdim)
         return out.astype(np.uint8) if x.dtype == np.uint8 else out
 
-    return Primitive(name, ("x",), run, batch=shift_axes("axes")).not_differentiable()
+    prim = Primitive(name, ("x",), run, batch=shift_axes("axes"), meta="reduced")
+    return prim.not_differentiable()
 
 
 all_ = _logical("all", np.logical_and, kernels.all)
@@ -327,7 +336,7 @@ def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
 
 count_nonzero_ = Primitive(
     "count_nonzero", ("x",), lambda x, *, axes: kernels.count_nonzero(x, axes),
-    batch=shift_axes("axes"),
+    batch=shift_axes("axes"), meta="reduced",
 ).not_differentiable()  # fmt: skip
 
 
@@ -357,7 +366,9 @@ def _logsumexp_kernel(x: Any, *, axes: tuple[int, ...], keepdim: Any) -> Any:
     return total + top.reshape(np.shape(total))
 
 
-logsumexp_ = Primitive("logsumexp", ("x",), halved(_logsumexp_kernel), batch=shift_axes("axes"))
+logsumexp_ = Primitive(
+    "logsumexp", ("x",), halved(_logsumexp_kernel), batch=shift_axes("axes"), meta="reduced"
+)
 
 
 def _portion_kernel(x: Any, total: Any) -> Any:
@@ -408,7 +419,7 @@ def _hash_kernel(x: Any, *, axes: tuple[int, ...], keepdim: Any) -> Any:
 
 
 hash_tensor_ = Primitive(
-    "hash_tensor", ("x",), _hash_kernel, batch=shift_axes("axes")
+    "hash_tensor", ("x",), _hash_kernel, batch=shift_axes("axes"), meta="reduced"
 ).not_differentiable()
 
 

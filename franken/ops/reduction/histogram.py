@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.meta import rules
 from franken.core.calls.out import Into
 from franken.core.geometry.layout import contiguous_format
 from franken.core.geometry.shapes import brackets
@@ -135,7 +136,13 @@ def _density(hist: Any, edges: list[Any]) -> Any:
 
 
 histogramdd_ = Primitive(
-    "histogramdd", (), _histogramdd_kernel, outputs=0, variadic=True, batch=NO_BATCH_RULE
+    "histogramdd",
+    (),
+    _histogramdd_kernel,
+    outputs=0,
+    variadic=True,
+    batch=NO_BATCH_RULE,
+    meta=rules.by_value("histogramdd"),
 ).not_differentiable()
 
 

@@ -42,10 +42,15 @@ def _std_kernel(x: Any, *, axes: tuple[int, ...], correction: float, keepdim: bo
     return np.sqrt(_var_kernel(x, axes=axes, correction=correction, keepdim=keepdim))
 
 
-reduce_var = Primitive("var", ("x",), halved(_var_kernel), batch=shift_axes("axes"))
-reduce_std = Primitive("std", ("x",), halved(_std_kernel), batch=shift_axes("axes"))
+reduce_var = Primitive("var", ("x",), halved(_var_kernel), batch=shift_axes("axes"), meta="reduced")
+reduce_std = Primitive("std", ("x",), halved(_std_kernel), batch=shift_axes("axes"), meta="reduced")
 reduce_var_mean = Primitive(
-    "var_mean", ("x",), halved(_var_mean_kernel), outputs=2, batch=shift_axes("axes")
+    "var_mean",
+    ("x",),
+    halved(_var_mean_kernel),
+    outputs=2,
+    batch=shift_axes("axes"),
+    meta="reduced",
 )
 for _prim in (reduce_var, reduce_std, reduce_var_mean):
     _prim.holomorphic = False  # real functions of complex numbers

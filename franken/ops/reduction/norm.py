@@ -39,6 +39,7 @@ reduce_norm = Primitive(
     halved(_norm_kernel),
     batch=shift_axes("axes"),
     title="LinalgVectorNormBackward0",
+    meta="reduced",
 )
 reduce_norm.holomorphic = False
 

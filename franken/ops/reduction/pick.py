@@ -33,6 +33,7 @@ def _picking(name: str, kernel: Any, title: str) -> Primitive:
             halved(kernel),
             outputs=2,
             nondiff=(1,),
+            meta="reduced_and_places",
             batch=shift_axes("dim"),
             title=title,
         )
@@ -151,7 +152,7 @@ def _arg(name: str, small: Any, kernel: Any) -> Any:
             return small(x, axis=dim, keepdims=keepdim)
         return kernel(x, dim, keepdim)
 
-    prim = Primitive(name, ("x",), halved(run)).not_differentiable()
+    prim = Primitive(name, ("x",), halved(run), meta="reduced_places").not_differentiable()
 
     @prim.batching
     def _(prim: Any, values: Any, dims: Any, params: Any) -> Any:
@@ -205,7 +206,7 @@ def _median_all(name: str, ignore_nan: bool, title: str) -> Primitive:
     def kernel(x: Any) -> Any:
         return order.median_all(x, ignore_nan)
 
-    prim = Primitive(name, ("x",), halved(kernel), title=title)
+    prim = Primitive(name, ("x",), halved(kernel), title=title, meta="scalar")
 
     def weights(x: Any, out: Any) -> Any:
         axes = tuple(range(x.ndim))

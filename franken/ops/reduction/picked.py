@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.meta import rules
 from franken.backends.numpy.halves import halved
 from franken.core.batching import all_batched
 from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive
@@ -35,8 +36,13 @@ def _place_kernel(g: Any, index: Any, *, dim: int, size: int, unique: bool) -> A
 
 
 # x at `index` along `dim`, and its transpose; `unique` says that no place occurs twice.
-pick = Primitive("pick", ("x", "index"), _pick_kernel, batch=all_batched("dim"))
-place = Primitive("place", ("g_", "index"), halved(_place_kernel), batch=all_batched("dim"))
+pick = Primitive("pick", ("x", "index"), _pick_kernel, batch=all_batched("dim"), meta="at")
+place = Primitive(
+    "place", ("g_", "index"), halved(_place_kernel), batch=all_batched("dim"),
+    meta=lambda g, index, *, dim, size, **_: rules.reserved(
+        (*g.shape[:dim], size, *g.shape[dim + 1 :]), g.dtype
+    ),
+)  # fmt: skip
 
 pick.vjp("index")(NOT_DIFFERENTIABLE)
 place.vjp("index")(NOT_DIFFERENTIABLE)

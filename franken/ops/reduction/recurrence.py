@@ -31,7 +31,7 @@ def shift_kernel(x: Any, *, dim: int, reverse: bool, fill: float) -> Any:
     return out
 
 
-shift_ = Primitive("shift", ("x",), shift_kernel, batch=shift_axes("dim"))
+shift_ = Primitive("shift", ("x",), shift_kernel, batch=shift_axes("dim"), meta="same")
 
 
 def shift(x: Any, dim: int, reverse: bool, fill: float) -> Any:
@@ -85,7 +85,11 @@ def _linear_scan_kernel(a: Any, b: Any, *, dim: int, reverse: bool) -> Any:
 
 # h[k] = a[k] h[k-1] + b[k], h[-1] = 0; from the other end if reversed.
 linear_scan = Primitive(
-    "linear_scan", ("a", "b"), halved(_linear_scan_kernel), batch=all_batched("dim")
+    "linear_scan",
+    ("a", "b"),
+    halved(_linear_scan_kernel),
+    batch=all_batched("dim"),
+    meta="same",
 )
 
 

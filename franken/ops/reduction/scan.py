@@ -18,6 +18,7 @@ from franken.core.node import backward_name, titled
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
+from franken.core.trace import values
 from franken.ops.declaring.declare import refused
 from franken.ops.declaring.return_types import make
 from franken.ops.declaring.samples import along, along_distinct
@@ -77,7 +78,7 @@ def _cumsum_kernel(x: Any, *, dim: int, reverse: bool) -> Any:
     return np.flip(out, dim) if reverse else out
 
 
-cumsum_ = Primitive("cumsum", ("x",), halved(_cumsum_kernel), batch=shift_axes("dim"))
+cumsum_ = Primitive("cumsum", ("x",), halved(_cumsum_kernel), batch=shift_axes("dim"), meta="same")
 
 
 @cumsum_.vjp("x")
@@ -110,12 +111,14 @@ def _cumprod_kernel(x: Any, *, dim: int) -> Any:
     return out.astype(x.dtype, order="C", copy=False)
 
 
-cumprod_ = Primitive("cumprod", ("x",), halved(_cumprod_kernel), batch=shift_axes("dim"))
+cumprod_ = Primitive(
+    "cumprod", ("x",), halved(_cumprod_kernel), batch=shift_axes("dim"), meta="same"
+)
 
 
 @cumprod_.vjp("x")
 def _(g: Any, x: Any, out: Any, dim: int) -> Any:
-    if not x.level and not bool((x == 0).any()):
+    if not x.level and not bool(values(x == 0).any()):
         return cumsum_(g * out, dim=dim, reverse=True) / x
     # r[i] = sum over k >= i of g[k] x[i+1] ... x[k]; d out[k] / d x[i] = out[i-1] x[i+1] ... x[k]
     later = linear_scan(shift(x, dim, True, 0), g, dim=dim, reverse=True)
@@ -172,7 +175,7 @@ def _added_logs_beyond(a: Any, b: Any) -> Any:
 
 
 logcumsumexp_ = Primitive(
-    "logcumsumexp", ("x",), halved(_logcumsumexp_kernel), batch=shift_axes("dim")
+    "logcumsumexp", ("x",), halved(_logcumsumexp_kernel), batch=shift_axes("dim"), meta="same"
 )
 
 
@@ -221,7 +224,7 @@ def _running(ufunc: Any, rows: Any) -> Any:
 
 def _extreme(name: str, ufunc: Any, rows: Any) -> Any:
     prim = Primitive(name, ("x",), halved(_running(ufunc, rows)), outputs=2, nondiff=(1,),
-                     batch=shift_axes("dim"))  # fmt: skip
+                     batch=shift_axes("dim"), meta="same_and_places")  # fmt: skip
     by_index(prim, unique=False)
     named = make(name, "values", "indices")
 

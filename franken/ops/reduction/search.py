@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.meta import rules
 from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
 from franken.core.batching import batch_size, spread
@@ -16,6 +17,7 @@ from franken.core.op import op
 from franken.core.primitive import NO_BATCH_RULE, Primitive
 from franken.core.promotion import promote_types
 from franken.core.tensor import Tensor
+from franken.core.trace import values
 from franken.ops.declaring.samples import S
 
 _INDEX = Into(
@@ -58,7 +60,12 @@ def _search_rows(seq: Any, values: Any, right: bool) -> Any:
     return low
 
 
-search_ = Primitive("searchsorted", ("seq", "values", "sorter"), halved(_search_kernel))
+search_ = Primitive(
+    "searchsorted", ("seq", "values", "sorter"), halved(_search_kernel),
+    meta=lambda seq, values, sorter, *, int32, **_: rules.reserved(
+        np.shape(values), np.dtype(np.int32 if int32 else np.int64)
+    ),
+)  # fmt: skip
 search_.not_differentiable()
 
 
@@ -178,7 +185,13 @@ def _bincount_kernel(x: Any, weights: Any, *, minlength: int) -> Any:
     return np.bincount(x, weights.astype(np.float64), minlength).astype(low)
 
 
-bincount_ = Primitive("bincount", ("x", "weights"), _bincount_kernel, batch=NO_BATCH_RULE)
+bincount_ = Primitive(
+    "bincount",
+    ("x", "weights"),
+    _bincount_kernel,
+    batch=NO_BATCH_RULE,
+    meta=rules.by_value("bincount"),
+)
 bincount_.not_differentiable()
 
 
@@ -207,4 +220,4 @@ def bincount(input: Tensor, weights: Any = None, minlength: int = 0) -> Tensor:
 
 
 def _negative(x: Tensor) -> bool:
-    return not x.level and bool(x._a.size) and bool((x._a < 0).any())
+    return not x.level and bool((values(x) < 0).any())

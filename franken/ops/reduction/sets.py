@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, overload
+from typing import Any, Literal, NoReturn, overload
 
 import numpy as np
 
+from franken.backends.meta import rules
 from franken.backends.numpy.ties import SHORT, insertion_sort
 from franken.core import dtypes as dt
 from franken.core.batching import batch_size, spread
@@ -73,8 +74,14 @@ def _unique_kernel(x: Any, *, dim: int | None, consecutive: bool) -> Any:
     return values.astype(low, copy=False), inverse, counts
 
 
+def _refuse_meta(x: Any, *, dim: int | None, consecutive: bool) -> NoReturn:
+    if consecutive:
+        rules.refuse("unique_consecutive" if dim is None else "unique_dim_consecutive")
+    rules.refuse("_unique2" if dim is None else "unique_dim")
+
+
 unique_ = Primitive(
-    "unique", ("x",), _unique_kernel, outputs=3, batch=NO_BATCH_RULE
+    "unique", ("x",), _unique_kernel, outputs=3, batch=NO_BATCH_RULE, meta=_refuse_meta
 ).not_differentiable()
 
 
@@ -185,7 +192,10 @@ def _isin_kernel(x: Any, tests: Any, *, invert: bool) -> Any:
     return ~found if invert else found
 
 
-isin_ = Primitive("isin", ("x", "tests"), _isin_kernel).not_differentiable()
+isin_ = Primitive(
+    "isin", ("x", "tests"), _isin_kernel,
+    meta=lambda x, tests, **_: rules.reserved(x.shape, np.dtype(np.bool_)),
+).not_differentiable()  # fmt: skip
 
 
 @isin_.batching

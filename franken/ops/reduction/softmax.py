@@ -106,12 +106,15 @@ def _large(block: Any, arrays: Any, dim: int) -> Any:
     return out
 
 
-softmax_ = Primitive("softmax", ("x",), _in_blocks(_softmax_block), batch=shift_axes("dim"))
+softmax_ = Primitive(
+    "softmax", ("x",), _in_blocks(_softmax_block), batch=shift_axes("dim"), meta="same"
+)
 log_softmax_ = Primitive(
     "log_softmax",
     ("x",),
     _in_blocks(_log_softmax_block),
     batch=shift_axes("dim"),
+    meta="same",
 )
 softmax_grad = Primitive(
     "softmax_grad",
@@ -119,9 +122,14 @@ softmax_grad = Primitive(
     _in_blocks(_softmax_grad_block),
     batch=all_batched("dim"),
     title="SoftmaxBackwardDataBackward0",
+    meta="same",
 )
 log_softmax_grad = Primitive(
-    "log_softmax_grad", ("g_", "y"), _in_blocks(_log_softmax_grad_block), batch=all_batched("dim")
+    "log_softmax_grad",
+    ("g_", "y"),
+    _in_blocks(_log_softmax_grad_block),
+    batch=all_batched("dim"),
+    meta="same",
 )
 
 

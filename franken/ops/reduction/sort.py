@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.meta import rules
 from franken.backends.numpy import ties
 from franken.backends.numpy.halves import halved
 from franken.backends.registry import rebound_when_used
@@ -148,19 +149,29 @@ def _argsort_kernel(
     return np.ascontiguousarray(np.moveaxis(index, -1, dim))
 
 
-def _pair(name: str, kernel: Any, layout: str) -> Primitive:
+def _pair(name: str, kernel: Any, layout: str, meta: Any) -> Primitive:
     return by_index(
         Primitive(
             name, ("x",), halved(kernel), outputs=2, nondiff=(1,), batch=shift_axes("dim"),
-            layout=layout,
+            layout=layout, meta=meta,
         )
     )  # fmt: skip
 
 
-sort_ = _pair("sort", _sort_kernel, "as_input")
-topk_ = _pair("topk", _topk_kernel, "contiguous")
+def _top_geometry(x: Any, *, dim: int, k: int, **params: Any) -> Any:
+    shape = (*x.shape[:dim], k, *x.shape[dim + 1 :])
+    return [rules.reserved(shape, x.dtype), rules.reserved(shape, rules.INT64)]
+
+
+sort_ = _pair("sort", _sort_kernel, "as_input", rules.same_and_places)
+topk_ = _pair("topk", _topk_kernel, "contiguous", _top_geometry)
 argsort_ = Primitive(
-    "argsort", ("x",), halved(_argsort_kernel), batch=shift_axes("dim"), layout="as_input"
+    "argsort",
+    ("x",),
+    halved(_argsort_kernel),
+    batch=shift_axes("dim"),
+    layout="as_input",
+    meta="places",
 ).not_differentiable()
 # On the GPU equal values keep their order: its algorithms are others.
 for _prim in (sort_, topk_, argsort_):

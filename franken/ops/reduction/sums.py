@@ -96,7 +96,9 @@ def _mean_kernel(x: Any, *, axes: tuple[int, ...], keepdim: Any) -> Any:
     return np.add.reduce(x, axis=axes, keepdims=keepdim) / count_of(x.shape, axes)
 
 
-reduce_mean = Primitive("mean", ("x",), halved(_mean_kernel), batch=shift_axes("axes"))
+reduce_mean = Primitive(
+    "mean", ("x",), halved(_mean_kernel), batch=shift_axes("axes"), meta="reduced"
+)
 
 
 @reduce_mean.vjp("x")
@@ -152,7 +154,9 @@ def _nansum_kernel(x: Any, *, axes: tuple[int, ...], keepdim: bool) -> Any:
     return kernels.nansum(x, axes, keepdim)
 
 
-reduce_nansum = Primitive("nansum", ("x",), halved(_nansum_kernel), batch=shift_axes("axes"))
+reduce_nansum = Primitive(
+    "nansum", ("x",), halved(_nansum_kernel), batch=shift_axes("axes"), meta="reduced"
+)
 
 
 @reduce_nansum.vjp("x")

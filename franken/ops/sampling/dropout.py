@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.meta import rules
 from franken.backends.numpy.random import distributions as rng_distributions
 from franken.backends.registry import rebound_when_used
 from franken.core.batching import spread
@@ -56,7 +57,10 @@ def _rrelu_kernel(x: Any, *, lower: float, upper: float, generator: Any) -> Any:
 
 
 dropout_noise = _random("dropout_noise", ("x",), _dropout_kernel, _batched_noise)
-dropout_keep = _random("dropout_mask", ("x",), _mask_kernel, _batched_noise)
+dropout_keep = _random(
+    "dropout_mask", ("x",), _mask_kernel, _batched_noise,
+    lambda x, **_: rules.followed(x, np.dtype(np.bool_)),
+)  # fmt: skip
 rrelu_noise = _random("rrelu_noise", ("x",), _rrelu_kernel, _batched_noise)
 for _prim in (dropout_noise, dropout_keep, rrelu_noise):
     _prim.not_differentiable()

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.meta import rules
 from franken.backends.numpy.random import distributions as rng_distributions
 from franken.backends.numpy.random import sequential as rng_sequential
 from franken.core import dtypes as dt
@@ -75,8 +76,10 @@ def _on_gpu(name: str) -> Any:
     return kernel
 
 
-def _random(name: str, inputs: tuple[str, ...], kernel: Any, rule: Any) -> Primitive:
-    prim = Primitive(name, inputs, kernel, batch=rule, random=True)
+def _random(
+    name: str, inputs: tuple[str, ...], kernel: Any, rule: Any, meta: Any = rules.laid_as
+) -> Primitive:
+    prim = Primitive(name, inputs, kernel, batch=rule, random=True, meta=meta)
     prim.kernel("cuda", _on_gpu(name))
     for each in inputs:
         prim.vjp(each)(lambda g: g.new_zeros(g.shape))
@@ -137,7 +140,7 @@ def _source(name: str, sampler: Any) -> Primitive:
     def kernel(*, shape: Any, to: dt.dtype, args: Any, generator: Any, device: Any) -> Any:
         return sampler(generator, shape, to.np, *args)
 
-    return _random(name, (), kernel, _batched_source)
+    return _random(name, (), kernel, _batched_source, rules.made)
 
 
 def in_memory_order(x: Any, fill: Any) -> Any:
@@ -164,6 +167,12 @@ def _normal_kernel(x: Any, *, args: Any, generator: Any) -> Any:
     )
 
 
+def _normal_geometry(x: Any, *, args: Any, generator: Any) -> Any:
+    if args[1] < 0:
+        raise RuntimeError(f"normal expects std >= 0.0, but found std {float(args[1])}")
+    return rules.laid_as(x)
+
+
 rand_ = _source("rand", rng_distributions.uniform)
 randn_ = _source("randn", rng_distributions.normal)
 randint_ = _source("randint", rng_distributions.randint)
@@ -173,9 +182,12 @@ def _randperm_kernel(*, n: int, to: Any, generator: Any, device: Any) -> Any:
     return rng_distributions.randperm(generator, n, to.np)
 
 
-randperm_ = _random("randperm", (), _randperm_kernel, _batched_source)
+randperm_ = _random(
+    "randperm", (), _randperm_kernel, _batched_source,
+    lambda *, n, to, **_: rules.reserved((n,), to.np),
+)  # fmt: skip
 uniform_fill = _filler("uniform", rng_distributions.uniform)
-normal_fill = _random("normal", ("x",), _normal_kernel, _batched_fill)
+normal_fill = _random("normal", ("x",), _normal_kernel, _batched_fill, _normal_geometry)
 exponential_fill = _filler("exponential", rng_distributions.exponential)
 cauchy_fill = _filler("cauchy", rng_distributions.cauchy)
 log_normal_fill = _filler("log_normal", rng_distributions.log_normal)
@@ -200,9 +212,16 @@ def _normal_pair_kernel(mean: Any, std: Any, *, generator: Any) -> Any:
     return rng_distributions.normal_tensor(generator, mean, std)
 
 
+def _pair_geometry(*pair: Any, generator: Any) -> Any:
+    dtype = next(a.dtype for a in pair if hasattr(a, "dtype"))
+    return rules.reserved(rules.spread(*pair), dtype)
+
+
 bernoulli_into = _random("bernoulli_tensor", ("x", "p"), _bernoulli_into_kernel, _batched_fill)
 bernoulli_draw = _random("bernoulli", ("p",), _bernoulli_kernel, _batched_draw)
-normal_draw = _random("normal_pair", ("mean", "std"), _normal_pair_kernel, _batched_draw)
+normal_draw = _random(
+    "normal_pair", ("mean", "std"), _normal_pair_kernel, _batched_draw, _pair_geometry
+)
 normal_draw.shape = lambda mean, std, **_: broadcast_two(mean, std)
 poisson_draw = _random(
     "poisson", ("rate",), lambda rate, *, generator: rng_sequential.poisson(generator, rate),
@@ -211,7 +230,7 @@ poisson_draw = _random(
 binomial_draw = _random(
     "binomial", ("count", "prob"),
     lambda count, prob, *, generator: rng_sequential.binomial(generator, count, prob),
-    _batched_draw,
+    _batched_draw, rules.by_value("binomial"),
 )  # fmt: skip
 
 
@@ -230,7 +249,10 @@ def _multinomial_batched(prim: Any, values: Any, dims: Any, params: Any) -> Any:
     return drawn.reshape(*rows.shape[:-1], own["n"]), 0
 
 
-multinomial_ = _random("multinomial", ("probs",), _multinomial_kernel, _multinomial_batched)
+multinomial_ = _random(
+    "multinomial", ("probs",), _multinomial_kernel, _multinomial_batched,
+    lambda probs, *, n, **_: rules.reserved((*probs.shape[:-1], n), rules.INT64),
+)  # fmt: skip
 multinomial_.not_differentiable()
 multinomial_.differentiable = False
 

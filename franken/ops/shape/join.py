@@ -27,7 +27,7 @@ def _cat_kernel(*xs: Any, dim: int) -> Any:
     return np.concatenate(xs, axis=dim)
 
 
-cat_ = Primitive("cat", (), _cat_kernel, variadic=True, layout="joined")
+cat_ = Primitive("cat", (), _cat_kernel, variadic=True, layout="joined", meta="joined")
 
 
 @cat_.joint_vjp
@@ -58,7 +58,7 @@ def _stack_kernel(*xs: Any, dim: int) -> Any:
     return np.concatenate([x[place] if x.ndim else x.reshape(1) for x in xs], axis=dim)
 
 
-stack_ = Primitive("stack", (), _stack_kernel, variadic=True, layout="stacked")
+stack_ = Primitive("stack", (), _stack_kernel, variadic=True, layout="stacked", meta="stacked")
 
 
 @stack_.joint_vjp

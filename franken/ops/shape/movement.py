@@ -37,7 +37,7 @@ def _embed_kernel(g: Any, *, shape: Any, prim: Primitive, params: Any, index: in
     return out
 
 
-embed_ = Primitive("embed", ("x",), _embed_kernel)
+embed_ = Primitive("embed", ("x",), _embed_kernel, meta="of_shape")
 
 
 @embed_.vjp("x")
@@ -301,7 +301,7 @@ def _flip_kernel(x: Any, *, dims: tuple[int, ...]) -> Any:
 
 flip_ = linear(Primitive(
     "flip", ("x",), _flip_kernel, layout="as_input",
-    batch=view_rule(lambda p, s: {"dims": tuple(d + 1 for d in p["dims"])}),
+    batch=view_rule(lambda p, s: {"dims": tuple(d + 1 for d in p["dims"])}), meta="same",
 ))  # fmt: skip
 
 

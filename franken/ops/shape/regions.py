@@ -30,7 +30,7 @@ def _lies_as(a: Any, params: dict[str, Any]) -> bool:
 
 
 # The input with the region that the view `prim` shows of it replaced by `src`.
-replaced_ = Primitive("replaced", ("x", "src"), _replaced_kernel, layout=None)
+replaced_ = Primitive("replaced", ("x", "src"), _replaced_kernel, layout=None, meta="laid_as")
 
 
 @replaced_.vjp("x")

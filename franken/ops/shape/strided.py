@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.meta import rules
 from franken.backends.numpy.halves import halved
 from franken.core import dtypes as dt
 from franken.core.batching import to_front, view_rule
@@ -106,7 +107,7 @@ def _back_kernel(
 
 
 as_strided_back_ = linear(
-    Primitive("as_strided_backward", ("x",), halved(_back_kernel), batch=loop)
+    Primitive("as_strided_backward", ("x",), halved(_back_kernel), batch=loop, meta="of_shape")
 )
 
 
@@ -227,7 +228,12 @@ def _fold_batched(prim: Primitive, values: Any, dims: Any, params: Any) -> Any:
     return fold_(to_front(values[0], dims[0]), **{**params, "dim": params["dim"] + 1}), 0
 
 
-fold_ = linear(Primitive("unfold_backward", ("x",), halved(_fold_kernel), batch=_fold_batched))
+fold_ = linear(Primitive(
+    "unfold_backward", ("x",), halved(_fold_kernel), batch=_fold_batched,
+    meta=lambda g, *, length, dim, **_: rules.reserved(
+        (*g.shape[:dim], length, *g.shape[dim + 1 : -1]), g.dtype
+    ),
+))  # fmt: skip
 
 
 @unfold_.vjp("x")

@@ -24,7 +24,7 @@ def _triangle(name: str, mask: Any) -> Primitive:
     def batched(prim: Primitive, values: Any, dims: Any, params: Any) -> Any:
         return prim(to_front(values[0], dims[0]), **params), 0
 
-    prim = linear(Primitive(name, ("x",), kernel, batch=batched))
+    prim = linear(Primitive(name, ("x",), kernel, batch=batched, meta="same"))
     prim.vjp("x")(lambda g, diagonal: prim(g, diagonal=diagonal))
     return prim
 

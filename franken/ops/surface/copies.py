@@ -35,7 +35,9 @@ def _clone_batched(prim: Any, values: Any, dims: Any, params: Any) -> Any:
     return clone_(values[0], order="K" if order in _FORMATS else order), dims[0]
 
 
-clone_ = Primitive("clone", ("x",), _clone_kernel, batch=_clone_batched, layout=None)
+clone_ = Primitive(
+    "clone", ("x",), _clone_kernel, batch=_clone_batched, layout=None, meta=_clone_kernel
+)
 clone_.vjp("x")(lambda g: g)
 clone_.jvp(lambda tangents, out, x, **params: tangents[0])
 

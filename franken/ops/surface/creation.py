@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.meta import rules
 from franken.core import dtypes as dt
 from franken.core import state
 from franken.core.batching import batch_size, to_front
@@ -292,7 +293,10 @@ def _filled_like_kernel(x: Any, *, shape: Any, value: Any, to: dt.dtype) -> Any:
 
 
 # Serves traced tensors only: the result hides the same dimensions as the tensor it is made like.
-filled_like = Primitive("filled_like", ("x",), _filled_like_kernel).not_differentiable()
+filled_like = Primitive(
+    "filled_like", ("x",), _filled_like_kernel,
+    meta=lambda x, *, shape, to, **_: rules.reserved(x.shape if shape is None else shape, to.np),
+).not_differentiable()  # fmt: skip
 filled_like.jvp(lambda tangents, out, x, **params: None)  # a constant: truly zero, not missing
 
 

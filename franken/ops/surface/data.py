@@ -16,7 +16,7 @@ from franken.core import dtypes as dt
 from franken.core import state
 from franken.core.calls.numbers import python_number
 from franken.core.convert import cast_array
-from franken.core.device import CPU
+from franken.core.device import CPU, META
 from franken.core.device import device as dev_class
 from franken.core.op import op
 from franken.core.primitive import _wrap, born
@@ -289,6 +289,9 @@ def tensor(
         warnings.warn(_COPY_WARNING, stacklevel=2)
         if device is None:
             dev = data.device
+        if data.device is META:
+            made = data.detach().clone().to(dev, d or data.dtype)  # type: ignore[attr-defined]
+            return made.requires_grad_(requires_grad)  # type: ignore[no-any-return]
         if data.level:
             return data.detach().clone().to(d or data.dtype)  # type: ignore[attr-defined]
     return finish(inferred(data, d), dev, requires_grad)
@@ -451,6 +454,8 @@ def _check_buffer(total: int, size: int, count: int, offset: int) -> None:
 def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: Any = None) -> Tensor:
     """A tensor over the memory of any object that speaks DLPack."""
     if isinstance(ext_tensor, Tensor):
+        if ext_tensor.device.type == "meta":
+            raise ValueError("Unknown device type meta for Dlpack")
         return ext_tensor.detach()  # type: ignore[attr-defined,no-any-return]
     from franken.backends import registry
 

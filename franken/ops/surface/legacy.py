@@ -167,9 +167,9 @@ def type_names(module: str) -> dict[str, Any]:
     }
 
 
-def type_name(d: dt.dtype, cuda: bool) -> str:
+def type_name(d: dt.dtype, dev: Any) -> str:
     """torch's name of a tensor type, such as torch.FloatTensor."""
-    return f"torch.{'cuda.' if cuda else ''}{d.scalar_name}Tensor"
+    return f"torch.{'' if dev is CPU else f'{dev.type}.'}{d.scalar_name}Tensor"
 
 
 def parse_type(name: str) -> tuple[dt.dtype, Any]:
@@ -189,7 +189,7 @@ def type(input: Tensor, dtype: Any, non_blocking: bool = False) -> Tensor: ...
 def type(input: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     """The type's name; or, given a dtype or a type's name, the tensor so cast."""
     if dtype is None:
-        return type_name(input.dtype, input.device.type == "cuda")
+        return type_name(input.dtype, input.device)
     if isinstance(dtype, str):
         d, dev = parse_type(dtype)
     elif isinstance(dtype, tensortype):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any, overload
 
+from franken.backends.meta import rules
 from franken.core import dtypes as dt
 from franken.core import promotion
 from franken.core.calls.numbers import python_number
@@ -102,7 +103,7 @@ def _backed(input: Tensor) -> Any:
 def data_ptr(input: Tensor) -> int:
     """The address of the first element."""
     a = _backed(input)
-    return pointer(a) if a.size else 0
+    return pointer(a) if a.size and not input.is_meta else 0  # type: ignore[attr-defined]
 
 
 @op(at="", method=True, samples=read)
@@ -157,7 +158,8 @@ def pin_memory(input: Tensor, device: Any = None) -> Tensor:
     from franken.core.primitive import _wrap
 
     if input.device is not CPU:
-        raise RuntimeError(f"cannot pin '{input.type()}' only dense CPU tensors can be pinned")  # type: ignore[attr-defined]
+        kind = f"Meta{input.dtype.scalar_name}Type" if input.is_meta else input.type()  # type: ignore[attr-defined]
+        raise RuntimeError(f"cannot pin '{kind}' only dense CPU tensors can be pinned")
     if is_pinned(input):
         return input
     made = _wrap(registry.pinned(input._a), CPU)
@@ -174,6 +176,8 @@ def is_shared(input: Tensor) -> bool:
 @op(at="", method=True, samples=lambda t: [S(t.const(2), t.const(2))])
 def is_set_to(input: Tensor, tensor: Tensor) -> bool:
     """Whether both look at the same memory in the same way."""
+    if input.is_meta:  # type: ignore[attr-defined]
+        rules.refuse("is_set_to")
     return (
         data_ptr(input) == data_ptr(tensor)
         and not (input._bits or tensor._bits)

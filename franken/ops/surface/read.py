@@ -12,7 +12,7 @@ import numpy as np
 
 from franken.backends.dlpack import exported
 from franken.core import dtypes as dt
-from franken.core.device import CPU
+from franken.core.device import CPU, META
 from franken.core.geometry.memory import root_of
 from franken.core.op import op
 from franken.core.primitive import born
@@ -64,14 +64,20 @@ def host_array(t: Tensor) -> Any:
     return registry.to_host(t._a, t.device)
 
 
+def _item(t: Tensor) -> Any:
+    """The one element of a plain tensor."""
+    if t.device is META:
+        raise RuntimeError("Tensor.item() cannot be called on meta tensors")
+    return host_array(t).item()
+
+
 def number_of(t: Tensor, why: str = _VMAP_ITEM) -> Any:
     """The value of a one-element tensor as a Python number."""
     if t.level:
         t = concrete(t, why)
-    a = host_array(t)
-    if a.size != 1:
-        raise RuntimeError(f"a Tensor with {a.size} elements cannot be converted to Scalar")
-    value = a.item()
+    if t._a.size != 1:
+        raise RuntimeError(f"a Tensor with {t._a.size} elements cannot be converted to Scalar")
+    value = _item(t)
     return value if type(value) in (float, int, bool, complex) else float(value)
 
 
@@ -128,11 +134,10 @@ def numpy(input: Tensor, *, force: bool = False) -> np.ndarray[Any, Any]:
 
 def _bool(self: Tensor) -> bool:
     t = concrete(self, _VMAP_BOOL) if self.level else self
-    a = host_array(t)
-    if a.size != 1:
-        what = "more than one value" if a.size else "no values"
+    if t._a.size != 1:
+        what = "more than one value" if t._a.size else "no values"
         raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous")
-    return bool(a.item())
+    return bool(_item(t))
 
 
 def _single(self: Tensor) -> Any:
@@ -163,7 +168,7 @@ def _index(self: Tensor) -> int:
 
 
 def _format(self: Tensor, spec: str) -> str:
-    if self.ndim == 0 and not self.level:
+    if self.ndim == 0 and not self.level and self.device is not META:
         return number_of(self).__format__(spec)  # type: ignore[no-any-return]
     return object.__format__(self, spec)
 
@@ -195,6 +200,8 @@ def _dlpack(self: Tensor, *, stream: Any = None, **options: Any) -> Any:
         raise BufferError("Can't export a tensor inside a transform")
     if self._bits & CONJ:
         raise BufferError("Can't export tensors with the conjugate bit set")
+    if self.device is META:
+        raise BufferError("Cannot pack tensors on meta")
     if self.device is not CPU:
         return exported(held(self), stream=stream, **options)
     if stream is not None:
@@ -203,6 +210,8 @@ def _dlpack(self: Tensor, *, stream: Any = None, **options: Any) -> Any:
 
 
 def _dlpack_device(self: Tensor) -> Any:
+    if self.device is META:
+        raise ValueError("Unknown device type meta for Dlpack")
     return (1, 0) if self.device is CPU else self._a.__dlpack_device__()
 
 
@@ -256,7 +265,8 @@ def copied_array(a: Any, memo: dict[int, Any]) -> Any:
     start = a.__array_interface__["data"][0] - root.__array_interface__["data"][0]
     if not start >= 0 or a.size and start + a.itemsize > root.nbytes:
         return a.copy(order="K")
-    return np.ndarray(a.shape, a.dtype, copied.reshape(-1).view(np.uint8), start, a.strides)
+    row = copied.reshape(-1).view(np.uint8)
+    return type(row)(a.shape, a.dtype, row, start, a.strides)
 
 
 def _like(cls: Any, array: Any, dev: Any, requires_grad: bool) -> Any:

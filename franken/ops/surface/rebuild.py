@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from franken.backends.meta.memory import laid
 from franken.core import dtypes as dt
-from franken.core.device import resolve
+from franken.core.device import META, resolve
 from franken.core.geometry.memory import byte_row, pointer, root_of
 from franken.core.tensor import CONJ, NEG, Parameter, Tensor, attach, dress, held, wrap
 from franken.ops.surface.read import own_attributes
@@ -52,6 +53,9 @@ def _reduce_ex(self: Tensor, protocol: Any) -> Any:
 def _reduce_plain(self: Tensor, protocol: Any) -> Any:
     """The tensor without its class and attributes: a view of a storage."""
     warn_if_has_hooks(self)
+    if self.device is META:
+        geometry = self.dtype, tuple(self.shape), self.stride()  # type: ignore[attr-defined]
+        return _rebuild_meta_tensor_no_storage, (*geometry, bool(self.requires_grad))  # type: ignore[attr-defined]
     storage, offset, stride = _place(self)
     flags = (bool(self.requires_grad), _no_hooks())  # type: ignore[attr-defined]
     parts = (offset, tuple(self.shape), stride, *flags)
@@ -147,6 +151,14 @@ def flagged(made: Tensor, requires_grad: Any, metadata: Any) -> Tensor:
     if requires_grad:
         made.requires_grad_()  # type: ignore[attr-defined]
     return made
+
+
+def _rebuild_meta_tensor_no_storage(
+    dtype: Any, size: Any, stride: Any, requires_grad: Any
+) -> Tensor:
+    """A tensor of the meta device."""
+    steps = tuple([s * dtype.np.itemsize for s in stride])
+    return flagged(wrap(laid(tuple(size), dtype.np, steps), META), requires_grad, None)
 
 
 def _rebuild_parameter(data: Any, requires_grad: Any, backward_hooks: Any) -> Any:

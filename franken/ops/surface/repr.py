@@ -203,7 +203,7 @@ def _plain(t: Tensor) -> str:
     default = t.dtype in (dt.get_default_dtype(), dt.shown_complex(), *_UNSHOWN_DTYPES)
     if t.device.type == "meta":
         suffixes.append(f"size={_sizes(t)}")
-        body, hides_dtype = "...", default
+        body, hides_dtype = "...", t.dtype is dt.get_default_dtype()
     elif not t._a.size:
         if t.ndim != 1:
             suffixes.append(f"size={_sizes(t)}")

@@ -12,8 +12,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from franken.backends import registry
 from franken.core import dtypes as dt
-from franken.core.device import CPU, device, resolve
+from franken.core.device import CPU, META, device, resolve
 from franken.core.geometry.memory import byte_row, over, pointer, root_of
 from franken.core.op import op
 from franken.core.tensor import Tensor, held, wrap
@@ -64,7 +65,7 @@ class UntypedStorage:
 
     def data_ptr(self) -> int:
         """The address of the first byte."""
-        return pointer(self._owner) if self._owner.size else 0
+        return pointer(self._owner) if self._owner.size and self.device is not META else 0
 
     def nbytes(self) -> int:
         """The number of bytes."""
@@ -109,6 +110,7 @@ class UntypedStorage:
 
     def tolist(self) -> list[int]:
         """The bytes as a list of ints."""
+        self._check_bytes()
         return self.cpu()._bytes.tolist()  # type: ignore[no-any-return]
 
     def __getitem__(self, index: Any) -> Any:
@@ -119,7 +121,12 @@ class UntypedStorage:
                     "supported"
                 )
             return UntypedStorage._over(self._bytes[index], self.device)
+        self._check_bytes()
         return int(self.cpu()._bytes[self._checked(index)])
+
+    def _check_bytes(self) -> None:
+        if self.device is META:
+            raise NotImplementedError("Not available for 'meta' device type")
 
     def __setitem__(self, index: Any, value: Any) -> None:
         at = index if isinstance(index, slice) else self._checked(index)
@@ -137,9 +144,9 @@ class UntypedStorage:
         return (self[i] for i in range(self.nbytes()))
 
     def __repr__(self) -> str:
-        lines = "\n ".join(str(b) for b in self.tolist())
+        lines = "..." if self.device is META else " " + "\n ".join(map(str, self.tolist()))
         where = f"device={self.device}) of size {self.nbytes()}"
-        return f" {lines}\n[torch.storage.UntypedStorage({where}]"
+        return f"{lines}\n[torch.storage.UntypedStorage({where}]"
 
     # -- changes --
 
@@ -164,6 +171,9 @@ class UntypedStorage:
     def resize_(self, size: int) -> Self:
         """Have `size` bytes: in new memory unless it has as many already; what is new is zero."""
         if size != self.nbytes():
+            if self.device is META:
+                self._owner = registry.filled((size,), 0, np.dtype(np.uint8), META, (0,))
+                return self
             row = np.zeros(size, np.uint8)
             kept = min(size, self.nbytes())
             row[:kept] = self.cpu()._bytes[:kept]
@@ -289,8 +299,6 @@ def _first_bytes(size: Any = 0) -> Any:
 def _moved(owner: Any, source: device, target: device) -> Any:
     if source is target:
         return owner
-    from franken.backends import registry
-
     return registry.transfer(owner, source, target)
 
 

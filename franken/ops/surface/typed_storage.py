@@ -14,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 
 from franken.core import dtypes as dt
-from franken.core.device import CPU, device
+from franken.core.device import CPU, META, device
 from franken.core.once import warn_once
 from franken.core.op import op
 from franken.core.tensor import Tensor, wrap
@@ -192,9 +192,9 @@ class TypedStorage:
         return iter(self.tolist())
 
     def __repr__(self) -> str:
-        lines = "\n ".join(str(v) for v in self.tolist())
+        lines = "..." if self.device is META else " " + "\n ".join(map(str, self.tolist()))
         return (
-            f" {lines}\n[torch.storage.TypedStorage(dtype={self.dtype}, device={self.device}) of "
+            f"{lines}\n[torch.storage.TypedStorage(dtype={self.dtype}, device={self.device}) of "
             f"size {self.size()}]"
         )
 

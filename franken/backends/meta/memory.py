@@ -1,0 +1,158 @@
+"""Arrays without elements: shape, strides and dtype over addresses that nothing ever touches.
+
+An `Unheld` array is a NumPy array over reserved pages that are never written, so they cost nothing
+and every view of NumPy's (slices, transposes, `as_strided`) works on it unchanged, with the strides
+and offsets that it has on the CPU. What would read or write elements is overridden: copies and
+casts reserve new addresses, writes do nothing, and reading a value raises torch's words. So code
+that handles `t._a` of any device needs no branch for this one.
+
+An object of its own with a shape and strides would be purer, but all that is done to arrays in
+`core.geometry` would then have to be written a second time.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+from typing import Any, NoReturn
+
+import numpy as np
+
+# So many bytes are reserved at most: of larger arrays only the beginning, for an address of their
+# own. Addresses end at 2**47.
+_MOST = 1 << 40
+_NO_DATA = "Cannot copy out of meta tensor; no data!"
+# Functions of NumPy's that only look at an array's geometry.
+_GEOMETRY = frozenset(
+    getattr(np, name)
+    for name in (
+        "broadcast_to", "diagonal", "expand_dims", "may_share_memory", "moveaxis", "ndim",
+        "reshape", "shape", "size", "squeeze", "swapaxes", "transpose", "broadcast_arrays",
+        "shares_memory", "real", "imag", "atleast_1d",
+    )
+) | {np.lib.stride_tricks.as_strided}  # fmt: skip
+
+
+class _Addresses:
+    """Reserved addresses, as NumPy asks for memory."""
+
+    def __init__(self, count: int) -> None:
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+        self.pages = mmap.mmap(-1, max(1, min(count, _MOST)), flags=flags, prot=mmap.PROT_READ)
+        at = np.frombuffer(self.pages, np.uint8).__array_interface__["data"][0]
+        self.__array_interface__ = {
+            "data": (at, False), "shape": (count,), "typestr": "|u1", "version": 3,
+        }  # fmt: skip
+
+
+class Unheld(np.ndarray):
+    """An array that has no elements: what would read them raises, and writing does nothing."""
+
+    __array_priority__ = 1000.0
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> NoReturn:
+        raise NotImplementedError(f"{ufunc.__name__}: {_NO_DATA}")
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if func not in _GEOMETRY:
+            raise NotImplementedError(f"{func.__name__}: {_NO_DATA}")
+        if func is np.broadcast_to:
+            kwargs = {**kwargs, "subok": True}
+        return super().__array_function__(func, types, args, kwargs)
+
+    # -- elements --
+
+    def __getitem__(self, index: Any) -> Any:
+        found = super().__getitem__(index)
+        if not isinstance(found, Unheld):
+            raise NotImplementedError(_NO_DATA)
+        return found
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        pass
+
+    def fill(self, value: Any) -> None:
+        """Nothing: there is nothing to be filled."""
+
+    def item(self, *at: Any) -> NoReturn:
+        """Raise: a value is no part of this array."""
+        raise RuntimeError("Tensor.item() cannot be called on meta tensors")
+
+    def tolist(self) -> NoReturn:
+        """Raise: values are no part of this array."""
+        raise NotImplementedError(_NO_DATA)
+
+    __bool__ = __int__ = __float__ = __complex__ = __index__ = item  # type: ignore[assignment]
+
+    # -- copies --
+
+    def copy(self, order: Any = "C") -> Unheld:
+        """Addresses of its own; axes in memory as `order` says."""
+        kept = order == "K" or (order == "A" and self.flags.f_contiguous)
+        if order == "F":
+            return reserved(self.shape[::-1], self.dtype).T
+        return followed(self, self.dtype) if kept else reserved(self.shape, self.dtype)
+
+    def astype(self, dtype: Any, order: Any = "K", **options: Any) -> Unheld:  # type: ignore[override]
+        """As `copy`, of another dtype."""
+        return followed(self, np.dtype(dtype))
+
+    def conj(self) -> Unheld:
+        """As a copy in the order of memory."""
+        return followed(self, self.dtype)
+
+    __neg__ = conj  # type: ignore[assignment]
+
+    def reshape(self, *shape: Any, **options: Any) -> Any:
+        """A view where the strides allow one, else new addresses."""
+        sizes = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
+        # NumPy decides on a stand-in of the same geometry: of one place, seen again and again.
+        try:
+            view = self.view()
+            view.shape = sizes
+        except AttributeError:
+            sizes = tuple(sizes)
+            if -1 in sizes:
+                rest = -math.prod(sizes)
+                sizes = tuple([self.size // rest if n == -1 else n for n in sizes])
+            return reserved(sizes, self.dtype)
+        return view
+
+    def ravel(self, order: Any = "C") -> Any:
+        """The array as one row."""
+        return self.reshape(-1)
+
+    def flatten(self, order: Any = "C") -> Any:
+        """A copy as one row."""
+        return reserved((self.size,), self.dtype)
+
+
+def seen(a: Any) -> Any:
+    """The array whose values a check looks at: one without any in the place of an `Unheld` one."""
+    return np.empty(0, a.dtype) if isinstance(a, Unheld) else a
+
+
+def reserved(shape: tuple[int, ...], dtype: Any) -> Unheld:
+    """A row-major array without elements; it costs an address, however large it is."""
+    dtype = np.dtype(dtype)
+    count = math.prod(shape) * dtype.itemsize
+    row = np.asarray(_Addresses(count)).view(Unheld)
+    return row.view(dtype).reshape(shape) if count else np.ndarray.__new__(Unheld, shape, dtype)
+
+
+def followed(a: Any, dtype: Any) -> Unheld:
+    """A dense array whose axes lie in memory in the order of those of `a`."""
+    order = sorted(range(a.ndim), key=lambda d: (-abs(a.strides[d]), d))
+    made = reserved(tuple([a.shape[d] for d in order]), dtype)
+    return made.transpose([order.index(d) for d in range(a.ndim)])
+
+
+def laid(shape: tuple[int, ...], dtype: Any, steps: tuple[int, ...]) -> Unheld:
+    """An array without elements under strides in bytes."""
+    dtype = np.dtype(dtype)
+    reach = sum((n - 1) * s for n, s in zip(shape, steps, strict=True)) + dtype.itemsize
+    if 0 in shape:
+        return np.ndarray.__new__(Unheld, shape, dtype)
+    row = reserved((reach,), np.uint8)
+    word = np.dtype(f"u{dtype.itemsize}") if dtype.kind == "V" else dtype
+    return np.ndarray.__new__(Unheld, shape, word, row, 0, steps).view(dtype)
