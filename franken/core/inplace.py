@@ -264,7 +264,7 @@ def along(start: Any, x: Any, base: Any) -> tuple[list[Any], Any]:
     chain = x._chain
     by_memory = next((link[0].by_memory for link in chain if link[0].by_memory), None)
     if by_memory is not None and not x.level:
-        turn = [(prim, {}, -1) for prim in turns(x._bits ^ base._bits)]
+        turn: list[Any] = [(prim, {}, -1) for prim in turns(x._bits ^ base._bits)]
         chain = (by_memory(base, x), *turn)
     values = [start]
     for link in chain[:-1]:

@@ -159,6 +159,15 @@ def seen(array: Any, bits: int) -> Any:
     return as_array(-array)
 
 
+@cache
+def _seen_through(cls: Any, bits: int) -> Any:
+    if not bits:
+        return cls
+    names = {n: getattr(cls, n) for n in ("__module__", "__qualname__", "__doc__")}
+    body = {**names, "__slots__": (), "_bits": bits, "_face": cls}
+    return type(cls)(cls.__name__, (Deferred, cls), body)
+
+
 class Deferred(Tensor):
     """A tensor whose memory holds the conjugates or the negatives of its elements.
 
@@ -167,29 +176,26 @@ class Deferred(Tensor):
 
     __slots__ = ()
     _face: Any = Tensor
-    _a = property(lambda self: _not_to_be_written(seen(held(self), self._bits)))
-    __class__ = property(  # type: ignore[assignment]
+    _a = property(lambda self: _shown(held(self), self._bits))
+    __class__ = property(
         lambda self: type(self)._face,
         lambda self, cls: _set_class(self, _seen_through(cls, self._bits)),
     )
-    shape = property(lambda self: Size(held(self).shape))  # type: ignore[assignment]
-    dtype = property(lambda self: _from_np(held(self).dtype))  # type: ignore[assignment]
-    ndim = property(lambda self: held(self).ndim)  # type: ignore[assignment]
+    shape = property(lambda self: Size(held(self).shape))
+    dtype = property(lambda self: _from_np(held(self).dtype))
+    ndim = property(lambda self: held(self).ndim)
 
 
-def _not_to_be_written(array: Any) -> Any:
-    if type(array) is np.ndarray:
-        array.flags.writeable = False
-    return array
-
-
-@cache
-def _seen_through(cls: Any, bits: int) -> Any:
-    if not bits:
-        return cls
-    names = {n: getattr(cls, n) for n in ("__module__", "__qualname__", "__doc__")}
-    body = {**names, "__slots__": (), "_bits": bits, "_face": cls}
-    return type(cls)(cls.__name__, (Deferred, cls), body)
+def _shown(array: Any, bits: int) -> Any:
+    """`seen` for who reads: axes of one element keep their steps, and nobody writes."""
+    made = seen(array, bits)
+    if isinstance(made, np.ndarray):
+        if 1 in made.shape:
+            axes = zip(made.shape, array.strides, made.strides, strict=True)
+            steps = [old if n == 1 else new for n, old, new in axes]
+            made = np.lib.stride_tricks.as_strided(made, strides=steps)
+        made.flags.writeable = False
+    return made
 
 
 def bits_of(t: Any) -> int:

@@ -243,7 +243,7 @@ def transposed_twice(
         one = total._a.new_ones(())
         found = passes.run([(edge, one)], targets, create_graph=None)
         for k, t in zip(live, found, strict=True):  # rules conjugate; torch's tangents are no views
-            got[k] = t.clone() if bits_of(t) else t
+            got[k] = t.clone() if t is not None and bits_of(t) else t
     return tuple(got) if several else got[0]
 
 
