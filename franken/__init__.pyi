@@ -15,6 +15,7 @@ from typing import Any, Literal, overload
 from numpy import bool_ as _bool_
 from numpy import number as _number
 
+from franken import _C as _C
 from franken import _utils as _utils
 from franken import autograd as autograd
 from franken import backends as backends
@@ -26,10 +27,12 @@ from franken import linalg as linalg
 from franken import masked as masked
 from franken import nn as nn
 from franken import optim as optim
+from franken import overrides as overrides
 from franken import random as random
 from franken import return_types as return_types
 from franken import serialization as serialization
 from franken import signal as signal
+from franken import sparse as sparse
 from franken import special as special
 from franken import storage as storage
 from franken import testing as testing
@@ -63,6 +66,7 @@ from franken.core.geometry.size import Size as _Size
 from franken.core.tensor import Tensor as Tensor
 from franken.core.tensor import Tensor as _Tensor
 from franken.faces.around import accelerator as accelerator
+from franken.faces.around import amp as amp
 from franken.faces.around import compiler as compiler
 from franken.faces.around import cpu as cpu
 from franken.faces.around import distributed as distributed
@@ -79,6 +83,20 @@ from franken.faces.around import profiler as profiler
 from franken.faces.around import torch_version as torch_version
 from franken.faces.around import types as types
 from franken.faces.around import xpu as xpu
+from franken.faces.around.amp import GradScaler as GradScaler
+from franken.faces.around.amp import autocast as autocast
+from franken.faces.around.amp import autocast_decrement_nesting as autocast_decrement_nesting
+from franken.faces.around.amp import autocast_increment_nesting as autocast_increment_nesting
+from franken.faces.around.amp import clear_autocast_cache as clear_autocast_cache
+from franken.faces.around.amp import get_autocast_cpu_dtype as get_autocast_cpu_dtype
+from franken.faces.around.amp import get_autocast_dtype as get_autocast_dtype
+from franken.faces.around.amp import get_autocast_gpu_dtype as get_autocast_gpu_dtype
+from franken.faces.around.amp import is_autocast_cache_enabled as is_autocast_cache_enabled
+from franken.faces.around.amp import is_autocast_cpu_enabled as is_autocast_cpu_enabled
+from franken.faces.around.amp import is_autocast_enabled as is_autocast_enabled
+from franken.faces.around.amp import set_autocast_cache_enabled as set_autocast_cache_enabled
+from franken.faces.around.amp import set_autocast_dtype as set_autocast_dtype
+from franken.faces.around.amp import set_autocast_enabled as set_autocast_enabled
 from franken.faces.around.compiler import compile as compile
 from franken.faces.checkpoints.loading import load as load
 from franken.faces.checkpoints.saving import save as save
@@ -192,6 +210,21 @@ def _softmax_backward_data(
     grad_output: _Tensor, output: _Tensor, dim: _int, input_dtype: Any
 ) -> _Tensor:
     """The gradient of softmax from its output."""
+
+def _sparse_coo_tensor_unsafe(
+    indices: _Tensor,
+    values: _Tensor,
+    size: Any,
+    *,
+    dtype: _dtype | None = None,
+    layout: _layout | None = None,
+    device: _str | _int | _device | None = None,
+    pin_memory: _bool = False,
+    requires_grad: _bool = False,
+    check_invariants: _bool | None = None,
+    is_coalesced: _bool | None = None,
+) -> _Tensor:
+    """As `sparse_coo_tensor` of parts that fit."""
 
 def _standard_gamma(input: _Tensor, generator: _Generator | None = None) -> _Tensor:
     """Gamma variates of rate one with the concentrations in `input`."""
@@ -1668,6 +1701,9 @@ def histogramdd(
 
 def hsplit(input: _Tensor, indices_or_sections: Any = None) -> tuple[_Tensor, ...]:
     """tensor_split along the dimension that `hstack` joins along."""
+
+def hspmm(mat1: _Tensor, mat2: _Tensor) -> _Tensor:
+    """The product of a sparse and a strided matrix: its rows that may not be zero, as a hybrid."""
 
 def hstack(tensors: Sequence[_Tensor], *, out: _Tensor | None = None) -> _Tensor:
     """Join along the second dimension, or the first of 1-d tensors."""
@@ -3149,6 +3185,9 @@ def slice_scatter(
 def slogdet(input: _Tensor, *, out: Sequence[_Tensor] | None = None) -> return_types.slogdet:
     """Sign (or phase) and natural logarithm of the magnitude of determinants."""
 
+def smm(input: _Tensor, mat2: _Tensor) -> _Tensor:
+    """The product of a sparse and a strided matrix, all of its elements stored, in coordinates."""
+
 def softmax(
     input: _Tensor, dim: _int, dtype: _dtype | None = None, *, out: _Tensor | None = None
 ) -> _Tensor:
@@ -3165,10 +3204,104 @@ def sort(
     """(values, indices) in order along a dimension; if `stable`, equal values keep theirs."""
 
 sparse_bsc: _layout
+
+def sparse_bsc_tensor(
+    ccol_indices: Any,
+    row_indices: Any,
+    values: Any,
+    size: Any = None,
+    *,
+    dtype: _dtype | None = None,
+    layout: _layout | None = None,
+    device: _str | _int | _device | None = None,
+    pin_memory: _bool = False,
+    requires_grad: _bool = False,
+    check_invariants: _bool | None = None,
+) -> _Tensor:
+    """A tensor of compressed columns of blocks; see `sparse_compressed_tensor`."""
+
 sparse_bsr: _layout
+
+def sparse_bsr_tensor(
+    crow_indices: Any,
+    col_indices: Any,
+    values: Any,
+    size: Any = None,
+    *,
+    dtype: _dtype | None = None,
+    layout: _layout | None = None,
+    device: _str | _int | _device | None = None,
+    pin_memory: _bool = False,
+    requires_grad: _bool = False,
+    check_invariants: _bool | None = None,
+) -> _Tensor:
+    """A tensor of compressed rows of blocks; see `sparse_compressed_tensor`."""
+
+def sparse_compressed_tensor(
+    compressed_indices: Any,
+    plain_indices: Any,
+    values: Any,
+    size: Any = None,
+    *,
+    dtype: _dtype | None = None,
+    layout: _layout | None = None,
+    device: _str | _int | _device | None = None,
+    pin_memory: _bool = False,
+    requires_grad: _bool = False,
+    check_invariants: _bool | None = None,
+) -> _Tensor:
+    """A tensor in a compressed `layout`: where rows (columns) begin, where elements are, and they."""
+
 sparse_coo: _layout
+
+def sparse_coo_tensor(
+    indices: Any = None,
+    values: Any = None,
+    size: Any = None,
+    *,
+    dtype: _dtype | None = None,
+    layout: _layout | None = None,
+    device: _str | _int | _device | None = None,
+    pin_memory: _bool = False,
+    requires_grad: _bool = False,
+    check_invariants: _bool | None = None,
+    is_coalesced: _bool | None = None,
+) -> _Tensor:
+    """A tensor in coordinates: places (sparse_dim, nnz), elements (nnz, *dense sizes), and a size."""
+
 sparse_csc: _layout
+
+def sparse_csc_tensor(
+    ccol_indices: Any,
+    row_indices: Any,
+    values: Any,
+    size: Any = None,
+    *,
+    dtype: _dtype | None = None,
+    layout: _layout | None = None,
+    device: _str | _int | _device | None = None,
+    pin_memory: _bool = False,
+    requires_grad: _bool = False,
+    check_invariants: _bool | None = None,
+) -> _Tensor:
+    """A tensor of compressed columns; see `sparse_compressed_tensor`."""
+
 sparse_csr: _layout
+
+def sparse_csr_tensor(
+    crow_indices: Any,
+    col_indices: Any,
+    values: Any,
+    size: Any = None,
+    *,
+    dtype: _dtype | None = None,
+    layout: _layout | None = None,
+    device: _str | _int | _device | None = None,
+    pin_memory: _bool = False,
+    requires_grad: _bool = False,
+    check_invariants: _bool | None = None,
+) -> _Tensor:
+    """A tensor of compressed rows; see `sparse_compressed_tensor`."""
 
 def split(input: _Tensor, split_size_or_sections: Any = None, dim: _int = 0) -> tuple[_Tensor, ...]:
     """A tuple of views of `split_size` entries each (the last may be smaller) or of given sizes."""
@@ -3189,6 +3322,9 @@ def split_with_sizes_copy(
     input: _Tensor, split_sizes: Any, dim: _int = 0, *, out: Sequence[_Tensor] | None = None
 ) -> tuple[_Tensor, ...]:
     """A copy of what `split_with_sizes` would show."""
+
+def spmm(input: _Tensor, mat2: _Tensor) -> _Tensor:
+    """The product of a sparse and a strided matrix."""
 
 def sqrt(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """The square root."""

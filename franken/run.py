@@ -82,9 +82,8 @@ def _stop(why: str) -> NoReturn:
 
 def _start(options: Options, rest: list[str]) -> None:
     import franken
-    from franken.faces.hook import explain, install
 
-    install()
+    franken.install()
     if options.device is not None:
         franken.set_default_device(options.device)
     before, sys.excepthook = sys.excepthook, _show
@@ -92,6 +91,8 @@ def _start(options: Options, rest: list[str]) -> None:
     with contextlib.ExitStack() as around:
         around.callback(_note_failure)
         if options.explain:
+            from franken.faces.hook import explain
+
             around.enter_context(explain.watching(sys.stderr))
         if options.record is not None:
             around.enter_context(franken.autograd.record.record(options.record, level=3))
@@ -136,9 +137,11 @@ def _run_script(rest: list[str]) -> None:
 
 
 def _is_archive(path: str) -> bool:
+    if path.endswith(".py") or not os.path.isfile(path):
+        return False
     import zipfile
 
-    return os.path.isfile(path) and not path.endswith(".py") and zipfile.is_zipfile(path)
+    return zipfile.is_zipfile(path)
 
 
 # --- the end of a run ----------------------------------------------------------------------------

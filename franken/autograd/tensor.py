@@ -247,7 +247,7 @@ def retains_grad(self: Tensor) -> bool:
 
 def detach(self: Tensor) -> Tensor:
     """The same memory outside of the graph; in-place changes are noticed on both sides."""
-    if state.SPECIAL or self.level or self._bits:
+    if state.SPECIAL or self.foreign or self._bits:
         return detached(self)  # type: ignore[no-any-return]
     t = _node._light(self._a, self.device, None)
     t._ver = version_of(self)
@@ -281,6 +281,8 @@ def get_data(self: Any) -> Any:
         raise RuntimeError("accessing `data` under vmap transform is not allowed")
     if self.level:
         return self.twin(None)
+    if self.foreign:
+        return self.alone()
     t = _node._light(self._a, self.device, None) if not self._bits else _node.light(self)
     if self._ver is INFERENCE:
         t._ver = INFERENCE

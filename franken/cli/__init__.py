@@ -12,6 +12,7 @@ VERBS = {
     "ckpt": ("franken.cli.ckpt", "Checkpoints that prove and repair themselves."),
     "demo": ("franken.cli.demo", "Train on small images, twice, and prove that the bits agree."),
     "replay": ("franken.cli.replay", "Re-execute a recorded step and compare every bit."),
+    "run": ("franken.cli.run", "Run a program written for torch, unchanged."),
 }
 
 

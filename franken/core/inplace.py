@@ -106,8 +106,8 @@ def refuse_growth(shape: Any, broadcast: Any) -> NoReturn:
 
 def commit(x: Tensor, result: Tensor) -> Tensor:
     """Make `result` (same shape and dtype) the value of `x`; returns x."""
-    if x.level or result.level or state.SPECIAL and STATE.traces:
-        return _commit_traced(x, result)
+    if x.foreign or result.foreign or state.SPECIAL and STATE.traces:
+        return _commit_foreign(x, result)  # type: ignore[no-any-return]
     xa, ra = held(x) if x._bits else x._a, result._a
     if xa.shape != ra.shape:
         refuse_growth(xa.shape, ra.shape)
@@ -125,11 +125,18 @@ def commit(x: Tensor, result: Tensor) -> Tensor:
     return x
 
 
-def _commit_traced(x: Tensor, result: Any) -> Tensor:
+def _commit_foreign(x: Any, result: Any) -> Any:
     if tuple(x.shape) != tuple(result.shape):
         refuse_growth(x.shape, result.shape)
     target, value = alive(x), alive(result)
-    if STATE.traces:
+    if not target.level and (target.foreign or value.foreign):
+        if not target.foreign:
+            commit(target, value.to_dense())
+            return x
+        if result is not x:
+            target.takes(value)
+        change_history(target, value)
+    elif STATE.traces:
         STATE.traces[-1].commit(target, value)
     else:
         commit(target, value)

@@ -382,7 +382,7 @@ def meta_entry(kind: str, i: int, values: Any) -> Any:
     if kind == "d":
         return values[i].dtype if isinstance(values[i], Tensor) else None
     if kind == "l":
-        return element_strides(values[i]._a) if values[i].level == 0 else None
+        return None if values[i].foreign else element_strides(values[i]._a)
     return tuple(tuple(v.shape) for v in values)
 
 

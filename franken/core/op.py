@@ -7,7 +7,7 @@ Knows no particular op, and parses nothing at import.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import update_wrapper
 from types import CodeType, FunctionType
 from typing import Any
@@ -17,12 +17,21 @@ from franken.core.calls.out import CAST, Into, call_into, refuse_cast, refuse_sh
 from franken.core.calls.overloads import Order, reordered
 from franken.core.geometry.arrange import arranger
 from franken.core.node import titled
-from franken.core.reread import REFUSALS, reread
+from franken.core.overriding.arming import ARMOURY, Carried, unarmed
+from franken.core.overriding.foreign import Answered, again, guarded, misplaced
+from franken.core.reread import REFUSALS
 from franken.core.tensor import Tensor
 
 OPS: dict[str, Op] = {}
 NO_NAMES: dict[str, str] = {}
 NAMES: dict[str, dict[str, Any]] = {}
+SETTING = "a setting of the process"
+# Functions of torch that are no tensor's business, though they are declared as ops.
+_UNASKED = """
+broadcast_shapes from_dlpack from_numpy is_grad_enabled is_inference_mode_enabled is_storage
+is_tensor manual_seed seed set_grad_enabled typename
+"""
+UNASKED = frozenset(_UNASKED.split())
 _PREFIXES = ("fft", "linalg", "special")  # in errors torch calls linalg.det linalg_det
 
 Out = bool | Into  # True: the result is cast to the target
@@ -142,7 +151,8 @@ def register(
     made.function.__name__ = made.function.__qualname__ = name
     made.function.__module__ = "franken" if first == "torch" else f"franken.{first}"  # for pickle
     if method or (method is None and "torch" in spaces):
-        made.method = spelled(fn, also) if also or "dim" in parameters(fn) else fn
+        other = also or "dim" in parameters(fn)
+        made.method = spelled(fn, also) if other else guarded(fn, _kinds(fn))
     if inplace:
         own = inplace if isinstance(inplace, str) else "beside"
         shared = out.memory if isinstance(out, Into) else own
@@ -156,6 +166,7 @@ def register(
     if made.name in OPS:
         raise ValueError(f"op {made.name!r} is declared twice")
     OPS[made.name] = made
+    ARMOURY.refresh()
     return made
 
 
@@ -180,8 +191,8 @@ _NUMPY = {"axis": "dim", "keepdims": "keepdim", "x": "input", "a": "input", "x1"
 def parameters(fn: Any) -> tuple[str, ...]:
     """The names of the arguments that a function (or what it wraps) takes."""
     if type(fn) is FunctionType and not fn.__dict__:  # most: asked thousands of times at import
-        return _named_in(fn.__code__)
-    inner = fn
+        return _named_in(unarmed(fn).__code__)
+    inner = unarmed(fn)
     while hasattr(inner, "__wrapped__") and not hasattr(inner, "parameters"):
         inner = inner.__wrapped__
     said: tuple[str, ...] | None = getattr(inner, "parameters", None)  # it passes others on
@@ -189,6 +200,11 @@ def parameters(fn: Any) -> tuple[str, ...]:
         return said
     code = getattr(inner, "__code__", None)
     return () if code is None else _named_in(code)
+
+
+def _kinds(fn: Any) -> list[Any]:
+    """How the arguments after the first are annotated; None where they are not."""
+    return [fn.__annotations__.get(name) for name in parameters(fn)[1:]]
 
 
 def _named_in(code: CodeType) -> tuple[str, ...]:
@@ -221,7 +237,7 @@ def spelled(fn: Any, also: dict[str, str]) -> Any:
         try:
             return fn(*args, **kwargs)
         except REFUSALS:
-            return reread(fn, args, kwargs)
+            return again(spelling, fn, args, kwargs)
 
     spelling.__name__ = spelling.__qualname__ = fn.__name__
     spelling.__doc__, spelling.__module__ = fn.__doc__, fn.__module__
@@ -280,8 +296,8 @@ def laid_out_form(fn: Any, layout: str) -> Any:
     def form(*args: Any, **kwargs: Any) -> Any:
         out = fn(*args, **kwargs)
         given = [a for a in (*args, *kwargs.values()) if isinstance(a, Tensor)]
-        ours = not out.level and not out._bits and out._base is None
-        if ours and not any(out is a or a.level for a in given):
+        ours = not out.foreign and not out._bits and out._base is None
+        if ours and not any(out is a or a.foreign for a in given):
             out._a = arrange([a._a for a in given], out._a, {})
         return out
 
@@ -311,10 +327,7 @@ def function_form(
 
     def function(*args: Any, **kwargs: Any) -> Any:
         if wants_tensor and args and not isinstance(args[0], Tensor):
-            raise TypeError(
-                f"{name}(): argument '{shown}' (position 1) must be Tensor, not "
-                f"{type(args[0]).__name__}"
-            )
+            return misplaced(function, name, shown, args, kwargs)
         if kwargs:
             target = kwargs.pop("out", None) if out else None
             for key in kwargs:
@@ -322,11 +335,14 @@ def function_form(
                     kwargs = renamed(kwargs, names, also)
                     break
             if target is not None:
-                return call_into(name, fn, into, args, kwargs, target)
+                try:
+                    return call_into(name, fn, into, args, kwargs, target)
+                except REFUSALS:
+                    return again(function, None, args, {**kwargs, "out": target})
         try:
             return fn(*args, **kwargs)
         except REFUSALS:
-            return reread(fn, args, kwargs)
+            return again(function, fn, args, kwargs)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = fn.__doc__
@@ -357,7 +373,10 @@ def inplace_form(
         try:
             result = fn(input, *args, **kwargs)
         except REFUSALS:
-            result = reread(fn, (input, *args), kwargs)
+            public = getattr(Tensor, name + "_", method)
+            result = again(public, fn, (input, *args), kwargs, Answered)
+            if type(result) is Answered:
+                return result.value
         return commit_as(input, result)
 
     method.__name__ = method.__qualname__ = name + "_"
@@ -371,12 +390,28 @@ def commit_as(x: Tensor, result: Any) -> Tensor:
     """Commit a result of another dtype to `x`, where torch allows the cast."""
     if not isinstance(x, Tensor):
         raise TypeError(f"argument 'input' (position 1) must be Tensor, not {type(x).__name__}")
-    if x.level == 0 and result.level == 0 and x._a.dtype is result._a.dtype:
+    if not (x.foreign or result.foreign) and x._a.dtype is result._a.dtype:
         return _inplace.commit(x, result)
     if result.dtype is not x.dtype:
         refuse_cast(result.dtype, x.dtype)
         result = result.to(x.dtype)
     return _inplace.commit(x, result)
+
+
+def _functions() -> Iterator[Carried]:
+    """The functions that overrides are asked about: all but settings and questions of kind."""
+    unasked = {
+        made.function
+        for made in OPS.values()
+        if isinstance(made.samples, NoSamples) and made.samples.reason == SETTING
+    }
+    for space in list(NAMES.values()):
+        for name, found in list(space.items()):
+            if type(found) is FunctionType and found not in unasked and name not in UNASKED:
+                yield found, found, False, False
+
+
+ARMOURY.sources.append(_functions)
 
 
 def namespace(name: str) -> dict[str, Any]:

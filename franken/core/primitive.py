@@ -315,9 +315,9 @@ def eager(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: 
     for a in args:
         kind = type(a)
         if kind is Tensor or kind is Parameter or isinstance(a, Tensor):
-            if kind is not Tensor and (a.level or a._bits and (prim.view or prim.writes)):
-                if a.level:
-                    return eager(prim, _plain(prim, args), params, grad)
+            if kind is not Tensor and (a.foreign or a._bits and (prim.view or prim.writes)):
+                if a.foreign:
+                    return a.executed(prim, args, params, grad)
                 deferred = _view_deferred if prim.view else _write_deferred
                 return deferred(prim, args, params, grad)
             raw.append(a._a)
@@ -374,7 +374,9 @@ def _view_deferred(
     bare = undressed(x)
     out = eager(prim, (bare,), params, grad)
     for t in out if type(out) is tuple else (out,):
-        if shares(held(bare), held(t)):
+        a, v = held(bare), held(t)
+        # (of arrays without elements `shares` does not see all views)
+        if shares(a, v) or isinstance(a, np.ndarray) and np.may_share_memory(a, v):
             if t._base is bare:
                 t._base = x
             dress(t, bits)

@@ -14,6 +14,7 @@ import numpy as np
 
 from franken.core import dtypes as dt
 from franken.core.calls.numbers import python_number
+from franken.core.overriding.arming import unarmed
 from franken.core.tensor import Tensor
 
 # What an op may raise over a number that is none of Python's.
@@ -29,7 +30,7 @@ def reread(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     # an op that speaks of a value in an untyped place knew that it was a tensor
     knew = not issubclass(sys.exc_info()[0] or TypeError, (TypeError, AttributeError))
     unsaid = "int" if knew else None
-    code = getattr(getattr(fn, "__wrapped__", fn), "__code__", None)
+    code = getattr(unarmed(getattr(fn, "__wrapped__", fn)), "__code__", None)
     names = code.co_varnames[: code.co_argcount] if code is not None else ()
     kinds = [_said(wanted.get(name), unsaid) for name in names[: len(args)]]
     kinds += [unsaid] * (len(args) - len(kinds))

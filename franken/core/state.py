@@ -46,6 +46,9 @@ class State(threading.local):
         self.saved_hooks_error: str | None = None
         self.device: list[Any] = []
         self.runs: list[Any] = []
+        self.function_modes: list[Any] = []
+        self.functions_off = 0  # see core.overriding.dispatch
+        self.functions_skip = False
 
 
 STATE = State()

@@ -23,6 +23,7 @@ way, and all others pay nothing.
 from __future__ import annotations
 
 from functools import cache
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -63,6 +64,12 @@ class Tensor(_Methods):
     trace: Any = None
     # How memory is to be seen, CONJ and NEG (only of `Deferred`):
     _bits = 0
+    # Whether the array slot holds something else than a strided array: a traced value, or an array
+    # of another layout.
+    foreign = False
+    if TYPE_CHECKING:  # of tensors of another layout
+
+        def alone(self, edge: Any = None) -> Any: ...
 
     # What Tensor(...) builds; set by the creation ops, since it knows arrays and dtypes.
     _construct: Any = None
@@ -97,7 +104,18 @@ class Tensor(_Methods):
         return self._a.ndim  # type: ignore[no-any-return]
 
 
-class Parameter(Tensor):
+class _ParameterType(type):
+    """Counts instances of other subclasses that were made parameters."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return super().__instancecheck__(instance) or (
+            cls is Parameter
+            and isinstance(instance, Tensor)
+            and getattr(instance, "_is_param", False)
+        )
+
+
+class Parameter(Tensor, metaclass=_ParameterType):
     """A leaf that a module registers as trainable; built by `nn.Parameter`."""
 
     __slots__ = ()
@@ -149,14 +167,18 @@ _set_class: Any = object.__dict__["__class__"].__set__
 
 def seen(array: Any, bits: int) -> Any:
     """The numbers that an array in memory stands for; and those to be put there, as it undoes
-    itself."""
-    if bits & CONJ:
-        array = as_array(array.conj())
-    if not bits & NEG:
+    itself. Axes of one element keep their steps."""
+    if not bits:
         return array
-    if array.dtype.kind == "b":
+    if bits & NEG and array.dtype.kind == "b":
         raise NotImplementedError("\"neg_cpu\" not implemented for 'Bool'")
-    return as_array(-array)
+    made = as_array(array.conj()) if bits & CONJ else array
+    made = as_array(-made) if bits & NEG else made
+    if isinstance(made, np.ndarray) and 1 in made.shape:
+        axes = zip(made.shape, array.strides, made.strides, strict=True)
+        steps = [old if n == 1 else new for n, old, new in axes]
+        return np.lib.stride_tricks.as_strided(made, strides=steps)
+    return made
 
 
 @cache
@@ -164,7 +186,10 @@ def _seen_through(cls: Any, bits: int) -> Any:
     if not bits:
         return cls
     names = {n: getattr(cls, n) for n in ("__module__", "__qualname__", "__doc__")}
-    body = {**names, "__slots__": (), "_bits": bits, "_face": cls}
+    # who answers for the class does for this one: of plain tensors nobody does
+    answers: Any = Parameter if cls is Tensor else cls
+    body = {**names, "__slots__": (), "_bits": bits, "_face": cls,
+            "__torch_function__": staticmethod(answers.__torch_function__)}  # fmt: skip
     return type(cls)(cls.__name__, (Deferred, cls), body)
 
 
@@ -187,13 +212,9 @@ class Deferred(Tensor):
 
 
 def _shown(array: Any, bits: int) -> Any:
-    """`seen` for who reads: axes of one element keep their steps, and nobody writes."""
+    """`seen` for who reads."""
     made = seen(array, bits)
-    if isinstance(made, np.ndarray):
-        if 1 in made.shape:
-            axes = zip(made.shape, array.strides, made.strides, strict=True)
-            steps = [old if n == 1 else new for n, old, new in axes]
-            made = np.lib.stride_tricks.as_strided(made, strides=steps)
+    if type(made) is np.ndarray:
         made.flags.writeable = False
     return made
 
@@ -217,6 +238,8 @@ def dress(t: Any, bits: int) -> Any:
 def attach(**members: Any) -> None:
     """Give Tensor methods and properties; type checkers see them in the stub of its base."""
     for name, member in members.items():
+        if type(member) is FunctionType and member.__name__[0] == "_" != member.__name__[1]:
+            member.__name__ = name  # an op's own is another
         setattr(Tensor, name, member)
 
 

@@ -130,6 +130,8 @@ class TensorMethods:
         """The hooks of this tensor's gradient by number, or None if it never had any."""
     @_backward_hooks.setter
     def _backward_hooks(self, value: Any) -> None: ...
+    def _coalesced_(self, coalesced: _bool) -> Self:
+        """Say that the tensor is coalesced, or that it may not be; nothing is checked."""
     def _conj(self) -> _Tensor:
         """The complex conjugate, a view of the same memory; RuntimeError if it is real."""
     def _conj_physical(self) -> _Tensor:
@@ -141,16 +143,22 @@ class TensorMethods:
         """The node that computed this tensor, or None for a leaf."""
     @_grad_fn.setter
     def _grad_fn(self, value: Any) -> None: ...
+    def _indices(self) -> _Tensor:
+        """The (sparse_dim, nnz) matrix of places, sharing memory; also of an uncoalesced tensor."""
     def _is_view(self) -> _bool:
         """Whether this tensor is a differentiable view of another."""
     def _neg_view(self) -> _Tensor:
         """The negative, a view of the same memory."""
+    def _nnz(self) -> _int:
+        """How many elements are stored."""
     @property
     def _post_accumulate_grad_hooks(self) -> Any:
         """The hooks after accumulation by number, or None if there never were any."""
     def _reduce_ex_internal(self, protocol: Any) -> Any:
         """The tensor without its class and attributes: a view of a storage."""
     def _typed_storage(self) -> Any: ...
+    def _values(self) -> _Tensor:
+        """The elements that are stored, sharing memory; also of an uncoalesced tensor."""
     @property
     def _version(self) -> _int:
         """How often the memory was changed in place."""
@@ -346,6 +354,8 @@ class TensorMethods:
         """The tensor as uint8."""
     def cauchy_(self, median: _float = 0.0, sigma: _float = 1.0, *, generator: Any = None) -> Self:
         """Fill with Cauchy numbers."""
+    def ccol_indices(self) -> _Tensor:
+        """The compressed indices of a tensor of compressed columns, sharing memory."""
     def cdouble(self, *, memory_format: _memory_format | None = None) -> _Tensor:
         """The tensor as complex128."""
     def ceil(self) -> _Tensor:
@@ -384,6 +394,10 @@ class TensorMethods:
         """In-place form of `clamp`."""
     def clone(self, *, memory_format: _memory_format | None = None) -> _Tensor:
         """A copy that gradients flow through, with the strides that `memory_format` asks for."""
+    def coalesce(self) -> _Tensor:
+        """The tensor with the elements at one place added up; itself if it is so already."""
+    def col_indices(self) -> _Tensor:
+        """The plain indices of a tensor of compressed rows, sharing memory."""
     def conj(self) -> _Tensor:
         """The complex conjugate, a view of the same memory; the tensor itself if it is real."""
     def conj_physical(self) -> _Tensor:
@@ -417,6 +431,8 @@ class TensorMethods:
         """The tensor in host memory; itself if it is there."""
     def cross(self, other: _Tensor, dim: Any = None) -> _Tensor:
         """Cross products of 3-vectors along `dim`, by default the first of size 3."""
+    def crow_indices(self) -> _Tensor:
+        """The compressed indices of a tensor of compressed rows, sharing memory."""
     def cuda(
         self,
         device: _str | _int | _device | None = None,
@@ -448,7 +464,7 @@ class TensorMethods:
     def deg2rad_(self) -> Self:
         """In-place form of `deg2rad`."""
     def dense_dim(self) -> _int:
-        """The number of dimensions that are stored densely: all."""
+        """The number of dimensions that are stored densely: all of a strided tensor."""
     def det(self) -> _Tensor:
         """The determinants of square matrices (..., n, n)."""
     def detach(self) -> _Tensor:
@@ -692,12 +708,16 @@ class TensorMethods:
         """In-place form of `index_reduce`."""
     def index_select(self, dim: _int, index: _Tensor) -> _Tensor:
         """The entries of one dimension that a vector of places names."""
+    def indices(self) -> _Tensor:
+        """The (sparse_dim, nnz) matrix of places of a coalesced tensor, sharing memory."""
     def inner(self, other: _Tensor) -> _Tensor:
         """Sums of products over the last dimensions."""
     def int(self, *, memory_format: _memory_format | None = None) -> _Tensor:
         """The tensor as int32."""
     def inverse(self) -> _Tensor:
         """The inverses of square matrices (..., n, n); LinAlgError where there is none."""
+    def is_coalesced(self) -> _bool:
+        """Whether there is one element a place, in the order of places."""
     def is_complex(self) -> _bool:
         """Whether the elements are complex."""
     def is_conj(self) -> _bool:
@@ -1254,6 +1274,8 @@ class TensorMethods:
         """Each element rounded to `decimals` digits, halves to the even neighbour."""
     def round_(self, *, decimals: _int = 0) -> Self:
         """In-place form of `round`."""
+    def row_indices(self) -> _Tensor:
+        """The plain indices of a tensor of compressed columns, sharing memory."""
     def rsqrt(self) -> _Tensor:
         """One over the square root."""
     def rsqrt_(self) -> Self:
@@ -1344,6 +1366,8 @@ class TensorMethods:
         """A copy with start:end:step of a dimension replaced by `src`."""
     def slogdet(self) -> return_types.slogdet:
         """Sign (or phase) and natural logarithm of the magnitude of determinants."""
+    def smm(self, mat2: _Tensor) -> _Tensor:
+        """The product of a sparse and a strided matrix, all of its elements stored, in coordinates."""
     def softmax(self, dim: _int, dtype: _dtype | None = None) -> _Tensor:
         """exp(x) divided by its sum along a dimension."""
     def sort(
@@ -1351,7 +1375,13 @@ class TensorMethods:
     ) -> return_types.sort:
         """(values, indices) in order along a dimension; if `stable`, equal values keep theirs."""
     def sparse_dim(self) -> _int:
-        """The number of dimensions that are stored sparsely: none."""
+        """The number of dimensions that are stored sparsely: none of a strided tensor."""
+    def sparse_mask(self, mask: _Tensor) -> _Tensor:
+        """The elements at the places that `mask`, a sparse tensor, stores; in its layout."""
+    def sparse_resize_(self, size: Any, sparse_dim: _int, dense_dim: _int) -> Self:
+        """Give the tensor another size in place; one that stores elements may only grow."""
+    def sparse_resize_and_clear_(self, size: Any, sparse_dim: _int, dense_dim: _int) -> Self:
+        """Give the tensor another size in place, and forget its elements."""
     def split(self, split_size_or_sections: Any = None, dim: _int = 0) -> tuple[_Tensor, ...]:
         """A tuple of views of `split_size` entries each (the last may be smaller) or of given sizes."""
     def split_with_sizes(self, split_sizes: Any, dim: _int = 0) -> tuple[_Tensor, ...]:
@@ -1461,6 +1491,25 @@ class TensorMethods:
         """Copies of the tensor side by side, `dims` times along each dimension."""
     def to(self, *args: Any, **kwargs: Any) -> _Tensor:
         """The tensor with another dtype, device or memory format; itself if it has all already."""
+    def to_dense(self, dtype: _dtype | None = None, *, masked_grad: _bool | None = None) -> _Tensor:
+        """The strided tensor of the same elements; one that is strided already is returned as it is."""
+    def to_sparse(
+        self,
+        sparse_dim: Any = None,
+        *,
+        layout: _layout | None = None,
+        blocksize: Any = None,
+        dense_dim: Any = None,
+    ) -> _Tensor:
+        """The tensor in a sparse layout (by default coordinates); zeros are not stored."""
+    def to_sparse_bsc(self, blocksize: Any, dense_dim: Any = None) -> _Tensor:
+        """The tensor in compressed columns of blocks."""
+    def to_sparse_bsr(self, blocksize: Any, dense_dim: Any = None) -> _Tensor:
+        """The tensor in compressed rows of blocks."""
+    def to_sparse_csc(self, dense_dim: Any = None) -> _Tensor:
+        """The tensor in compressed columns."""
+    def to_sparse_csr(self, dense_dim: Any = None) -> _Tensor:
+        """The tensor in compressed rows."""
     def tolist(self) -> Any:
         """The values as nested lists (one Python number for a 0-dimensional tensor)."""
     def topk(
@@ -1600,6 +1649,8 @@ class TensorMethods:
         """In-place form of `unsqueeze`: changes how the tensor looks at its memory."""
     def untyped_storage(self) -> Any:
         """The bytes that this tensor and its views look into."""
+    def values(self) -> _Tensor:
+        """The elements that are stored, of a coalesced tensor; gradients flow through."""
     def var(
         self,
         dim: _int | Sequence[_int] | None = None,

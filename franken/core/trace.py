@@ -18,7 +18,8 @@ from franken.backends.meta.memory import seen
 from franken.core import inplace
 from franken.core.geometry.size import Size
 from franken.core.node import light
-from franken.core.primitive import Primitive, link_view, shares
+from franken.core.overriding.dispatch import disabled_torch_function
+from franken.core.primitive import Primitive, _plain, eager, link_view, shares
 from franken.core.state import STATE, pop_trace, push_trace, under
 from franken.core.tensor import Tensor, alive, held, version_of
 
@@ -120,6 +121,8 @@ class Tracer(Tensor):
     __slots__ = ()
     trace: Any
     level: int
+    foreign = True
+    __torch_function__ = staticmethod(disabled_torch_function)
     # why the value cannot be read as a number (True: the reader's own words), or False
     hides_value: Any = False
 
@@ -128,6 +131,12 @@ class Tracer(Tensor):
         t._a, t.device, t.trace, t.level = value, value.device, trace, trace.level
         t._node = t._ver = t._base = None
         return t
+
+    def executed(
+        self, prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: bool
+    ) -> Any:
+        """Run an op of which this is an input, where its transform is not at work."""
+        return eager(prim, _plain(prim, args), params, grad)
 
     @property
     def shape(self) -> Size:
@@ -164,6 +173,8 @@ def detached(x: Any) -> Any:
     x = alive(x)
     if STATE.traces:
         return STATE.traces[-1].detach(x)
+    if x.foreign:
+        return x.alone()
     out = light(x)
     out._ver = version_of(x)
     return out

@@ -7,7 +7,6 @@ from typing import Any
 import franken
 from franken import Tensor
 from franken.distributions.distribution import Distribution, _unsaid
-from franken.distributions.utils import _sum_rightmost
 
 
 class ExponentialFamily(Distribution):
@@ -31,7 +30,7 @@ class ExponentialFamily(Distribution):
         slopes = franken.autograd.grad(normalizer.sum(), natural, create_graph=True)
         total += normalizer
         for theta, slope in zip(natural, slopes, strict=True):
-            total -= _sum_rightmost(theta * slope, len(self.event_shape))
+            total -= (theta * slope).reshape(self._batch_shape + (-1,)).sum(-1)
         return total
 
 

@@ -34,8 +34,11 @@ class Half(TransformedDistribution):
     def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:
             self._validate_sample(value)
-        doubled = self.base_dist.log_prob(value) + math.log(2)
-        return franken.where(value >= 0, doubled, -inf)
+        return self._doubled(value)
+
+    def _doubled(self, value: Tensor) -> Tensor:
+        """The log density of a value that has been checked."""
+        return franken.where(value >= 0, self.base_dist.log_prob(value) + math.log(2), -inf)
 
     def cdf(self, value: Tensor) -> Tensor:
         if self._validate_args:

@@ -174,7 +174,7 @@ def _sum(r: Run, edge: Any, a: Any, b: Any) -> Any:
     """
     if edge in r.owned and b._node is None:
         aa, ba = a._a, b._a
-        if type(aa) is np.ndarray and aa.dtype is ba.dtype:
+        if type(aa) is type(ba) is np.ndarray and aa.dtype is ba.dtype:
             np.add(aa, ba, out=aa)
             return a
     out = add(a, b)
@@ -469,7 +469,7 @@ def _unpacked(packed: Packed) -> Any:
             f"{type(value).__name__}"
         )
     # The graph that matters is the one the tensor was saved in, not that of its reconstruction.
-    return value if value.level else light(value)
+    return value if value.foreign else light(value)
 
 
 def _with_edge(node: Node, kind: str, i: int, value: Tensor) -> Tensor:
@@ -479,7 +479,9 @@ def _with_edge(node: Node, kind: str, i: int, value: Tensor) -> Tensor:
             value = node.trace.constant(value)
             value._node = edge
     elif value.level == 0 and value._node is None and edge is not None:
-        if not value.__dict__:  # a dual tensor, kept for this node alone, has its tangent there
+        if value.foreign:
+            value = value.alone()
+        elif not value.__dict__:  # a dual tensor, kept for this node alone, has its tangent there
             value = light(value)
         value._node = edge
     return value
@@ -552,14 +554,16 @@ def _accumulate(r: Run, leaf: Leaf, variable: Tensor, g: Any) -> None:
     have = getattr(variable, "_grad", None)
     if have is None:
         want = _wanted_strides(variable, g)
-        if r.create_graph and not g.level:
+        if r.create_graph and not g.foreign:
             variable._grad = _copied(g, want)
-        elif g.level or STATE.traces:
+        elif g.foreign or STATE.traces:
             variable._grad = g if want is None else _laid_out(g, want)
         else:
             variable._grad = _own(g) if want is None else _bind._wrap(placed(g._a, want), g.device)
-    elif r.create_graph or g.level or have.level or STATE.traces:
-        variable._grad = add(have, g)
+    elif r.create_graph or g.foreign or have.foreign or STATE.traces:
+        total = add(have, g)
+        kept = not (have.foreign or total.foreign or r.create_graph)  # a sparse cotangent came
+        variable._grad = commit(have, total) if kept and have._node is None else total
     else:
         variable._grad = _add_into(have, g)
     if STATE.recorder is not None:
@@ -569,7 +573,7 @@ def _accumulate(r: Run, leaf: Leaf, variable: Tensor, g: Any) -> None:
 
 def _wanted_strides(variable: Tensor, g: Tensor) -> Any:
     """The strides that a leaf's gradient must take in place of its own, or None."""
-    if g.level or variable.level:
+    if g.foreign or variable.foreign:
         return None
     a, own = held(g), held(variable)
     if a.flags.c_contiguous and own.flags.c_contiguous or a.shape != own.shape:
@@ -760,4 +764,6 @@ def untracked(history: bool, g: Any) -> Any:
     history unless a graph of the backward is wanted."""
     if history or g.level or STATE.traces:
         return g
+    if g.foreign:
+        return g.alone()
     return light(g)

@@ -12,14 +12,40 @@ from typing import Any
 from franken.core.op import namespace
 
 
-def missing(module: str, name: str, known: Any) -> AttributeError:
-    """The error for a name that a module lacks."""
-    import difflib
+class _Lacking(AttributeError):
+    """An AttributeError that looks for the nearest names when it is read.
 
-    near = difflib.get_close_matches(name, [k for k in known if not k.startswith("_")], 3)
-    hint = f"; the nearest names are: {', '.join(near)}" if near else ""
+    Most of them are never read: programs ask by `hasattr` what is there.
+    """
+
+    def __init__(self, said: str, name: str, known: Any) -> None:
+        super().__init__(said, name=name)
+        self._known = known
+
+    def __str__(self) -> str:
+        import difflib
+
+        known = self._known() if callable(self._known) else self._known
+        near = difflib.get_close_matches(self.name, [k for k in known if k[:1] != "_"], 3)
+        hint = f"; the nearest names are: {', '.join(near)}" if near else ""
+        return super().__str__() + hint
+
+    def __reduce__(self) -> Any:
+        return AttributeError, (str(self),)
+
+
+_Lacking.__name__ = _Lacking.__qualname__ = "AttributeError"
+_Lacking.__module__ = "builtins"
+
+
+def missing(module: str, name: str, known: Any) -> AttributeError:
+    """The error for a name that a module lacks; `known` has those it has, or is called for them.
+
+    >>> str(missing("franken.nn", "Lineer", ["Linear", "ReLU"]))
+    "module 'torch.nn' has no attribute 'Lineer'; the nearest names are: Linear"
+    """
     shown = module.replace("franken", "torch", 1)
-    return AttributeError(f"module '{shown}' has no attribute '{name}'{hint}", name=name)
+    return _Lacking(f"module '{shown}' has no attribute '{name}'", name, known)
 
 
 def fill(names: dict[str, Any], space: str, modules: tuple[str, ...] = ()) -> None:

@@ -20,17 +20,17 @@ _PACKAGES = ("franken.ops", "franken.functional")
 # Submodules and functions that are imported when they are first asked for.
 _LAZY_MODULES = (
     "autograd", "backends", "cuda", "distributions", "fft", "func", "linalg", "masked", "nn",
-    "optim", "random", "return_types", "serialization", "signal", "special", "storage", "testing",
-    "utils", "version", "_utils",
+    "optim", "overrides", "random", "return_types", "serialization", "signal", "sparse", "special",
+    "storage", "testing", "utils", "version", "_C", "_utils",
 )  # fmt: skip
 # Modules that lie elsewhere: most of them mean little here.
 ELSEWHERE = {
     **{
         name: f"franken.faces.around.{name}"
         for name in (
-            "accelerator", "compiler", "cpu", "distributed", "export", "futures", "fx", "hub",
-            "jit", "mps", "mtia", "multiprocessing", "onnx", "profiler", "torch_version", "types",
-            "xpu",
+            "accelerator", "amp", "compiler", "cpu", "distributed", "export", "futures", "fx",
+            "hub", "jit", "mps", "mtia", "multiprocessing", "onnx", "profiler",
+            "torch_version", "types", "xpu",
         )
     },
     "_C": "franken.faces.around.C", "_dynamo": "franken.faces.around.compiler",
@@ -39,7 +39,8 @@ ELSEWHERE = {
     "_tensor_str": "franken.faces.around.tensor_str",
     "__config__": "franken.faces.around.config",
     "functional": "franken.faces.functional", "ops": "franken.faces.ops",
-    "ops.aten": "franken.ops.aten", "utils._pytree": "franken.faces.pytree",
+    "ops.aten": "franken.ops.aten", "cuda.amp": "franken.faces.around.cuda_amp",
+    "utils._pytree": "franken.faces.pytree",
 }  # fmt: skip
 # Names that franken has above torch's; the hook does not show them.
 OWN_NAMES = ("install", "uninstall")
@@ -48,6 +49,13 @@ _LAZY_NAMES = {
     "vmap": "franken.func", "OutOfMemoryError": "franken.core.errors",
     "__version__": "franken.version", "compile": "franken.faces.around.compiler",
     **dict.fromkeys(OWN_NAMES, "franken.faces.hook"),
+    **dict.fromkeys(
+        ("autocast", "autocast_decrement_nesting", "autocast_increment_nesting",
+         "clear_autocast_cache", "get_autocast_cpu_dtype", "get_autocast_dtype",
+         "get_autocast_gpu_dtype", "is_autocast_cache_enabled", "is_autocast_cpu_enabled",
+         "is_autocast_enabled", "set_autocast_cache_enabled", "set_autocast_dtype",
+         "set_autocast_enabled", "GradScaler"), "franken.faces.around.amp",
+    ),
 }  # fmt: skip
 
 
@@ -133,6 +141,6 @@ def _lazy(names: dict[str, Any], name: str) -> Any:
         return names[f"{dtypes.get_default_dtype().scalar_name}Storage"]
     where = _LAZY_NAMES.get(name)
     if where is None:
-        raise missing("franken", name, [*names, *_on_demand()])
+        raise missing("franken", name, lambda: [*names, *_on_demand()])
     found = names[name] = getattr(importlib.import_module(where), name)
     return found

@@ -308,7 +308,7 @@ def embedding(
     scale_grad_by_freq: _bool = False,
     sparse: _bool = False,
 ) -> _Tensor:
-    """Rows of a table: (*) and (V, D) give (*, D). Gradients are dense, also if `sparse`."""
+    """Rows of a table: (*) and (V, D) give (*, D). If `sparse`, the table's gradient is so."""
 
 def embedding_bag(
     input: _Tensor,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import franken
 from franken import Tensor
+from franken._C import _disabled_torch_function_impl
 from franken.faces.inner import Parameter
 
 
@@ -30,6 +31,7 @@ class Buffer(Tensor, metaclass=_BufferType):
     """
 
     persistent: bool
+    __torch_function__ = staticmethod(_disabled_torch_function_impl)
 
     def __new__(cls, data: Any = None, *, persistent: bool = True) -> Any:
         made: Any = (
@@ -50,6 +52,7 @@ class UninitializedTensorMixin(_Tensor):
     """A parameter or buffer whose shape is not known yet; `materialize` gives it one."""
 
     cls_to_become: Any = None
+    __torch_function__ = staticmethod(_disabled_torch_function_impl)
 
     def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
         """Become an (unfilled) tensor of `shape`, in place."""
@@ -106,6 +109,7 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
 
     cls_to_become = Tensor
     persistent: bool
+    __torch_function__ = staticmethod(_disabled_torch_function_impl)
 
     def __new__(
         cls, requires_grad: bool = False, device: Any = None, dtype: Any = None,

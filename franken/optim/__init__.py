@@ -17,8 +17,9 @@ from franken.optim.radam import RAdam
 from franken.optim.rmsprop import RMSprop
 from franken.optim.rprop import Rprop
 from franken.optim.sgd import SGD
+from franken.optim.sparse_adam import SparseAdam
 
 __all__ = [
     "ASGD", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "NAdam",
-    "Optimizer", "RAdam", "RMSprop", "Rprop",
+    "Optimizer", "RAdam", "RMSprop", "Rprop", "SparseAdam",
 ]  # fmt: skip

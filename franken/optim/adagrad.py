@@ -16,6 +16,7 @@ class Adagrad(Stepwise):
     """Divide by the root of the sum of all squared gradients."""
 
     added = {**Optimizer.added, "fused": None}
+    sparse = True
 
     def __init__(
         self, params: Any, lr: Any = 1e-2, lr_decay: float = 0, weight_decay: float = 0,
@@ -44,5 +45,23 @@ class Adagrad(Stepwise):
 
     def _update(self, group: dict[str, Any], p: Any, g: Any, state: dict[str, Any]) -> None:
         rate = value_of(group["lr"]) / (1 + (value_of(state["step"]) - 1) * group["lr_decay"])
+        if g.foreign and g.is_sparse:
+            self._update_sparse(group, p, g.coalesce(), state["sum"], rate)
+            return
         state["sum"].addcmul_(g, g, value=1)
         p.addcdiv_(g, state["sum"].sqrt() + group["eps"], value=-rate)
+
+    def step_group(self, group: dict[str, Any], params: list[Any], grads: list[Any]) -> None:
+        """Update one group, one parameter after the other."""
+        if group["weight_decay"] and any(g.foreign and g.is_sparse for g in grads):
+            raise RuntimeError("weight_decay option is not compatible with sparse gradients")
+        super().step_group(group, params, grads)
+
+    def _update_sparse(self, group: dict[str, Any], p: Any, g: Any, total: Any, rate: Any) -> None:
+        def at(values: Any) -> Any:
+            return franken.sparse_coo_tensor(g._indices(), values, g.shape, is_coalesced=True)
+
+        values = g._values()
+        total.add_(at(values.pow(2)))
+        root = total.sparse_mask(g)._values().sqrt() + group["eps"]
+        p.add_(at(values / root), alpha=-rate)

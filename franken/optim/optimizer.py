@@ -213,11 +213,23 @@ class Optimizer:
             for group in self.param_groups:
                 params = [p for p in group["params"] if getattr(p, "_grad", None) is not None]
                 if params:
-                    if group.get("capturable") or group.get("fused") or group["foreach"]:
+                    if group.get("capturable") or group.get("fused") or group.get("foreach"):
                         self._check_way(group, params)
+                    if not self.sparse:
+                        self._refuse_sparse(params)
                     for part in _by_device(params):
                         self.step_group(group, part, [p._grad for p in part])
         return loss
+
+    # Whether gradients may be sparse; and what is said where they may not.
+    sparse = False
+
+    def _refuse_sparse(self, params: list[Any]) -> None:
+        if any(p._grad.foreign and p._grad.is_sparse for p in params):
+            kinds = [k.__name__ for k in type(self).__mro__]
+            name = "Adam" if "Adam" in kinds else kinds[0]
+            instead = ", please consider SparseAdam instead" if name == "Adam" else ""
+            raise RuntimeError(f"{name} does not support sparse gradients{instead}")
 
     def _check_way(self, group: dict[str, Any], params: list[Any]) -> None:
         """Refuse what torch refuses of the ways to step that its options name."""

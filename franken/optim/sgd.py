@@ -17,6 +17,7 @@ class SGD(Optimizer):
 
     added = {**Optimizer.added, "nesterov": False, "fused": False}
     counts = ()
+    sparse = True
     refuses_foreach = False
 
     def __init__(
@@ -38,8 +39,8 @@ class SGD(Optimizer):
 
     def step_group(self, group: dict[str, Any], params: list[Any], grads: list[Any]) -> None:
         """Update one group."""
-        if group["differentiable"]:
-            return self._differentiable(group, params, grads)
+        if group["differentiable"] or any(g.foreign for g in grads):
+            return self._by_ops(group, params, grads)
         momenta: list[Any] | None = None
         first = [False] * len(params)
         if group["momentum"]:
@@ -57,11 +58,11 @@ class SGD(Optimizer):
         )  # fmt: skip
         return None
 
-    def _differentiable(self, group: dict[str, Any], params: list[Any], grads: list[Any]) -> None:
+    def _by_ops(self, group: dict[str, Any], params: list[Any], grads: list[Any]) -> None:
         for p, g in zip(params, grads, strict=True):
             g = -g if group["maximize"] else g
             if group["weight_decay"]:
-                g = g + group["weight_decay"] * p
+                g = g.add(p, alpha=group["weight_decay"])
             if group["momentum"]:
                 state = self.state[p]
                 buf = state.get("momentum_buffer")

@@ -212,7 +212,9 @@ def _scalar_text(a: Any, b: Any, rtol: float, atol: float) -> str:
 # --- tensors -------------------------------------------------------------------------------------
 
 
-def _tensors(a: Any, b: Any, o: _Options, path: tuple[Any, ...]) -> None:
+def _tensors(
+    a: Any, b: Any, o: _Options, path: tuple[Any, ...], what: str = "Tensor-likes"
+) -> None:  # fmt: skip
     for name, wanted in (("shape", True), ("device", o.check_device), ("layout", o.check_layout),
                          ("dtype", o.check_dtype)):  # fmt: skip
         x, y = getattr(a, name), getattr(b, name)
@@ -222,14 +224,39 @@ def _tensors(a: Any, b: Any, o: _Options, path: tuple[Any, ...]) -> None:
         raise _Different(
             f"The values for attribute 'stride()' do not match: {a.stride()} != {b.stride()}.", path
         )
+    if a.foreign or b.foreign:
+        if a.layout is b.layout:
+            return _sparse(a, b, o, path)
+        a, b = a.to_dense(), b.to_dense()
     if a.is_meta or b.is_meta:
-        return  # nothing to be compared
+        return None  # nothing to be compared
     rtol, atol = _tolerances(a, b, o)
     x, y = _wide(a, b)
     with np.errstate(all="ignore"):
         close = _close(x, y, rtol, atol, o.equal_nan)
     if not close.all():
-        raise _Different(_tensor_text(x, y, close, rtol, atol), path)
+        raise _Different(_tensor_text(x, y, close, rtol, atol, what), path)
+
+
+_FAMILIES = {"r": ("CSR", "BSR"), "c": ("CSC", "BSC")}
+
+
+def _sparse(a: Any, b: Any, o: _Options, path: tuple[Any, ...]) -> None:
+    """Tensors of one sparse layout: places must be equal, elements close."""
+    kind = "COO" if a.is_sparse else _FAMILIES[a.layout.name[-1]][a.layout.name[-3] == "b"]
+    if a._a.nnz != b._a.nnz:
+        raise _Different(
+            f"The number of specified values in sparse {kind} tensors does not match: "
+            f"{a._a.nnz} != {b._a.nnz}",
+            path,
+        )
+    options = {name: getattr(o, name) for name in _Options.__slots__}
+    exact = _Options(**{**options, "rtol": 0, "atol": 0, "check_stride": False})
+    for (name, x), (_, y) in zip(a._a.places(), b._a.places(), strict=True):
+        what = f"Sparse {kind} {name}"
+        _tensors(torch.from_numpy(x), torch.from_numpy(y), exact, path, what)
+    x, y = (torch.from_numpy(t._a.values) for t in (a, b))
+    _tensors(x, y, o, path, f"Sparse {kind} values")
 
 
 def _tolerances(a: Any, b: Any, o: _Options) -> tuple[float, float]:
@@ -259,7 +286,9 @@ def _close(x: Any, y: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
     return close | (np.isnan(x) & np.isnan(y)) if equal_nan else close
 
 
-def _tensor_text(x: Any, y: Any, close: Any, rtol: float, atol: float) -> str:
+def _tensor_text(
+    x: Any, y: Any, close: Any, rtol: float, atol: float, what: str = "Tensor-likes"
+) -> str:  # fmt: skip
     if not x.ndim:
         return _scalar_text(x.item(), y.item(), rtol, atol)
     equality = not rtol and not atol
@@ -272,7 +301,7 @@ def _tensor_text(x: Any, y: Any, close: Any, rtol: float, atol: float) -> str:
     absolute, relative = np.where(close, 0, absolute), np.where(close, 0, relative)
     wrong, total = int((~close).sum()), close.size
     lines = [
-        f"Tensor-likes are not {'equal' if equality else 'close'}!", "",
+        f"{what} are not {'equal' if equality else 'close'}!", "",
         f"Mismatched elements: {wrong} / {total} ({wrong / total:.1%})",
     ]  # fmt: skip
     for name, values, allowed in (("absolute", absolute, atol), ("relative", relative, rtol)):

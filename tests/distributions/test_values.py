@@ -137,6 +137,34 @@ def test_expanded(name: str) -> None:
     agree(*both(sampled))
 
 
+FAMILIES = ["Bernoulli", "Beta", "ContinuousBernoulli", "Dirichlet", "Exponential", "Gamma",
+            "Normal", "Poisson", "Wishart/precision"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_entropies_that_follow_from_a_normalizer(name: str) -> None:
+    def program(t: Any) -> Any:
+        return [t.distributions.ExponentialFamily.entropy(make(t, name)[0]).detach(), []]
+
+    agree(*both(program))
+    agree(*both(lambda t: repr([tuple(p.shape) for p in make(t, name)[0]._natural_params])))
+    agree(*both(lambda t: repr(make(t, name)[0]._mean_carrier_measure)))
+
+
+@pytest.mark.parametrize("logit", [-1e10, -30.0, 0.0, 1e-4, 30.0, 1e10])
+def test_continuous_bernoulli_of_extreme_logits(logit: float) -> None:
+    for what in ("mean", "variance", "_cont_bern_log_norm"):
+
+        def program(t: Any, what: str = what) -> Any:
+            x = t.tensor([logit], requires_grad=True)
+            d = t.distributions.ContinuousBernoulli(logits=x)
+            y = getattr(d, what)
+            y = y() if callable(y) else y
+            return [y, gradients(t, y, [x])]
+
+        agree(*both(program), rtol=1e-3)
+
+
 @pytest.mark.parametrize("how", ["deepcopy", "pickle"])
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_copies(name: str, how: str) -> None:

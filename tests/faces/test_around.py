@@ -7,6 +7,7 @@ import importlib.util
 import itertools
 import os
 import sys
+import warnings
 from collections import OrderedDict, defaultdict, deque, namedtuple
 from pathlib import Path
 
@@ -323,3 +324,84 @@ def test_names_that_lie_elsewhere_are_dressed_as_module_members():
     assert franken._C.Generator is franken.Generator
     assert franken._C._VariableFunctions.relu is franken.relu
     assert "franken" in franken.utils.collect_env.get_pretty_env_info()
+
+
+# --- precision -----------------------------------------------------------------------------------
+
+BLOCKS = [
+    ("cpu", {"enabled": False}), ("cuda", {}), ("cuda", {"dtype": "float32"}), ("mps", {}),
+    ("cpu", {"dtype": "float32"}), ("xpu", {"enabled": False}), ("meta", {}), ("nonsense", {}),
+    (3, {}),
+]  # fmt: skip
+
+
+def told(program, t):
+    """What a call gives, and what it warns of."""
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        return outcome(lambda: program(t)), [(w.category, str(w.message)) for w in seen]
+
+
+@pytest.mark.parametrize(("device", "settings"), BLOCKS, ids=str)
+def test_autocast_that_is_off(device, settings):
+    def program(t):
+        given = {k: getattr(t, v) if k == "dtype" else v for k, v in settings.items()}
+        with t.autocast(device, **given):
+            inside = (t.ones(2, 2) @ t.ones(2, 2)).dtype
+        decorated = t.amp.autocast(device, **given)(lambda: t.is_autocast_enabled("cpu"))()
+        return str(inside), decorated, t.get_autocast_dtype("cpu") is t.bfloat16
+
+    if device == "cuda" and franken.cuda.is_available():
+        pytest.skip("there is a GPU, which torch's CPU build does not see")
+    assert told(program, franken) == told(program, torch)
+
+
+def test_autocast_that_would_be_at_work_is_refused():
+    with pytest.raises(NotImplementedError, match="enabled=False"), franken.autocast("cpu"):
+        pass
+
+
+@pytest.mark.parametrize("bad", [None, 1, 2, 4], ids=str)
+def test_gradients_are_scaled_and_bad_steps_left_out(bad):
+    def program(t):
+        net = t.nn.Linear(2, 1)
+        with t.no_grad():
+            net.weight.fill_(0.5), net.bias.fill_(0.25)
+        optimizer = t.optim.SGD(net.parameters(), lr=0.125)
+        scaler = t.amp.GradScaler("cpu", init_scale=8.0, growth_interval=2)
+        seen = []
+        for step in range(6):
+            optimizer.zero_grad()
+            loss = net(t.ones(3, 2) * (float("inf") if step == bad else 1.0)).sum()
+            scaled, _ = scaler.scale((loss, [loss]))
+            scaled.backward()
+            if step % 2:
+                scaler.unscale_(optimizer)
+                seen.append(outcome(lambda: scaler.unscale_(optimizer)))
+            done = scaler.step(optimizer)
+            seen += [done, outcome(lambda: scaler.step(optimizer)), scaler.get_scale()]
+            seen.append(outcome(lambda: scaler.unscale_(optimizer)))
+            scaler.update()
+            seen += [scaler.state_dict(), net.weight.tolist()]
+        other = t.amp.GradScaler("cpu")
+        other.load_state_dict(scaler.state_dict())
+        seen += [other.state_dict(), outcome(other.update), outcome(scaler.update)]
+        seen.append(outcome(lambda: other.unscale_(optimizer)))
+        seen.append(outcome(lambda: other.load_state_dict({})))
+        return seen, outcome(lambda: t.amp.GradScaler("cpu", growth_factor=1.0)), off(t)
+
+    def off(t):
+        scaler = t.amp.GradScaler(enabled=False)
+        return scaler.scale(3), scaler.get_scale(), scaler.state_dict(), scaler.is_enabled()
+
+    assert program(franken) == program(torch)
+
+
+@pytest.mark.parametrize("name", ["autocast", "GradScaler"])
+def test_older_names_of_precision_warn(name):
+    if franken.cuda.is_available():
+        pytest.skip("there is a GPU, which torch's CPU build does not see")
+    amp = {t: importlib.import_module(f"{t.__name__}.cuda.amp") for t in (torch,)}
+    amp[franken] = importlib.import_module(places.behind("torch.cuda.amp"))
+    ours, theirs = (told(lambda t: getattr(amp[t], name)() and None, t) for t in (franken, torch))
+    assert ours == theirs

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import pytest
 
@@ -217,6 +219,23 @@ def test_gradients_are_zero(f):
     assert y.requires_grad
     y.sum().backward()
     assert x.grad.tolist() == [0, 0, 0]
+
+
+DRAWN = {
+    "bernoulli": lambda t, x: t.bernoulli(x), "poisson": lambda t, x: t.poisson(x),
+    "normal": lambda t, x: t.normal(x, 1.0), "normal of both": lambda t, x: t.normal(x, x),
+    "uniform_": lambda t, x: (x * 1).uniform_(), "cauchy_": lambda t, x: (x * 1).cauchy_(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_tangents_are_zero(name):
+    torch = pytest.importorskip("torch")
+    for t in (torch, franken):
+        forward = importlib.import_module(f"{t.__name__}.autograd.forward_ad")
+        with forward.dual_level():
+            x = forward.make_dual(t.full((2,), 0.5), t.ones(2))
+            assert forward.unpack_dual(DRAWN[name](t, x)).tangent.tolist() == [0.0, 0.0]
 
 
 def test_integers_do_not_require_grad():

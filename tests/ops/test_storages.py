@@ -195,6 +195,9 @@ def test_what_shares_memory_when_it_was_copied() -> None:
 class Noted(franken.Tensor):
     __slots__ = ("slot",)
 
+    def new_empty(self, *args: Any, **kwargs: Any) -> Any:
+        return super().new_empty(*args, **kwargs).as_subclass(Noted)
+
 
 def test_subclasses_attributes_and_slots() -> None:
     t = franken.ones(2).as_subclass(Noted)

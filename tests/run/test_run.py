@@ -39,6 +39,7 @@ def run(folder, text, *options, after=()):
 
 LACKING = """
 import sys, contextlib
+import made
 import torch
 import torch.nothing.below as below
 from torch.nn import Nothing, Linear
@@ -82,14 +83,34 @@ for use in (lambda: Mine(), lambda: bool(Nothing), lambda: [*Nothing], lambda: b
         print("used")
     except AttributeError as error:
         print(error)
+for use in (made.marked, made.Kept().method, made.limit.__call__):
+    try:
+        use()
+        print("used")
+    except AttributeError as error:
+        print(str(error).split("franken has no ")[1].split("()")[0])
 def compute():
     return torch.nn.functional.reluu(torch.ones(2))
 compute()
 """
 
 
+# A module that is imported may call what is lacking: most often it marks a function.
+MADE = """
+import torch
+@torch.marker
+def marked(): ...
+class Kept:
+    @torch.marker(1)
+    def method(self): ...
+    method = marked
+limit = torch.bounds(3).upper
+"""
+
+
 def test_a_lacking_name_is_an_error_where_it_is_used(tmp_path):
     (tmp_path / "reads.py").write_text("from torch.absent import one\n")
+    (tmp_path / "made.py").write_text(MADE)
     done = run(tmp_path, LACKING)
     assert done.stdout.splitlines() == [
         "ModuleNotFoundError No module named 'torch.absent'",
@@ -98,17 +119,18 @@ def test_a_lacking_name_is_an_error_where_it_is_used(tmp_path):
         "bool False",
         "ModuleNotFoundError No module named 'torch.absent'",
         "module 'torch.nothing' has no attribute 'Thing' (franken has no torch.nothing.Thing; "
+        "__main__ (program.py:7) asked for it)",
+        "module 'torch.nn' has no attribute 'Nothing' (franken has no torch.nn.Nothing; "
         "__main__ (program.py:6) asked for it)",
         "module 'torch.nn' has no attribute 'Nothing' (franken has no torch.nn.Nothing; "
-        "__main__ (program.py:5) asked for it)",
-        "module 'torch.nn' has no attribute 'Nothing' (franken has no torch.nn.Nothing; "
-        "__main__ (program.py:5) asked for it)",
+        "__main__ (program.py:6) asked for it)",
         "module 'torch.nothing.below' has no attribute 'f' (franken has no torch.nothing.below.f; "
-        "__main__ (program.py:40) asked for it)",
+        "__main__ (program.py:41) asked for it)",
+        "torch.marker", "torch.marker", "torch.bounds",
     ], done.stderr  # fmt: skip
     trace, _, listed = done.stderr.partition("franken lacks, of torch's names:\n")
     assert done.returncode == 1
-    assert trace.startswith('Traceback (most recent call last):\n  File "program.py", line 48, in')
+    assert trace.startswith('Traceback (most recent call last):\n  File "program.py", line 55, in')
     assert "has no attribute 'reluu'; the nearest names are: relu" in trace
     names = [line.split()[0] for line in listed.splitlines()]
     assert names == sorted(names)

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from franken.core.overriding.arming import unarmed
 from franken.core.tensor import Tensor
 
 
@@ -37,7 +38,7 @@ def orders(numbers: str, *each: str) -> tuple[Order, ...]:
 
 def reordered(fn: Any, known: tuple[Order, ...]) -> Callable[..., Any]:
     """`fn` taking deprecated orders of its arguments too."""
-    code = getattr(fn, "__wrapped__", fn).__code__
+    code = unarmed(getattr(fn, "__wrapped__", fn)).__code__
     most, first = code.co_argcount, code.co_varnames[0]
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -71,7 +72,7 @@ def _warn(fn: Any, order: Order) -> None:
     if _warned:
         return
     _warned = True
-    name, plain = fn.__name__, getattr(fn, "__wrapped__", fn)
+    name, plain = fn.__name__, unarmed(getattr(fn, "__wrapped__", fn))
     given = [f"{'Number' if n in order.numbers else 'Tensor'} {n}" for n in order.names]
     tensors = [f"Tensor {n}" for n in plain.__code__.co_varnames[: plain.__code__.co_argcount]]
     numbers = [f"Number {n} = 1" for n in plain.__kwdefaults__]

@@ -10,6 +10,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from franken.core.overriding.arming import unarmed
+
 _PLAIN = frozenset(("Tensor", "int", "float", "bool", "str", "complex", "Any"))
 # Arguments that torch types alike wherever they occur; here they are annotated `Any`.
 _BY_NAME = {
@@ -45,7 +47,7 @@ def signature_of(fn: Callable[..., Any]) -> inspect.Signature:
     """Give a function's own signature, or that of the function it passes its arguments to."""
     names = getattr(getattr(fn, "__wrapped__", fn), "parameters", None)
     if names is None:
-        return inspect.signature(fn)
+        return inspect.signature(unarmed(fn))
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     said = fn.__annotations__
     return inspect.Signature(
@@ -61,7 +63,7 @@ def schema_text(name: str, fn: Callable[..., Any]) -> str:
     >>> schema_text("roll", roll)
     'roll(Tensor self, Any shifts, int[] dims=[], *, bool keep=False) -> Tensor'
     """  # noqa: E501
-    signature = inspect.signature(fn, follow_wrapped=False)
+    signature = inspect.signature(unarmed(fn), follow_wrapped=False)
     parts: list[str] = []
     optional = starred = rest = False
     for parameter in signature.parameters.values():

@@ -15,7 +15,13 @@ from franken import Tensor
 from franken.distributions import constraints
 from franken.distributions.exp_family import ExponentialFamily
 from franken.distributions.odds import Odds
-from franken.distributions.utils import EMPTY, broadcast_all, clamp_probs
+from franken.distributions.utils import (
+    EMPTY,
+    broadcast_all,
+    clamp_probs,
+    lazy_property,
+    logits_to_probs,
+)
 from franken.nn.functional import binary_cross_entropy_with_logits
 
 
@@ -55,6 +61,11 @@ class ContinuousBernoulli(Odds, ExponentialFamily):
         new = super().expand(batch_shape, _instance)
         new._lims = self._lims
         return new
+
+    @lazy_property
+    def probs(self) -> Any:
+        """p, kept inside the open unit interval."""
+        return clamp_probs(logits_to_probs(self.logits, is_binary=True))
 
     def _outside_unstable_region(self) -> Tensor:
         low, high = self._lims

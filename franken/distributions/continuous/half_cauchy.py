@@ -37,9 +37,10 @@ class HalfCauchy(Half):
     def variance(self) -> Tensor:
         return self.base_dist.variance  # type: ignore[no-any-return]
 
-    def log_prob(self, value: Any) -> Tensor:
+    def _doubled(self, value: Any) -> Tensor:
+        # Where nothing is checked, a number will do.
         like = self.base_dist.scale
-        return super().log_prob(franken.as_tensor(value, dtype=like.dtype, device=like.device))
+        return super()._doubled(franken.as_tensor(value, dtype=like.dtype, device=like.device))
 
 
 __all__ = ["HalfCauchy"]

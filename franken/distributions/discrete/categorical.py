@@ -41,11 +41,13 @@ class Categorical(Odds):
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: Any = None) -> None:
         name, self._param = normalized(probs, logits)
         setattr(self, name, self._param)
+        self._num_events = self._param.size()[-1]
         super().__init__(self._param.size()[:-1], validate_args=validate_args)
 
-    @property
-    def _num_events(self) -> int:
-        return self._param.size()[-1]
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+        new = super().expand(batch_shape, _instance)
+        new._num_events = self._num_events
+        return new
 
     @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self) -> Any:

@@ -11,6 +11,14 @@ from franken.distributions.exp_family import ExponentialFamily
 from franken.faces.inner import Function, once_differentiable
 
 
+def _Dirichlet_backward(x: Tensor, concentration: Tensor, grad_output: Tensor) -> Tensor:
+    """The gradient of the concentrations behind vectors x."""
+    total = concentration.sum(-1, True).expand_as(concentration)
+    # Each share moves by itself, and then all are scaled back to a sum of one.
+    moved = franken._dirichlet_grad(x, concentration, total)
+    return moved * (grad_output - (x * grad_output).sum(-1, True))
+
+
 class _Dirichlet(Function):
     """Dirichlet vectors as functions of their concentrations."""
 
@@ -24,10 +32,7 @@ class _Dirichlet(Function):
     @once_differentiable
     def backward(ctx: Any, grad_output: Tensor) -> Tensor:
         x, concentration = ctx.saved_tensors
-        total = concentration.sum(-1, True).expand_as(concentration)
-        # Each share moves by itself, and then all are scaled back to a sum of one.
-        moved = franken._dirichlet_grad(x, concentration, total)
-        return moved * (grad_output - (x * grad_output).sum(-1, True))
+        return _Dirichlet_backward(x, concentration, grad_output)
 
 
 class Dirichlet(ExponentialFamily):

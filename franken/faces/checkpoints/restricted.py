@@ -19,6 +19,7 @@ from franken.core.geometry import layout
 from franken.core.geometry.size import Size
 from franken.core.tensor import Parameter, Tensor
 from franken.faces.checkpoints.settings import BLOCKED, StorageType, allowed_by_user
+from franken.ops.sparse.rebuild import _rebuild_sparse_tensor
 from franken.ops.surface import rebuild
 from franken.ops.surface.storage import UntypedStorage
 from franken.ops.surface.typed_storage import STORAGE_NAMES, TypedStorage
@@ -33,7 +34,7 @@ _MAX_KEY: Final = 10_000
 _UNSUPPORTED: Final = frozenset(
     f"torch._utils._rebuild_{kind}"
     for kind in (
-        "qtensor", "sparse_tensor", "nested_tensor", "wrapper_subclass",
+        "qtensor", "nested_tensor", "wrapper_subclass",
         "device_tensor_from_numpy", "device_tensor_from_cpu_tensor",
     )
 )  # fmt: skip
@@ -67,6 +68,7 @@ _BUILDERS: Final[dict[str, Callable[..., Any]]] = {
     "torch.Size": Size,
     "torch.device": device,
     "torch.serialization._get_layout": get_layout,
+    "torch._utils._rebuild_sparse_tensor": _rebuild_sparse_tensor,
     "_codecs.encode": _encoded,
     "collections.Counter": Counter,
     "collections.OrderedDict": OrderedDict,

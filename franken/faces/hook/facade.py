@@ -63,8 +63,19 @@ def make(name: str) -> Facade:
     vars(made)["__doc__"] = target.__doc__
     vars(made).update(_shown(name, vars(target)))
     vars(made).update(_OWN.get(name, {}))
-    identity.rename(name, vars(target).values())
     return made
+
+
+def fill(made: Facade) -> None:
+    """Name what a facade shows as torch does, and load the modules that classes say they are of.
+
+    Those are looked up by `sys.modules` alone: annotations of a class are read with their names.
+    """
+    identity.rename(made.__name__, vars(_behind(made)).values())
+    homes = {v.__module__ for v in vars(made).values() if isinstance(v, type)}
+    for home in sorted(homes, key=str):
+        if home not in sys.modules and home.startswith("torch."):
+            importlib.import_module(home)
 
 
 def _shown(facade: str, found: dict[str, Any]) -> dict[str, Any]:
@@ -142,7 +153,7 @@ def _look_up(facade: Facade, target: Any, name: str) -> Any:
         if places.serves(full):
             return importlib.import_module(full)
         if not isinstance(value, ModuleType) or _is_ours(value):
-            return lacking.answer(facade.__name__, name, dir(facade))
+            return lacking.answer(facade.__name__, name, lambda: dir(facade))
     if name in vars(target):
         keep(facade, name, value)
         identity.rename(facade.__name__, (value,))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import importlib.machinery
 from collections.abc import Iterator
-from importlib.abc import Loader, MetaPathFinder
 from types import ModuleType
 from typing import Any
 
@@ -13,8 +12,11 @@ from franken.faces.around.torch_version import VERSION
 from franken.faces.hook import children, facade, lacking, places
 
 
-class Finder(MetaPathFinder, Loader):
-    """Finds and loads every module of torch's; no other finder is asked for one."""
+class Finder:
+    """Finds and loads every module of torch's; no other finder is asked for one.
+
+    Without the base classes of `importlib.abc`, which take 0.03 s to import.
+    """
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
         """The spec of a module of torch's; None for others, which the next finder finds."""
@@ -25,13 +27,14 @@ class Finder(MetaPathFinder, Loader):
         if places.serves(fullname):
             return self._spec(fullname, places.behind(fullname))
         if lacking.may_pretend(fullname):
-            return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
+            return self._spec(fullname, None)
         return None
 
     def _spec(self, name: str, where: str | None) -> importlib.machinery.ModuleSpec:
         # All are packages: what torch has below a module that is one file here is asked of us too.
         file = importlib.import_module(where).__file__ if where is not None else None
-        spec = importlib.machinery.ModuleSpec(name, self, origin=file, is_package=True)
+        loader: Any = self
+        spec = importlib.machinery.ModuleSpec(name, loader, origin=file, is_package=True)
         spec.has_location = file is not None
         return spec
 
@@ -42,7 +45,9 @@ class Finder(MetaPathFinder, Loader):
         return lacking.LackingModule(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Nothing: the module behind a facade is there already."""
+        """Finish a facade, which is in `sys.modules` now."""
+        if isinstance(module, facade.Facade):
+            facade.fill(module)
 
     def find_distributions(self, context: Any = None) -> Iterator[Any]:
         """The answer to `importlib.metadata.version("torch")`."""

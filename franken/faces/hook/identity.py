@@ -50,13 +50,19 @@ def rename(shown: str, values: Iterable[Any]) -> None:
     for value in list(values):
         if isinstance(value, (type, FunctionType)):
             module = value.__module__
-            if isinstance(module, str) and module.partition(".")[0] == "franken":
+            if _is_named(module):
                 _undo.append((value, module, value.__qualname__))
                 known = names.tabled(value)
                 if known is not None:
                     value.__module__, value.__qualname__ = known
                 else:
                     value.__module__ = _theirs(value, module, shown)
+
+
+def _is_named(module: Any) -> bool:
+    """Whether what is of a module gets another name; what spawned processes call does not."""
+    ours = isinstance(module, str) and module.partition(".")[0] == "franken"
+    return ours and not module.startswith(__package__)
 
 
 def _theirs(value: Any, module: str, shown: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 from abc import ABCMeta
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from inspect import CO_OPTIMIZED
 from types import CodeType, FrameType, ModuleType
 from typing import Any, Final, NoReturn
@@ -28,7 +28,7 @@ _READY_FOR: Final = {
 }
 
 
-def answer(module: str, name: str, known: Iterable[str]) -> Any:
+def answer(module: str, name: str, known: Any) -> Any:
     """A stand-in for a name that a module lacks, or the AttributeError for it."""
     error = missing(module, name, known)
     asking = _asking()
@@ -153,7 +153,8 @@ def _is_ready(frame: FrameType | None, errors: set[str]) -> bool:
             return True
         if frame.f_code.co_name != "<module>":
             return False
-        errors = _READY_FOR["ImportError"] | errors & {"AttributeError"}
+        # Whoever catches everything around an import is not looking for this.
+        errors = {"ImportError", "ModuleNotFoundError"} | errors & {"AttributeError"}
         frame = frame.f_back
         while frame is not None and _is_machinery(frame):
             frame = frame.f_back

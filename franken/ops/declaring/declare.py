@@ -7,6 +7,7 @@ The derivative `d` of an op is written once per input, as a function linear in i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import update_wrapper
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from franken.core.geometry.memory import overlap
 from franken.core.geometry.shapes import broadcast_two
 from franken.core.node import backward_name, edge_of, record, titled
 from franken.core.op import Out, commit_as, inplace_form, parameters, register
+from franken.core.overriding.foreign import answer_of, asking
+from franken.core.overriding.names import operator_method
 from franken.core.pointwise import pointwise_primitive
 from franken.core.primitive import (
     F32,
@@ -109,7 +112,11 @@ def elementwise(
     prim.words = tuple(words)
     own = backward_name(f"special_{name}") if at.partition(" ")[0] == "special" else None
     prim.title = title or prim.title or own
-    fn = _face(prim, kernel, promote, refuse, tag or f"{name}_cpu", check, words, numbers)
+    faced: dict[str, Any] = {
+        "prim": prim, "kernel": kernel, "promote": promote, "refuse": refuse,
+        "tag": tag or f"{name}_cpu", "check": check, "words": words, "numbers": numbers,
+    }  # fmt: skip
+    fn = _face(**faced)
     if at:  # others are called by position alone
         fn = with_names(fn, words)
     public = _scaled(fn, scale) if scale else fn
@@ -120,19 +127,34 @@ def elementwise(
     public.lane = fn
     fn.__name__ = fn.__qualname__ = public.__name__ = public.__qualname__ = name
     public.__doc__ = doc or f"Elementwise {name}."
-    changer = None
-    if inplace and len(inputs) == 2:
-        form = _cast_first(inplace_form(name, public), name, promote)
-        changer = _inplace_lane(name, public, kernel, fn.fast, form)
-        public.augmented = _inplace_lane(name, public, kernel, fn.fast, augmented(form))
-    if callable(inplace):
-        face = _face(_changed(prim, kernel, inplace), kernel, promote, refuse,
-                     tag or f"{name}_cpu", check, words, numbers)  # fmt: skip
-        changer = inplace_form(name, face)
+    if len(inputs) > 1 and at:
+        public.asking = _as_method(faced, public, scale)
+    changer = _changer(public, fn, inplace, faced)
     samples = samples or _SAMPLES[len(inputs)]
     made = register(public, name, at, method, bool(inplace), out, alias, samples, changer)
     made.schema_text, made.prim = schema, prim
     return public
+
+
+def _changer(public: Any, fn: Any, inplace: Any, faced: dict[str, Any]) -> Any:
+    """The in-place form of an op that has one of its own kind; of two inputs, operators too."""
+    name, kernel, promote = public.__name__, faced["kernel"], faced["promote"]
+    changer = None
+    if inplace and len(faced["prim"].inputs) == 2:
+        form = _cast_first(inplace_form(name, public), name, promote)
+        changer = _inplace_lane(name, public, kernel, fn.fast, form)
+        public.augmented = _inplace_lane(name, public, kernel, fn.fast, augmented(form))
+    if callable(inplace):
+        changed = _changed(faced["prim"], kernel, inplace)
+        changer = inplace_form(name, _face(**{**faced, "prim": changed}))
+    return changer
+
+
+def _as_method(faced: dict[str, Any], public: Any, scale: str | None) -> Any:
+    """The method of an op of several inputs, which asks those it refuses."""
+    made = with_names(_face(**faced, method=public.__name__), faced["words"])
+    made.__name__ = public.__name__
+    return update_wrapper(_scaled(made, scale) if scale else made, public)
 
 
 def _changed(prim: Primitive, kernel: Any, rule: Any) -> Primitive:
@@ -220,8 +242,9 @@ _KIND = {dt.BOOL: "b", dt.INTEGER: "i", dt.FLOATING: "f", dt.COMPLEX: "c"}
 
 def _face(
     prim: Primitive, kernel: Any, promote: str, refuse: str, tag: str, check: Any,
-    words: list[str], numbers: str,
+    words: list[str], numbers: str, method: str | None = None,
 ) -> Any:  # fmt: skip
+    """The function of a primitive; as Tensor's `method`, it asks arguments that it refuses."""
     name, arity = prim.name, len(prim.inputs)
     first = "input" if words[0] == "self" else words[0]
 
@@ -247,6 +270,8 @@ def _face(
             refused(tag, common, refuse)
         return bind(prim, tuple(values), {})
 
+    if method is not None:
+        general = asking(general, method)
     if arity == 1:
 
         def one(input: Any) -> Any:
@@ -323,20 +348,25 @@ def refuse_grad(function: str, **inputs: Any) -> None:
             )
 
 
-def operator(fn: Any) -> Any:
+def operator(fn: Any, short: str) -> Any:
     """`x.__op__(y)` of a binary op: NotImplemented, so that Python asks `y`, for foreign types."""
+    asked = operator_method(short)
 
     def other_kinds(input: Any, other: Any) -> Any:
-        return fn(input, other) if isinstance(other, OPERANDS) else NotImplemented
+        return fn(input, other) if isinstance(other, OPERANDS) else answer_of(asked, input, other)
 
-    return binary_lane(fn.prim, fn.lane.kernel, other_kinds) if fn.lane.fast else other_kinds
+    made = binary_lane(fn.prim, fn.lane.kernel, other_kinds) if fn.lane.fast else other_kinds
+    made.__name__ = f"__{short}__"
+    return made
 
 
 def augmented(form: Any) -> Any:
     """`x.__iop__(y)` of an in-place form: NotImplemented for foreign types, so `x + y` is next."""
 
     def method(self: Any, other: Any) -> Any:
-        return form(self, other) if isinstance(other, OPERANDS) else NotImplemented
+        if isinstance(other, OPERANDS):
+            return form(self, other)
+        return answer_of(form.__name__, self, other)
 
     return method
 
@@ -372,8 +402,9 @@ def _require_tensor(a: Any, fn: Any) -> None:
         )
 
 
-def reflected(fn: Any, title: str | None = None) -> Any:
+def reflected(fn: Any, short: str, title: str | None = None) -> Any:
     """`x.__rop__(y)`, that is fn(y, x) for a Python number y; torch may call its node `title`."""
+    asked = operator_method(short)
     prim, kernel, fast = fn.prim, fn.lane.kernel, fn.lane.fast
 
     def general(other: Any, self: Any) -> Any:
@@ -386,13 +417,13 @@ def reflected(fn: Any, title: str | None = None) -> Any:
             if isinstance(other, OPERANDS):
                 _require_tensor(self, fn)
                 return general(other, self)
-            return NotImplemented
+            return answer_of(asked, self, other)
         a = self._a
         if (a.dtype is not F32 and a.dtype is not F64) or self.device is not CPU:
             return general(other, self)
         try:
             r = quiet(kernel, other, a)
-        except OverflowError:
+        except (OverflowError, TypeError):  # a number too large, or another layout
             return general(other, self)
         except RuntimeError as error:
             r = again(error, kernel, (other, a), NO_PARAMS)
@@ -405,6 +436,7 @@ def reflected(fn: Any, title: str | None = None) -> Any:
                 titled(t, title)
         return t
 
+    method.__name__ = f"__{short}__"
     return method
 
 
@@ -455,7 +487,7 @@ def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool, slow: Any) -> Any
 
     def method(input: Any, other: Any, *args: Any, **kwargs: Any) -> Any:
         st = state.STATE
-        if args or kwargs or input.level or st.traces or st.recorder is not None:
+        if args or kwargs or input.foreign or st.traces or st.recorder is not None:
             return slow(input, other, *args, **kwargs)
         if input.device is not CPU:
             return slow(input, other)
@@ -465,7 +497,7 @@ def _inplace_lane(name: str, fn: Any, kernel: Any, fast: bool, slow: Any) -> Any
             plain = (
                 b.dtype is a.dtype
                 and other.device is CPU
-                and not other.level
+                and not other.foreign
                 and b.shape == a.shape
                 and (not state.STATE.grad or edge_of(other) is None)
                 and ((input._base is None and other._base is None) or overlap(a, b) != "part")

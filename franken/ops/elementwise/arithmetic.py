@@ -13,6 +13,7 @@ from franken.core import dtypes as dt
 from franken.core import linear
 from franken.core.calls.out import FOUND
 from franken.core.op import op
+from franken.core.overriding.foreign import answer_of
 from franken.core.tensor import Tensor, attach
 from franken.ops.declaring.declare import (
     BOOL_TO_LONG,
@@ -37,7 +38,15 @@ def is_bool(a: Any) -> bool:
     return a.dtype is dt.bool if isinstance(a, Tensor) else isinstance(a, bool)
 
 
+def _refuse_order(common: Any, x: Any, y: Any) -> None:
+    """A strided tensor may not be added to one in coordinates, nor a number on either side."""
+    first, second = (x, y) if isinstance(x, Tensor) else (y, x)
+    if first.foreign and first.is_sparse and not (isinstance(second, Tensor) and second.foreign):
+        raise RuntimeError("add(sparse, dense) is not supported. Use add(dense, sparse) instead.")
+
+
 def _refuse_bool(common: Any, x: Any, y: Any) -> None:
+    _refuse_order(common, x, y)
     if common is dt.bool:
         raise RuntimeError(
             "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
@@ -60,7 +69,7 @@ def _refuse_bool_neg(common: Any, x: Any) -> None:
 
 add = elementwise(
     "add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor", np.add,
-    prim=linear.add, scale="alpha", numbers="both",
+    prim=linear.add, scale="alpha", numbers="both", check=_refuse_order,
     doc="Sum of two tensors, the second one scaled by `alpha`.",
 )  # fmt: skip
 sub = elementwise(
@@ -225,7 +234,7 @@ def _divide_into(self: Tensor, other: Any) -> Any:
     if isinstance(other, OPERANDS):
         return reciprocal(self) * other
     if not isinstance(other, (np.ndarray, np.generic)):
-        return NotImplemented
+        return answer_of("__rdiv__", self, other)
     try:
         return reciprocal(self) * other  # by NumPy: the one operator that has an array on its left
     except TypeError:
@@ -238,13 +247,13 @@ for _name, _fn in (
     ("add", add), ("sub", sub), ("mul", mul), ("truediv", true_divide), ("div", true_divide),
     ("floordiv", floor_divide), ("mod", remainder),
 ):  # fmt: skip
-    setattr(Tensor, f"__{_name}__", operator(_fn))
-    setattr(Tensor, f"__r{_name}__", reflected(_fn))
+    setattr(Tensor, f"__{_name}__", operator(_fn, _name))
+    setattr(Tensor, f"__r{_name}__", reflected(_fn, f"r{_name}"))
     setattr(Tensor, f"__i{_name}__", _fn.augmented)
 attach(
-    __rsub__=reflected(sub, "RsubBackward1"),
-    __rtruediv__=_divide_into,
+    __rsub__=reflected(sub, "rsub", "RsubBackward1"),
     __rdiv__=_divide_into,
+    __rtruediv__=_divide_into,
     __neg__=neg,
     __pos__=positive,
 )

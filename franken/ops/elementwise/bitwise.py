@@ -99,6 +99,7 @@ for _name, _fn in (
     ("and", bitwise_and), ("or", bitwise_or), ("xor", bitwise_xor),
     ("lshift", bitwise_left_shift), ("rshift", bitwise_right_shift),
 ):  # fmt: skip
-    setattr(Tensor, f"__{_name}__", operator(_fn))
-    setattr(Tensor, f"__r{_name}__", reflected(_fn))
+    setattr(Tensor, f"__{_name}__", operator(_fn, _name))
+    setattr(Tensor, f"__r{_name}__", reflected(_fn, f"r{_name}"))
+    _fn.augmented.__name__ = f"__i{_name}__"
     setattr(Tensor, f"__i{_name}__", _fn.augmented)

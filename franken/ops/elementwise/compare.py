@@ -23,19 +23,20 @@ def _comparison(name: str, kernel: Any, sign: str, alias: str, refuse: str = "c"
         promote=ALWAYS_BOOL, alias=(alias,) if alias else (), expr=f"{{0}} {sign} {{1}}",
         doc=f"Whether input {sign} other.",
     )  # fmt: skip
-    setattr(Tensor, f"__{name}__", operator(fn))
+    setattr(Tensor, f"__{name}__", operator(fn, name))
     return fn
 
 
 def _equal_to(fn: Any) -> Any:
     """`x == y`, the one operator that reads an array as a tensor."""
-    plain = operator(fn)
+    plain = operator(fn, "eq")
 
     def method(self: Tensor, other: Any) -> Any:
         if isinstance(other, np.ndarray) and other.dtype in dt.FROM_NUMPY:
             return fn(self, wrap(np.asarray(other)))
         return plain(self, other)
 
+    method.__name__ = "__eq__"
     return method
 
 

@@ -114,7 +114,7 @@ pow = elementwise(
     title=_title, layout="tensors",
 )  # fmt: skip
 
-attach(__pow__=operator(pow), __rpow__=reflected(pow), __ipow__=pow.augmented)
+attach(__pow__=operator(pow, "pow"), __rpow__=reflected(pow, "rpow"), __ipow__=pow.augmented)
 
 
 def _double_kind(x: Any, y: Any) -> dt.dtype:

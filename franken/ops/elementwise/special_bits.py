@@ -14,6 +14,7 @@ from franken.core.convert import cast
 from franken.core.device import CPU
 from franken.core.node import edge_of, titled
 from franken.core.op import commit_as, op
+from franken.core.overriding.foreign import asking
 from franken.core.pointwise import pointwise_primitive
 from franken.core.tensor import Tensor, attach
 from franken.ops.declaring import return_types
@@ -205,7 +206,7 @@ def _zero_in_place(input: Tensor) -> Tensor:
     return _filled(input, 0, "ZeroBackward0")
 
 
-attach(fill_=_fill_in_place, zero_=_zero_in_place)
+attach(fill_=asking(_fill_in_place, "fill_"), zero_=_zero_in_place)
 op(
     method=False, name="fill_", samples=lambda t: [S(t.const(3, 4), 2), S(t.const(2, 3), t.const())]
 )(_fill_in_place)

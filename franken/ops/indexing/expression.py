@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from franken.core.geometry import shapes
+from franken.core.overriding.foreign import again
 from franken.core.tensor import Tensor
 from franken.ops.indexing.index_put import index_
 from franken.ops.shape.movement import basic_, bind_view, select_, shape_of
@@ -210,7 +211,10 @@ def getitem(self: Tensor, index: Any) -> Tensor:
         return _entry(self, index)
     if kind is Tensor and self.ndim and index.ndim and index.dtype.name == "int64":
         return index_(self, index, pattern=(1,))
-    p = parse(self, index)
+    try:
+        p = parse(self, index)
+    except (IndexError, TypeError):
+        return again(getitem, None, (self, index), {})  # type: ignore[no-any-return]
     if not p.indices:
         return bind_view(basic_, self, {"items": tuple(p.items)})
     return gathered(self, p)
@@ -274,7 +278,7 @@ def _len(self: Tensor) -> int:
 
 
 def _iter(self: Tensor) -> Iterator[Tensor]:
-    if self.ndim == 0:
+    if self.dim() == 0:  # type: ignore[attr-defined]
         raise TypeError("iteration over a 0-d tensor")
     return iter(self.unbind(0))  # type: ignore[attr-defined]
 
@@ -285,4 +289,5 @@ def _reversed(self: Tensor) -> Tensor:
 
 _METHODS = {"__getitem__": getitem, "__len__": _len, "__iter__": _iter, "__reversed__": _reversed}
 for _name, _method in _METHODS.items():
+    _method.__name__ = _name
     setattr(Tensor, _name, _method)

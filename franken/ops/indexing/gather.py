@@ -17,7 +17,7 @@ from franken.core.primitive import Primitive
 from franken.core.tensor import Tensor
 from franken.core.trace import values
 from franken.ops.declaring.samples import S
-from franken.ops.indexing.gather_scatter import gather_
+from franken.ops.indexing.gather_scatter import gather_, gather_sparse_
 from franken.ops.indexing.index_put import index_
 
 
@@ -73,7 +73,7 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
         row: Any = gather_(input.reshape(-1), index.reshape(-1), dim=0)  # type: ignore[attr-defined]
         return row.reshape(tuple(index.shape))
     check_no_larger(index, input, d)
-    return gather_(input, index, dim=d)
+    return (gather_sparse_ if sparse_grad else gather_)(input, index, dim=d)
 
 
 @op(

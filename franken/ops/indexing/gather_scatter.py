@@ -12,7 +12,8 @@ import numpy as np
 
 from franken.backends.numpy import places, segment
 from franken.core.batching import all_batched
-from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive, bind
+from franken.core.layouts.between import coo_of
+from franken.core.primitive import NO_BATCH_RULE, NOT_DIFFERENTIABLE, Primitive, bind
 from franken.core.tensor import Tensor
 
 # --- gather --------------------------------------------------------------------------------------
@@ -31,6 +32,26 @@ def _gatherer(name: str) -> Primitive:
 gather_ = _gatherer("gather")
 pick_class = _gatherer("nll_loss").depends("x")  # scores of the classes that a loss looks at
 
+
+# The same elements, for which the cotangent of the tensor is sparse.
+gather_sparse_ = Primitive(
+    "gather_sparse", ("x", "index"), places.gather, batch=NO_BATCH_RULE, title="GatherBackward0"
+)
+gather_sparse_.vjp("index")(NOT_DIFFERENTIABLE)
+gather_sparse_.vjp("x")(
+    lambda g, x_shape, index, dim: coo_of(gathered_places(index, dim=dim), g.reshape(-1), x_shape)
+)
+
+
+def _gathered_places_kernel(index: Any, *, dim: int) -> Any:
+    grid = np.indices(index.shape).reshape(index.ndim, -1)
+    grid[dim] = index.reshape(-1)
+    return grid
+
+
+# Where the elements lie that a gather reads, a column each.
+gathered_places: Any = Primitive("gathered_places", ("index",), _gathered_places_kernel,
+                            batch=NO_BATCH_RULE).not_differentiable()  # fmt: skip
 
 # --- scatter -------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from franken.core.geometry.memory import repeats
 from franken.core.geometry.strides import contiguous_strides
 from franken.core.node import edge_of
 from franken.core.op import op
+from franken.core.overriding.foreign import again
 from franken.core.tensor import Tensor, held
 from franken.ops.declaring.samples import S
 from franken.ops.indexing.expression import (
@@ -77,13 +78,17 @@ def plain(*tensors: Any) -> bool:
 
 def setitem(self: Tensor, index: Any, value: Any) -> None:
     """`x[index] = value`."""
-    value = _value_for(self, value)
-    mask = _mask_of_fill(self, index, value)
+    try:
+        value = _value_for(self, value)
+        mask = _mask_of_fill(self, index, value)
+        p: Any = None if mask is not None else parse(self, index)
+    except (IndexError, TypeError):
+        again(setitem, None, (self, index, value), {})
+        return
     if mask is not None:
         one = value.reshape(()) if isinstance(value, Tensor) else value  # type: ignore[attr-defined]
         self.masked_fill_(mask, one)  # type: ignore[attr-defined]
         return
-    p = parse(self, index)
     if p.indices:
         _set_indexed(self, p, value)
     else:
@@ -286,4 +291,5 @@ def _delitem(self: Tensor, index: Any) -> None:
 
 
 for _name, _method in (("__setitem__", setitem), ("__delitem__", _delitem)):
+    _method.__name__ = _name
     setattr(Tensor, _name, _method)

@@ -19,6 +19,7 @@ from franken.core.convert import cast
 from franken.core.geometry.shapes import broadcast_two, wrap_dim
 from franken.core.node import titled
 from franken.core.op import op
+from franken.core.overriding.foreign import answer_of
 from franken.core.primitive import F32, F64, Primitive
 from franken.core.tensor import CONJ, Tensor, attach, bits_of
 from franken.ops.declaring.samples import S
@@ -163,11 +164,13 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
 
 
 def _matmul(self: Tensor, other: Any) -> Any:
-    return matmul(self, other) if isinstance(other, Tensor) else NotImplemented
+    return matmul(self, other) if isinstance(other, Tensor) else answer_of("matmul", self, other)
 
 
 def _rmatmul(self: Tensor, other: Any) -> Any:
-    return matmul(other, self) if isinstance(other, Tensor) else NotImplemented
+    return (
+        matmul(other, self) if isinstance(other, Tensor) else answer_of("__rmatmul__", self, other)
+    )
 
 
 attach(__matmul__=_matmul, __rmatmul__=_rmatmul)

@@ -17,8 +17,9 @@ from franken.core import dtypes as dt
 from franken.core import inplace
 from franken.core.batching import batch_size, spread, to_front
 from franken.core.convert import cast
+from franken.core.layouts.between import coo_of
 from franken.core.op import op
-from franken.core.primitive import NOT_DIFFERENTIABLE, Primitive, bind
+from franken.core.primitive import NO_BATCH_RULE, NOT_DIFFERENTIABLE, Primitive, bind
 from franken.core.tensor import Tensor
 from franken.ops.declaring.samples import S, estimated
 from franken.ops.elementwise.ternary import where_
@@ -63,6 +64,26 @@ rows_sum.vjp("i")(NOT_DIFFERENTIABLE)
 @rows_take.vjp("w")
 def _(g: Any, i: Any, w_shape: Any, padding: int, scale: bool) -> Any:
     return rows_sum(g, i, rows=w_shape[0], padding=padding, scale=scale)
+
+
+# The same rows for which the cotangent of the table is sparse.
+rows_take_sparse: Any = Primitive(
+    "embedding_sparse", ("w", "i"), _take_kernel, batch=NO_BATCH_RULE, title="EmbeddingBackward0"
+)
+rows_take_sparse.vjp("i")(NOT_DIFFERENTIABLE)
+
+
+@rows_take_sparse.vjp("w")
+def _(g: Any, i: Any, w_shape: Any, padding: int, scale: bool) -> Any:
+    if scale:
+        raise RuntimeError(
+            "embedding_backward: scale_grad_by_freq not supported with sparse gradients"
+        )
+    places, rows = i.reshape(-1).long(), g.reshape(i.numel(), *w_shape[1:])
+    if padding >= 0:
+        kept = (places != padding).nonzero().reshape(-1)
+        places, rows = places.index_select(0, kept), rows.index_select(0, kept)
+    return coo_of(places.unsqueeze(0), rows, w_shape)
 
 
 @rows_take.jvp
@@ -188,7 +209,8 @@ def _embedding(
     if weight.ndim != 2:
         raise RuntimeError("'weight' must be 2-D")
     _check_index("embedding", indices)
-    return rows_take(weight, indices, padding=padding_idx, scale=bool(scale_grad_by_freq))  # type: ignore[no-any-return]
+    take = rows_take_sparse if sparse else rows_take
+    return take(weight, indices, padding=padding_idx, scale=bool(scale_grad_by_freq))  # type: ignore[no-any-return]
 
 
 def _padding(padding_idx: Any, rows: int) -> int:
@@ -212,7 +234,7 @@ def embedding(
     input: Tensor, weight: Tensor, padding_idx: Any = None, max_norm: Any = None,
     norm_type: float = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False,
 ) -> Tensor:  # fmt: skip
-    """Rows of a table: (*) and (V, D) give (*, D). Gradients are dense, also if `sparse`.
+    """Rows of a table: (*) and (V, D) give (*, D). If `sparse`, the table's gradient is so.
 
     Rows looked up are first scaled in place to a norm of at most `max_norm`, where given.
     """

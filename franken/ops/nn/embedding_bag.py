@@ -19,7 +19,7 @@ from franken.core.trace import values
 from franken.ops.declaring.loop import loop
 from franken.ops.declaring.samples import S, after
 from franken.ops.elementwise.ternary import where_
-from franken.ops.nn.embedding import _check_index, _renormalise, rows_take
+from franken.ops.nn.embedding import _check_index, _renormalise, rows_take, rows_take_sparse
 from franken.ops.reduction.search import searchsorted
 from franken.ops.surface.ranges import arange
 
@@ -88,7 +88,15 @@ def _check_range(i: Any, w: Tensor, mode: str) -> None:
 
 
 def _bag(
-    w: Any, i: Any, offsets: Any, mode: str, per_sample: Any, padding: int, scale: bool, last: bool
+    w: Any,
+    i: Any,
+    offsets: Any,
+    mode: str,
+    per_sample: Any,
+    padding: int,
+    scale: bool,
+    last: bool,
+    sparse: bool,
 ) -> tuple[Any, Any, Any, Any]:
     """(bags' rows, bag of each index, size of each bag, rows of maxima)."""
     count = i.shape[0]
@@ -96,7 +104,7 @@ def _bag(
     bags = offsets.shape[0] - last
     bag = _bags_of(offsets[:bags], count) if bags else i.new_zeros((count,), dtype=dt.int64)
     _check_range(i, w, mode)
-    rows = rows_take(w, i, padding=padding, scale=scale)
+    rows = (rows_take_sparse if sparse else rows_take)(w, i, padding=padding, scale=scale)
     keep = i != padding if padding >= 0 else i.new_ones((count,), dtype=dt.bool)
     size = i.new_zeros((bags,), dtype=dt.int64).index_add(0, bag, keep.long())
     if mode == "max":
@@ -163,7 +171,7 @@ def _embedding_bag(
         padding = padding_idx + rows if padding_idx < 0 else padding_idx
     name = ("sum", "mean", "max")[mode]
     return _bag(weight, indices, offsets, name, per_sample_weights, padding,
-                bool(scale_grad_by_freq), bool(include_last_offset))  # fmt: skip
+                bool(scale_grad_by_freq), bool(include_last_offset), bool(sparse))  # fmt: skip
 
 
 def _flattened(input: Any, offsets: Any, per_sample: Any) -> tuple[Any, Any, Any]:

@@ -84,7 +84,7 @@ def _random(
     for each in inputs:
         prim.vjp(each)(lambda g: g.new_zeros(g.shape))
     if inputs:
-        prim.jvp(lambda tangents, out, *args, **params: None)
+        prim.jvp(lambda tangents, out, *args, **params: out.new_zeros(out.shape))
     return prim
 
 

@@ -145,6 +145,20 @@ def _unsqueeze_kernel(x: Any, *, dim: int) -> Any:
     return restrided(x, shape, (*steps[:dim], step, *steps[dim:]), first_place(x))
 
 
+def _alias_kernel(x: Any) -> Any:
+    return x.view()
+
+
+alias_ = linear(
+    Primitive("alias", ("x",), _alias_kernel, view=True, batch=view_rule(lambda p, s: p))
+)
+
+
+@alias_.vjp("x")
+def _(g: Any) -> Any:
+    return alias_(g)
+
+
 unsqueeze_ = linear(Primitive(
     "unsqueeze", ("x",), _unsqueeze_kernel, view=True,
     batch=view_rule(lambda p, s: {"dim": p["dim"] + 1}), title="UnsqueezeBackward0",

@@ -313,6 +313,8 @@ def _make(
     pin_memory: bool, requires_grad: bool, memory_format: Any = None,
 ) -> Tensor:  # fmt: skip
     """A tensor of one value (None: unwritten) like `x`; `shape` None: x's, in its memory order."""
+    if x.foreign and not x.level and layout is not layouts.strided:
+        return x.made_like(name, shape, value, dtype, requires_grad)  # type: ignore[attr-defined,no-any-return]
     check_options(name, layout, requires_grad, pin_memory)
     d = as_dtype(name, dtype, x.dtype)
     count = math.prod(tuple(x.shape) if shape is None else shape)

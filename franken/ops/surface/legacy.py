@@ -16,6 +16,7 @@ from franken.core import dtypes as dt
 from franken.core.device import CPU, resolve
 from franken.core.geometry.size import Size
 from franken.core.op import op
+from franken.core.overriding.dispatch import ALL_OFF, Switched, overrides
 from franken.core.primitive import _wrap
 from franken.core.tensor import Parameter, Tensor
 from franken.ops.declaring.samples import NoSamples, S
@@ -87,6 +88,28 @@ def parameter(cls: Any, data: Any = None, requires_grad: bool = True) -> Any:
     """A leaf over the memory of `data` that modules register as trainable."""
     if data is None:
         data = _wrap(np.zeros((0,), dt.get_default_dtype().np), CPU)
+    if cls is Parameter and overrides(builtins.type(data)):
+        return _marked(data, requires_grad)
+    with Switched(ALL_OFF):
+        return _leaf_of(cls, data, requires_grad)
+
+
+def _marked(data: Any, requires_grad: bool) -> Any:
+    """A parameter that stays an instance of its subclass."""
+    made = data.detach().requires_grad_(requires_grad)
+    given, got = builtins.type(data), builtins.type(made)
+    if got is not given:
+        raise RuntimeError(
+            f"Creating a Parameter from an instance of type {given.__name__} requires that "
+            f"detach() returns an instance of the same type, but return type {got.__name__} was "
+            "found instead. To use the type as a Parameter, please correct the detach() semantics "
+            "defined by its __torch_dispatch__() implementation."
+        )
+    made._is_param = True
+    return made
+
+
+def _leaf_of(cls: Any, data: Any, requires_grad: bool) -> Any:
     made = _of_class(data.detach(), cls)
     if requires_grad:
         if not (made.dtype.is_floating_point or made.dtype.is_complex):

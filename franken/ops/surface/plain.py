@@ -24,14 +24,14 @@ def is_distributed(input: Tensor) -> bool:
 
 @op(at="", method=True, samples=read)
 def dense_dim(input: Tensor) -> int:
-    """The number of dimensions that are stored densely: all."""
-    return input.ndim
+    """The number of dimensions that are stored densely: all of a strided tensor."""
+    return input.ndim - sparse_dim(input)
 
 
 @op(at="", method=True, samples=read)
 def sparse_dim(input: Tensor) -> int:
-    """The number of dimensions that are stored sparsely: none."""
-    return 0
+    """The number of dimensions that are stored sparsely: none of a strided tensor."""
+    return input._a.sparse_dim if input.foreign and not input.level else 0
 
 
 # The methods are set by autograd, which is imported before; torch has these as functions too.

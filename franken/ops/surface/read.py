@@ -15,6 +15,7 @@ from franken.core import dtypes as dt
 from franken.core.device import CPU, META
 from franken.core.geometry.memory import root_of
 from franken.core.op import op
+from franken.core.overriding.dispatch import overrides
 from franken.core.primitive import born
 from franken.core.state import STATE
 from franken.core.tensor import (
@@ -28,6 +29,7 @@ from franken.core.tensor import (
     version_of,
 )
 from franken.ops.declaring.samples import S, read
+from franken.ops.shape.movement import alias_
 from franken.ops.surface.args import checked_number, kind_name
 
 _new = object.__new__
@@ -168,7 +170,8 @@ def _index(self: Tensor) -> int:
 
 
 def _format(self: Tensor, spec: str) -> str:
-    if self.ndim == 0 and not self.level and self.device is not META:
+    plain = self.__class__ is Tensor and self.device is not META
+    if self.ndim == 0 and plain:
         return number_of(self).__format__(spec)  # type: ignore[no-any-return]
     return object.__format__(self, spec)
 
@@ -238,6 +241,14 @@ def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
             "protocol at the moment.  If you were attempting to deepcopy a module, this may be "
             "because of a torch.nn.utils.weight_norm usage, see "
             "https://github.com/pytorch/pytorch/pull/103001"
+        )
+    if overrides(self.__class__) and type(self.new_empty([])) is not self.__class__:  # type: ignore[attr-defined]
+        raise RuntimeError(
+            "The default implementation of __deepcopy__() for non-wrapper subclasses only works "
+            "for subclass types that implement new_empty() and for which that function returns "
+            "another instance of the same subclass. You should either properly implement "
+            "new_empty() for your subclass or override __deepcopy__() if it is intended behavior "
+            "for new_empty() to return an instance of a different type."
         )
     made = _like(self.__class__, copied_array(self._a, memo), self.device, self.requires_grad)  # type: ignore[attr-defined]
     made = born(made)
@@ -310,7 +321,7 @@ def _as_subclass(self: Tensor, cls: Any) -> Any:
         raise TypeError(
             f"as_subclass(): argument 'cls' must be a Tensor type, not {kind_name(cls)}"
         )
-    return as_class(self, cls)
+    return as_class(alias_(self), cls)
 
 
 def _make_subclass(cls: Any, data: Tensor, require_grad: bool = False, **options: Any) -> Any:

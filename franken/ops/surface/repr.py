@@ -169,13 +169,14 @@ def _body(a: Any, indent: int) -> str:
     return _nested(a, indent, summarize, form)
 
 
-def _with_suffixes(text: str, suffixes: list[str], indent: int) -> str:
+def _with_suffixes(text: str, suffixes: list[str], indent: int, newline: bool = False) -> str:
     parts = [text]
     last = len(text) - text.rfind("\n") + 1
     for suffix in suffixes:
-        if last + len(suffix) + 2 > OPTIONS["linewidth"]:
+        if newline or last + len(suffix) + 2 > OPTIONS["linewidth"]:
             parts.append(",\n" + " " * indent + suffix)
             last = indent + len(suffix)
+            newline = False
         else:
             parts.append(", " + suffix)
             last += len(suffix) + 2

@@ -131,6 +131,8 @@ def beta_slope(x: Array, alpha: Array, total: Array) -> Array:
     shape = np.broadcast_shapes(x.shape, alpha.shape, total.shape)
     t, a, whole = (np.ravel(v).astype(np.float64) for v in np.broadcast_arrays(x, alpha, total))
     with np.errstate(all="ignore"):
-        low = np.log(t) <= digamma(a) - digamma(whole)
+        lead = digamma(a) - digamma(whole) - np.log(t)
+        # A tiny share is far from the other end: the lower tail, though its integrand turns there.
+        low = (lead >= 0) | ((t < 0.5) & (lead >= -0.95 / a))
         found = _by_side(_beta_below, _beta_above, low, [a, whole - a, t]) / (1 - t)
     return found.astype(x.dtype).reshape(shape)

@@ -1,0 +1,1 @@
+"""Layouts beside the strided one."""

@@ -1,0 +1,1 @@
+"""Sparse layouts: made, converted, computed with."""
