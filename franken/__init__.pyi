@@ -15,7 +15,6 @@ from typing import Any, Literal, overload
 from numpy import bool_ as _bool_
 from numpy import number as _number
 
-from franken import _C as _C
 from franken import _utils as _utils
 from franken import autograd as autograd
 from franken import backends as backends
@@ -27,7 +26,6 @@ from franken import linalg as linalg
 from franken import masked as masked
 from franken import nn as nn
 from franken import optim as optim
-from franken import overrides as overrides
 from franken import random as random
 from franken import return_types as return_types
 from franken import serialization as serialization
@@ -65,6 +63,7 @@ from franken.core.geometry.size import Size as Size
 from franken.core.geometry.size import Size as _Size
 from franken.core.tensor import Tensor as Tensor
 from franken.core.tensor import Tensor as _Tensor
+from franken.faces import overrides as overrides
 from franken.faces.around import accelerator as accelerator
 from franken.faces.around import amp as amp
 from franken.faces.around import compiler as compiler
@@ -102,6 +101,13 @@ from franken.faces.checkpoints.loading import load as load
 from franken.faces.checkpoints.saving import save as save
 from franken.faces.hook import install as install
 from franken.faces.hook import uninstall as uninstall
+from franken.faces.symbols import sym_float as sym_float
+from franken.faces.symbols import sym_int as sym_int
+from franken.faces.symbols import sym_ite as sym_ite
+from franken.faces.symbols import sym_max as sym_max
+from franken.faces.symbols import sym_min as sym_min
+from franken.faces.symbols import sym_not as sym_not
+from franken.faces.symbols import sym_sum as sym_sum
 from franken.ops.sampling.generator import Generator as Generator
 from franken.ops.sampling.generator import Generator as _Generator
 from franken.ops.surface.storage import UntypedStorage as UntypedStorage
@@ -138,7 +144,15 @@ QUInt8Storage: _type[_Tensor]
 ShortStorage: _type[_Tensor]
 ShortTensor: _type[_Tensor]
 Storage: _type[_Tensor]
+SymBool: _type[_Tensor]
+SymFloat: _type[_Tensor]
+SymInt: _type[_Tensor]
 __version__: _str
+
+def _amp_foreach_non_finite_check_and_unscale_(
+    self: Any, found_inf: _Tensor, inv_scale: _Tensor
+) -> None:
+    """Multiply each tensor of a list, and note in `found_inf` whether one held no number."""
 
 def _chunk_cat(tensors: Any, dim: _int, num_chunks: _int, *, out: _Tensor | None = None) -> _Tensor:
     """Chunk each tensor (padded with zeros) along `dim`, then join the chunks' flat remainders."""
@@ -159,6 +173,365 @@ def _conj_physical_(input: _Tensor) -> _Tensor:
 
 def _dirichlet_grad(x: _Tensor, alpha: _Tensor, total: _Tensor) -> _Tensor:
     """The derivative by alpha of Beta(alpha, total - alpha) variates x, over 1 - x."""
+
+def _foreach_abs(self: Any) -> tuple[_Tensor, ...]:
+    """`abs` of each tensor of a list."""
+
+def _foreach_abs_(self: Any) -> tuple[_Tensor, ...]:
+    """`abs_` of each tensor of a list."""
+
+def _foreach_acos(self: Any) -> tuple[_Tensor, ...]:
+    """`acos` of each tensor of a list."""
+
+def _foreach_acos_(self: Any) -> tuple[_Tensor, ...]:
+    """`acos_` of each tensor of a list."""
+
+def _foreach_add(
+    self: Any,
+    other: Any = None,
+    *,
+    alpha: _complex | None = None,
+    scalar: Any = None,
+    scalars: Any = None,
+) -> tuple[_Tensor, ...]:
+    """`add` of each tensor of a list."""
+
+def _foreach_add_(
+    self: Any, other: Any = None, *, alpha: Any = None, scalar: Any = None, scalars: Any = None
+) -> tuple[_Tensor, ...]:
+    """`add_` of each tensor of a list."""
+
+def _foreach_addcdiv(
+    self: Any, tensor1: Any, tensor2: Any, value: Any = 1, *, scalars: Any = None
+) -> tuple[_Tensor, ...]:
+    """`addcdiv` of each tensor of a list."""
+
+def _foreach_addcdiv_(
+    self: Any, tensor1: Any, tensor2: Any, value: Any = 1, *, scalars: Any = None
+) -> tuple[_Tensor, ...]:
+    """`addcdiv_` of each tensor of a list."""
+
+def _foreach_addcmul(
+    self: Any, tensor1: Any, tensor2: Any, value: Any = 1, *, scalars: Any = None
+) -> tuple[_Tensor, ...]:
+    """`addcmul` of each tensor of a list."""
+
+def _foreach_addcmul_(
+    self: Any, tensor1: Any, tensor2: Any, value: Any = 1, *, scalars: Any = None
+) -> tuple[_Tensor, ...]:
+    """`addcmul_` of each tensor of a list."""
+
+def _foreach_asin(self: Any) -> tuple[_Tensor, ...]:
+    """`asin` of each tensor of a list."""
+
+def _foreach_asin_(self: Any) -> tuple[_Tensor, ...]:
+    """`asin_` of each tensor of a list."""
+
+def _foreach_atan(self: Any) -> tuple[_Tensor, ...]:
+    """`atan` of each tensor of a list."""
+
+def _foreach_atan_(self: Any) -> tuple[_Tensor, ...]:
+    """`atan_` of each tensor of a list."""
+
+def _foreach_ceil(self: Any) -> tuple[_Tensor, ...]:
+    """`ceil` of each tensor of a list."""
+
+def _foreach_ceil_(self: Any) -> tuple[_Tensor, ...]:
+    """`ceil_` of each tensor of a list."""
+
+def _foreach_clamp_max(
+    self: Any,
+    other: Any = None,
+    *,
+    alpha: _complex | None = None,
+    scalar: Any = None,
+    scalars: Any = None,
+) -> tuple[_Tensor, ...]:
+    """`clamp_max` of each tensor of a list."""
+
+def _foreach_clamp_max_(
+    self: Any, other: Any = None, *, alpha: Any = None, scalar: Any = None, scalars: Any = None
+) -> tuple[_Tensor, ...]:
+    """`clamp_max_` of each tensor of a list."""
+
+def _foreach_clamp_min(
+    self: Any,
+    other: Any = None,
+    *,
+    alpha: _complex | None = None,
+    scalar: Any = None,
+    scalars: Any = None,
+) -> tuple[_Tensor, ...]:
+    """`clamp_min` of each tensor of a list."""
+
+def _foreach_clamp_min_(
+    self: Any, other: Any = None, *, alpha: Any = None, scalar: Any = None, scalars: Any = None
+) -> tuple[_Tensor, ...]:
+    """`clamp_min_` of each tensor of a list."""
+
+def _foreach_clone(
+    self: Any, *, memory_format: _memory_format | None = None
+) -> tuple[_Tensor, ...]:
+    """A copy of each tensor of a list."""
+
+def _foreach_copy_(self: Any, src: Any, non_blocking: _bool = False) -> Any:
+    """Copy each tensor of a list into that of another."""
+
+def _foreach_cos(self: Any) -> tuple[_Tensor, ...]:
+    """`cos` of each tensor of a list."""
+
+def _foreach_cos_(self: Any) -> tuple[_Tensor, ...]:
+    """`cos_` of each tensor of a list."""
+
+def _foreach_cosh(self: Any) -> tuple[_Tensor, ...]:
+    """`cosh` of each tensor of a list."""
+
+def _foreach_cosh_(self: Any) -> tuple[_Tensor, ...]:
+    """`cosh_` of each tensor of a list."""
+
+def _foreach_div(
+    self: Any,
+    other: Any = None,
+    *,
+    alpha: _complex | None = None,
+    scalar: Any = None,
+    scalars: Any = None,
+) -> tuple[_Tensor, ...]:
+    """`div` of each tensor of a list."""
+
+def _foreach_div_(
+    self: Any, other: Any = None, *, alpha: Any = None, scalar: Any = None, scalars: Any = None
+) -> tuple[_Tensor, ...]:
+    """`div_` of each tensor of a list."""
+
+def _foreach_erf(self: Any) -> tuple[_Tensor, ...]:
+    """`erf` of each tensor of a list."""
+
+def _foreach_erf_(self: Any) -> tuple[_Tensor, ...]:
+    """`erf_` of each tensor of a list."""
+
+def _foreach_erfc(self: Any) -> tuple[_Tensor, ...]:
+    """`erfc` of each tensor of a list."""
+
+def _foreach_erfc_(self: Any) -> tuple[_Tensor, ...]:
+    """`erfc_` of each tensor of a list."""
+
+def _foreach_exp(self: Any) -> tuple[_Tensor, ...]:
+    """`exp` of each tensor of a list."""
+
+def _foreach_exp_(self: Any) -> tuple[_Tensor, ...]:
+    """`exp_` of each tensor of a list."""
+
+def _foreach_expm1(self: Any) -> tuple[_Tensor, ...]:
+    """`expm1` of each tensor of a list."""
+
+def _foreach_expm1_(self: Any) -> tuple[_Tensor, ...]:
+    """`expm1_` of each tensor of a list."""
+
+def _foreach_floor(self: Any) -> tuple[_Tensor, ...]:
+    """`floor` of each tensor of a list."""
+
+def _foreach_floor_(self: Any) -> tuple[_Tensor, ...]:
+    """`floor_` of each tensor of a list."""
+
+def _foreach_frac(self: Any) -> tuple[_Tensor, ...]:
+    """`frac` of each tensor of a list."""
+
+def _foreach_frac_(self: Any) -> tuple[_Tensor, ...]:
+    """`frac_` of each tensor of a list."""
+
+def _foreach_lerp(
+    self: Any, tensors1: Any, weight: Any = None, *, weights: Any = None
+) -> tuple[_Tensor, ...]:
+    """`lerp` of each tensor of a list."""
+
+def _foreach_lerp_(
+    self: Any, tensors1: Any, weight: Any = None, *, weights: Any = None
+) -> tuple[_Tensor, ...]:
+    """`lerp_` of each tensor of a list."""
+
+def _foreach_lgamma(self: Any) -> tuple[_Tensor, ...]:
+    """`lgamma` of each tensor of a list."""
+
+def _foreach_lgamma_(self: Any) -> tuple[_Tensor, ...]:
+    """`lgamma_` of each tensor of a list."""
+
+def _foreach_log(self: Any) -> tuple[_Tensor, ...]:
+    """`log` of each tensor of a list."""
+
+def _foreach_log10(self: Any) -> tuple[_Tensor, ...]:
+    """`log10` of each tensor of a list."""
+
+def _foreach_log10_(self: Any) -> tuple[_Tensor, ...]:
+    """`log10_` of each tensor of a list."""
+
+def _foreach_log1p(self: Any) -> tuple[_Tensor, ...]:
+    """`log1p` of each tensor of a list."""
+
+def _foreach_log1p_(self: Any) -> tuple[_Tensor, ...]:
+    """`log1p_` of each tensor of a list."""
+
+def _foreach_log2(self: Any) -> tuple[_Tensor, ...]:
+    """`log2` of each tensor of a list."""
+
+def _foreach_log2_(self: Any) -> tuple[_Tensor, ...]:
+    """`log2_` of each tensor of a list."""
+
+def _foreach_log_(self: Any) -> tuple[_Tensor, ...]:
+    """`log_` of each tensor of a list."""
+
+def _foreach_max(self: Any) -> tuple[_Tensor, ...]:
+    """`max` of each tensor of a list."""
+
+def _foreach_maximum(
+    self: Any,
+    other: Any = None,
+    *,
+    alpha: _complex | None = None,
+    scalar: Any = None,
+    scalars: Any = None,
+) -> tuple[_Tensor, ...]:
+    """`maximum` of each tensor of a list."""
+
+def _foreach_maximum_(
+    self: Any, other: Any = None, *, alpha: Any = None, scalar: Any = None, scalars: Any = None
+) -> tuple[_Tensor, ...]:
+    """`maximum_` of each tensor of a list."""
+
+def _foreach_minimum(
+    self: Any,
+    other: Any = None,
+    *,
+    alpha: _complex | None = None,
+    scalar: Any = None,
+    scalars: Any = None,
+) -> tuple[_Tensor, ...]:
+    """`minimum` of each tensor of a list."""
+
+def _foreach_minimum_(
+    self: Any, other: Any = None, *, alpha: Any = None, scalar: Any = None, scalars: Any = None
+) -> tuple[_Tensor, ...]:
+    """`minimum_` of each tensor of a list."""
+
+def _foreach_mm(self: Any, mat2: Any) -> tuple[_Tensor, ...]:
+    """The products of the matrices of two lists."""
+
+def _foreach_mul(
+    self: Any,
+    other: Any = None,
+    *,
+    alpha: _complex | None = None,
+    scalar: Any = None,
+    scalars: Any = None,
+) -> tuple[_Tensor, ...]:
+    """`mul` of each tensor of a list."""
+
+def _foreach_mul_(
+    self: Any, other: Any = None, *, alpha: Any = None, scalar: Any = None, scalars: Any = None
+) -> tuple[_Tensor, ...]:
+    """`mul_` of each tensor of a list."""
+
+def _foreach_neg(self: Any) -> tuple[_Tensor, ...]:
+    """`neg` of each tensor of a list."""
+
+def _foreach_neg_(self: Any) -> tuple[_Tensor, ...]:
+    """`neg_` of each tensor of a list."""
+
+def _foreach_norm(self: Any, ord: Any = 2, dtype: _dtype | None = None) -> tuple[_Tensor, ...]:
+    """The vector norm of each tensor of a list."""
+
+def _foreach_pow(self: Any, exponent: Any) -> tuple[_Tensor, ...]:
+    """`pow` of each tensor of a list."""
+
+def _foreach_pow_(self: Any, exponent: Any) -> tuple[_Tensor, ...]:
+    """`pow_` of each tensor of a list."""
+
+def _foreach_powsum(self: Any, ord: Any = 2, dtype: _dtype | None = None) -> tuple[_Tensor, ...]:
+    """The sum of the powers of the magnitudes of each tensor of a list."""
+
+def _foreach_reciprocal(self: Any) -> tuple[_Tensor, ...]:
+    """`reciprocal` of each tensor of a list."""
+
+def _foreach_reciprocal_(self: Any) -> tuple[_Tensor, ...]:
+    """`reciprocal_` of each tensor of a list."""
+
+def _foreach_round(self: Any) -> tuple[_Tensor, ...]:
+    """`round` of each tensor of a list."""
+
+def _foreach_round_(self: Any) -> tuple[_Tensor, ...]:
+    """`round_` of each tensor of a list."""
+
+def _foreach_rsqrt(self: Any) -> tuple[_Tensor, ...]:
+    """`rsqrt` of each tensor of a list."""
+
+def _foreach_rsqrt_(self: Any) -> tuple[_Tensor, ...]:
+    """`rsqrt_` of each tensor of a list."""
+
+def _foreach_sigmoid(self: Any) -> tuple[_Tensor, ...]:
+    """`sigmoid` of each tensor of a list."""
+
+def _foreach_sigmoid_(self: Any) -> tuple[_Tensor, ...]:
+    """`sigmoid_` of each tensor of a list."""
+
+def _foreach_sign(self: Any) -> tuple[_Tensor, ...]:
+    """`sign` of each tensor of a list."""
+
+def _foreach_sign_(self: Any) -> tuple[_Tensor, ...]:
+    """`sign_` of each tensor of a list."""
+
+def _foreach_sin(self: Any) -> tuple[_Tensor, ...]:
+    """`sin` of each tensor of a list."""
+
+def _foreach_sin_(self: Any) -> tuple[_Tensor, ...]:
+    """`sin_` of each tensor of a list."""
+
+def _foreach_sinh(self: Any) -> tuple[_Tensor, ...]:
+    """`sinh` of each tensor of a list."""
+
+def _foreach_sinh_(self: Any) -> tuple[_Tensor, ...]:
+    """`sinh_` of each tensor of a list."""
+
+def _foreach_sqrt(self: Any) -> tuple[_Tensor, ...]:
+    """`sqrt` of each tensor of a list."""
+
+def _foreach_sqrt_(self: Any) -> tuple[_Tensor, ...]:
+    """`sqrt_` of each tensor of a list."""
+
+def _foreach_sub(
+    self: Any,
+    other: Any = None,
+    *,
+    alpha: _complex | None = None,
+    scalar: Any = None,
+    scalars: Any = None,
+) -> tuple[_Tensor, ...]:
+    """`sub` of each tensor of a list."""
+
+def _foreach_sub_(
+    self: Any, other: Any = None, *, alpha: Any = None, scalar: Any = None, scalars: Any = None
+) -> tuple[_Tensor, ...]:
+    """`sub_` of each tensor of a list."""
+
+def _foreach_tan(self: Any) -> tuple[_Tensor, ...]:
+    """`tan` of each tensor of a list."""
+
+def _foreach_tan_(self: Any) -> tuple[_Tensor, ...]:
+    """`tan_` of each tensor of a list."""
+
+def _foreach_tanh(self: Any) -> tuple[_Tensor, ...]:
+    """`tanh` of each tensor of a list."""
+
+def _foreach_tanh_(self: Any) -> tuple[_Tensor, ...]:
+    """`tanh_` of each tensor of a list."""
+
+def _foreach_trunc(self: Any) -> tuple[_Tensor, ...]:
+    """`trunc` of each tensor of a list."""
+
+def _foreach_trunc_(self: Any) -> tuple[_Tensor, ...]:
+    """`trunc_` of each tensor of a list."""
+
+def _foreach_zero_(self: Any) -> tuple[_Tensor, ...]:
+    """Zero each tensor of a list."""
 
 _mkldnn: _layout
 
@@ -232,6 +605,17 @@ def _standard_gamma(input: _Tensor, generator: _Generator | None = None) -> _Ten
 def _standard_gamma_grad(input: _Tensor, output: _Tensor) -> _Tensor:
     """The derivative of gamma variates `output` by their concentrations `input`."""
 
+def _sym_acos(a: Any) -> _float: ...
+def _sym_asin(a: Any) -> _float: ...
+def _sym_atan(a: Any) -> _float: ...
+def _sym_cos(a: Any) -> _float: ...
+def _sym_cosh(a: Any) -> _float: ...
+def _sym_log2(a: Any) -> _float: ...
+def _sym_sin(a: Any) -> _float: ...
+def _sym_sinh(a: Any) -> _float: ...
+def _sym_sqrt(a: Any) -> _float: ...
+def _sym_tan(a: Any) -> _float: ...
+def _sym_tanh(a: Any) -> _float: ...
 def _unsafe_index(input: _Tensor, indices: Any) -> _Tensor:
     """`input[indices]`."""
 
@@ -3445,6 +3829,7 @@ def swapaxes(input: _Tensor, axis0: _int, axis1: _int) -> _Tensor:
 def swapdims(input: _Tensor, dim0: _int, dim1: _int) -> _Tensor:
     """`transpose` by another name."""
 
+def sym_sqrt(a: Any) -> _float: ...
 def t(input: _Tensor) -> _Tensor:
     """The transpose of a matrix; tensors of up to 1-d unchanged."""
 

@@ -99,7 +99,7 @@ class Primitive:
     """
 
     __slots__ = (
-        "arrange", "batch", "by_memory", "carry", "cpu", "differentiable", "expr",
+        "arrange", "batch", "by_memory", "carry", "cpu", "differentiable", "elsewhere", "expr",
         "holomorphic", "inputs", "jvps", "kernels", "name", "nondiff", "outputs", "plans",
         "random", "shape", "simple", "still", "ties", "title", "variadic", "view", "vjp_joint",
         "vjps", "wide", "words", "writer", "writes",
@@ -150,6 +150,8 @@ class Primitive:
         self.by_memory: Any = None
         # Of views: carry(bits) gives those of a view of a tensor with `bits`; None: the same.
         self.carry: Any = None
+        # Of ops that make other layouts or take them apart: what executes them in place of `eager`.
+        self.elsewhere: Any = None
         # Inputs that torch saves as views of its own making: still(node, i) says whether input i is
         # one. They stay as they were where the tensor is given another memory (core.replaced).
         self.still: Any = None
@@ -555,7 +557,9 @@ def _bind_special(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]
     st = STATE
     if st.traces:  # the innermost transform sees every op, also one on constants
         return st.traces[-1].process(prim, living(args), params)
-    if st.recorder is None:
+    if prim.elsewhere is not None:
+        out = prim.elsewhere(prim, args, params, st.grad and not st.inference)
+    elif st.recorder is None:
         out = eager(prim, args, params, st.grad and not st.inference)
     else:  # executes the primitive itself, since it must see random state before
         out = st.recorder(prim, args, params, st.grad and not st.inference)

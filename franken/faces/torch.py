@@ -20,8 +20,8 @@ _PACKAGES = ("franken.ops", "franken.functional")
 # Submodules and functions that are imported when they are first asked for.
 _LAZY_MODULES = (
     "autograd", "backends", "cuda", "distributions", "fft", "func", "linalg", "masked", "nn",
-    "optim", "overrides", "random", "return_types", "serialization", "signal", "sparse", "special",
-    "storage", "testing", "utils", "version", "_C", "_utils",
+    "optim", "random", "return_types", "serialization", "signal", "sparse", "special", "storage",
+    "testing", "utils", "version", "_utils",
 )  # fmt: skip
 # Modules that lie elsewhere: most of them mean little here.
 ELSEWHERE = {
@@ -40,6 +40,7 @@ ELSEWHERE = {
     "__config__": "franken.faces.around.config",
     "functional": "franken.faces.functional", "ops": "franken.faces.ops",
     "ops.aten": "franken.ops.aten", "cuda.amp": "franken.faces.around.cuda_amp",
+    "overrides": "franken.faces.overrides",
     "utils._pytree": "franken.faces.pytree",
 }  # fmt: skip
 # Names that franken has above torch's; the hook does not show them.
@@ -79,7 +80,7 @@ def install(names: dict[str, Any]) -> None:
     """Fill `franken`'s namespace."""
     importlib.import_module("franken.autograd.tensor")
     _import_declarations()
-    from franken.faces import settings
+    from franken.faces import settings, symbols
     from franken.ops.sampling.generator import Generator, default_generator
     from franken.ops.surface.legacy import type_names
     from franken.ops.surface.storage import UntypedStorage
@@ -91,6 +92,7 @@ def install(names: dict[str, Any]) -> None:
     names.update({name: getattr(settings, name) for name in ("pi", "e", "inf", "nan", "newaxis")})
     names.update(type_names("torch"))
     names.update(storage_names("torch"))
+    names.update(symbols.ALL)
     names.update(
         Tensor=Tensor, Size=Size, device=device, dtype=dtypes.dtype, layout=layout.layout,
         memory_format=layout.memory_format, qscheme=layout.qscheme, finfo=dtypes.finfo,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import franken
 from franken import Tensor
-from franken._C import _disabled_torch_function_impl
 from franken.faces.inner import Parameter
+from franken.faces.overrides import _disabled_torch_function_impl
 
 
 class _BufferType(type):

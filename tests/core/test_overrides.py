@@ -300,6 +300,21 @@ def test_functions_keep_their_identity_while_armed() -> None:
         assert (add.__code__, function.__code__) == codes
 
 
+def test_frames_of_armed_functions_can_be_read() -> None:
+    class Failing:
+        @classmethod
+        def __torch_function__(
+            cls, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            raise KeyError
+
+    with logged(franken), pytest.raises(KeyError) as caught:
+        franken.nn.functional.relu(Failing())
+    frames = [entry.frame for entry in caught.traceback]
+    assert len([f.f_locals for f in frames]) > 2
+    assert any("free0" in f.code.raw.co_freevars for f in frames)
+
+
 def test_a_mode_refuses_and_is_refused() -> None:
     for m in BOTH:
 

@@ -57,6 +57,22 @@ ORDERS = {
     "var": "(input, unbiased) and (input, dim, unbiased, keepdim)",
     "var_mean": "(input, unbiased) and (input, dim, unbiased, keepdim)",
     "split_copy": "split_size and split_sizes share a parameter",
+    **{
+        f"_foreach_{name}": "what is one for all and what is one for each share a parameter"
+        for name in (
+            "add",
+            "sub",
+            "mul",
+            "div",
+            "clamp_max",
+            "clamp_min",
+            "maximum",
+            "minimum",
+            "addcdiv",
+            "addcmul",
+            "lerp",
+        )
+    },
     "stft": "a Python function in torch, with center and pad_mode in between",
     "uniform_": "`from` is a word of Python's: torch's method takes it by position",
     "repeat_interleave": "repeat_interleave(repeats) and (input, repeats, dim)",

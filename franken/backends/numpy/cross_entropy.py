@@ -140,7 +140,7 @@ def nll_loss_backward(
     """Return the cotangent of nll_loss' log-probabilities.
 
     >>> x = np.zeros((1, 2))
-    >>> nll_loss_backward(np.array(1.0), x, np.array([1])).tolist()
+    >>> nll_loss_backward(np.array(1.0), x, np.array([1]), None, -100, "sum", None).tolist()
     [[0.0, -1.0]]
     """
     with np.errstate(all="ignore"):

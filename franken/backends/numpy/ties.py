@@ -83,7 +83,7 @@ def insertion_sort(rows: np.ndarray) -> np.ndarray:
     across it; which one results is the algorithm's.
 
     >>> insertion_sort(np.array([[2.0], [np.nan], [1.0], [0.0]])).tolist()
-    [0, 1, 3, 2]
+    [3, 2, 0, 1]
     """
 
     def below(a: int, b: int) -> bool:

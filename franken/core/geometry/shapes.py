@@ -107,7 +107,7 @@ def wrap_dims(dims: Iterable[int], ndim: int) -> Shape:
     >>> wrap_dims((-1, 0), 3)
     (2, 0)
     """
-    wrapped = tuple(wrap_dim(dim, ndim) for dim in dims)
+    wrapped = tuple([wrap_dim(index(dim), ndim) for dim in dims])
     if len(set(wrapped)) != len(wrapped):
         repeated = next(d for i, d in enumerate(wrapped) if d in wrapped[:i])
         raise RuntimeError(f"dim {repeated} appears multiple times in the list of dims")
@@ -126,7 +126,7 @@ def check_permutation(dims: Sequence[int], ndim: int) -> Shape:
             f"length of the desired ordering of dimensions i.e. input.dim() = {ndim} "
             f"is not equal to len(dims) = {len(dims)}"
         )
-    wrapped = tuple(wrap_dim(dim, ndim) for dim in dims)
+    wrapped = tuple([wrap_dim(index(dim), ndim) for dim in dims])
     if len(set(wrapped)) != ndim:
         raise RuntimeError("permute(): duplicate dims are not allowed.")
     return wrapped

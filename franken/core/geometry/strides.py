@@ -254,7 +254,7 @@ def as_strided_bounds(
 ) -> None:
     """Raise RuntimeError unless every element of this geometry lies inside the storage.
 
-    >>> as_strided_bounds((2, 3), (3, 1), 0, 6)
+    >>> as_strided_bounds((2, 3), (3, 1), 0, 6, 4)
     """
     if len(size) != len(stride):
         raise RuntimeError("mismatch in length of strides and shape")

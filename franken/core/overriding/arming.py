@@ -9,6 +9,7 @@ others hold of them. Knows no op.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from threading import RLock
 from types import CodeType, FunctionType
 from typing import Any
@@ -58,8 +59,16 @@ class Entry:
             return NotImplemented
 
 
-def _armed(*args: Any, **kwargs: Any) -> Any:
-    return "entry".run(args, kwargs)  # type: ignore[attr-defined]  # an Entry, put in by `arm`
+@cache
+def _blank(free: int) -> CodeType:
+    """Code that runs "entry", of a function that closes over `free` variables: they must be
+    real ones, since debuggers read them."""
+    names = "".join([f"free{i}, " for i in range(free)])
+    text = f"def outer({names}):\n def armed(*args, **kwargs):\n  return 'entry'.run(args, kwargs)"
+    code = compile(f"{text}\n  ({names})\n return armed", __file__, "exec")
+    for _ in ("outer", "armed"):
+        code = next(c for c in code.co_consts if isinstance(c, CodeType))
+    return code
 
 
 _LOCK = RLock()
@@ -117,10 +126,10 @@ class Armoury:
 
 def _carrying(entry: Entry, code: CodeType) -> CodeType:
     """Code that runs the entry, in a function with the closure of `code`."""
-    blank = _armed.__code__
+    blank = _blank(len(code.co_freevars))
     return blank.replace(
         co_consts=tuple([entry if c == "entry" else c for c in blank.co_consts]),
-        co_freevars=code.co_freevars, co_name=code.co_name, co_qualname=code.co_qualname,
+        co_name=code.co_name, co_qualname=code.co_qualname,
     )  # fmt: skip
 
 

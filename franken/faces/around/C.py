@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import enum
-from collections.abc import Iterator
 from typing import Any
 
 from franken.autograd.grad_mode import set_grad_enabled
@@ -17,6 +15,33 @@ from franken.core.tensor import Tensor
 from franken.engine.function import Function as _Function
 from franken.faces.around.jit import ScriptFunction as ScriptFunction
 from franken.faces.around.jit import ScriptModule as ScriptModule
+from franken.faces.overrides import (
+    DisableTorchFunction as DisableTorchFunction,
+)
+from franken.faces.overrides import (
+    DisableTorchFunctionSubclass as DisableTorchFunctionSubclass,
+)
+from franken.faces.overrides import (
+    _disabled_torch_function_impl as _disabled_torch_function_impl,
+)
+from franken.faces.overrides import (
+    _EnableTorchFunction as _EnableTorchFunction,
+)
+from franken.faces.overrides import (
+    _get_function_stack_at as _get_function_stack_at,
+)
+from franken.faces.overrides import (
+    _is_torch_function_all_disabled as _is_torch_function_all_disabled,
+)
+from franken.faces.overrides import (
+    _is_torch_function_enabled as _is_torch_function_enabled,
+)
+from franken.faces.overrides import (
+    _is_torch_function_mode_enabled as _is_torch_function_mode_enabled,
+)
+from franken.faces.overrides import (
+    _len_torch_function_stack as _len_torch_function_stack,
+)
 from franken.faces.spaces import missing
 from franken.ops.sampling.generator import Generator as Generator
 from franken.ops.surface.storage import UntypedStorage as StorageBase
@@ -99,21 +124,6 @@ def _is_tracing() -> bool:
 
 _jit_set_profiling_executor = _jit_set_profiling_mode = _log_api_usage_once
 _jit_set_texpr_fuser_enabled = _jit_override_can_fuse_on_cpu = _log_api_usage_once
-
-
-def _disabled_torch_function_impl(func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-    """Call a function as if no subclass had a say in it."""
-    with DisableTorchFunctionSubclass():
-        return func(*args, **(kwargs or {}))
-
-
-@contextlib.contextmanager
-def DisableTorchFunctionSubclass() -> Iterator[None]:
-    """A block in which subclasses of Tensor have no say."""
-    yield
-
-
-DisableTorchFunction = DisableTorchFunctionSubclass
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,9 @@ from franken.core.op import NAMES
 from franken.core.overriding.arming import ARMOURY
 from franken.core.overriding.dispatch import (
     ALL_OFF,
+    ON,
+    SUBCLASSES_OFF,
+    Switched,
     ask,
     asked,
     disabled_torch_function,
@@ -228,6 +231,48 @@ def _is_torch_function_mode_enabled() -> bool:
     return bool(STATE.function_modes) and STATE.functions_off != ALL_OFF
 
 
+# --- switches (torch._C's) ------------------------------------------------------------------------
+
+
+class DisableTorchFunctionSubclass(Switched):
+    """A block in which `__torch_function__` of subclasses is not asked."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(max(SUBCLASSES_OFF, STATE.functions_off))
+
+
+class DisableTorchFunction(Switched):
+    """A block in which neither subclasses nor modes are asked."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(ALL_OFF)
+
+
+class _EnableTorchFunction(Switched):
+    """A block in which all are asked again."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(ON)
+
+
+def _is_torch_function_enabled() -> bool:
+    return STATE.functions_off == ON
+
+
+def _is_torch_function_all_disabled() -> bool:
+    return STATE.functions_off == ALL_OFF
+
+
+def _get_function_stack_at(index: int) -> Any:
+    return STATE.function_modes[index]
+
+
 # --- which functions ask -------------------------------------------------------------------------
 
 
@@ -342,5 +387,4 @@ def resolve_name(f: Any) -> str | None:
         return None
 
 
-_has_torch_function = has_torch_function
 _disabled_torch_function_impl = disabled_torch_function
