@@ -533,6 +533,12 @@ def _foreach_trunc_(self: Any) -> tuple[_Tensor, ...]:
 def _foreach_zero_(self: Any) -> tuple[_Tensor, ...]:
     """Zero each tensor of a list."""
 
+def _is_all_true(input: _Tensor) -> _Tensor:
+    """Whether every element of a boolean tensor is true, in the whole batch under vmap."""
+
+def _is_any_true(input: _Tensor) -> _Tensor:
+    """Whether some element of a boolean tensor is true, in the whole batch under vmap."""
+
 _mkldnn: _layout
 
 def _native_batch_norm_legit(input: _Tensor, weight: Any, bias: Any, *rest: Any) -> Any:

@@ -145,6 +145,10 @@ class TensorMethods:
     def _grad_fn(self, value: Any) -> None: ...
     def _indices(self) -> _Tensor:
         """The (sparse_dim, nnz) matrix of places, sharing memory; also of an uncoalesced tensor."""
+    def _is_all_true(self) -> _Tensor:
+        """Whether every element of a boolean tensor is true, in the whole batch under vmap."""
+    def _is_any_true(self) -> _Tensor:
+        """Whether some element of a boolean tensor is true, in the whole batch under vmap."""
     def _is_view(self) -> _bool:
         """Whether this tensor is a differentiable view of another."""
     def _neg_view(self) -> _Tensor:
