@@ -19,15 +19,9 @@ class Known(NamedTuple):
     declared: bool = False  # of the declaration's samples, not of torch's
 
 
-_NO_SPARSE = "there are no sparse layouts yet; the entry goes stale when there are"
 _NO_SCALED = "there are no products of scaled float8 yet; the entry goes stale when there are"
 
 KNOWN: tuple[Known, ...] = (
-    *(
-        Known("to_sparse", check, "has no attribute 'to_sparse'", _NO_SPARSE)
-        for check in ("value", "vjp", "jvp", "double_backward", "replay")
-    ),
-    Known("sparse.sampled_addmm", "value", "franken has no", _NO_SPARSE),
     Known("torch._scaled_mm", "value", "franken has no", _NO_SCALED),
     Known("torch._scaled_mm_v2", "value", "franken has no", _NO_SCALED),
     Known(

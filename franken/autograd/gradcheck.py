@@ -12,12 +12,13 @@ import sys
 import types
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NoReturn
 
 import numpy as np
 
 from franken.autograd.api import grad as _grad
-from franken.core.layouts.between import full, values_, whole, with_values_
+from franken.core.layouts.between import dense, full, values_, whole, with_values_
 from franken.core.layouts.tensor import SparseTensor
 from franken.core.tensor import Tensor, wrap
 from franken.engine.function import Function
@@ -147,9 +148,21 @@ def _stored(func: Any, inputs: Any, masked: bool) -> tuple[Any, Any]:
         return func, inputs
 
     def of_values(*args: Any) -> Any:
-        return func(*[with_values_(wholes[i], a) if i in wholes else a for i, a in enumerate(args)])
+        given = list(args)
+        for i, pattern in wholes.items():
+            given[i] = with_values_(pattern, args[i])
+            if given[i].requires_grad:
+                given[i].register_hook(partial(_check_places, pattern))
+        return func(*given)
 
     return of_values, tuple(given)
+
+
+def _check_places(x: Any, g: Any) -> None:
+    """Refuse a sparse gradient whose coordinates are not those of its input."""
+    for what in ("sparse_dim", "dense_dim"):
+        if isinstance(g, SparseTensor) and getattr(g, what)() != getattr(x, what)():
+            raise GradcheckError(f"grad is sparse tensor, but has incorrect {what}")
 
 
 def _check_inputs(inputs: tuple[Any, ...]) -> None:
@@ -184,6 +197,8 @@ def _outputs(func: Any, inputs: Any) -> list[Any]:
 
 
 def _host(t: Any) -> Any:
+    if isinstance(t, SparseTensor):
+        t = dense(t)
     return t._a if t.device.type == "cpu" else t.detach().to("cpu")._a
 
 
@@ -435,7 +450,11 @@ def _check_linear(func: Any, inputs: Any, chosen: list[int], live: list[int]) ->
     outs = _outputs(func, inputs)
     outs = [outs[j] for j in live]
     zeros = [_cotangent(o, np.zeros(o._a.size)) for o in outs]
-    for g in _grad(outs, [inputs[i] for i in chosen], zeros, allow_unused=True):
+    for i, g in zip(
+        chosen, _grad(outs, [inputs[i] for i in chosen], zeros, allow_unused=True), strict=True
+    ):
+        if isinstance(g, SparseTensor):
+            raise GradcheckError(f"grad is incorrect layout ({g.layout} is not {inputs[i].layout})")
         if g is not None and np.any(_host(g) != 0):
             raise GradcheckError("backward not multiplied by grad_output")
 
@@ -532,7 +551,7 @@ def _batch(run: Callable[[], Any], mode: str) -> Any:
         text = _RANDOM if str(error).startswith("vmap: called random operation") else str(error)
         raise GradcheckError(
             f"While computing batched gradients, got: {text}\n\n"
-            f"gradcheck failed while testing batched gradient computation{mode}."
+            f"gradcheck or gradgradcheck failed while testing batched gradient computation{mode}."
         ) from error
 
 

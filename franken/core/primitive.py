@@ -90,10 +90,10 @@ class Primitive:
     """
 
     __slots__ = (
-        "arrange", "batch", "by_memory", "cpu", "differentiable", "expr", "holomorphic", "inputs",
-        "jvps", "kernels", "name", "nondiff", "outputs", "plans", "random", "shape", "simple",
-        "still", "ties", "title", "variadic", "view", "vjp_joint", "vjps", "wide", "words",
-        "writer", "writes",
+        "arrange", "batch", "by_memory", "cpu", "differentiable", "elsewhere", "expr",
+        "holomorphic", "inputs", "jvps", "kernels", "name", "nondiff", "outputs", "plans",
+        "random", "shape", "simple", "still", "ties", "title", "variadic", "view", "vjp_joint",
+        "vjps", "wide", "words", "writer", "writes",
     )  # fmt: skip
 
     def __init__(
@@ -139,6 +139,8 @@ class Primitive:
         # Of views that show one place several times: by_memory(base, view) gives the link to a
         # view of any part of them.
         self.by_memory: Any = None
+        # Of ops that make other layouts or take them apart: what executes them in place of `eager`.
+        self.elsewhere: Any = None
         # Inputs that torch saves as views of its own making: still(node, i) says whether input i is
         # one. They stay as they were where the tensor is given another memory (core.replaced).
         self.still: Any = None
@@ -493,7 +495,9 @@ def _bind_special(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any]
     st = STATE
     if st.traces:  # the innermost transform sees every op, also one on constants
         return st.traces[-1].process(prim, living(args), params)
-    if st.recorder is None:
+    if prim.elsewhere is not None:
+        out = prim.elsewhere(prim, args, params, st.grad and not st.inference)
+    elif st.recorder is None:
         out = eager(prim, args, params, st.grad and not st.inference)
     else:  # executes the primitive itself, since it must see random state before
         out = st.recorder(prim, args, params, st.grad and not st.inference)

@@ -557,14 +557,16 @@ def _accumulate(r: Run, leaf: Leaf, variable: Tensor, g: Any) -> None:
         want = _wanted_strides(variable, g)
         if r.create_graph and not g.foreign:
             variable._grad = _copied(g, want)
+        elif g.foreign and not g.level and not r.create_graph:
+            variable._grad = _own_sparse(g)
         elif g.foreign or STATE.traces:
             variable._grad = g if want is None else _laid_out(g, want)
         else:
             variable._grad = _own(g) if want is None else _bind._wrap(placed(g._a, want), g.device)
     elif r.create_graph or g.foreign or have.foreign or STATE.traces:
         total = add(have, g)
-        kept = not (have.foreign or total.foreign or r.create_graph)  # a sparse cotangent came
-        variable._grad = commit(have, total) if kept and have._node is None else total
+        sparse = g.foreign and not g.level and not (have.foreign or r.create_graph)
+        variable._grad = commit(have, total) if sparse and have._node is None else total
     else:
         variable._grad = _add_into(have, g)
     if STATE.recorder is not None:
@@ -612,6 +614,16 @@ def _own(g: Tensor) -> Tensor:
     if sys.getrefcount(a) > 3 or a.base is not None or not getattr(a.flags, "writeable", True):
         a = a.copy(order="K")
     return _bind._wrap(a, g.device)
+
+
+def _own_sparse(g: Tensor) -> Tensor:
+    """As `_own`, of a sparse cotangent: its array goes along if nobody else holds it, and if its
+    parts lie densely."""
+    a = g._a
+    dense = all(part.flags.c_contiguous for part in (a.values, *[p for _, p in a.places()]))
+    if sys.getrefcount(a) > 3 or not dense:
+        g._a = a.copy()
+    return g.alone()
 
 
 def _add_into(have: Tensor, g: Tensor) -> Tensor:

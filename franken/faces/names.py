@@ -86,6 +86,10 @@ _TABLE: Final[dict[str, str]] = {
     "torch.serialization._get_layout": "franken.faces.checkpoints.restricted.get_layout",
     "torch.storage.TypedStorage": "franken.storage.TypedStorage",
     "torch.storage.UntypedStorage": "franken.storage.UntypedStorage",
+    "torch.utils.benchmark.utils.common.Measurement": "franken.utils.benchmark.Measurement",
+    "torch.utils.benchmark.utils.common.TaskSpec": "franken.utils.benchmark.TaskSpec",
+    "torch.utils.benchmark.utils.compare.Compare": "franken.utils.benchmark.Compare",
+    "torch.utils.benchmark.utils.timer.Timer": "franken.utils.benchmark.Timer",
     "torch.utils.checkpoint.CheckpointError": "franken.utils.checkpoint.CheckpointError",
     "torch.utils.checkpoint.CheckpointFunction": "franken.utils.checkpoint.CheckpointFunction",
     **{
@@ -118,6 +122,7 @@ _OURS: Final = (
 _SPACES: Final = (
     "", ".nn.functional", ".special", ".linalg", ".fft", ".random", ".cuda", ".optim.lr_scheduler",
     ".autograd", ".utils.checkpoint", ".utils.data", ".func", ".testing", ".serialization",
+    ".sparse",
 )  # fmt: skip
 
 

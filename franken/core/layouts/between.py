@@ -89,6 +89,8 @@ def dense(x: Any) -> Any:
 
 
 to_coo_.vjp("x")(lambda g: dense(g))
+to_coo_.jvp(lambda tangents, out, x, sparse_dim: to_coo_(tangents[0], sparse_dim=sparse_dim))
+to_dense_.jvp(lambda tangents, out, x, masked: to_dense_(tangents[0], masked=masked))
 sparse_mask_.vjp("x")(lambda g: dense(g))
 
 

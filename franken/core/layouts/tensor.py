@@ -11,11 +11,12 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from franken.backends.numpy.layouts.coo import NotStrided, Sparse, refusal
+from franken.core.batching import pointwise
 from franken.core.device import CPU
 from franken.core.geometry import layout as layouts
 from franken.core.node import attach, edge_of, make_node
 from franken.core.overriding.dispatch import disabled_torch_function
-from franken.core.primitive import NO_BATCH_RULE, Primitive, _wrap, again, quiet
+from franken.core.primitive import NO_BATCH_RULE, Primitive, _wrap, again, bind, quiet
 from franken.core.state import INFERENCE, STATE
 from franken.core.tensor import Tensor, living, version_of
 
@@ -78,7 +79,11 @@ def execute(
     """Run the kernel for sparse layouts, and record it when an input is on the tape."""
     kernel = prim.kernels.get(NAMED)
     if kernel is None:
-        refuse(_spoken(prim, args), args)
+        refuse_op(prim, args)
+    if any(isinstance(a, Tensor) and a.level for a in args):
+        raise RuntimeError(
+            f"{prim.name}: a sparse tensor met a tensor of a transform, which has no rule for it"
+        )
     raw = [a._a if isinstance(a, Tensor) else a for a in args]
     dev = next((a.device for a in args if isinstance(a, Tensor)), CPU)
     try:
@@ -86,7 +91,7 @@ def execute(
     except RuntimeError as error:
         out = again(error, kernel, raw, params)
     if out is NotImplemented:
-        refuse(_spoken(prim, args), args)
+        refuse_op(prim, args)
     result = tuple([made(o, dev) for o in out]) if type(out) is tuple else made(out, dev)
     if grad and prim.differentiable:
         _record(prim, args, params, result)
@@ -102,7 +107,28 @@ _SPOKEN = {
 _COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 
 
+def named(layout: Any) -> str:
+    """How torch's messages call a layout."""
+    if layout is layouts.sparse_coo:
+        return "Sparse"
+    return "".join([word.capitalize() for word in layout.name.split("_")])
+
+
+def refuse_op(prim: Primitive, args: Any) -> NoReturn:
+    """Raise torch's error for a primitive that has no kernel for these layouts."""
+    odd = next(a for a in args if is_sparse(a))
+    if prim.batch is pointwise and odd.layout is not layouts.sparse_coo:
+        raise RuntimeError(f"unsupported tensor layout: {named(odd.layout)}")
+    refuse(_spoken(prim, args), args)
+
+
+# The same, of what only the compressed layouts refuse.
+_COMPRESSED = {"vector_norm": "norm.out", "any": "any.all_out", "index": "index_select"}
+
+
 def _spoken(prim: Primitive, args: Any) -> str:
+    if not any(is_sparse(a) and a.layout is layouts.sparse_coo for a in args):
+        return _COMPRESSED.get(prim.name, prim.name)
     if prim.name in _COMPARISONS:
         return f"{prim.name}.{'Tensor' if isinstance(args[1], Tensor) else 'Scalar'}"
     return _SPOKEN.get(prim.name, prim.name)
@@ -130,9 +156,12 @@ class Between(Primitive):
     def __init__(self, name: str, inputs: tuple[str, ...], kernel: Any, **said: Any) -> None:
         super().__init__(name, inputs, kernel, batch=NO_BATCH_RULE, layout=None, **said)
         self.kernels[NAMED] = kernel
+        self.elsewhere = execute
         self.not_differentiable()  # but where a rule is declared
 
     def __call__(self, *args: Any, **params: Any) -> Any:
+        if STATE.traces:
+            return bind(self, args, params)
         return execute(self, args, params, STATE.grad and not STATE.inference)
 
 

@@ -15,7 +15,6 @@ _HIDDEN: Final[dict[str, frozenset[str]]] = {
     room: frozenset(files.split())
     for room, files in {
         "franken.autograd": "anomaly api checkpoint codec hooks provenance record replay tensor",
-        "franken.backends": "cupy dlpack errors numpy registry settings",
         "franken.distributions": "continuous discrete halves multivariate odds",
         "franken.nn": "container_params hooks state",
         "franken.nn.modules": "attention shuffle",
@@ -45,10 +44,16 @@ def behind(name: str) -> str | None:
     if known is not None or parent == "torch":
         return known
     above = behind(parent)
-    if above is None or above in _WHOLE or last in _HIDDEN.get(above, ()):
+    if above is None or above in _WHOLE or _is_hidden(above, last):
         return None
     full = f"{above}.{last}"
     return full if _exists(above, full) else None
+
+
+def _is_hidden(above: str, last: str) -> bool:
+    if above == "franken.backends":  # it shows torch's modules alone
+        return last not in dir(importlib.import_module(above))
+    return last in _HIDDEN.get(above, ())
 
 
 def _exists(above: str, full: str) -> bool:

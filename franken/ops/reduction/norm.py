@@ -14,6 +14,7 @@ from franken.core.batching import shift_axes
 from franken.core.calls.out import SAME
 from franken.core.convert import cast
 from franken.core.geometry.shapes import wrap_dim
+from franken.core.layouts.tensor import refuse
 from franken.core.linear import SMALL, kept, reduce_sum
 from franken.core.op import namespace, op
 from franken.core.primitive import Primitive
@@ -142,6 +143,13 @@ def vector_norm(
         raise TypeError(
             f"linalg_vector_norm(): argument 'ord' must be Number, not {type(ord).__name__}"
         )
+    if input.foreign and not input.level:
+        refuse("linalg_vector_norm", (input,))
+    return _vector_norm(input, ord, dim, keepdim, dtype)
+
+
+def _vector_norm(input: Tensor, ord: Any, dim: Any, keepdim: bool, dtype: Any) -> Tensor:
+    """`vector_norm` of a tensor of any layout."""
     _check_dtype(input, dtype)
     p, axes = float(ord), canonical_axes(dim, input.ndim)
     _check_identity(input, p, dim, axes)
@@ -169,7 +177,7 @@ def norm(
         axes = tuple(range(input.ndim)) if dim is None else dim
         return matrix_norm(input, p, axes, keepdim, dtype=dtype)
     order = 2 if p is None or p == "fro" else p
-    return vector_norm(input, order, dim, keepdim, dtype=dtype)
+    return _vector_norm(input, order, dim, keepdim, dtype)
 
 
 @op(

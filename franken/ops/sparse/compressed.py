@@ -11,11 +11,12 @@ from franken.backends.numpy.layouts.compressed import Compressed
 from franken.core.device import resolve
 from franken.core.geometry import layout as layouts
 from franken.core.layouts.between import values_
-from franken.core.layouts.tensor import Between, is_sparse
+from franken.core.layouts.tensor import Between, is_sparse, named
+from franken.core.node import backward_name, titled
 from franken.core.op import op
 from franken.core.tensor import Tensor, wrap
 from franken.ops.sparse.construct import checks, part, requiring
-from franken.ops.sparse.convert import SPARSE, coordinates, named, to_dense
+from franken.ops.sparse.convert import SPARSE, coordinates, to_dense
 from franken.ops.surface.args import as_dtype
 
 COMPRESSED = (layouts.sparse_csr, layouts.sparse_csc, layouts.sparse_bsr, layouts.sparse_bsc)
@@ -27,7 +28,10 @@ def _convert_kernel(x: Any, *, layout: str, blocksize: Any, dense_dim: int) -> A
     return kernels.converted(x, layout, blocksize, dense_dim)
 
 
-compressed_ = Between("to_sparse_compressed", ("x",), _convert_kernel, title="ToSparseBackward0")
+compressed_ = Between(
+    "to_sparse_compressed", ("x",), _convert_kernel,
+    title=lambda node: f"ToSparseBackward{int(node.params['layout'] == 'sparse_coo')}",
+)  # fmt: skip
 compress_ = Between(
     "sparse_compressed", ("c", "p", "values"),
     lambda c, p, values, layout, shape: Compressed(layout, c, p, values, shape),
@@ -40,7 +44,7 @@ values_at_ = Between("compressed_values", ("x", "at"), kernels.values_at)
 def _(g: Any, x: Any, layout: Any) -> Any:
     if not is_sparse(x):
         return to_dense(g)
-    return convert_layout(g, x.layout) if is_sparse(g) else g
+    return convert_layout(g, x.layout, getattr(x._a, "blocksize", None)) if is_sparse(g) else g
 
 
 @compress_.vjp("values")
@@ -58,11 +62,25 @@ def convert_layout(x: Any, layout: Any, blocksize: Any = None, dense_dim: Any = 
         if not is_sparse(x):
             return coordinates(x, None if dense_dim is None else x.ndim - dense_dim)
         return x if x.layout is layout else _converted(x, layout, None, 0)
+    if x.ndim < 2:
+        raise RuntimeError(f"{named(layout)} needs a matrix at least, but got a {x.ndim}-D tensor")
     if layout not in COMPRESSED:
         raise RuntimeError(f"to_sparse: unsupported layout {layout}")
-    if is_sparse(x) and x.layout is layout and blocksize is None:
+    blocks = _blocks(x, layout, blocksize)
+    if is_sparse(x) and x.layout is layout and blocks in (None, x._a.blocksize):
         return x
-    return _converted(x, layout, _blocks(x, layout, blocksize), dense_dim or 0)
+    if blocks is None and is_sparse(x) and isinstance(x._a, Compressed) and x._a.blocksize:
+        raise RuntimeError(
+            f"sparse_compressed_to_{layout.name}: expected SparseCsr or SparseCsc layout but got "
+            f"{named(x.layout)}"
+        )
+    return _converted(x, layout, blocks, dense_dim or 0)
+
+
+def _by_name(x: Any, layout: Any, blocksize: Any, dense_dim: Any) -> Any:
+    """What the method named after a layout gives: its node has that name too."""
+    out = convert_layout(x, layout, blocksize, dense_dim)
+    return out if out is x else titled(out, backward_name(f"to_{layout.name}"))
 
 
 def _converted(x: Any, layout: Any, blocksize: Any, dense_dim: int) -> Any:
@@ -70,29 +88,28 @@ def _converted(x: Any, layout: Any, blocksize: Any, dense_dim: int) -> Any:
 
 
 def _blocks(x: Any, layout: Any, blocksize: Any) -> Any:
-    source = x.layout
-    if not kernels.is_blocked(layout.name):
-        if blocksize is not None:
-            raise RuntimeError(
-                f"to_sparse for {named(source)} to {named(layout)} conversion does not use "
-                "specified blocksize"
-            )
+    """The block size of a conversion, checked; None for a layout without blocks."""
+    blocked = kernels.is_blocked(layout.name)
+    if blocked and blocksize is None and is_sparse(x) and isinstance(x._a, Compressed):
+        blocksize = x._a.blocksize
+    if blocked is (blocksize is None):
+        kind = "compressed" if is_sparse(x) else "dense"
+        given = "without" if blocked else "with"
+        raise RuntimeError(
+            f"{kind}_to_sparse: conversion from {named(x.layout)} to {named(layout)} {given} "
+            "blocksize argument given is not supported"
+        )
+    if not blocked:
         return None
-    if blocksize is None:
-        if is_sparse(x) and isinstance(x._a, Compressed) and x._a.blocksize:
-            return x._a.blocksize
-        raise RuntimeError(
-            f"to_sparse for {named(source)} to {named(layout)} conversion requires blocksize to be "
-            "provided"
-        )
-    blocksize = tuple(int(n) for n in blocksize)
+    blocks = (blocksize,) * 2 if isinstance(blocksize, int) else tuple(blocksize)
     rows, cols = x.shape[-2:] if not is_sparse(x) else x.shape[:2]
-    if rows % blocksize[0] or cols % blocksize[1]:
+    if rows % blocks[0] or cols % blocks[1]:
+        start = {"Strided": "dense", "Sparse": "coo"}.get(named(x.layout), "sparse_compressed")
         raise RuntimeError(
-            f"Tensor size({rows}, {cols}) needs to be divisible by blocksize "
-            f"{blocksize[0]}, {blocksize[1]}"
+            f"{start}_to_{layout.name}: tensor sparse size ({rows},{cols}) must be divisible by "
+            f"given blocksize ({blocks[0]},{blocks[1]})"
         )
-    return blocksize
+    return blocks
 
 
 @op(at="", method=True, samples=SPARSE)
@@ -124,25 +141,25 @@ def to_sparse(
 @op(at="", method=True, samples=SPARSE)
 def to_sparse_csr(input: Tensor, dense_dim: Any = None) -> Tensor:
     """The tensor in compressed rows."""
-    return convert_layout(input, layouts.sparse_csr, None, dense_dim)  # type: ignore[no-any-return]
+    return _by_name(input, layouts.sparse_csr, None, dense_dim)  # type: ignore[no-any-return]
 
 
 @op(at="", method=True, samples=SPARSE)
 def to_sparse_csc(input: Tensor, dense_dim: Any = None) -> Tensor:
     """The tensor in compressed columns."""
-    return convert_layout(input, layouts.sparse_csc, None, dense_dim)  # type: ignore[no-any-return]
+    return _by_name(input, layouts.sparse_csc, None, dense_dim)  # type: ignore[no-any-return]
 
 
 @op(at="", method=True, samples=SPARSE)
 def to_sparse_bsr(input: Tensor, blocksize: Any, dense_dim: Any = None) -> Tensor:
     """The tensor in compressed rows of blocks."""
-    return convert_layout(input, layouts.sparse_bsr, blocksize, dense_dim)  # type: ignore[no-any-return]
+    return _by_name(input, layouts.sparse_bsr, blocksize, dense_dim)  # type: ignore[no-any-return]
 
 
 @op(at="", method=True, samples=SPARSE)
 def to_sparse_bsc(input: Tensor, blocksize: Any, dense_dim: Any = None) -> Tensor:
     """The tensor in compressed columns of blocks."""
-    return convert_layout(input, layouts.sparse_bsc, blocksize, dense_dim)  # type: ignore[no-any-return]
+    return _by_name(input, layouts.sparse_bsc, blocksize, dense_dim)  # type: ignore[no-any-return]
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -198,13 +215,8 @@ def check_compressed(c: Any, p: Any, v: Any, size: Any, layout: str) -> None:
     block = tuple(v.shape[n + 1 : n + 3]) if kernels.is_blocked(layout) else (1, 1)
     major = size[n + (0 if by_row else 1)] // block[0 if by_row else 1]
     minor = size[n + (1 if by_row else 0)] // block[1 if by_row else 0]
-    what = "nrows" if by_row else "ncols"
-    other = "ncols" if by_row else "nrows"
-    if kernels.is_blocked(layout):
-        what, other = (
-            f"{what} / blocksize[{int(not by_row)}]",
-            f"{other} / blocksize[{int(by_row)}]",
-        )
+    what, other = ("row", "ncols") if by_row else ("column", "nrows")
+    what += " blocks" if kernels.is_blocked(layout) else "s"
     if c.shape[-1] != major + 1:
         raise RuntimeError(
             f"{cname}.shape[-1] must be equal to the number of {what} + 1 (={major + 1}), but got "
@@ -212,8 +224,8 @@ def check_compressed(c: Any, p: Any, v: Any, size: Any, layout: str) -> None:
         )
     if p.shape[-1] != v.shape[n]:
         raise RuntimeError(
-            f"number of specified elements must be the same in {pname} and values, but got "
-            f"{p.shape[-1]} and {v.shape[n]}"
+            f"{pname}.shape[-1] must be equal to nnz (={v.shape[n]}) as defined by "
+            f"values.shape[{n}], but got {p.shape[-1]}"
         )
     _check_order(c._a, p._a, cname, pname, minor, other)
 
@@ -226,10 +238,10 @@ def _check_order(c: Any, p: Any, cname: str, pname: str, minor: int, other: str)
     steps = np.diff(c)
     if ((steps < 0) | (steps > minor)).any():
         raise RuntimeError(
-            f"`0 <= {cname}[..., 1:] - {cname}[..., :-1] <= {other.split()[0]}` is not satisfied."
+            f"`0 <= {cname}[..., 1:] - {cname}[..., :-1] <= {other}` is not satisfied."
         )
     if p.size and ((p < 0) | (p >= minor)).any():
-        raise RuntimeError(f"`0 <= {pname} < {other.split()[0]}` is not satisfied.")
+        raise RuntimeError(f"`0 <= {pname} < {other}` is not satisfied.")
 
 
 def _compressed(

@@ -20,7 +20,7 @@ from franken.core.layouts.between import (
     to_dense_,
     values_,
 )
-from franken.core.layouts.tensor import NAMED, is_sparse
+from franken.core.layouts.tensor import NAMED, is_sparse, named
 from franken.core.op import op
 from franken.core.tensor import Tensor, wrap
 from franken.ops.declaring.samples import NoSamples
@@ -32,13 +32,6 @@ clone_.kernel(NAMED, lambda x, order="K": x.copy())
 convert.kernel(NAMED, lambda x, to: x.with_values(convert.cpu(x.values, to=to)))
 
 # --- reading -------------------------------------------------------------------------------------
-
-
-def named(layout: Any) -> str:
-    """How torch's messages call a layout."""
-    return {"strided": "Strided", "sparse_coo": "Sparse"}.get(
-        layout.name, "".join([w.capitalize() for w in layout.name.split("_")])
-    )
 
 
 def _require_coo(name: str, x: Any) -> None:

@@ -85,6 +85,8 @@ def _add_compressed(x: Compressed, y: Compressed) -> Any:
 
 
 def _sub_kernel(x: Any, y: Any) -> Any:
+    if isinstance(x, Compressed) or isinstance(y, Compressed):
+        return NotImplemented
     return _add_kernel(x, y.with_values(arithmetic.neg.prim.cpu(y.values)))
 
 
@@ -124,6 +126,8 @@ def _mul_compressed(x: Compressed, y: Any) -> Any:
 
 def _divide_kernel(prim: Any) -> Any:
     def kernel(x: Any, y: Any) -> Any:
+        if isinstance(x, Compressed):
+            return NotImplemented
         if not _is_number(y):
             raise RuntimeError(
                 "Sparse division requires a scalar or zero-dim dense tensor divisor (got shape "
@@ -185,7 +189,14 @@ def _sum_kernel(x: Any, *, axes: tuple[int, ...], keepdim: bool) -> Any:
         return sum_over(x, axes, keepdim)
     if len(axes) == x.ndim and not keepdim:
         return reduce_sum.cpu(x.values, axes=tuple(range(x.values.ndim)), keepdim=False)
-    return NotImplemented
+    if x.layout != "sparse_csr":
+        raise RuntimeError(
+            "Currently the only compressed sparse format supported for sum.dim_IntList is CSR, but "
+            f"got layout Sparse{x.layout[7:].capitalize()}"
+        )
+    if not keepdim:
+        raise RuntimeError("reduction operations on CSR tensors with keepdim=False is unsupported")
+    return compressed.from_coo(sum_over(compressed.to_coo(x), axes, True), x.layout)
 
 
 reduce_sum.kernel(NAMED, _sum_kernel)
@@ -195,9 +206,9 @@ def _over_all(prim: Any) -> Any:
     """A reduction of everything that zeros make no difference to."""
 
     def kernel(x: Any, *, axes: Any, **params: Any) -> Any:
-        if len(axes) != x.ndim:
+        if len(axes) != x.ndim or not isinstance(x, Coo):
             return NotImplemented
-        values = (coo.coalesce(x) if isinstance(x, Coo) else x).values
+        values = coo.coalesce(x).values
         return prim.cpu(values, axes=tuple(range(values.ndim)), **params)
 
     return kernel

@@ -11,7 +11,7 @@ from franken.backends.numpy.layouts.coo import Coo
 from franken.core.layouts.tensor import NAMED
 from franken.ops.indexing.index_put import _index_prim
 from franken.ops.shape.join import cat_, stack_
-from franken.ops.shape.movement import expand_, permute_, reshape_, select_, unsqueeze_
+from franken.ops.shape.movement import expand_, permute_, reshape_, select_, squeeze_, unsqueeze_
 from franken.ops.shape.split import unbind_
 
 
@@ -28,8 +28,7 @@ def _permute_kernel(x: Any, *, dims: tuple[int, ...]) -> Any:
 
 
 def _unsqueeze_kernel(x: Any, *, dim: int) -> Any:
-    if not isinstance(x, Coo):
-        return NotImplemented
+    refuse_memory(x, "strides")
     shape = (*x.shape[:dim], 1, *x.shape[dim:])
     if dim <= x.sparse_dim:
         return Coo(np.insert(x.indices, dim, 0, axis=0), x.values, shape, x.coalesced)
@@ -80,6 +79,8 @@ def _index_kernel(x: Any, index: Any, *, pattern: tuple[int, ...]) -> Any:
 
 def _cat_kernel(*xs: Any, dim: int) -> Any:
     first = xs[0]
+    if isinstance(first, coo.Sparse):
+        refuse_memory(first, "is_contiguous")
     if not all(isinstance(x, Coo) for x in xs):
         raise RuntimeError(
             "Concatenating sparse tensors, but a dense tensor was found at position "
@@ -123,11 +124,25 @@ def _stack_kernel(*xs: Any, dim: int) -> Any:
     return _cat_kernel(*[_unsqueeze_kernel(x, dim=dim) for x in xs], dim=dim)
 
 
-def _refusal(text: str) -> Any:
-    def kernel(*arrays: Any, **params: Any) -> Any:
-        raise RuntimeError(text)
+def refuse_memory(x: Any, what: str) -> None:
+    """Raise torch's error for asking compressed memory for what only strided memory has."""
+    if not isinstance(x, Coo):
+        raise RuntimeError(f"Sparse {x.layout[7:].upper()} tensors do not have {what}")
 
-    return kernel
+
+def _reshape_kernel(x: Any, **params: Any) -> Any:
+    refuse_memory(x, "is_contiguous")
+    raise RuntimeError("reshape is not implemented for sparse tensors")
+
+
+def _expand_kernel(x: Any, **params: Any) -> Any:
+    kind = "Sparse" if isinstance(x, Coo) else f"Sparse{x.layout[7:].capitalize()}"
+    raise RuntimeError(f"expand is unsupported for {kind} tensors")
+
+
+def _squeeze_kernel(x: Any, **params: Any) -> Any:
+    refuse_memory(x, "strides")
+    return NotImplemented
 
 
 def _unbind_kernel(x: Any, *, dim: int) -> Any:
@@ -141,5 +156,6 @@ select_.kernel(NAMED, _select_kernel)
 cat_.kernel(NAMED, _cat_kernel)
 stack_.kernel(NAMED, _stack_kernel)
 _index_prim(1).kernel(NAMED, _index_kernel)
-reshape_.kernel(NAMED, _refusal("reshape is not implemented for sparse tensors"))
-expand_.kernel(NAMED, _refusal("expand is unsupported for Sparse tensors"))
+reshape_.kernel(NAMED, _reshape_kernel)
+expand_.kernel(NAMED, _expand_kernel)
+squeeze_.kernel(NAMED, _squeeze_kernel)

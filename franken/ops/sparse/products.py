@@ -9,10 +9,11 @@ import numpy as np
 from franken.backends.numpy.layouts import compressed, coo
 from franken.backends.numpy.layouts.compressed import Compressed
 from franken.backends.numpy.layouts.coo import Coo, Sparse
-from franken.core.layouts.between import sparse_mask_, whole
-from franken.core.layouts.tensor import NAMED, Between, is_sparse, made
+from franken.core.layouts.between import sparse_mask_, values_, whole
+from franken.core.layouts.tensor import NAMED, Between, is_sparse, made, named
+from franken.core.node import titled
 from franken.core.op import op
-from franken.core.tensor import Tensor
+from franken.core.tensor import Tensor, wrap
 from franken.ops.linalg.product import matmul_
 from franken.ops.sparse.convert import SPARSE
 
@@ -46,18 +47,14 @@ def _compressed(x: Any, y: Any) -> Any:
     both = isinstance(x, Sparse) and isinstance(y, Sparse)
     if x.ndim > 2:
         return matmul_.cpu(compressed.strided(x), compressed.strided(y))
-    x, kind = _as_coo(x)
-    y, other = _as_coo(y)
-    out = _matmul_kernel(x, y)
+    out = _matmul_kernel(_as_coo(x), _as_coo(y))
     if not both:
         return out
-    layout = next(k for k in (kind, other) if k != "sparse_coo")
-    return compressed.from_coo(out, layout.replace("_b", "_c"))
+    return compressed.from_coo(out, "sparse_csr")
 
 
-def _as_coo(x: Any) -> tuple[Any, Any]:
-    """(in coordinates if it is compressed, the layout)."""
-    return (compressed.to_coo(x) if isinstance(x, Compressed) else x), getattr(x, "layout", None)
+def _as_coo(x: Any) -> Any:
+    return compressed.to_coo(x) if isinstance(x, Compressed) else x
 
 
 matmul_.kernel(NAMED, _matmul_kernel)
@@ -124,7 +121,7 @@ def addmm(mat: Tensor, mat1: Tensor, mat2: Tensor, *, beta: Any = 1.0, alpha: An
 
 
 @op("sparse", samples=SPARSE)
-def mm(mat1: Tensor, mat2: Tensor, reduce: str = "sum") -> Tensor:
+def mm(mat1: Tensor, mat2: Tensor, reduce: str | None = None) -> Tensor:
     """The product of two matrices, one of them sparse; sparse if both are.
 
     The gradient of a sparse operand is sparse, where it stores elements. With `reduce` ("sum",
@@ -137,6 +134,8 @@ def mm(mat1: Tensor, mat2: Tensor, reduce: str = "sum") -> Tensor:
             [1.]])
     """
     check_matrices(mat1, mat2)
+    if reduce is not None:
+        return _reduced(mat1, mat2, reduce)
     if is_sparse(mat1) and is_sparse(mat2):
         return product_(mat1, mat2)  # type: ignore[no-any-return]
     if is_sparse(mat1):
@@ -153,6 +152,26 @@ def _common_kernel(x: Any, mask: Any) -> Any:
 # The elements of a sparse tensor at places where both store one.
 common_ = Between("sparse_common", ("x", "mask"), _common_kernel)
 common_.vjp("x")(lambda g: g)
+_REDUCTIONS = ("sum", "mean", "amax", "amin")
+
+
+def _reduced(x: Any, y: Any, reduce: str) -> Any:
+    """The products of each row of compressed rows, gathered as `reduce` says; none give zero."""
+    if reduce not in _REDUCTIONS:
+        raise ValueError(f"reduce argument must be one of {_REDUCTIONS}, got {reduce}")
+    if not is_sparse(x) or not x.is_sparse_csr:
+        raise RuntimeError(f"sparse_mm_reduce: expect self to be SparseCsr, got {named(x.layout)}")
+    if reduce == "sum":
+        return titled(addmm_(None, x, y, beta=0, alpha=1), "SparseMmReduceImplBackward0")
+    a = x._a
+    rows = wrap(np.repeat(np.arange(a.shape[0]), np.diff(a.compressed)).astype(np.int64))
+    terms = values_(x).unsqueeze(1) * y.index_select(0, wrap(a.plain.astype(np.int64)))
+    start = terms.new_zeros((a.shape[0], y.shape[1]))
+    places = rows.unsqueeze(1).expand(terms.shape)
+    out = start.scatter_reduce(0, places, terms, reduce, include_self=False)
+    return titled(out, "SparseMmReduceImplBackward0")
+
+
 product_ = Between("sparse_sparse_matmul", ("x", "y"), lambda x, y: matmul_.kernels[NAMED](x, y))
 
 

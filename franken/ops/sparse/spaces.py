@@ -14,10 +14,10 @@ from franken.core.convert import cast
 from franken.core.geometry import layout as layouts
 from franken.core.geometry.shapes import wrap_dim, wrap_dims
 from franken.core.layouts.between import dense, sparse_mask_, values_, whole
-from franken.core.layouts.tensor import Between, is_sparse, made
+from franken.core.layouts.tensor import Between, is_sparse, made, named
 from franken.core.op import op
 from franken.core.tensor import Tensor
-from franken.ops.sparse.convert import SPARSE, coalesce, named, to_dense
+from franken.ops.sparse.convert import SPARSE, coalesce, to_dense
 from franken.ops.sparse.elementwise import sum_over
 
 # --- sum -----------------------------------------------------------------------------------------
@@ -144,7 +144,8 @@ def sampled_addmm(
     """beta * input + alpha * (mat1 @ mat2) where the CSR tensor `input` stores elements."""
     if not is_sparse(input) or input.layout is not layouts.sparse_csr:  # type: ignore[attr-defined]
         raise RuntimeError(
-            f"Expected input to have layout torch.sparse_csr but got layout {input.layout}"  # type: ignore[attr-defined]
+            "sampled_addmm: Expected result to have sparse csr layout, but got "
+            f"{named(input.layout)}"  # type: ignore[attr-defined]
         )
     product: Any = sparse_mask_(mat1 @ mat2, whole(input))
     product = product if alpha == 1 else product * alpha

@@ -13,6 +13,7 @@ from franken.core import inplace
 from franken.core.geometry import layout as layouts
 from franken.core.layouts.tensor import SparseTensor, made, refuse
 from franken.core.tensor import Tensor, wrap
+from franken.ops.sparse.moves import refuse_memory
 from franken.ops.surface.repr import _history, _sizes, _with_suffixes
 
 
@@ -44,21 +45,24 @@ def _item(self: Any) -> Any:
 
 
 def _stride(self: Any, dim: int | None = None) -> Any:
-    if self.layout is not layouts.sparse_coo:
-        raise RuntimeError("Sparse CSR tensors do not have strides")
+    refuse_memory(self._a, "strides")
     zeros = (0,) * self.ndim
     return zeros if dim is None else zeros[dim]
 
 
 def _contiguous(self: Any, memory_format: Any = None) -> NoReturn:
+    refuse_memory(self._a, "is_contiguous")
     raise RuntimeError("unsupported memory format option Contiguous")
 
 
 def _is_contiguous(self: Any, memory_format: Any = None) -> bool:
+    refuse_memory(self._a, "is_contiguous")
     return False
 
 
-def _nbytes(self: Any) -> NoReturn:
+def _nbytes(self: Any) -> int:
+    if not isinstance(self._a, Coo):
+        return int(self._a.size * self._a.itemsize)
     raise RuntimeError(
         "nbytes is not defined for sparse tensors.  If you want the size of the constituent "
         "tensors, add the nbytes of the indices and values.  If you want the size of the  "
@@ -69,6 +73,8 @@ def _nbytes(self: Any) -> NoReturn:
 def _type(self: Any, dtype: Any = None, non_blocking: bool = False, **kwargs: Any) -> Any:
     if dtype is not None:
         return self.to(dtype)
+    if not isinstance(self._a, Coo):
+        raise RuntimeError("Unimplemented backend SparseCsrCPU")
     return f"torch.sparse.{self.dtype.scalar_name}Tensor"
 
 
@@ -76,9 +82,7 @@ def _zero_(self: Any) -> Any:
     inplace.check(self, "zero_")
     a = self._a
     cleared = (
-        coo.empty(a.shape, a.sparse_dim, a.dtype)
-        if isinstance(a, Coo)
-        else (a.with_values(np.zeros_like(a.values)))
+        coo.empty(a.shape, a.sparse_dim, a.dtype) if isinstance(a, Coo) else (a.emptied(a.dtype))
     )
     return inplace.commit(self, made(cleared, self.device))
 
@@ -131,7 +135,7 @@ def _made_like(
         sparse_dim = a.sparse_dim if shape is None else len(shape)
         t = made(coo.empty(a.shape if shape is None else tuple(shape), sparse_dim, kind))
     elif shape is None:
-        t = made(a.with_values(np.zeros(a.values.shape, kind)))
+        t = made(a.emptied(kind))
     else:
         refuse(name, (self,))
     return t.requires_grad_() if requires_grad else t

@@ -41,6 +41,13 @@ class Compressed(Sparse):
         """Other elements at the same places."""
         return Compressed(self.layout, self.compressed, self.plain, values, self.shape)
 
+    def emptied(self, dtype: Any) -> Compressed:
+        """Zeros, none of them stored."""
+        n = len(self.batch)
+        plain = self.plain[..., :0]
+        values = np.zeros((*self.batch, 0, *self.values.shape[n + 1 :]), dtype)
+        return Compressed(self.layout, np.zeros_like(self.compressed), plain, values, self.shape)
+
     @property
     def by_row(self) -> bool:
         """Whether rows are compressed, and not columns."""
@@ -102,7 +109,7 @@ class Compressed(Sparse):
             shape = self.shape[:dim] + self.shape[dim + 1 :]
             parts = (self.compressed[pick], self.plain[pick], self.values[pick])
             return Compressed(self.layout, *parts, shape)
-        places = to_coo(self)
+        places = coo.coalesce(to_coo(self))
         here = places.indices[dim] == index
         left = np.delete(places.indices[:, here], dim, axis=0)
         shape = self.shape[:dim] + self.shape[dim + 1 :]
@@ -202,12 +209,18 @@ def _from_batches(x: Any, layout: str, blocksize: Any, dense_dim: int, n: int) -
 
 def to_coo(x: Compressed) -> Coo:
     """The same elements in coordinates, zeros that are stored among them."""
-    if x.batch or x.blocksize:
+    if x.batch or x.dense_dim:
         whole = to_dense(x)
         return coo.from_dense(whole, whole.ndim - x.dense_dim)
     rows, cols = _coordinates(x)
-    found = Coo(np.stack([rows, cols]).astype(np.int64), x.values, x.shape, x.by_row)
-    return coo.coalesce(found)
+    if x.blocksize is None:
+        places = np.stack([rows, cols]).astype(np.int64)
+        return Coo(places, x.values, x.shape, x.by_row)
+    b, c = x.blocksize
+    i, j = np.indices((b, c))
+    rows, cols = rows[:, None, None] * b + i, cols[:, None, None] * c + j
+    places = np.stack([rows.ravel(), cols.ravel()]).astype(np.int64)
+    return coo.coalesce(Coo(places, x.values.reshape(-1), x.shape))
 
 
 def from_coo(x: Coo, layout: str, blocksize: Any = None) -> Compressed:

@@ -80,7 +80,7 @@ class Sparse:
 
     def copy(self, order: str = "K") -> Any:
         """The same in memory of its own."""
-        return self.mapped(lambda part: part.copy())
+        return self.mapped(lambda part: part.copy(order="C"))
 
     def mapped(self, fn: Any) -> Any:
         """The array whose parts are `fn` of this one's."""
@@ -196,6 +196,8 @@ def pick(x: Any, at: Coo) -> Any:
 
 def lookup(x: Coo, at: Coo) -> Any:
     """The elements of `x` at the places of `at`; zeros where it has none."""
+    if x.sparse_dim != at.sparse_dim:
+        x = from_dense(to_dense(x), at.sparse_dim)
     x = coalesce(x)
     out = np.zeros((at.nnz, *x.values.shape[1:]), x.dtype)
     keys, want = x.keys(), at.keys()
