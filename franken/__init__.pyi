@@ -521,6 +521,12 @@ def _foreach_trunc_(self: Any) -> tuple[_Tensor, ...]:
 def _foreach_zero_(self: Any) -> tuple[_Tensor, ...]:
     """Zero each tensor of a list."""
 
+def _is_all_true(input: _Tensor) -> _Tensor:
+    """Whether every element of a boolean tensor is true, in the whole batch under vmap."""
+
+def _is_any_true(input: _Tensor) -> _Tensor:
+    """Whether some element of a boolean tensor is true, in the whole batch under vmap."""
+
 _mkldnn: _layout
 
 def _native_batch_norm_legit(input: _Tensor, weight: Any, bias: Any, *rest: Any) -> Any:
@@ -1552,6 +1558,9 @@ def dropout(input: _Tensor, p: _float, train: _bool) -> _Tensor:
 def dropout_(input: _Tensor, p: _float, train: _bool) -> _Tensor:
     """In-place form of `dropout`."""
 
+def dsmm(input: _Tensor, mat2: _Tensor) -> _Tensor:
+    """The product of a sparse and a strided matrix."""
+
 def dsplit(input: _Tensor, indices_or_sections: Any = None) -> tuple[_Tensor, ...]:
     """tensor_split along the dimension that `dstack` joins along."""
 
@@ -2064,6 +2073,9 @@ def histogramdd(
     input: _Tensor, bins: Any, range: Any = None, weight: Any = None, density: _bool = False
 ) -> return_types.histogramdd:
     """(hist, bin_edges) of points, the last dimension holding their coordinates."""
+
+def hsmm(mat1: _Tensor, mat2: _Tensor) -> _Tensor:
+    """The product of a sparse and a strided matrix: its rows that may not be zero, as a hybrid."""
 
 def hsplit(input: _Tensor, indices_or_sections: Any = None) -> tuple[_Tensor, ...]:
     """tensor_split along the dimension that `hstack` joins along."""

@@ -139,6 +139,10 @@ class TensorMethods:
     def _grad_fn(self, value: Any) -> None: ...
     def _indices(self) -> _Tensor:
         """The (sparse_dim, nnz) matrix of places, sharing memory; also of an uncoalesced tensor."""
+    def _is_all_true(self) -> _Tensor:
+        """Whether every element of a boolean tensor is true, in the whole batch under vmap."""
+    def _is_any_true(self) -> _Tensor:
+        """Whether some element of a boolean tensor is true, in the whole batch under vmap."""
     def _is_view(self) -> _bool:
         """Whether this tensor is a differentiable view of another."""
     def _nnz(self) -> _int:
@@ -1498,6 +1502,8 @@ class TensorMethods:
         """The tensor in compressed columns of blocks."""
     def to_sparse_bsr(self, blocksize: Any, dense_dim: Any = None) -> _Tensor:
         """The tensor in compressed rows of blocks."""
+    def to_sparse_coo(self) -> _Tensor:
+        """The tensor in coordinates."""
     def to_sparse_csc(self, dense_dim: Any = None) -> _Tensor:
         """The tensor in compressed columns."""
     def to_sparse_csr(self, dense_dim: Any = None) -> _Tensor:

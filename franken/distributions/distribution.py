@@ -69,7 +69,7 @@ class Distribution:
             if constraints.is_dependent(region) or self._not_made_yet(name):
                 continue
             value = getattr(self, name)
-            if not region.check(value).all():
+            if not franken._is_all_true(region.check(value)):
                 raise ValueError(
                     f"Expected parameter {name} ({type(value).__name__} of shape "
                     f"{tuple(value.shape)}) of distribution {self!r} to satisfy the constraint "
@@ -203,7 +203,7 @@ class Distribution:
                 stacklevel=3,
             )
             return
-        if not support.check(value).all():
+        if not franken._is_all_true(support.check(value)):
             raise ValueError(
                 f"Expected value argument ({type(value).__name__} of shape {tuple(value.shape)}) "
                 f"to be within the support ({support!r}) of the distribution {self!r}, but found "

@@ -9,14 +9,11 @@ from typing import Any
 
 import franken
 from franken import Size, Tensor
+from franken.faces.overrides import is_tensor_like
 
 euler_constant = 0.57721566490153286060
 _Number = (int, float, bool)
 EMPTY = Size()  # of one sample
-
-
-def _is_tensor_like(value: Any) -> bool:
-    return isinstance(value, Tensor) or hasattr(type(value), "__torch_function__")
 
 
 def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
@@ -26,7 +23,7 @@ def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
     >>> torch.distributions.utils.broadcast_all(torch.zeros(2), 1)
     (tensor([0., 0.]), tensor([1., 1.]))
     """
-    if not all(_is_tensor_like(v) or isinstance(v, Number) for v in values):
+    if not all(is_tensor_like(v) or isinstance(v, Number) for v in values):
         raise ValueError(
             "Input arguments must all be instances of Number, torch.Tensor or objects "
             "implementing __torch_function__."
@@ -35,17 +32,14 @@ def broadcast_all(*values: Any) -> tuple[Tensor, ...]:
     dtype = franken.get_default_dtype() if like is None else like.dtype
     device = None if like is None else like.device
     tensors = [
-        v if _is_tensor_like(v) else franken.tensor(v, dtype=dtype, device=device) for v in values
+        v if is_tensor_like(v) else franken.tensor(v, dtype=dtype, device=device) for v in values
     ]
     return tuple(franken.broadcast_tensors(*tensors))
 
 
 def _standard_normal(shape: Any, dtype: Any, device: Any) -> Tensor:
     """Numbers of mean zero and deviation one, drawn without a graph."""
-    return franken.normal(
-        franken.zeros(shape, dtype=dtype, device=device),
-        franken.ones(shape, dtype=dtype, device=device),
-    )
+    return franken.empty(shape, dtype=dtype, device=device).normal_()
 
 
 def _sum_rightmost(value: Tensor, dim: int) -> Tensor:

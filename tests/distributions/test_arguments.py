@@ -219,3 +219,30 @@ def test_the_same_names() -> None:
     for name in ("constraints", "transforms", "kl", "utils", "constraint_registry"):
         assert sorted(getattr(mine, name).__all__) == sorted(getattr(theirs, name).__all__)
         assert [n for n in getattr(mine, name).__all__ if not hasattr(getattr(mine, name), n)] == []
+
+
+MAPPED = {
+    "parameter": lambda t, d, a: d.Normal(a, 1.0).log_prob(t.zeros(())),
+    "value": lambda t, d, a: d.Normal(0.0, 1.0).log_prob(a),
+    "drawn": lambda t, d, a: d.Gamma(a, 1.0).rsample(),
+    "drawn in place": lambda t, d, a: d.Normal(a, 1.0).rsample(),
+    "function": lambda t, d, a: d.Beta(a, 1.0).rsample(),
+    "all": lambda t, d, a: t._is_all_true(a > 1),
+    "any": lambda t, d, a: t._is_any_true(a > 1),
+    "matrix": lambda t, d, a: d.MultivariateNormal(t.zeros(2), a * t.eye(2)).entropy(),
+}
+
+
+@pytest.mark.filterwarnings("ignore:There is a performance drop")
+@pytest.mark.parametrize("name", MAPPED)
+def test_under_vmap(name: str) -> None:
+    def program(t: Any) -> Any:
+        t.manual_seed(0)
+        mapped = t.func.vmap(lambda a: MAPPED[name](t, t.distributions, a), randomness="different")
+        return [mapped(t.tensor([1.0, 2.0])), []]
+
+    want, got = found(torch, program), found(franken, program)
+    if isinstance(want, tuple):  # the rest tells where to ask for more
+        assert (got[0], got[1].split()[:9]) == (want[0], want[1].split()[:9])
+    else:
+        agree(want, got)

@@ -287,7 +287,7 @@ def aminmax(input: Tensor, *, dim: Any = None, keepdim: bool = False) -> tuple[T
 # --- logical -------------------------------------------------------------------------------------
 
 
-def _logical(name: str, ufunc: Any, kernel: Any) -> Primitive:
+def _logical(name: str, ufunc: Any, kernel: Any, batch: Any = shift_axes("axes")) -> Primitive:  # noqa: B008
     reduction = small_first(ufunc, kernel)
 
     def run(x: Any, *, axes: tuple[int, ...], keepdim: bool) -> Any:
@@ -296,8 +296,7 @@ def _logical(name: str, ufunc: Any, kernel: Any) -> Primitive:
         out = reduction(truth, axes=axes, keepdim=keepdim)
         return out.astype(np.uint8) if x.dtype == np.uint8 else out
 
-    prim = Primitive(name, ("x",), run, batch=shift_axes("axes"), meta="reduced")
-    return prim.not_differentiable()
+    return Primitive(name, ("x",), run, batch=batch, meta="reduced").not_differentiable()
 
 
 all_ = _logical("all", np.logical_and, kernels.all)
@@ -332,6 +331,38 @@ def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
 def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """Whether some element over the dimensions is nonzero; bool, or uint8 of uint8."""
     return any_(input, axes=canonical_axes(dim, input.ndim), keepdim=keepdim)
+
+
+def _over_batches(prim: Primitive, values: Any, dims: Any, params: Any) -> Any:
+    """One answer for the whole batch, so that programs may branch on it under vmap."""
+    (x,) = values
+    return prim(x, axes=tuple(range(x.ndim)), keepdim=False), None
+
+
+all_true_ = _logical("is_all_true", np.logical_and, kernels.all, _over_batches)
+any_true_ = _logical("is_any_true", np.logical_or, kernels.any, _over_batches)
+
+
+def _of_bools(prim: Primitive, x: Tensor) -> Tensor:
+    if x.dtype is not dt.bool:
+        raise RuntimeError("self.scalar_type() == at::kBool INTERNAL ASSERT FAILED")
+    return prim(x, axes=tuple(range(x.ndim)), keepdim=False)  # type: ignore[no-any-return]
+
+
+def _alike(t: Any) -> Any:
+    return [S(t.of([[truth] * 3] * 2, dt.bool)) for truth in (True, False)]
+
+
+@op(samples=_alike)
+def _is_all_true(input: Tensor) -> Tensor:
+    """Whether every element of a boolean tensor is true, in the whole batch under vmap."""
+    return _of_bools(all_true_, input)
+
+
+@op(samples=_alike)
+def _is_any_true(input: Tensor) -> Tensor:
+    """Whether some element of a boolean tensor is true, in the whole batch under vmap."""
+    return _of_bools(any_true_, input)
 
 
 count_nonzero_ = Primitive(

@@ -54,7 +54,8 @@ def set_(
 ) -> Tensor:
     """Let the tensor be another one, or show a storage: from then on it shares that memory."""
     inplace.check(input, "set_")
-    if source is not None and source.device is not input.device:
+    known = isinstance(source, (Tensor, TypedStorage, UntypedStorage))
+    if known and source.device is not input.device:
         raise RuntimeError(
             f'Attempted to set the storage of a tensor on device "{input.device}" to a storage on '
             f'different device "{source.device}".  This is no longer allowed; the devices must '
