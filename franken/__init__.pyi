@@ -1576,6 +1576,9 @@ def dropout(input: _Tensor, p: _float, train: _bool) -> _Tensor:
 def dropout_(input: _Tensor, p: _float, train: _bool) -> _Tensor:
     """In-place form of `dropout`."""
 
+def dsmm(input: _Tensor, mat2: _Tensor) -> _Tensor:
+    """The product of a sparse and a strided matrix."""
+
 def dsplit(input: _Tensor, indices_or_sections: Any = None) -> tuple[_Tensor, ...]:
     """tensor_split along the dimension that `dstack` joins along."""
 
@@ -2088,6 +2091,9 @@ def histogramdd(
     input: _Tensor, bins: Any, range: Any = None, weight: Any = None, density: _bool = False
 ) -> return_types.histogramdd:
     """(hist, bin_edges) of points, the last dimension holding their coordinates."""
+
+def hsmm(mat1: _Tensor, mat2: _Tensor) -> _Tensor:
+    """The product of a sparse and a strided matrix: its rows that may not be zero, as a hybrid."""
 
 def hsplit(input: _Tensor, indices_or_sections: Any = None) -> tuple[_Tensor, ...]:
     """tensor_split along the dimension that `hstack` joins along."""

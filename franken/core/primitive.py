@@ -20,7 +20,7 @@ from franken.backends.meta.kernels import planned
 from franken.core import state
 from franken.core.device import CPU, META, DeviceMismatch
 from franken.core.errors import MissingKernel
-from franken.core.geometry.arrange import arranger, with_strides
+from franken.core.geometry.arrange import arranger, row_major, with_strides
 from franken.core.geometry.shapes import refuse_memory
 from franken.core.node import edge_of, record
 from franken.core.rule import (
@@ -337,9 +337,12 @@ def eager(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: 
     if prim.view and not raw[0].size:
         raw[0] = args[0]._a = with_strides(raw[0])
     arrange = prim.arrange
+    plain = False
     try:
         out = quiet(kernel, *raw, **params)
-        if arrange is not None:
+        if arrange is row_major and type(out) is _ndarray:  # hot: most are so already
+            plain = out.flags.c_contiguous and out.size > 0 and 1 not in out.shape
+        if arrange is not None and not plain:
             out = arrange(raw, out, params)
     except RuntimeError as error:
         out = again(error, kernel, raw, params)
@@ -350,8 +353,10 @@ def eager(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: 
         raise
     if params and "device" in params:  # says where the result lives: a transfer, a random source
         dev = params["device"]
-    if prim.outputs == 1:
-        result: Any = _wrap(out, dev)
+    if plain:
+        result: Any = _bare(out, dev)
+    elif prim.outputs == 1:
+        result = _wrap(out, dev)
         if prim.view:
             alias(args[0], result, (prim, params, -1))
             if prim.carry is not None:
@@ -430,7 +435,7 @@ def _wrap(array: Any, dev: Any) -> Tensor:
 
 
 def _bare(array: Any, dev: Any) -> Tensor:
-    """As `_wrap`, without the version counter, which a view has from its base."""
+    """As `_wrap`, without a version counter: views have their base's, row-major arrays none."""
     t: Tensor = _new(Tensor)
     t._a = array if type(array) is _ndarray or dev is not CPU else _asarray(array)
     t.device = dev

@@ -1510,6 +1510,8 @@ class TensorMethods:
         """The tensor in compressed columns of blocks."""
     def to_sparse_bsr(self, blocksize: Any, dense_dim: Any = None) -> _Tensor:
         """The tensor in compressed rows of blocks."""
+    def to_sparse_coo(self) -> _Tensor:
+        """The tensor in coordinates."""
     def to_sparse_csc(self, dense_dim: Any = None) -> _Tensor:
         """The tensor in compressed columns."""
     def to_sparse_csr(self, dense_dim: Any = None) -> _Tensor:

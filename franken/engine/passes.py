@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from franken.core import primitive as _bind
+from franken.core import state
 from franken.core.convert import cast
 from franken.core.dtypes import COMPLEX_KINDS, from_numpy
 from franken.core.elsewhere import elsewhere
@@ -552,6 +553,10 @@ def _post_accumulate(r: Run, leaf: Leaf, variable: Tensor) -> None:
 
 def _accumulate(r: Run, leaf: Leaf, variable: Tensor, g: Any) -> None:
     have = getattr(variable, "_grad", None)
+    if have is None and not state.SPECIAL and not r.create_graph and _plain_pair(variable, g):
+        variable._grad = _own(g)
+        _provenance(r, leaf, variable)
+        return
     if have is None:
         want = _wanted_strides(variable, g)
         if r.create_graph and not g.foreign:
@@ -571,6 +576,13 @@ def _accumulate(r: Run, leaf: Leaf, variable: Tensor, g: Any) -> None:
     if STATE.recorder is not None:
         STATE.recorder.gradient(variable)
     _provenance(r, leaf, variable)
+
+
+def _plain_pair(variable: Tensor, g: Tensor) -> bool:
+    """Whether a leaf and its gradient are row-major and in no transform: the commonest case."""
+    if variable.level or g.level:
+        return False
+    return g._a.flags.c_contiguous and variable._a.flags.c_contiguous  # type: ignore[no-any-return]
 
 
 def _wanted_strides(variable: Tensor, g: Tensor) -> Any:
