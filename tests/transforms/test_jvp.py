@@ -101,7 +101,7 @@ def noise(like, seed):
 def inner(pairs):
     """Re sum <a, b>; None is zero."""
     return sum(
-        float(np.real(np.vdot(np.broadcast_to(a.numpy(), b.shape), b.numpy())))
+        float(np.real(np.vdot(np.broadcast_to(a.numpy(force=True), b.shape), b.numpy(force=True))))
         for a, b in pairs if a is not None and b is not None
     )  # fmt: skip
 

@@ -106,6 +106,12 @@ class Unheld(np.ndarray):
         """As `copy`, of another dtype."""
         return followed(self, np.dtype(dtype))
 
+    def conj(self) -> Unheld:
+        """As a copy in the order of memory."""
+        return followed(self, self.dtype)
+
+    __neg__ = conj  # type: ignore[assignment]
+
     def reshape(self, *shape: Any, **options: Any) -> Any:
         """A view of a row-major array, else new addresses: NumPy would copy to find out.
 

@@ -92,7 +92,7 @@ def bind_view(prim: Primitive, x: Any, params: dict[str, Any], title: str | None
 
 def shape_of(x: Any) -> tuple[int, ...]:
     """The sizes as a plain tuple."""
-    return tuple(x.shape) if x.level else x._a.shape
+    return tuple(x.shape) if x.level or x._bits else x._a.shape
 
 
 # --- primitives -----------------------------------------------------------------------------------
