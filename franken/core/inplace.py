@@ -129,7 +129,7 @@ def _commit_foreign(x: Any, result: Any) -> Any:
     if tuple(x.shape) != tuple(result.shape):
         refuse_growth(x.shape, result.shape)
     target, value = alive(x), alive(result)
-    if not target.level and (target.foreign or value.foreign):
+    if not target.level and not value.level and (target.foreign or value.foreign):
         if not target.foreign:
             commit(target, value.to_dense())
             return x
