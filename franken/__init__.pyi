@@ -159,6 +159,18 @@ def _chunk_cat(tensors: Any, dim: _int, num_chunks: _int, *, out: _Tensor | None
 
 _collects: _bool
 
+def _conj(input: _Tensor) -> _Tensor:
+    """The complex conjugate, a view of the same memory; RuntimeError if it is real."""
+
+def _conj_copy(input: _Tensor, *, out: Sequence[_Tensor] | None = None) -> Any:
+    """A copy of what `_conj` would show."""
+
+def _conj_physical(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
+    """The complex conjugate; the tensor itself if it is real."""
+
+def _conj_physical_(input: _Tensor) -> _Tensor:
+    """In-place form of `conj_physical`."""
+
 def _dirichlet_grad(x: _Tensor, alpha: _Tensor, total: _Tensor) -> _Tensor:
     """The derivative by alpha of Beta(alpha, total - alpha) variates x, over 1 - x."""
 
@@ -531,6 +543,12 @@ _mkldnn: _layout
 
 def _native_batch_norm_legit(input: _Tensor, weight: Any, bias: Any, *rest: Any) -> Any:
     """`native_batch_norm`; without running statistics it takes (training, momentum, eps) only."""
+
+def _neg_view(input: _Tensor) -> _Tensor:
+    """The negative, a view of the same memory."""
+
+def _neg_view_copy(input: _Tensor, *, out: Sequence[_Tensor] | None = None) -> Any:
+    """A copy of what `_neg_view` would show."""
 
 def _pack_padded_sequence(
     input: _Tensor, lengths: _Tensor, batch_first: _bool
@@ -1293,7 +1311,7 @@ def concatenate(
     """Join tensors along an existing dimension; empty 1-d tensors fit any shape."""
 
 def conj(input: _Tensor) -> _Tensor:
-    """The complex conjugate; the tensor itself if it is real."""
+    """The complex conjugate, a view of the same memory; the tensor itself if it is real."""
 
 def conj_physical(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
     """The complex conjugate; the tensor itself if it is real."""
@@ -1557,6 +1575,9 @@ def dropout(input: _Tensor, p: _float, train: _bool) -> _Tensor:
 
 def dropout_(input: _Tensor, p: _float, train: _bool) -> _Tensor:
     """In-place form of `dropout`."""
+
+def dsmm(input: _Tensor, mat2: _Tensor) -> _Tensor:
+    """The product of a sparse and a strided matrix."""
 
 def dsplit(input: _Tensor, indices_or_sections: Any = None) -> tuple[_Tensor, ...]:
     """tensor_split along the dimension that `dstack` joins along."""
@@ -2071,6 +2092,9 @@ def histogramdd(
 ) -> return_types.histogramdd:
     """(hist, bin_edges) of points, the last dimension holding their coordinates."""
 
+def hsmm(mat1: _Tensor, mat2: _Tensor) -> _Tensor:
+    """The product of a sparse and a strided matrix: its rows that may not be zero, as a hybrid."""
+
 def hsplit(input: _Tensor, indices_or_sections: Any = None) -> tuple[_Tensor, ...]:
     """tensor_split along the dimension that `hstack` joins along."""
 
@@ -2216,7 +2240,7 @@ def is_complex(input: _Tensor) -> _bool:
     """Whether the elements are complex."""
 
 def is_conj(input: _Tensor) -> _bool:
-    """False: no tensor is conjugated or negated by a flag."""
+    """Whether the tensor's memory holds its conjugates."""
 
 def is_deterministic_algorithms_warn_only_enabled() -> _bool:
     """What use_deterministic_algorithms was last given as warn_only."""
@@ -2231,7 +2255,7 @@ def is_inference(input: _Tensor) -> _bool:
     """Whether the tensor was made in inference mode."""
 
 def is_neg(input: _Tensor) -> _bool:
-    """False: no tensor is conjugated or negated by a flag."""
+    """Whether the tensor's memory holds its negatives."""
 
 def is_nonzero(input: _Tensor) -> _bool:
     """Whether the only element is not zero."""
@@ -3266,10 +3290,10 @@ def resize_as_(
     """`resize_` to the sizes of another tensor."""
 
 def resolve_conj(input: _Tensor) -> _Tensor:
-    """The tensor itself: conjugates are computed at once, never kept as a flag."""
+    """The tensor, or a copy of it where its memory holds its conjugates."""
 
 def resolve_neg(input: _Tensor) -> _Tensor:
-    """The tensor itself: conjugates are computed at once, never kept as a flag."""
+    """The tensor, or a copy of it where its memory holds its negatives."""
 
 def result_type(tensor1: Any, tensor2: Any) -> _dtype:
     """The dtype that an op on both (tensors or numbers) gives."""
@@ -4155,7 +4179,7 @@ def view_as_complex_copy(input: _Tensor, *, out: _Tensor | None = None) -> _Tens
 def view_as_real(input: _Tensor) -> _Tensor:
     """A view with a last dimension of size 2, the real and imaginary parts."""
 
-def view_as_real_copy(input: _Tensor, *, out: _Tensor | None = None) -> _Tensor:
+def view_as_real_copy(input: _Tensor, *, out: Sequence[_Tensor] | None = None) -> Any:
     """A copy of what `view_as_real` would show."""
 
 @overload

@@ -20,7 +20,7 @@ import numpy as np
 from franken.autograd.api import grad as _grad
 from franken.core.layouts.between import dense, full, values_, whole, with_values_
 from franken.core.layouts.tensor import SparseTensor
-from franken.core.tensor import Tensor, wrap
+from franken.core.tensor import Tensor, held, seen, wrap
 from franken.engine.function import Function
 
 _FAST_NOTE = """
@@ -178,7 +178,7 @@ def _check_inputs(inputs: tuple[Any, ...]) -> None:
                 "precision floating point or complex. ",
                 stacklevel=4,
             )
-        if any(st == 0 and n > 1 for st, n in zip(x._a.strides, x._a.shape, strict=True)):
+        if any(st == 0 and n > 1 for st, n in zip(held(x).strides, x.shape, strict=True)):
             raise RuntimeError(
                 f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs "
                 "that are non-overlapping to be able to compute the numerical gradients correctly. "
@@ -211,9 +211,9 @@ def _values(func: Any, inputs: Any, j: int) -> Any:
 
 def _moved(func: Any, inputs: Any, i: int, j: int, delta: Any) -> Any:
     """Output j after input i was moved by `delta`, an array; the input is restored."""
-    a = inputs[i]._a
+    a = held(inputs[i])
     before = a.copy()
-    a[...] = before + delta
+    a[...] = before + seen(delta, inputs[i]._bits)
     try:
         out = _outputs(func, inputs)[j]
         return out, np.array(_host(out), copy=True).reshape(-1)

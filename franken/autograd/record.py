@@ -24,10 +24,11 @@ from franken.autograd.provenance import kernel_id
 from franken.backends.numpy.random import twister as rng
 from franken.core import primitive as _bind
 from franken.core.geometry.memory import Region, byte_row, root_of
+from franken.core.linear import turns
 from franken.core.node import Node
-from franken.core.primitive import Primitive
+from franken.core.primitive import Primitive, undressed
 from franken.core.state import STATE, set_attribute
-from franken.core.tensor import Tensor, wrap
+from franken.core.tensor import Tensor, held, wrap
 from franken.core.where import describe, here
 
 SCHEMA = "franken.record/2"
@@ -100,7 +101,7 @@ class record(_bind.Observer):
         if not self._has(key):
             self.known.add(_digest(key))
             self.constants[key] = self._stored(array)
-        self._region(t._a, True)
+        self._region(held(t), True)
 
     def rule(self, node: Node, values: list[Any], g: Any, needs: list[bool], got: Any) -> None:
         """Note a derivative rule that the engine has applied: what it was given, what it gave."""
@@ -139,7 +140,7 @@ class record(_bind.Observer):
         key, array = fingerprint(a)
         if not self._has(key):
             self._find(a, key, array)
-        self._region(a._a, False)
+        self._region(held(a), False)
         return ["value", key]
 
     def _has(self, key: str) -> bool:
@@ -147,6 +148,9 @@ class record(_bind.Observer):
 
     def _find(self, t: Tensor, key: str, array: Any) -> None:
         """Learn where an unknown value comes from: from memory that is known, or from outside."""
+        if t._bits:
+            self._turned(t, key)
+            return
         root = root_of(t._a)
         mine = Region(t._a, root)
         around = [r for r in self._regions(root) if r.holds(mine)]
@@ -165,12 +169,24 @@ class record(_bind.Observer):
         self.known.add(_digest(key))
         self.leaves[key] = self._stored(array)
 
+    def _turned(self, t: Tensor, key: str) -> None:
+        """Note how a value follows from the memory that it is deferred of."""
+        value = undressed(t)
+        for prim in turns(t._bits):
+            inputs, value = [self._input(value)], super().__call__(prim, (value,), {}, False)
+            kernel = dict(kernel_id(prim.kernel_for(t.device), t.device.type))
+            self.steps.append({
+                "kind": "kernel", "prim": prim.name, "inputs": inputs, "params": [],
+                "several": False, "outputs": [self._output(value)], "device": str(t.device),
+                "kernel": kernel, "rng": None, "changes": [], **_place(),
+            })  # fmt: skip
+
     def _output(self, o: Tensor) -> str:
         key, array = fingerprint(o)
         if self.level == 3 and self.outputs and not self._has(key):
             self.values[key] = self._stored(array)
         self.known.add(_digest(key))
-        self._region(o._a, True)
+        self._region(held(o), True)
         return key
 
     def _stored(self, array: Any) -> Any:

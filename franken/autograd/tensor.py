@@ -112,6 +112,10 @@ def set_grad(self: Tensor, value: Any) -> None:
             )
         if value is self:
             raise RuntimeError("can't assign Variable as its own grad")
+        if self.foreign and not value.foreign:
+            raise RuntimeError(
+                "attempting to assign a gradient to a tensor that has data of a different type"
+            )
         if tuple(value.shape) != tuple(self.shape):
             raise RuntimeError(
                 f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of "
@@ -247,7 +251,7 @@ def retains_grad(self: Tensor) -> bool:
 
 def detach(self: Tensor) -> Tensor:
     """The same memory outside of the graph; in-place changes are noticed on both sides."""
-    if state.SPECIAL or self.foreign:
+    if state.SPECIAL or self.foreign or self._bits:
         return detached(self)  # type: ignore[no-any-return]
     t = _node._light(self._a, self.device, None)
     t._ver = version_of(self)
@@ -283,7 +287,7 @@ def get_data(self: Any) -> Any:
         return self.twin(None)
     if self.foreign:
         return self.alone()
-    t = _node._light(self._a, self.device, None)
+    t = _node._light(self._a, self.device, None) if not self._bits else _node.light(self)
     if self._ver is INFERENCE:
         t._ver = INFERENCE
     return t
@@ -300,7 +304,7 @@ def set_data(self: Tensor, value: Tensor) -> None:
     if self.level:
         where = "under vmap" if hasattr(self, "bdim") else "inside functorch"
         raise RuntimeError(f"mutating directly with `.data` {where} transform is not allowed.")
-    replaced.take_memory(self, value._a, value.device)
+    replaced.take_memory(self, value)
 
 
 def get_version(self: Tensor) -> int:

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
+import numpy as np
+
 from franken.core import node as _node
 from franken.core import state
 from franken.core.creation import refuse_change
 from franken.core.geometry.memory import repeats
-from franken.core.linear import view_scatter
+from franken.core.linear import turned, turns, view_scatter
 from franken.core.node import Leaf, edge_of, make_node, standing, step
-from franken.core.primitive import NO_BATCH_RULE, Primitive, bind
+from franken.core.primitive import NO_BATCH_RULE, Primitive, bind, undressed
 from franken.core.state import INFERENCE, STATE
-from franken.core.tensor import Tensor, alive, version_of
+from franken.core.tensor import Tensor, alive, held, seen, version_of
 from franken.core.where import here
 
 # --- permission ----------------------------------------------------------------------------------
@@ -106,7 +108,7 @@ def commit(x: Tensor, result: Tensor) -> Tensor:
     """Make `result` (same shape and dtype) the value of `x`; returns x."""
     if x.foreign or result.foreign or state.SPECIAL and STATE.traces:
         return _commit_foreign(x, result)  # type: ignore[no-any-return]
-    xa, ra = x._a, result._a
+    xa, ra = held(x) if x._bits else x._a, result._a
     if xa.shape != ra.shape:
         refuse_growth(xa.shape, ra.shape)
     if not writeable(xa) or repeats(xa):
@@ -115,7 +117,7 @@ def commit(x: Tensor, result: Tensor) -> Tensor:
         check_creation(x, result)
     if ra is not xa:
         if isinstance(result._node, _node.Node):
-            _keep_overwritten(result._node, xa)
+            _keep_overwritten(result._node, xa if not x._bits else _copy_saved(result._node, x))
         store(x, result)
     bump(x)
     if STATE.grad and (result._node is not None or x._node is not None or x._base is not None):
@@ -127,7 +129,7 @@ def _commit_foreign(x: Any, result: Any) -> Any:
     if tuple(x.shape) != tuple(result.shape):
         refuse_growth(x.shape, result.shape)
     target, value = alive(x), alive(result)
-    if not target.level and (target.foreign or value.foreign):
+    if not target.level and not value.level and (target.foreign or value.foreign):
         if not target.foreign:
             commit(target, value.to_dense())
             return x
@@ -171,7 +173,11 @@ assign.kernel("cuda", _assign_kernel)
 def store(x: Tensor, value: Tensor) -> None:
     """Write the elements of `value` (of x's shape) into x's memory; the caller counts it."""
     if state.SPECIAL and STATE.recorder is not None:
+        if x._bits:
+            x, value = undressed(x), turned(value, x._bits)
         bind(assign, (x, value), {})
+    elif x._bits:
+        held(x)[...] = seen(value._a, x._bits)
     else:
         x._a[...] = value._a
 
@@ -185,6 +191,18 @@ def _keep_overwritten(node: Any, a: Any) -> None:
     """Give a rule that saved the value which is about to be overwritten a copy of it."""
     for k in _overwritten(node, a):
         node.saved[k : k + 3] = a.copy(), [0, None], 0
+
+
+def _copy_saved(node: Any, x: Any) -> Any:
+    """What a node saved of a deferred tensor, which is a copy of its own."""
+    saved, a = node.saved, held(x)
+    for k in range(0, len(saved), 3):
+        value = saved[k]
+        if saved[k + 1] is not x._ver or (value.shape, value.dtype) != (a.shape, a.dtype):
+            continue
+        if not np.may_share_memory(value, a):
+            return value
+    return None
 
 
 def _overwritten(node: Any, value: Any) -> list[int]:
@@ -253,7 +271,8 @@ def along(start: Any, x: Any, base: Any) -> tuple[list[Any], Any]:
     chain = x._chain
     by_memory = next((link[0].by_memory for link in chain if link[0].by_memory), None)
     if by_memory is not None and not x.level:
-        chain = (by_memory(base, x),)
+        turn: list[Any] = [(prim, {}, -1) for prim in turns(x._bits ^ base._bits)]
+        chain = (by_memory(base, x), *turn)
     values = [start]
     for link in chain[:-1]:
         values.append(step(values[-1], link))

@@ -1,4 +1,4 @@
-"""The linear primitives that the engine and views are made of: add, zeros, sums, view_scatter.
+"""The linear primitives of the engine and of views: add, zeros, sums, conj, view_scatter.
 
 Cotangents are added, made from nothing, and reduced to the shape of a broadcast input; the region
 of a view is replaced in its base. The conversion of dtypes is in `core.convert`. Everything else
@@ -15,12 +15,12 @@ from franken.backends import registry
 from franken.backends.numpy import reduce as kernels
 from franken.backends.numpy.halves import halved
 from franken.core import state
-from franken.core.batching import pointwise, shift_axes
+from franken.core.batching import pointwise, shift_axes, view_rule
 from franken.core.device import CPU
 from franken.core.node import step
 from franken.core.pointwise import pointwise_primitive
 from franken.core.primitive import Primitive, _wrap, born
-from franken.core.tensor import Tensor
+from franken.core.tensor import CONJ, NEG, Tensor
 
 add = pointwise_primitive("add", ("x", "y"), np.add, (lambda g: g, lambda g: g), expr="{0} + {1}")
 
@@ -149,6 +149,37 @@ def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     )
     out = reduce_sum(g, axes=axes, keepdim=False) if axes else g
     return out if tuple(out.shape) == tuple(shape) else out.reshape(shape)
+
+
+# --- conjugated and negated views ----------------------------------------------------------------
+
+
+def _seen_otherwise(name: str, bit: int, undo: Any) -> Primitive:
+    """The view of the same memory with a bit turned over."""
+    prim = Primitive(name, ("x",), lambda x: x, view=True, batch=view_rule(lambda p, s: p))
+    prim.holomorphic = False
+    prim.carry = lambda bits: bits ^ bit
+    prim.writer = lambda x, src, params: np.broadcast_to(undo(src), x.shape).astype(x.dtype)
+    prim.jvp(lambda tangents, out, x: prim(tangents[0]))
+    return prim
+
+
+conj_ = _seen_otherwise("conj", CONJ, np.conjugate)
+neg_view_ = _seen_otherwise("neg_view", NEG, np.negative)
+conj_.vjp("x")(lambda g: conj_(g))
+neg_view_.vjp("x")(lambda g: -g)
+
+
+def turned(x: Any, bits: int) -> Any:
+    """The view of `x` with these bits turned over."""
+    for prim in turns(bits):
+        x = prim(x)
+    return x
+
+
+def turns(bits: int) -> list[Primitive]:
+    """The views that turn these bits over."""
+    return [p for p, bit in ((conj_, CONJ), (neg_view_, NEG)) if bits & bit]
 
 
 # --- regions of views ----------------------------------------------------------------------------

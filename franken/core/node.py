@@ -17,7 +17,7 @@ from franken.core.geometry.size import Size
 from franken.core.handles import GraphNode, InputMetadata
 from franken.core.rule import Plan
 from franken.core.state import STATE, set_grad, under
-from franken.core.tensor import Tensor, first_version, version_of
+from franken.core.tensor import Tensor, bits_of, dress, first_version, held, version_of
 from franken.core.where import _getframe, here
 from franken.core.where import _internal as internal
 
@@ -227,15 +227,23 @@ def _edge_through_base(v: Any) -> Any:
     t = standing(v._base, v._base._node)
     for link in v._chain:
         before, t = t, step(t, link)
-    # no strides lead to the same memory as another dtype, unless it is a part of that (x.real)
-    if before.dtype is t.dtype or link[0].title is not None:
+    # no strides lead to the same memory as another dtype, unless it is a part of that (x.real),
+    # and none to its conjugates
+    same = before.dtype is t.dtype and bits_of(before) == bits_of(t)
+    if same or link[0].title is not None:
         titled(t, "AsStridedBackward0")
     return t._node
 
 
 def standing(t: Any, edge: Any) -> Any:
     """A tensor of the memory of `t` with the history `edge`, at the level of `t`."""
-    return t.twin(edge) if t.level else _light(t._a, t.device, edge)
+    return t.twin(edge) if t.level else light(t, edge)
+
+
+def light(t: Tensor, edge: Any = None) -> Tensor:
+    """Another tensor of a plain tensor's memory, with the history `edge` and a version of its
+    own."""
+    return dress(_light(held(t), t.device, edge), t._bits)  # type: ignore[no-any-return]
 
 
 def step(t: Any, link: tuple[Any, dict[str, Any], int]) -> Any:
@@ -437,6 +445,6 @@ def attach(node: Node, prim: Any, outs: Any) -> None:
 
 __all__ = [
     "Leaf", "Node", "OutEdge", "Packed", "attach", "backward_name", "edge_of",
-    "face_of", "make_node", "meta_entry", "meta_of", "next_seq", "nobody", "packed", "record",
-    "split_edge", "titled", "version_of",
+    "face_of", "light", "make_node", "meta_entry", "meta_of", "next_seq", "nobody", "packed",
+    "record", "split_edge", "titled", "version_of",
 ]  # fmt: skip

@@ -296,7 +296,8 @@ def laid_out_form(fn: Any, layout: str) -> Any:
     def form(*args: Any, **kwargs: Any) -> Any:
         out = fn(*args, **kwargs)
         given = [a for a in (*args, *kwargs.values()) if isinstance(a, Tensor)]
-        if not out.foreign and out._base is None and not any(out is a or a.foreign for a in given):
+        ours = not out.foreign and not out._bits and out._base is None
+        if ours and not any(out is a or a.foreign for a in given):
             out._a = arrange([a._a for a in given], out._a, {})
         return out
 

@@ -20,9 +20,9 @@ from franken.backends.meta.kernels import planned
 from franken.core import state
 from franken.core.device import CPU, META, DeviceMismatch
 from franken.core.errors import MissingKernel
-from franken.core.geometry.arrange import arranger, with_strides
+from franken.core.geometry.arrange import arranger, row_major, with_strides
 from franken.core.geometry.shapes import refuse_memory
-from franken.core.node import record
+from franken.core.node import edge_of, record
 from franken.core.rule import (
     NO_BATCH_RULE,
     NOT_DIFFERENTIABLE,
@@ -33,7 +33,16 @@ from franken.core.rule import (
     as_rule,
     joined,
 )
-from franken.core.tensor import Parameter, Tensor, first_version, living
+from franken.core.tensor import (
+    Parameter,
+    Tensor,
+    dress,
+    first_version,
+    held,
+    hold,
+    living,
+    seen,
+)
 
 PRIMITIVES: dict[str, Primitive] = {}
 STATE = state.STATE
@@ -90,7 +99,7 @@ class Primitive:
     """
 
     __slots__ = (
-        "arrange", "batch", "by_memory", "cpu", "differentiable", "elsewhere", "expr",
+        "arrange", "batch", "by_memory", "carry", "cpu", "differentiable", "elsewhere", "expr",
         "holomorphic", "inputs", "jvps", "kernels", "name", "nondiff", "outputs", "plans",
         "random", "shape", "simple", "still", "ties", "title", "variadic", "view", "vjp_joint",
         "vjps", "wide", "words", "writer", "writes",
@@ -139,6 +148,8 @@ class Primitive:
         # Of views that show one place several times: by_memory(base, view) gives the link to a
         # view of any part of them.
         self.by_memory: Any = None
+        # Of views: carry(bits) gives those of a view of a tensor with `bits`; None: the same.
+        self.carry: Any = None
         # Of ops that make other layouts or take them apart: what executes them in place of `eager`.
         self.elsewhere: Any = None
         # Inputs that torch saves as views of its own making: still(node, i) says whether input i is
@@ -306,8 +317,11 @@ def eager(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: 
     for a in args:
         kind = type(a)
         if kind is Tensor or kind is Parameter or isinstance(a, Tensor):
-            if kind is not Tensor and a.foreign:
-                return a.executed(prim, args, params, grad)
+            if kind is not Tensor and (a.foreign or a._bits and (prim.view or prim.writes)):
+                if a.foreign:
+                    return a.executed(prim, args, params, grad)
+                deferred = _view_deferred if prim.view else _write_deferred
+                return deferred(prim, args, params, grad)
             raw.append(a._a)
             if dev is None:
                 dev = a.device
@@ -323,9 +337,12 @@ def eager(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: 
     if prim.view and not raw[0].size:
         raw[0] = args[0]._a = with_strides(raw[0])
     arrange = prim.arrange
+    plain = False
     try:
         out = quiet(kernel, *raw, **params)
-        if arrange is not None:
+        if arrange is row_major and type(out) is _ndarray:  # hot: most are so already
+            plain = out.flags.c_contiguous and out.size > 0 and 1 not in out.shape
+        if arrange is not None and not plain:
             out = arrange(raw, out, params)
     except RuntimeError as error:
         out = again(error, kernel, raw, params)
@@ -336,10 +353,14 @@ def eager(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: 
         raise
     if params and "device" in params:  # says where the result lives: a transfer, a random source
         dev = params["device"]
-    if prim.outputs == 1:
-        result: Any = _wrap(out, dev)
+    if plain:
+        result: Any = _bare(out, dev)
+    elif prim.outputs == 1:
+        result = _wrap(out, dev)
         if prim.view:
             alias(args[0], result, (prim, params, -1))
+            if prim.carry is not None:
+                dress(result, prim.carry(0))
     else:
         if prim.view:
             result = tuple([_bare(o, dev) for o in out])
@@ -349,6 +370,52 @@ def eager(prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: 
     if tracked and grad and prim.differentiable and not (prim.view and _without_history(result)):
         record(prim, args, params, result)
     return result
+
+
+def _view_deferred(
+    prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: bool
+) -> Any:
+    """A view of a tensor that is seen through bits: a view of its memory, seen through them too."""
+    x = args[0]
+    bits = x._bits if prim.carry is None else prim.carry(x._bits)
+    bare = undressed(x)
+    out = eager(prim, (bare,), params, grad)
+    for t in out if type(out) is tuple else (out,):
+        a, v = held(bare), held(t)
+        # (of arrays without elements `shares` does not see all views)
+        if shares(a, v) or isinstance(a, np.ndarray) and np.may_share_memory(a, v):
+            if t._base is bare:
+                t._base = x
+            dress(t, bits)
+        else:
+            hold(t, seen(held(t), t._bits ^ bits))
+    return out
+
+
+def undressed(x: Any) -> Any:
+    """What lies in the memory of a plain tensor, with its version, lineage and history."""
+    t = _bare(held(x), x.device)
+    t._ver, t._base, t._node = x._ver, x._base, x._node
+    if t._base is not None:
+        t._node, t._chain, t._view_ver = edge_of(x), x._chain, x._view_ver
+    if hasattr(x, "_vmeta"):
+        t._vmeta = x._vmeta
+    return t
+
+
+def _write_deferred(
+    prim: Primitive, args: tuple[Any, ...], params: dict[str, Any], grad: bool
+) -> Any:
+    """A change of memory of tensors that are seen through bits: that of copies, put back."""
+    copies = {
+        id(a): _wrap(seen(held(a), a._bits), a.device)
+        for a in args if isinstance(a, Tensor) and a._bits
+    }  # fmt: skip
+    out = eager(prim, tuple([copies.get(id(a), a) for a in args]), params, grad)
+    for t in prim.writes(args, **params):
+        if t._bits:
+            held(t)[...] = seen(copies[id(t)]._a, t._bits)
+    return out
 
 
 def _without_history(view: Any) -> bool:
@@ -368,7 +435,7 @@ def _wrap(array: Any, dev: Any) -> Tensor:
 
 
 def _bare(array: Any, dev: Any) -> Tensor:
-    """As `_wrap`, without the version counter, which a view has from its base."""
+    """As `_wrap`, without a version counter: views have their base's, row-major arrays none."""
     t: Tensor = _new(Tensor)
     t._a = array if type(array) is _ndarray or dev is not CPU else _asarray(array)
     t.device = dev

@@ -13,13 +13,14 @@ from typing import Any
 
 from franken.core.node import Leaf, meta_of
 from franken.core.state import INFERENCE
-from franken.core.tensor import first_version
+from franken.core.tensor import dress, first_version, held, hold
 
 
 def note(t: Any, new: Any) -> None:
     """Before `t` gets the memory `new` (None: before it is detached): tell nodes that saved it."""
     ver = t._ver
-    if ver is None or ver is INFERENCE or new is t._a:  # nothing has saved it, or nothing changes
+    now = held(t)
+    if ver is None or ver is INFERENCE or new is now:  # nothing has saved it, or nothing changes
         return
     if len(ver) == 2:
         ver.append({})
@@ -27,7 +28,7 @@ def note(t: Any, new: Any) -> None:
     for key in [key for key, (old, _) in table.items() if old() is None]:
         del table[key]
     table.pop((id(new), id(t._node)), None)  # it has had that memory before
-    table[id(t._a), id(t._node)] = weakref.ref(t._a), new
+    table[id(now), id(t._node)] = weakref.ref(now), new
     if new is not None:  # what had been saved of this memory is what it is again
         table.pop((id(new), id(t._node)), None)
 
@@ -60,11 +61,14 @@ def renew_leaf(t: Any) -> None:
         made.post_accumulate = before.post_accumulate
 
 
-def take_memory(t: Any, array: Any, device: Any) -> None:
-    """Give `t` another memory, as `t.data = ...` does."""
+def take_memory(t: Any, other: Any) -> None:
+    """Give `t` the memory of another plain tensor, as `t.data = other` does."""
+    array = held(other)
     note(t, array)
     before = meta_of(t)
-    t._a, t.device = array, device
+    hold(t, array)
+    t.device = other.device
+    dress(t, other._bits)
     if t._ver is None:
         t._ver = first_version(array)
     if type(t._node) is Leaf and meta_of(t) != before:

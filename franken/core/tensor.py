@@ -11,10 +11,18 @@ Knows no op: every arithmetic method is attached by the op declarations. Slots:
   _view_ver  the count at which a view's _node was right (only on views)
   _vmeta     why an in-place change of this view is refused (only there; see core.creation)
   _grad      the accumulated gradient (only once assigned)
+
+A conjugated or negated view shares memory with numbers that no array can show as they are meant.
+It is a `Deferred`: its `_a` is computed anew at every reading, so that whoever reads values needs
+to know nothing of it; and that cannot be written to, so that whoever writes must ask for more.
+What lies in memory is `held(t)`, and `_bits` say how it is to be seen. Deferring is in the class
+and not in a slot: the fast lanes, which ask for the class anyway, hand such tensors to the general
+way, and all others pay nothing.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -54,6 +62,8 @@ class Tensor(_Methods):
     # The transform that a traced tensor belongs to, and its depth; of plain tensors:
     level = 0
     trace: Any = None
+    # How memory is to be seen, CONJ and NEG (only of `Deferred`):
+    _bits = 0
     # Whether the array slot holds something else than a strided array: a traced value, or an array
     # of another layout.
     foreign = False
@@ -144,6 +154,85 @@ def _steps_as_new(array: Any) -> bool:
             return False
         step *= n
     return True
+
+
+# --- conjugated and negated views ----------------------------------------------------------------
+
+CONJ, NEG = 1, 2
+# The array that lies in memory, of any tensor; and the way to exchange it.
+held: Any = Tensor.__dict__["_a"].__get__
+hold: Any = Tensor.__dict__["_a"].__set__
+_set_class: Any = object.__dict__["__class__"].__set__
+
+
+def seen(array: Any, bits: int) -> Any:
+    """The numbers that an array in memory stands for; and those to be put there, as it undoes
+    itself. Axes of one element keep their steps."""
+    if not bits:
+        return array
+    if bits & NEG and array.dtype.kind == "b":
+        raise NotImplementedError("\"neg_cpu\" not implemented for 'Bool'")
+    made = as_array(array.conj()) if bits & CONJ else array
+    made = as_array(-made) if bits & NEG else made
+    if isinstance(made, np.ndarray) and 1 in made.shape:
+        axes = zip(made.shape, array.strides, made.strides, strict=True)
+        steps = [old if n == 1 else new for n, old, new in axes]
+        return np.lib.stride_tricks.as_strided(made, strides=steps)
+    return made
+
+
+@cache
+def _seen_through(cls: Any, bits: int) -> Any:
+    if not bits:
+        return cls
+    names = {n: getattr(cls, n) for n in ("__module__", "__qualname__", "__doc__")}
+    # who answers for the class does for this one: of plain tensors nobody does
+    answers: Any = Parameter if cls is Tensor else cls
+    body = {**names, "__slots__": (), "_bits": bits, "_face": cls,
+            "__torch_function__": staticmethod(answers.__torch_function__)}  # fmt: skip
+    return type(cls)(cls.__name__, (Deferred, cls), body)
+
+
+class Deferred(Tensor):
+    """A tensor whose memory holds the conjugates or the negatives of its elements.
+
+    Each class of tensors has one of these for each kind of bits; it shows itself as that class.
+    """
+
+    __slots__ = ()
+    _face: Any = Tensor
+    _a = property(lambda self: _shown(held(self), self._bits))
+    __class__ = property(
+        lambda self: type(self)._face,
+        lambda self, cls: _set_class(self, _seen_through(cls, self._bits)),
+    )
+    shape = property(lambda self: Size(held(self).shape))
+    dtype = property(lambda self: _from_np(held(self).dtype))
+    ndim = property(lambda self: held(self).ndim)
+
+
+def _shown(array: Any, bits: int) -> Any:
+    """`seen` for who reads."""
+    made = seen(array, bits)
+    if type(made) is np.ndarray:
+        made.flags.writeable = False
+    return made
+
+
+def bits_of(t: Any) -> int:
+    """How the memory of any tensor, plain or traced, is to be seen."""
+    while t.level:
+        t = t._a
+    return t._bits  # type: ignore[no-any-return]
+
+
+def dress(t: Any, bits: int) -> Any:
+    """Let `t` be seen through `bits` from now on; returns it."""
+    if bits != t._bits:
+        _set_class(t, _seen_through(t.__class__, bits))
+        if t._ver is None:
+            t._ver = [0, None]
+    return t
 
 
 def attach(**members: Any) -> None:

@@ -132,6 +132,12 @@ class TensorMethods:
     def _backward_hooks(self, value: Any) -> None: ...
     def _coalesced_(self, coalesced: _bool) -> Self:
         """Say that the tensor is coalesced, or that it may not be; nothing is checked."""
+    def _conj(self) -> _Tensor:
+        """The complex conjugate, a view of the same memory; RuntimeError if it is real."""
+    def _conj_physical(self) -> _Tensor:
+        """The complex conjugate; the tensor itself if it is real."""
+    def _conj_physical_(self) -> Self:
+        """In-place form of `conj_physical`."""
     @property
     def _grad_fn(self) -> Any:
         """The node that computed this tensor, or None for a leaf."""
@@ -145,6 +151,8 @@ class TensorMethods:
         """Whether some element of a boolean tensor is true, in the whole batch under vmap."""
     def _is_view(self) -> _bool:
         """Whether this tensor is a differentiable view of another."""
+    def _neg_view(self) -> _Tensor:
+        """The negative, a view of the same memory."""
     def _nnz(self) -> _int:
         """How many elements are stored."""
     @property
@@ -395,7 +403,7 @@ class TensorMethods:
     def col_indices(self) -> _Tensor:
         """The plain indices of a tensor of compressed rows, sharing memory."""
     def conj(self) -> _Tensor:
-        """The complex conjugate; the tensor itself if it is real."""
+        """The complex conjugate, a view of the same memory; the tensor itself if it is real."""
     def conj_physical(self) -> _Tensor:
         """The complex conjugate; the tensor itself if it is real."""
     def conj_physical_(self) -> Self:
@@ -717,7 +725,7 @@ class TensorMethods:
     def is_complex(self) -> _bool:
         """Whether the elements are complex."""
     def is_conj(self) -> _bool:
-        """False: no tensor is conjugated or negated by a flag."""
+        """Whether the tensor's memory holds its conjugates."""
     def is_contiguous(self, memory_format: _memory_format = ...) -> _bool:
         """Whether the elements lie densely in row-major (or the given) order."""
     @property
@@ -746,7 +754,7 @@ class TensorMethods:
     @property
     def is_mtia(self) -> _bool: ...
     def is_neg(self) -> _bool:
-        """False: no tensor is conjugated or negated by a flag."""
+        """Whether the tensor's memory holds its negatives."""
     @property
     def is_nested(self) -> _bool: ...
     def is_nonzero(self) -> _bool:
@@ -1254,9 +1262,9 @@ class TensorMethods:
     ) -> Self:
         """`resize_` to the sizes of another tensor."""
     def resolve_conj(self) -> _Tensor:
-        """The tensor itself: conjugates are computed at once, never kept as a flag."""
+        """The tensor, or a copy of it where its memory holds its conjugates."""
     def resolve_neg(self) -> _Tensor:
-        """The tensor itself: conjugates are computed at once, never kept as a flag."""
+        """The tensor, or a copy of it where its memory holds its negatives."""
     def retain_grad(self) -> None:
         """Let `.grad` be populated on this non-leaf tensor."""
     @property
@@ -1502,6 +1510,8 @@ class TensorMethods:
         """The tensor in compressed columns of blocks."""
     def to_sparse_bsr(self, blocksize: Any, dense_dim: Any = None) -> _Tensor:
         """The tensor in compressed rows of blocks."""
+    def to_sparse_coo(self) -> _Tensor:
+        """The tensor in coordinates."""
     def to_sparse_csc(self, dense_dim: Any = None) -> _Tensor:
         """The tensor in compressed columns."""
     def to_sparse_csr(self, dense_dim: Any = None) -> _Tensor:

@@ -17,10 +17,11 @@ from typing import Any
 from franken.backends.meta.memory import seen
 from franken.core import inplace
 from franken.core.geometry.size import Size
+from franken.core.node import light
 from franken.core.overriding.dispatch import disabled_torch_function
-from franken.core.primitive import Primitive, _plain, _wrap, eager, link_view, shares
+from franken.core.primitive import Primitive, _plain, eager, link_view, shares
 from franken.core.state import STATE, pop_trace, push_trace, under
-from franken.core.tensor import Tensor, alive, version_of
+from franken.core.tensor import Tensor, alive, held, version_of
 
 _new = object.__new__
 
@@ -174,7 +175,7 @@ def detached(x: Any) -> Any:
         return STATE.traces[-1].detach(x)
     if x.foreign:
         return x.alone()
-    out = _wrap(x._a, x.device)
+    out = light(x)
     out._ver = version_of(x)
     return out
 
@@ -188,7 +189,7 @@ def same_memory(base: Any, view: Any) -> bool:
 def memory(t: Any) -> Any:
     """The array in which the value of a plain or traced tensor lies."""
     while isinstance(t, Tensor):
-        t = t._a
+        t = held(t)
     return t
 
 

@@ -14,19 +14,20 @@ from typing import Any
 import numpy as np
 
 from franken.core import primitive as _bind
+from franken.core import state
 from franken.core.convert import cast
 from franken.core.dtypes import COMPLEX_KINDS, from_numpy
 from franken.core.elsewhere import elsewhere
 from franken.core.geometry.arrange import placed
 from franken.core.geometry.memory import element_strides
 from franken.core.geometry.planning import gradient_strides
-from franken.core.inplace import commit, store
-from franken.core.linear import add, overwritten, sum_to, tied
-from franken.core.node import Leaf, Node, OutEdge, Packed, _light, split_edge
+from franken.core.inplace import commit, store, writeable
+from franken.core.linear import add, conj_, overwritten, sum_to, tied
+from franken.core.node import Leaf, Node, OutEdge, Packed, light, split_edge
 from franken.core.primitive import F32, F64
 from franken.core.replaced import present
 from franken.core.state import STATE, restore_saving, saving_modes, set_grad
-from franken.core.tensor import Tensor
+from franken.core.tensor import CONJ, Tensor, bits_of, dress, held
 from franken.core.where import describe
 from franken.engine.order import scheduled
 from franken.engine.skeleton import skeletons
@@ -380,7 +381,7 @@ def call_rules(
     """
     conj = plan.prim.holomorphic and _is_complex(g)
     if conj:
-        g = _conj(g)
+        g = conj_(g)
     grads: list[Any] = [None] * len(needs)
     for i, fn, sources in plan.rules:
         if i >= 0 and not needs[i]:
@@ -396,7 +397,7 @@ def call_rules(
             grads = list(got)
         else:
             grads[i] = got
-    return [None if x is None else _conj(x) for x in grads] if conj else grads
+    return [None if x is None else _conjugated(x, g) for x in grads] if conj else grads
 
 
 def _is_complex(g: Any) -> bool:
@@ -405,8 +406,12 @@ def _is_complex(g: Any) -> bool:
     return g._a.dtype.kind in COMPLEX_KINDS if g.level == 0 else g.dtype.is_complex
 
 
-def _conj(g: Any) -> Any:
-    return g.conj_physical()
+def _conjugated(x: Any, g: Any) -> Any:
+    """The conjugate of what a rule gave for g, which is a conjugate itself: a view only where x is
+    one of g, so that no gradient is one where torch's is not."""
+    if bits_of(x) & CONJ or x is g or (g._base is not None and x._base is g._base):
+        return conj_(x)
+    return x.conj_physical()
 
 
 def _all_outputs(node: Node, slots: dict[int, Any]) -> tuple[Any, ...]:
@@ -465,7 +470,7 @@ def _unpacked(packed: Packed) -> Any:
             f"{type(value).__name__}"
         )
     # The graph that matters is the one the tensor was saved in, not that of its reconstruction.
-    return value if value.foreign else _light(value._a, value.device, None)
+    return value if value.foreign else light(value)
 
 
 def _with_edge(node: Node, kind: str, i: int, value: Tensor) -> Tensor:
@@ -478,7 +483,7 @@ def _with_edge(node: Node, kind: str, i: int, value: Tensor) -> Tensor:
         if value.foreign:
             value = value.alone()
         elif not value.__dict__:  # a dual tensor, kept for this node alone, has its tangent there
-            value = _bind._wrap(value._a, value.device)
+            value = light(value)
         value._node = edge
     return value
 
@@ -548,6 +553,10 @@ def _post_accumulate(r: Run, leaf: Leaf, variable: Tensor) -> None:
 
 def _accumulate(r: Run, leaf: Leaf, variable: Tensor, g: Any) -> None:
     have = getattr(variable, "_grad", None)
+    if have is None and not state.SPECIAL and not r.create_graph and _plain_pair(variable, g):
+        variable._grad = _own(g)
+        _provenance(r, leaf, variable)
+        return
     if have is None:
         want = _wanted_strides(variable, g)
         if r.create_graph and not g.foreign:
@@ -569,11 +578,18 @@ def _accumulate(r: Run, leaf: Leaf, variable: Tensor, g: Any) -> None:
     _provenance(r, leaf, variable)
 
 
+def _plain_pair(variable: Tensor, g: Tensor) -> bool:
+    """Whether a leaf and its gradient are row-major and in no transform: the commonest case."""
+    if variable.level or g.level:
+        return False
+    return g._a.flags.c_contiguous and variable._a.flags.c_contiguous  # type: ignore[no-any-return]
+
+
 def _wanted_strides(variable: Tensor, g: Tensor) -> Any:
     """The strides that a leaf's gradient must take in place of its own, or None."""
     if g.foreign or variable.foreign:
         return None
-    a, own = g._a, variable._a
+    a, own = held(g), held(variable)
     if a.flags.c_contiguous and own.flags.c_contiguous or a.shape != own.shape:
         return None
     want = gradient_strides(own.shape, element_strides(own))
@@ -597,6 +613,8 @@ def _laid_out(g: Tensor, strides: Any) -> Tensor:
 
 def _own(g: Tensor) -> Tensor:
     """The cotangent as a tensor of its own: the same memory only if no other Tensor holds it."""
+    if g._bits:
+        return dress(_bind._wrap(held(g).copy(order="K"), g.device), g._bits)  # type: ignore[no-any-return]
     a = g._a
     # 2 references: the Tensor's slot and `a`, plus getrefcount's argument.
     if sys.getrefcount(a) > 3 or a.base is not None or not getattr(a.flags, "writeable", True):
@@ -616,9 +634,9 @@ def _own_sparse(g: Tensor) -> Tensor:
 
 def _add_into(have: Tensor, g: Tensor) -> Tensor:
     """Accumulate in place, so that whoever holds `.grad` sees the sum, as in torch."""
-    if have._node is not None or not getattr(have._a.flags, "writeable", True):
+    if have._node is not None or not writeable(held(have)):
         return add(have, g)  # type: ignore[no-any-return]
-    if STATE.recorder is None:
+    if STATE.recorder is None and not have._bits:
         have._a += g._a
     else:
         store(have, add(have, g))
@@ -772,4 +790,4 @@ def untracked(history: bool, g: Any) -> Any:
         return g
     if g.foreign:
         return g.alone()
-    return _light(g._a, g.device, None)
+    return light(g)

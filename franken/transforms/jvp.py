@@ -15,7 +15,7 @@ from franken.core.linear import view_scatter
 from franken.core.node import Leaf, meta_entry, step
 from franken.core.primitive import Primitive, Rule, bind
 from franken.core.state import STATE
-from franken.core.tensor import Tensor
+from franken.core.tensor import Tensor, bits_of
 from franken.core.trace import Trace, Tracer, memory
 from franken.engine import passes
 from franken.transforms.grad import GradTrace, GradTracer
@@ -242,8 +242,8 @@ def transposed_twice(
         targets = [c._node for c in cotangents]
         one = total._a.new_ones(())
         found = passes.run([(edge, one)], targets, create_graph=None)
-        for k, t in zip(live, found, strict=True):
-            got[k] = t
+        for k, t in zip(live, found, strict=True):  # rules conjugate; torch's tangents are no views
+            got[k] = t.clone() if t is not None and bits_of(t) else t
     return tuple(got) if several else got[0]
 
 

@@ -11,6 +11,12 @@ torch = pytest.importorskip("torch")
 from tests.sparse.said import MADE, each, said  # noqa: E402 - imports torch
 
 VALUES = """
+h + h | h.sum(1) | t.dsmm(s, b) | t.hsmm(s, b) | s.to_sparse_coo() is s
+t.nn.functional.linear(d, s)
+t.zeros(2, 3, layout=t.sparse_coo) | t.empty(2, 3, layout=t.sparse_coo)
+t.zeros_like(d, layout=t.sparse_coo)
+t.sparse.sum(t.sparse_coo_tensor((2, 3)), 0) | t.sparse_coo_tensor((2, 3)) @ b | h[1] | h[1, 0]
+h * h
 s | u | h | u.coalesce() | h.coalesce() | u.to_dense() | h.to_dense() | d.to_dense() is d
 s.layout | s.is_sparse | s.is_sparse_csr | isinstance(s, t.Tensor) | t.is_tensor(s) | s.type()
 s.indices() | s.values() | u._indices() | u._values() | u._nnz() | h.sparse_dim() | h.dense_dim()
@@ -39,6 +45,7 @@ t.sparse.spdiags(b.t(), t.tensor([0, -1]), (3, 3))
 t.sparse_coo_tensor([[0], [1]], [2.0], (2, 3), dtype=t.bfloat16)
 """
 ERRORS = """
+h.to_sparse(2) | h.transpose(0, 1) | (s != 0).add(1) | s.bool() + s.bool() | s.bool() * s.bool()
 s + d | s - d | s + 1 | s.add_(d) | s / d | d / s | s / s | s.cos() | s.exp() | s == s | s.max()
 s.numpy() | s.tolist() | s.storage() | s.data_ptr() | s.view(6) | s.reshape(6) | s.contiguous()
 s.item() | s.nbytes | s.expand(2, 2, 3) | s[0:1] | s.narrow(1, 0, 2) | s.squeeze() | s > 0

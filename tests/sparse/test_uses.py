@@ -125,3 +125,39 @@ def test_buffers_are_in_state_dicts():
     other.load_state_dict(module.state_dict())
     assert repr(other.b) == repr(module.b)
     assert module.double().b.dtype is ft.float64
+
+
+LEAVES = """
+s = t.tensor([[0, 2.0, 0], [3, 0, 4]]).to_sparse().requires_grad_()
+b = t.arange(6.0).reshape(3, 2).requires_grad_()
+def hooked():
+    seen = []
+    with t.autograd.graph.saved_tensors_hooks(lambda x: seen.append(x.layout) or x, lambda x: x):
+        out = t.sparse.mm(s, b)
+    out.sum().backward()
+    return seen, s.grad, b.grad
+def data():
+    s.data = s.data * 2
+    return s
+def retained():
+    y = s * 2
+    y.retain_grad()
+    y.to_dense().sum().backward()
+    return y.grad, s.grad
+def twice():
+    (g,) = t.autograd.grad((s * s).to_dense().sum(), s, create_graph=True)
+    return g, t.autograd.grad(g.to_dense().sum(), s)
+def assigned(g):
+    s.grad = g
+"""
+
+
+AS_LEAVES = """
+hooked() | data() | retained() | twice() | t.nn.Parameter(s.detach()) | assigned(b.detach().t())
+isinstance(t.nn.Parameter(s.detach()), t.nn.Parameter)
+"""
+
+
+@pytest.mark.parametrize("text", each(AS_LEAVES))
+def test_sparse_leaves_behave_as_torchs(text):
+    assert said(ft, text, LEAVES) == said(torch, text, LEAVES)

@@ -70,9 +70,11 @@ def _on_stand_ins(prim: Any) -> Any:
             )
         real = [stand_in(a) if isinstance(a, Unheld) else a for a in inputs]
         found = prim.cpu(*real, **params)
-        if type(found) is tuple:
-            return tuple([_unheld(o, real, inputs) for o in found])
-        return _unheld(found, real, inputs)
+        outs = found if type(found) is tuple else (found,)
+        if not all(isinstance(o, (np.ndarray, np.generic)) for o in outs):
+            rules.refuse(prim.name)  # a sparse one
+        made = tuple([_unheld(o, real, inputs) for o in outs])
+        return made if type(found) is tuple else made[0]
 
     return kernel
 

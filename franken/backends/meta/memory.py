@@ -1,10 +1,11 @@
 """Arrays without elements: shape, strides and dtype over addresses that nothing ever touches.
 
-An `Unheld` array is a NumPy array over reserved pages that are never written, so they cost nothing
-and every view of NumPy's (slices, transposes, `as_strided`) works on it unchanged, with the strides
-and offsets that it has on the CPU. What would read or write elements is overridden: copies and
-casts reserve new addresses, writes do nothing, and reading a value raises torch's words. So code
-that handles `t._a` of any device needs no branch for this one.
+An `Unheld` array is a NumPy array over addresses that are never touched, so it costs nothing and
+every view of NumPy's (slices, transposes, `as_strided`) works on it unchanged, with the strides and
+offsets that it has on the CPU. All of them begin at one address and are as long as they like: which
+arrays share memory is told by their roots, not by addresses. What would read or write elements is
+overridden: copies and casts make new arrays, writes do nothing, and reading a value raises torch's
+words. So code that handles `t._a` of any device needs no branch for this one.
 
 An object of its own with a shape and strides would be purer, but all that is done to arrays in
 `core.geometry` would then have to be written a second time.
@@ -14,13 +15,13 @@ from __future__ import annotations
 
 import math
 import mmap
+from functools import cache
 from typing import Any, NoReturn
 
 import numpy as np
 
-# So many bytes are reserved at most: of larger arrays only the beginning, for an address of their
-# own. Addresses end at 2**47.
-_MOST = 1 << 40
+# Of so many bytes at the beginning even a stray read would give zeros.
+_READABLE = 1 << 30
 _NO_DATA = "Cannot copy out of meta tensor; no data!"
 # Functions of NumPy's that only look at an array's geometry.
 _GEOMETRY = frozenset(
@@ -33,15 +34,23 @@ _GEOMETRY = frozenset(
 ) | {np.lib.stride_tricks.as_strided}  # fmt: skip
 
 
+@cache
+def _page() -> tuple[Any, int]:
+    """Memory that nothing is ever written to, and its address: where all these arrays begin."""
+    pages = mmap.mmap(-1, _READABLE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, mmap.PROT_READ)
+    return pages, np.frombuffer(pages, np.uint8).__array_interface__["data"][0]
+
+
+# Those of them that give plain arrays if they are not told to keep the class.
+_BASE_CLASS = frozenset((np.broadcast_to, np.broadcast_arrays, np.lib.stride_tricks.as_strided))
+
+
 class _Addresses:
-    """Reserved addresses, as NumPy asks for memory."""
+    """A row of bytes from there on, as long as one likes, as NumPy asks for memory."""
 
     def __init__(self, count: int) -> None:
-        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
-        self.pages = mmap.mmap(-1, max(1, min(count, _MOST)), flags=flags, prot=mmap.PROT_READ)
-        at = np.frombuffer(self.pages, np.uint8).__array_interface__["data"][0]
         self.__array_interface__ = {
-            "data": (at, False), "shape": (count,), "typestr": "|u1", "version": 3,
+            "data": (_page()[1], False), "shape": (count,), "typestr": "|u1", "version": 3,
         }  # fmt: skip
 
 
@@ -56,7 +65,7 @@ class Unheld(np.ndarray):
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if func not in _GEOMETRY:
             raise NotImplementedError(f"{func.__name__}: {_NO_DATA}")
-        if func is np.broadcast_to:
+        if func in _BASE_CLASS:
             kwargs = {**kwargs, "subok": True}
         return super().__array_function__(func, types, args, kwargs)
 
@@ -97,20 +106,20 @@ class Unheld(np.ndarray):
         """As `copy`, of another dtype."""
         return followed(self, np.dtype(dtype))
 
+    def conj(self) -> Unheld:
+        """As a copy in the order of memory."""
+        return followed(self, self.dtype)
+
+    __neg__ = conj  # type: ignore[assignment]
+
     def reshape(self, *shape: Any, **options: Any) -> Any:
-        """A view where the strides allow one, else new addresses."""
-        sizes = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
-        # NumPy decides on a stand-in of the same geometry: of one place, seen again and again.
-        try:
-            view = self.view()
-            view.shape = sizes
-        except AttributeError:
-            sizes = tuple(sizes)
-            if -1 in sizes:
-                rest = -math.prod(sizes)
-                sizes = tuple([self.size // rest if n == -1 else n for n in sizes])
-            return reserved(sizes, self.dtype)
-        return view
+        """A view of a row-major array, else new addresses: NumPy would copy to find out.
+
+        Where strides allow more views, the primitive `reshape` plans them.
+        """
+        if self.flags.c_contiguous:
+            return super().reshape(*shape)
+        return reserved(self.shape, self.dtype).reshape(*shape)
 
     def ravel(self, order: Any = "C") -> Any:
         """The array as one row."""

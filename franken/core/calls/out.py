@@ -23,7 +23,7 @@ from franken.core.node import edge_of
 from franken.core.primitive import _wrap
 from franken.core.promotion import can_cast
 from franken.core.state import STATE
-from franken.core.tensor import Tensor
+from franken.core.tensor import Tensor, held, hold, seen
 
 _CAST = "result type {want} can't be cast to the desired output type {got}"
 _SAME = "Expected out tensor to have dtype {want_c}, but got {got_c} instead"
@@ -207,7 +207,7 @@ def refuse_shared(target: Tensor, inputs: Any, how: str) -> None:
         if isinstance(t, (tuple, list)):
             refuse_shared(target, t, how)
         elif isinstance(t, Tensor) and not t.level:
-            shared = memory.overlap(target._a, t._a)
+            shared = memory.overlap(held(target), held(t))
             if shared == "part" or (shared == "full" and how == "apart"):
                 raise RuntimeError(
                     "unsupported operation: some elements of the input tensor and the written-to "
@@ -249,10 +249,11 @@ def _write(out: Any, result: Any, into: Into) -> Any:
     if out.level or result.level:
         return _inplace.commit(out, result.to(out.dtype))
     _inplace.check_inference(out)
-    if out._a.shape != result._a.shape:
+    a = held(out)
+    if a.shape != result._a.shape:
         _resize(out, result, into)
-    elif memory.repeats(out._a):
-        _inplace._refuse_overlap(out._a)
+    elif memory.repeats(a):
+        _inplace._refuse_overlap(a)
     _inplace.store(out, result)
     _inplace.bump(out)
     return out
@@ -267,7 +268,7 @@ def warn_resized(have: Any, want: Any, words: str = _RESIZED) -> None:
 
 
 def _resize(out: Tensor, result: Tensor, into: Into) -> None:
-    a, r = out._a, result._a
+    a, r = held(out), result._a
     if into.resized:
         warn_resized(a.shape, r.shape, into.resized)
     if edge_of(out) is not None and STATE.grad:
@@ -275,4 +276,6 @@ def _resize(out: Tensor, result: Tensor, into: Into) -> None:
     follows = memory.dense(r) and not into.row_major
     steps = memory.element_strides(r) if follows else contiguous_strides(r.shape)
     found = memory.relaid(a, r.shape, steps) if isinstance(a, np.ndarray) else None
-    out._a = placed(result.to(out.dtype, copy=True)._a, steps) if found is None else found
+    if found is None:
+        found = seen(placed(result.to(out.dtype, copy=True)._a, steps), out._bits)
+    hold(out, found)

@@ -30,7 +30,7 @@ def arranger(kind: str | tuple[str, ...] | None) -> Arrange | None:
     if kind is None:
         return None
     if kind == "contiguous":
-        return _row_major
+        return row_major
     if kind == "iterator":
         return _iterator
     if kind == "tensors":
@@ -52,14 +52,15 @@ def arranger(kind: str | tuple[str, ...] | None) -> Arrange | None:
                 or not a.size
             ):
                 return planned(planners, inputs, out, params)
-        return _row_major(inputs, out, params)
+        return row_major(inputs, out, params)
 
     return arrange
 
 
-def _row_major(inputs: Sequence[Any], out: Any, params: Any) -> Any:
+def row_major(inputs: Sequence[Any], out: Any, params: Any) -> Any:
+    """The result (or each of several) row-major, whatever the inputs are."""
     if type(out) is tuple:
-        return tuple([_row_major(inputs, o, params) for o in out])
+        return tuple([row_major(inputs, o, params) for o in out])
     if not hasattr(out, "flags"):
         return out
     if out.flags.c_contiguous:

@@ -15,7 +15,7 @@ from franken.core.geometry.strides import contiguous_strides
 
 def root_of(a: Any) -> Any:
     """The array that owns the memory an array looks into."""
-    kind = np.ndarray if isinstance(a, np.ndarray) else type(a)
+    kind = type(a)
     while isinstance(a.base, kind):
         a = a.base
     return a

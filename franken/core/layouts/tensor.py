@@ -14,7 +14,7 @@ from franken.backends.numpy.layouts.coo import NotStrided, Sparse, refusal
 from franken.core.batching import pointwise
 from franken.core.device import CPU
 from franken.core.geometry import layout as layouts
-from franken.core.node import attach, edge_of, make_node
+from franken.core.node import attach, edge_of, make_node, packed, standing
 from franken.core.overriding.dispatch import disabled_torch_function
 from franken.core.primitive import NO_BATCH_RULE, Primitive, _wrap, again, bind, quiet
 from franken.core.state import INFERENCE, STATE
@@ -138,12 +138,23 @@ def _record(prim: Primitive, args: Any, params: dict[str, Any], result: Any) -> 
     edges = tuple([edge_of(a) if isinstance(a, Tensor) else None for a in args])
     if all(e is None for e in edges):
         return
-    node = make_node(prim, edges, args, params, result)
+    hooks, STATE.saved_hooks = STATE.saved_hooks, []  # which see tensors of their own layout
+    try:
+        node = make_node(prim, edges, args, params, result)
+    finally:
+        STATE.saved_hooks = hooks
     if node is None:
         return
     for k, (kind, i) in enumerate(node.plan.entries):
         value = args[i] if kind == "x" else result
-        if kind in "xo" and isinstance(value, SparseTensor):
+        if kind not in "xo" or not isinstance(value, Tensor):
+            continue
+        sparse = isinstance(value, SparseTensor)
+        if hooks:
+            edge = edges[i] if kind == "x" else None
+            kept = value.alone(edge) if sparse else standing(value, edge)
+            node.saved[3 * k : 3 * k + 2] = packed(*hooks[-1], kept), None
+        elif sparse:
             node.saved[3 * k] = value.alone()
     attach(node, prim, result)
 

@@ -106,13 +106,13 @@ def dispatch(
     name = spoken(func)
     python = is_python_level(name)
     given: Any = kwargs or None
-    types: tuple[type, ...] = tuple([type(f) for f in found])
+    types: tuple[type, ...] = tuple([f.__class__ for f in found])
     if python:
         args, given = normalised(func, args, kwargs)
         found = overloaded(flat(args, given))
-        types = tuple([type(f) for f in found])
+        types = tuple([f.__class__ for f in found])
     elif alone:
-        types = (type(args[0]),)
+        types = (args[0].__class__,)
     return ask(func, name, types, args, given, found, python)
 
 

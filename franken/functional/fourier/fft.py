@@ -85,7 +85,7 @@ def _r2c(x: Any, n: Any, dim: int, norm: Any, forward: bool, name: str) -> Any:
     axis = _axis(x, dim)
     n = _points(x.shape[axis] if n is None else n)
     out = r2c_(resize(x, axis, n), axis=axis, scale=_scale(name, norm, n, forward))
-    return out if forward else out.conj_physical()
+    return out if forward else out.conj()
 
 
 def _c2r(x: Any, n: Any, dim: int, norm: Any, forward: bool, name: str) -> Any:
@@ -93,7 +93,7 @@ def _c2r(x: Any, n: Any, dim: int, norm: Any, forward: bool, name: str) -> Any:
     axis = _axis(x, dim)
     n = _points(2 * (x.shape[axis] - 1) if n is None else n)
     x = resize(x, axis, n // 2 + 1)
-    x = x.conj_physical() if forward else x
+    x = x.conj() if forward else x
     return c2r_(x, axis=axis, n=n, scale=_scale(name, norm, n, forward))
 
 
@@ -182,7 +182,7 @@ def _r2cn(x: Any, s: Any, dim: Any, norm: Any, forward: bool, name: str) -> Any:
         x = resize(x, a, n)
     scale = _scale(name, norm, math.prod(lengths), forward)
     out = r2c_(x, axis=axes[-1], scale=scale, beside=axes[:-1] if forward else ())
-    out = out if forward else out.conj_physical()
+    out = out if forward else out.conj()
     if len(axes) > 1:
         last = axes[-1] if forward else None
         out = c2c_(out, axes=axes[:-1], forward=forward, scale=1.0, last=last)
@@ -203,7 +203,7 @@ def _c2rn(x: Any, s: Any, dim: Any, norm: Any, forward: bool, name: str) -> Any:
     scale = _scale(name, norm, math.prod(lengths), forward)
     if len(axes) > 1:
         x = c2c_(x, axes=axes[:-1], forward=forward, scale=1.0)
-    x = x.conj_physical() if forward else x
+    x = x.conj() if forward else x
     return c2r_(x, axis=last, n=lengths[-1], scale=scale)
 
 

@@ -210,7 +210,8 @@ def _ctc(
             f"Expected input_lengths to have value at most {times}, but got value {longest} "
             f"{_WHERE}"
         )
-    t = _padded(targets.detach().long(), sizes.tolist())
+    t = _padded(targets.detach().long(), sizes.tolist()).to(x.device)
+    lengths, sizes = lengths.to(x.device), sizes.to(x.device)
     loss = ctc_(x, t, lengths, sizes, blank=blank, finite=bool(zero_infinity))[0]
     if zero_infinity:
         loss = loss.masked_fill(loss.isinf(), 0)

@@ -201,6 +201,10 @@ def _interleaved_places(repeats: Tensor, output_size: int | None) -> Tensor:
         raise NotImplementedError(
             f"\"repeat_interleave_cpu\" not implemented for '{repeats.dtype.scalar_name}'"
         )
+    if repeats.is_meta:  # type: ignore[attr-defined]
+        if output_size is None:
+            raise RuntimeError("cannot repeat_interleave a meta tensor without output_size")
+        return repeats.new_empty((output_size,))  # type: ignore[attr-defined,no-any-return]
     counts = repeats.numpy(force=True).reshape(-1)  # type: ignore[attr-defined]
     if (counts < 0).any():
         raise RuntimeError("repeats can not be negative")

@@ -10,10 +10,11 @@ from franken.core.geometry import shapes
 from franken.core.geometry.memory import repeats
 from franken.core.node import split_edge, titled
 from franken.core.op import op
-from franken.core.tensor import Tensor
+from franken.core.state import STATE
+from franken.core.tensor import Tensor, held
 from franken.functional.views import named as views
 from franken.ops.declaring.samples import S, unary
-from franken.ops.elementwise.complexes import view_as_complex, view_as_real
+from franken.ops.elementwise.complexes import _conj, _neg_view, view_as_complex, view_as_real
 from franken.ops.shape import movement, split
 from franken.ops.shape.movement import select_, slice_
 from franken.ops.shape.regions import replaced_
@@ -68,8 +69,26 @@ def _copying(name: str, fn: Any, samples: Any, method: bool = False) -> Any:
 def _view(input: Tensor, *size: Any, **spelled: Any) -> Tensor:
     """The view, or a copy where there is none."""
     if "dtype" in spelled or isinstance(size[0], dtype):
-        return views.view(input, *size, **spelled)
+        return views.view(_resolved(input), *size, **spelled)
     return input.reshape(*size, **spelled)  # type: ignore[attr-defined, no-any-return]
+
+
+def _resolved(input: Tensor) -> Any:
+    return input.resolve_conj().resolve_neg()  # type: ignore[attr-defined]
+
+
+def _of_reals(name: str, fn: Any) -> Any:
+    """The view, refused where a copy of it has no derivative in torch."""
+
+    def view(input: Tensor) -> Any:
+        if STATE.grad and input.dtype.is_complex and input.requires_grad:  # type: ignore[attr-defined]
+            raise RuntimeError(
+                f"{name}_copy does not support automatic differentiation for outputs with complex "
+                "dtype."
+            )
+        return fn(input)
+
+    return view
 
 
 def _alias(input: Tensor) -> Tensor:
@@ -113,7 +132,10 @@ for _name, _fn, _samples in (
     ("unfold", unfold, lambda t: [S(t(5, 2), 0, 3, 2)]),
     ("view", _view, lambda t: [S(t(3, 4), (2, 6)), S(t(2, 0), (0,))]),
     ("view_as_complex", view_as_complex, lambda t: [S(t(3, 4, 2)), S(t(2))]),
-    ("view_as_real", view_as_real, lambda t: [S(t(3, 4, dtype=t.module.complex128))]),
+    ("_conj", _of_reals("_conj", _conj), lambda t: [S(t(3, 4, dtype=t.module.complex128))]),
+    ("_neg_view", _of_reals("_neg_view", _neg_view), unary),
+    ("view_as_real", lambda input: view_as_real(_resolved(input)),  # noqa: A006
+     lambda t: [S(t(3, 4, dtype=t.module.complex128))]),
 ):  # fmt: skip
     _copying(_name, _fn, _samples)
 
@@ -201,6 +223,6 @@ def as_strided_scatter(
 ) -> Tensor:
     """A copy with the elements that `as_strided` would show replaced by `src`."""
     # where elements repeat, the places are those of the dense copy
-    own = clone_(input.detach()) if not input.level and repeats(input._a) else input
+    own = clone_(input.detach()) if not input.level and repeats(held(input)) else input
     params = strided_params(own, size, stride, storage_offset)
     return _scattered(input, src, as_strided_, params, params["size"])

@@ -21,7 +21,7 @@ from franken.core.node import Node, edge_of, titled
 from franken.core.op import NAMES, op, spelled
 from franken.core.primitive import NO_BATCH_RULE, Primitive, _wrap
 from franken.core.state import STATE
-from franken.core.tensor import Tensor, version_of
+from franken.core.tensor import Tensor, held, hold, version_of
 from franken.functional.views import named as views
 from franken.ops.declaring.samples import S
 from franken.ops.shape import movement
@@ -37,7 +37,7 @@ def become(x: Any, view: Any) -> Tensor:
     if x.level:
         x.rebind(view)
     else:
-        x._a = view._a
+        hold(x, held(view))
     if x._base is not None:
         if x.dtype is x._base.dtype:
             x._chain = view._chain
@@ -107,7 +107,7 @@ grow_ = Primitive("grow", ("x",), _grow_kernel, batch=NO_BATCH_RULE).not_differe
 
 def _resized(x: Tensor, shape: tuple[int, ...], memory_format: Any) -> Any:
     """The array that x becomes: over its own storage if that is large enough."""
-    a, steps = x._a, _steps_for(shape, memory_format)
+    a, steps = held(x), _steps_for(shape, memory_format)
     beyond = 0 in shape and math.prod(filter(None, shape)) * a.itemsize > INT64_MAX
     if beyond or max(steps, default=0) > INT64_MAX:
         raise RuntimeError("Stride calculation overflowed")
@@ -138,7 +138,7 @@ def resize_(input: Tensor, *size: Any, memory_format: Any = None, **spelled: Any
     inplace.check_inference(input)
     _check_resizable(input)
     numel(takewhile(bool, shape))
-    input._a = _resized(input, shape, memory_format)
+    hold(input, _resized(input, shape, memory_format))
     inplace.bump(input)
     return input
 

@@ -79,7 +79,9 @@ def _detect_is_causal_mask(mask: Tensor | None, is_causal: bool | None, size: in
     """Whether the mask hides exactly the future."""
     if is_causal is not None or mask is None:
         return bool(is_causal)
-    causal = _generate_square_subsequent_mask(mask.size(-2) if size is None else size)
+    causal = _generate_square_subsequent_mask(
+        mask.size(-2) if size is None else size, device=mask.device
+    )
     if tuple(mask.shape) != tuple(causal.shape):
         return False
     return bool((mask == causal.to(mask.dtype)).all())

@@ -14,56 +14,91 @@ import numpy as np
 from franken.core import dtypes as dt
 from franken.core.batching import pointwise, view_rule
 from franken.core.calls.out import FOUND, Into
+from franken.core.linear import conj_, neg_view_
 from franken.core.op import commit_as, op
 from franken.core.pointwise import pointwise_primitive
 from franken.core.primitive import Primitive
-from franken.core.tensor import Tensor, attach
+from franken.core.tensor import CONJ, NEG, Tensor, attach, bits_of
 from franken.ops.declaring.declare import INT_TO_FLOAT, elementwise
 from franken.ops.declaring.samples import S, filled_at_random, read, unary
 from franken.ops.elementwise.arithmetic import zero
 
 # --- conjugate -----------------------------------------------------------------------------------
 
-_conj = Primitive("conj", ("x",), np.conjugate, batch=pointwise, layout="iterator")
-_conj.holomorphic = False
-_conj.vjp("x")(lambda g: _conj(g))
-_conj.jvp(lambda tangents, out, x: _conj(tangents[0]))
+_physical = Primitive("conj_physical", ("x",), np.conjugate, batch=pointwise, layout="iterator")
+_physical.holomorphic = False
+_physical.vjp("x")(lambda g: _physical(g))
+_physical.jvp(lambda tangents, out, x: _physical(tangents[0]))
 
 
-@op(inplace=True, out=FOUND, samples=unary)
+@op(inplace=True, out=FOUND, alias=("_conj_physical",), samples=unary)
 def conj_physical(input: Tensor) -> Tensor:
     """The complex conjugate; the tensor itself if it is real."""
-    return _conj(input) if input.dtype.is_complex else input  # type: ignore[no-any-return]
+    return _physical(input) if input.dtype.is_complex else input  # type: ignore[no-any-return]
 
 
 @op(samples=unary)
 def conj(input: Tensor) -> Tensor:
-    """The complex conjugate; the tensor itself if it is real.
+    """The complex conjugate, a view of the same memory; the tensor itself if it is real.
 
-    Note: computed at once; torch defers it with a flag that `is_conj` shows.
+    What is computed of it is computed of the conjugates, and what is written to it is conjugated.
+
+    >>> import franken as torch
+    >>> x = torch.tensor([1 + 2j])
+    >>> x.conj().mul_(2), x
+    (tensor([2.-4.j]), tensor([2.+4.j]))
     """
-    return _conj(input) if input.dtype.is_complex else input  # type: ignore[no-any-return]
+    return conj_(input) if input.dtype.is_complex else input  # type: ignore[no-any-return]
 
 
-@op(alias=("resolve_neg",), samples=unary)
+@op(samples=lambda t: [S(t(3, 4, dtype=t.module.complex128))])
+def _conj(input: Tensor) -> Tensor:
+    """The complex conjugate, a view of the same memory; RuntimeError if it is real."""
+    if not input.dtype.is_complex:
+        raise RuntimeError("_conj() is only supported for complex tensors")
+    return conj_(input)  # type: ignore[no-any-return]
+
+
+# (of truth values there is one too, which cannot be read)
+@op(samples=lambda t: [S(t(3, 4, dtype=t.module.float64)), S(t(2, dtype=t.module.complex128))])
+def _neg_view(input: Tensor) -> Tensor:
+    """The negative, a view of the same memory."""
+    return neg_view_(input)  # type: ignore[no-any-return]
+
+
+@op(samples=unary)
 def resolve_conj(input: Tensor) -> Tensor:
-    """The tensor itself: conjugates are computed at once, never kept as a flag."""
-    return input
+    """The tensor, or a copy of it where its memory holds its conjugates."""
+    return input.clone() if bits_of(input) & CONJ else input  # type: ignore[attr-defined, no-any-return]
 
 
-@op(alias=("is_neg",), samples=read)
+@op(samples=unary)
+def resolve_neg(input: Tensor) -> Tensor:
+    """The tensor, or a copy of it where its memory holds its negatives."""
+    return input.clone() if bits_of(input) & NEG else input  # type: ignore[attr-defined, no-any-return]
+
+
+@op(samples=read)
 def is_conj(input: Tensor) -> bool:
-    """False: no tensor is conjugated or negated by a flag."""
-    return False
+    """Whether the tensor's memory holds its conjugates."""
+    return bool(bits_of(input) & CONJ)
+
+
+@op(samples=read)
+def is_neg(input: Tensor) -> bool:
+    """Whether the tensor's memory holds its negatives."""
+    return bool(bits_of(input) & NEG)
 
 
 # --- parts, as views -----------------------------------------------------------------------------
 
 
-def _part(name: str, kernel: Any, back: Any, title: str | None = None) -> Primitive:
+def _part(
+    name: str, kernel: Any, back: Any, title: str | None = None, carry: Any = None
+) -> Primitive:
     rule = view_rule(lambda p, s: p)
     prim = Primitive(name, ("x",), kernel, view=True, batch=rule, title=title)
-    prim.holomorphic = False
+    prim.holomorphic, prim.carry = False, carry
     prim.vjp("x")(back)
     prim.jvp(lambda tangents, out, x: prim(tangents[0]))
     return prim
@@ -80,9 +115,13 @@ def _as_real(x: Any) -> Any:
 
 
 real_ = _part(
-    "real", lambda x: _as_real(x)[..., 0], lambda g: g, "SelectBackward0"
-)  # the engine casts it to complex
-imag_ = _part("imag", lambda x: _as_real(x)[..., 1], lambda g: g * 1j, "SelectBackward0")
+    "real", lambda x: _as_real(x)[..., 0], lambda g: g, "SelectBackward0",
+    carry=lambda bits: bits & NEG,
+)  # fmt: skip  # the engine casts it to complex
+imag_ = _part(
+    "imag", lambda x: _as_real(x)[..., 1], lambda g: g * 1j, "SelectBackward0",
+    carry=lambda bits: NEG if bits in (CONJ, NEG) else 0,
+)  # fmt: skip
 as_real_ = _part("view_as_real", _as_real, lambda g: as_complex_(g.contiguous()))
 as_complex_: Any = _part(
     "view_as_complex", lambda x: x.view(_COMPLEX[x.dtype])[..., 0], lambda g: as_real_(g)
@@ -125,6 +164,12 @@ def view_as_real(input: Tensor) -> Tensor:
     """A view with a last dimension of size 2, the real and imaginary parts."""
     if not input.dtype.is_complex:
         raise RuntimeError("view_as_real is only supported for complex tensors")
+    if bits_of(input) & CONJ:
+        raise RuntimeError(
+            "view_as_real doesn't work on unresolved conjugated tensors.  To resolve the conjugate "
+            "tensor so you can view it as real, use self.resolve_conj(); however, be warned that "
+            "the resulting tensor will NOT alias the original."
+        )
     return as_real_(input)  # type: ignore[no-any-return]
 
 
@@ -236,7 +281,7 @@ def _abs_tangent(tangents: Any, out: Any, x: Any) -> Any:
 
 def _along(direction: Any, t: Any) -> Any:
     """Re(conj(direction) t): how a change t moves the length."""
-    return real(_conj(direction) * t) if t.dtype.is_complex else direction * t
+    return real(_physical(direction) * t) if t.dtype.is_complex else direction * t
 
 
 def _sgn_kernel(x: Any) -> Any:
@@ -254,7 +299,7 @@ def _sgn_slope(g: Any, x: Any, out: Any) -> Any:
     if not out.dtype.is_complex:
         return zero(g)
     length = abs(x)
-    across = g - out * real(_conj(out) * g)
+    across = g - out * real(_physical(out) * g)
     return (across / length).masked_fill(length == 0, 0)
 
 

@@ -16,7 +16,7 @@ from franken.core.geometry.strides import contiguous_strides
 from franken.core.node import edge_of
 from franken.core.op import op
 from franken.core.overriding.foreign import again
-from franken.core.tensor import Tensor
+from franken.core.tensor import Tensor, held
 from franken.ops.declaring.samples import S
 from franken.ops.indexing.expression import (
     Parsed,
@@ -38,7 +38,7 @@ def put_inplace(x: Tensor, values: Any, indices: Any, pattern: Any, accumulated:
     """Put values into x's own memory where nothing is recorded, else commit a new value."""
     if isinstance(values, Tensor):
         refuse_shared(x, (values,), "apart")
-    in_memory = not accumulated or repeats(x._a)
+    in_memory = not accumulated or repeats(held(x))
     if in_memory and plain(x, values, *indices) and x._a.flags.writeable:
         warn_expanded(x, "index_put_")
         raw = values._a if isinstance(values, Tensor) else values
@@ -50,7 +50,7 @@ def put_inplace(x: Tensor, values: Any, indices: Any, pattern: Any, accumulated:
 
 def warn_expanded(x: Tensor, name: str) -> None:
     """Warn as torch does where memory that appears several times is written to."""
-    if repeats(x._a):
+    if repeats(held(x)):
         warnings.warn(
             f"Use of {name} on expanded tensors is deprecated. Please clone() the tensor before "
             "performing this operation. This also applies to advanced indexing e.g. "

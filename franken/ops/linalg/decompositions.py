@@ -220,7 +220,8 @@ def ormqr(
         order = range(k) if transpose else reversed(range(k))
         return _reflect(v, tau, order, other, transpose)  # type: ignore[no-any-return]
     order = reversed(range(k)) if transpose else range(k)  # C Q = (Qᴴ Cᴴ)ᴴ
-    return _reflect(v, tau, order, other.mH, not transpose).mH.clone()  # type: ignore[attr-defined, no-any-return]
+    flipped = other.mT.conj_physical()  # type: ignore[attr-defined]
+    return _reflect(v, tau, order, flipped, not transpose).mH.clone()  # type: ignore[attr-defined, no-any-return]
 
 
 # --- singular values -----------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from franken.core.node import titled
 from franken.core.op import op
 from franken.core.overriding.foreign import answer_of
 from franken.core.primitive import F32, F64, Primitive
-from franken.core.tensor import Tensor, attach
+from franken.core.tensor import CONJ, Tensor, attach, bits_of
 from franken.ops.declaring.samples import S
 from franken.ops.surface.args import checked_number
 
@@ -276,6 +276,8 @@ _DOT_OUT = Into(
 def dot(input: Tensor, tensor: Tensor) -> Tensor:
     """Inner product of two vectors."""
     _check_vectors("dot", input, tensor)
+    if bits_of(input) == bits_of(tensor) == CONJ:
+        return matmul(input.conj(), tensor.conj()).conj()  # type: ignore[attr-defined, no-any-return]
     return matmul(input, tensor)
 
 
@@ -283,6 +285,8 @@ def dot(input: Tensor, tensor: Tensor) -> Tensor:
 def vdot(input: Tensor, other: Tensor) -> Tensor:
     """Inner product of two vectors, the first conjugated."""
     _check_vectors("vdot", input, other)
+    if bits_of(other) == CONJ != bits_of(input):  # torch gives a view of what BLAS computes
+        return matmul(input, other.conj()).conj()  # type: ignore[attr-defined, no-any-return]
     return matmul(input.conj_physical(), other)
 
 

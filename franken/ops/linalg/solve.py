@@ -455,7 +455,9 @@ def _(g: Any, out0: Any) -> Any:
 def _cholesky(input: Tensor, upper: bool) -> tuple[Tensor, Tensor]:
     factor, info = cholesky_(input, upper=upper)
     # torch's is no view either, and column-major in both cases
-    return (upper_part_(factor.mH, rows=factor.shape[-1]) if upper else factor), info
+    if upper:
+        factor = upper_part_(factor.mT.conj_physical(), rows=factor.shape[-1])
+    return factor, info
 
 
 @op(at="linalg", out=FREE, samples=definite, title="LinalgCholeskyExBackward0")

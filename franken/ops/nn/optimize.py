@@ -22,6 +22,7 @@ from franken.core.tensor import version_of
 from franken.core.where import here
 
 BLOCK = 1 << 14  # elements: five float32 blocks of 64 KiB fit a second-level cache
+_FEW = 1 << 11  # elements below which new memory is quicker than finding kept one: 0.3 us to 1.2
 SPLIT = 1 << 20  # elements from which threads pay: 200,000 in one go finish sooner than in two
 _REAL = {d.np: d.to_real().np for d in (dt.complex32, dt.complex64, dt.complex128)}
 _WIDE = (np.dtype("float32"), np.dtype("float64"))
@@ -30,9 +31,9 @@ _scratch = threading.local()
 
 
 def _temporary(like: Any) -> Any:
-    """Scratch memory of a block's shape, kept between calls on the CPU."""
+    """Scratch memory of a block's shape, kept between calls on the CPU where it is not small."""
     n = like.size
-    if type(like) is not _HOST or n > BLOCK:
+    if n < _FEW or type(like) is not _HOST or n > BLOCK:
         return np.empty_like(like)
     kept = getattr(_scratch, "kept", None)
     if kept is None:

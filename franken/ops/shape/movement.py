@@ -92,7 +92,7 @@ def bind_view(prim: Primitive, x: Any, params: dict[str, Any], title: str | None
 
 def shape_of(x: Any) -> tuple[int, ...]:
     """The sizes as a plain tuple."""
-    return tuple(x.shape) if x.level else x._a.shape
+    return tuple(x.shape) if x.level or x._bits else x._a.shape
 
 
 # --- primitives -----------------------------------------------------------------------------------
@@ -113,7 +113,14 @@ def _reshape_kernel(x: Any, *, shape: tuple[int, ...]) -> Any:
     return out
 
 
-reshape_ = linear(Primitive("reshape", ("x",), _reshape_kernel, view=True, title="ViewBackward0"))
+def _reshape_geometry(x: Any, *, shape: tuple[int, ...]) -> Any:
+    steps = view_strides(x.shape, element_strides(x), shape) if x.size else None
+    return x.reshape(shape) if steps is None else restrided(x, shape, steps, first_place(x))
+
+
+reshape_ = linear(Primitive(
+    "reshape", ("x",), _reshape_kernel, view=True, title="ViewBackward0", meta=_reshape_geometry
+))  # fmt: skip
 
 
 @reshape_.vjp("x")
@@ -201,7 +208,7 @@ def _expand_kernel(x: Any, *, shape: tuple[int, ...]) -> Any:
     """A broadcast view; its memory is written to only past the overlap check of `commit`."""
     on_host = hasattr(x.flags, "writeable")  # a GPU array has no such flag
     if x.size and x.flags.c_contiguous and x.dtype.kind != "V" and 0 not in shape and on_host:
-        return np.ndarray(shape, x.dtype, x, 0, _expanded(x, shape))
+        return type(x)(shape, x.dtype, x, 0, _expanded(x, shape))
     if on_host and memory_of(x) is not None:
         out = restrided(x, shape, _expanded(x, shape, x.itemsize), first_place(x))
     else:

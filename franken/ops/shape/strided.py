@@ -18,7 +18,7 @@ from franken.core.geometry import shapes, strides
 from franken.core.geometry.memory import element_strides, first_place, memory_of, restrided, root_of
 from franken.core.op import op
 from franken.core.primitive import Primitive
-from franken.core.tensor import Tensor
+from franken.core.tensor import CONJ, Tensor, bits_of, held
 from franken.ops.declaring.loop import loop
 from franken.ops.declaring.samples import S
 from franken.ops.shape.movement import embed, expand_, linear, sizes
@@ -137,9 +137,9 @@ def strided_params(input: Tensor, size: Any, stride: Any, storage_offset: Any) -
 
 
 def _storage_numel(input: Any) -> int:
-    a = input._a
+    a = input
     while isinstance(a, Tensor):
-        a = a._a
+        a = held(a)
     return int(root_of(a).nbytes) // int(input.dtype.itemsize)
 
 
@@ -274,6 +274,12 @@ view_dtype_ = Primitive(
 def view_as_dtype(input: Tensor, to: dt.dtype) -> Tensor:
     """The bytes of a tensor seen as another dtype; the last dimension takes up the difference."""
     old, new = input.dtype, to
+    bits = bits_of(input)
+    if bits:
+        what = "conjugate view tensors" if bits & CONJ else "tensors with negative bit set"
+        raise RuntimeError(
+            f"torch.Tensor.view is not supported for {what} when converting to a different dtype."
+        )
     if old.itemsize != new.itemsize:
         _check_dtype_view(input, old, new)
     return view_dtype_(input, to=to)
@@ -306,7 +312,7 @@ def _check_dtype_view(input: Tensor, old: dt.dtype, new: dt.dtype) -> None:
 
 def legal_view(input: Tensor, shape: tuple[int, ...]) -> None:
     """Raise unless the elements of an eager tensor can be seen as `shape` without a copy."""
-    a = input._a
+    a = held(input)
     if input.level or not isinstance(a, np.ndarray) or a.flags.c_contiguous:
         return
     if strides.view_strides(a.shape, element_strides(a), shape) is None:
@@ -321,7 +327,7 @@ def legal_view(input: Tensor, shape: tuple[int, ...]) -> None:
 
 def _link_by_memory(base: Tensor, view: Tensor) -> Any:
     """The link that leads from a base to any view of it, by strides."""
-    a, v = base._a, view._a
+    a, v = held(base), held(view)
     params = {"size": v.shape, "stride": element_strides(v), "place": first_place(v),
               "base_stride": element_strides(a), "base_place": first_place(a)}  # fmt: skip
     return (as_strided_, params, -1)

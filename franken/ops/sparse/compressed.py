@@ -133,9 +133,21 @@ def to_sparse(
         sparse_dim, layout = None, sparse_dim
     if sparse_dim is not None:
         if is_sparse(input):
-            return coordinates(to_dense(input), sparse_dim)  # type: ignore[no-any-return]
+            if input._a.sparse_dim != sparse_dim:
+                kind = named(input.layout)  # type: ignore[attr-defined]
+                raise RuntimeError(
+                    f"to_sparse: conversion from {kind} to Sparse with sparse_dim argument "
+                    "!=self.sparse_dim() is not supported"
+                )
+            return convert_layout(input, layouts.sparse_coo)  # type: ignore[no-any-return]
         return coordinates(input, sparse_dim)  # type: ignore[no-any-return]
     return convert_layout(input, layout or layouts.sparse_coo, blocksize, dense_dim)  # type: ignore[no-any-return]
+
+
+@op(at="", method=True, samples=SPARSE)
+def to_sparse_coo(input: Tensor) -> Tensor:
+    """The tensor in coordinates."""
+    return to_sparse(input)
 
 
 @op(at="", method=True, samples=SPARSE)

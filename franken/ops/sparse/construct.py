@@ -9,11 +9,11 @@ from franken.core import dtypes as dt
 from franken.core.convert import cast
 from franken.core.device import resolve
 from franken.core.layouts.between import coo_of
-from franken.core.layouts.tensor import made
 from franken.core.op import op
 from franken.core.tensor import Tensor
 from franken.ops.sparse.convert import SPARSE
 from franken.ops.surface.args import as_dtype
+from franken.ops.surface.creation import nothing_stored
 from franken.ops.surface.data import tensor
 
 
@@ -187,9 +187,7 @@ def sparse_coo_tensor(
 
 
 def _empty(size: tuple[int, ...], kind: Any, device: Any, requires_grad: bool) -> Any:
-    kind = kind or dt.get_default_dtype()
-    t = made(coo.empty(size, len(size), kind.np), resolve(device))
-    return t.requires_grad_() if requires_grad else t
+    return nothing_stored(size, kind or dt.get_default_dtype(), device, requires_grad)
 
 
 @op(name="_sparse_coo_tensor_unsafe", method=False, samples=SPARSE)

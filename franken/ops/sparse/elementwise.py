@@ -71,6 +71,8 @@ _BETWEEN.kernel(NAMED, _between_kernel)
 
 def _add_kernel(x: Any, y: Any) -> Any:
     if isinstance(x, Coo) and isinstance(y, Coo):
+        if x.dtype.kind == "b":
+            raise NotImplementedError("\"cadd_sparse\" not implemented for 'Bool'")
         return coo.add(x, y)
     if isinstance(x, Compressed) and isinstance(y, Compressed):
         return _add_compressed(x, y)
@@ -103,6 +105,8 @@ def _mul_kernel(x: Any, y: Any) -> Any:
     if _is_number(y):
         return x.with_values(kernel(x.values, y))
     if isinstance(y, Coo):
+        if x.dtype.kind == "b":
+            raise NotImplementedError("\"mul_out_sparse\" not implemented for 'Bool'")
         return coo.multiply(x, y, kernel)
     full = np.broadcast_shapes(x.shape, y.shape)
     if full != x.shape:
@@ -186,7 +190,7 @@ def sum_over(x: Coo, axes: tuple[int, ...], keepdim: bool) -> Any:
 
 def _sum_kernel(x: Any, *, axes: tuple[int, ...], keepdim: bool) -> Any:
     if isinstance(x, Coo):
-        return sum_over(x, axes, keepdim)
+        return sum_over(coo.coalesce(x), axes, keepdim)
     if len(axes) == x.ndim and not keepdim:
         return reduce_sum.cpu(x.values, axes=tuple(range(x.values.ndim)), keepdim=False)
     if x.layout != "sparse_csr":

@@ -21,7 +21,11 @@ def _permute_kernel(x: Any, *, dims: tuple[int, ...]) -> Any:
     sparse = x.sparse_dim
     first, rest = dims[:sparse], dims[sparse:]
     if any(d >= sparse for d in first):
-        raise RuntimeError("transpose: can't transpose a sparse dimension with a dense one")
+        moved = [i for i, d in enumerate(dims) if i != d]
+        raise RuntimeError(
+            "sparse transpose: transposed dimensions must be sparse Got sparse_dim: "
+            f"{sparse}, d0: {moved[0]}, d1: {moved[-1]}"
+        )
     values = x.values.transpose(0, *[d - sparse + 1 for d in rest])
     shape = tuple([x.shape[d] for d in dims])
     return Coo(x.indices[list(first)], values, shape, x.coalesced and first == tuple(sorted(first)))

@@ -14,7 +14,7 @@ from franken.core.layouts.tensor import NAMED, Between, is_sparse, made, named
 from franken.core.node import titled
 from franken.core.op import op
 from franken.core.tensor import Tensor, wrap
-from franken.ops.linalg.product import matmul_
+from franken.ops.linalg.product import linear_, matmul_
 from franken.ops.sparse.convert import SPARSE
 
 
@@ -57,6 +57,15 @@ def _as_coo(x: Any) -> Any:
     return compressed.to_coo(x) if isinstance(x, Compressed) else x
 
 
+def _linear_kernel(x: Any, w: Any, b: Any) -> Any:
+    if x.ndim != 2 or not isinstance(w, Coo):
+        return NotImplemented
+    turned = Coo(w.indices[::-1], w.values, w.shape[::-1])
+    out = _matmul_kernel(x, turned)
+    return out if b is None else out + b
+
+
+linear_.kernel(NAMED, _linear_kernel)
 matmul_.kernel(NAMED, _matmul_kernel)
 
 # beta * base + alpha * (x @ y): the gradient of a sparse x is sparse, where x stores elements.
@@ -190,7 +199,7 @@ def _spmm(input: Tensor, mat2: Tensor) -> Tensor:
     return input.mm(mat2)  # type: ignore[attr-defined]
 
 
-op(name="spmm", method=False, samples=SPARSE)(_spmm)
+op(name="spmm", method=False, alias=("dsmm",), samples=SPARSE)(_spmm)
 
 
 @op(samples=SPARSE)
@@ -202,7 +211,7 @@ def smm(input: Tensor, mat2: Tensor) -> Tensor:
     return made(Coo(places, out._a.reshape(-1), shape, True))  # type: ignore[no-any-return]
 
 
-@op(method=False, samples=SPARSE)
+@op(method=False, alias=("hsmm",), samples=SPARSE)
 def hspmm(mat1: Tensor, mat2: Tensor) -> Tensor:
     """The product of a sparse and a strided matrix: its rows that may not be zero, as a hybrid."""
     rows = np.unique(mat1._a.indices[0])

@@ -46,8 +46,6 @@ def sum(input: Tensor, dim: Any = None, dtype: Any = None) -> Tensor:
     if dim is None:
         return values_(coalesce(x)).sum()  # type: ignore[no-any-return]
     axes = wrap_dims((dim,) if isinstance(dim, int) else tuple(dim), x.ndim)
-    if not x._a.nnz:
-        raise RuntimeError("_sparse_sum: sparse tensor input._nnz() == 0, please call torch.sparse.sum(input) instead.")  # noqa: E501  # fmt: skip
     return sum_(coalesce(x), axes=tuple(sorted(axes)))  # type: ignore[no-any-return]
 
 

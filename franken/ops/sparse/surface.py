@@ -167,7 +167,8 @@ def _repr(self: Any, *, tensor_contents: Any = None) -> str:
     if not default:
         suffixes.append(f"dtype={self.dtype}")
     suffixes.append(f"layout={self.layout}")
-    return _with_suffixes(text, suffixes + _history(self), indent, isinstance(a, Coo))
+    shown_as = "Parameter containing:\n" if self.__dict__.get("_is_param") else ""
+    return shown_as + _with_suffixes(text, suffixes + _history(self), indent, isinstance(a, Coo))
 
 
 def _contents(part: Tensor, indent: int) -> str:

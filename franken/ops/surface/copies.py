@@ -16,7 +16,7 @@ from franken.core.geometry.strides import (
 )
 from franken.core.op import op
 from franken.core.primitive import Primitive
-from franken.core.tensor import Tensor
+from franken.core.tensor import Tensor, held
 from franken.ops.declaring.samples import S, unary
 
 _FORMATS = {f.name: f for f in (layout.channels_last, layout.channels_last_3d)}
@@ -87,10 +87,10 @@ def as_images(out: Any, like: Any) -> Any:
 @op(at="", method=True, samples=lambda t: [S(t.const(3, 4)), S(t.const()), S(t.const(2, 0))])
 def is_contiguous(input: Tensor, memory_format: Any = layout.contiguous_format) -> bool:
     """Whether the elements lie densely in row-major (or the given) order."""
-    a = input._a
     if memory_format is layout.contiguous_format:
+        a = input._a if not input._bits else held(input)
         while isinstance(a, Tensor):  # a traced value: what lies at the bottom of it
-            a = a._a
+            a = held(a)
         return bool(a.flags.c_contiguous)
     ndim = 4 if memory_format is layout.channels_last else 5
     if input.ndim != ndim:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from franken.backends.meta import rules
+from franken.backends.numpy.layouts import coo
 from franken.core import dtypes as dt
 from franken.core import state
 from franken.core.batching import batch_size, to_front
@@ -26,6 +27,7 @@ from franken.core.geometry.strides import (
     memory_format_strides,
     preserved_strides,
 )
+from franken.core.layouts.tensor import made
 from franken.core.op import op
 from franken.core.primitive import Primitive, _wrap, born
 from franken.core.tensor import Tensor
@@ -136,6 +138,17 @@ def written(name: str, out: Any, array: Any, dtype: Any = None, into: Into = MAD
 # --- by size -------------------------------------------------------------------------------------
 
 
+def nothing_stored(
+    shape: Sequence[int], d: dt.dtype, device: Any, requires_grad: bool = False
+) -> Tensor:
+    """Zeros in coordinates, none of them stored."""
+    shape = tuple(shape)
+    t: Tensor = made(coo.empty(shape, len(shape), d.np), as_device("empty", device))
+    if requires_grad:
+        require_grad(t)
+    return t
+
+
 def _factory(name: str, value: int, doc: str) -> Any:
     def create(
         *args: int | Sequence[int], size: Any = None, out: Any = None, dtype: Any = None,
@@ -143,6 +156,8 @@ def _factory(name: str, value: int, doc: str) -> Any:
         requires_grad: bool = False,
     ) -> Tensor:  # fmt: skip
         shape = as_sizes(name, args, size)
+        if layout is layouts.sparse_coo and not value:
+            return nothing_stored(shape, as_dtype(name, dtype), device, requires_grad)
         check_options(name, layout, requires_grad, pin_memory)
         d = as_dtype(name, dtype)
         if out is None:
@@ -167,6 +182,8 @@ def empty(
 ) -> Tensor:  # fmt: skip
     """Memory of the given sizes, zeroed."""
     shape = as_sizes("empty", args, size)
+    if layout is layouts.sparse_coo:
+        return nothing_stored(shape, as_dtype("empty", dtype), device, requires_grad)
     check_options("empty", layout, requires_grad, pin_memory)
     d = as_dtype("empty", dtype)
     if out is not None:
@@ -315,6 +332,8 @@ def _make(
     """A tensor of one value (None: unwritten) like `x`; `shape` None: x's, in its memory order."""
     if x.foreign and not x.level and layout is not layouts.strided:
         return x.made_like(name, shape, value, dtype, requires_grad)  # type: ignore[attr-defined,no-any-return]
+    if layout is layouts.sparse_coo and name == "zeros_like":
+        return nothing_stored(x.shape, as_dtype(name, dtype, x.dtype), device, requires_grad)
     check_options(name, layout, requires_grad, pin_memory)
     d = as_dtype(name, dtype, x.dtype)
     count = math.prod(tuple(x.shape) if shape is None else shape)

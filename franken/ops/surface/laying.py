@@ -16,7 +16,7 @@ from franken.core.geometry.strides import contiguous_strides
 from franken.core.node import Leaf
 from franken.core.op import op
 from franken.core.replaced import renew_leaf
-from franken.core.tensor import Tensor
+from franken.core.tensor import Tensor, held, hold
 from franken.ops.declaring.samples import NoSamples
 from franken.ops.surface.storage import UntypedStorage
 from franken.ops.surface.typed_storage import TypedStorage
@@ -54,7 +54,8 @@ def set_(
 ) -> Tensor:
     """Let the tensor be another one, or show a storage: from then on it shares that memory."""
     inplace.check(input, "set_")
-    if source is not None and source.device is not input.device:
+    known = isinstance(source, (Tensor, TypedStorage, UntypedStorage))
+    if known and source.device is not input.device:
         raise RuntimeError(
             f'Attempted to set the storage of a tensor on device "{input.device}" to a storage on '
             f'different device "{source.device}".  This is no longer allowed; the devices must '
@@ -70,7 +71,7 @@ def set_(
                 f"Could not set tensor of type {source.dtype.cpp_name} to a tensor of type "
                 f"{input.dtype.cpp_name}"
             )
-        array = source._a
+        array = held(source)
         if size is not None:
             array = _laid(memory_of(array), storage_offset, tuple(size), stride)
     elif isinstance(source, UntypedStorage):
@@ -82,7 +83,8 @@ def set_(
             "but expected one of: (), (Tensor source), (Storage source), (Storage source, int "
             "storage_offset, tuple of ints size, tuple of ints stride)"
         )
-    input._a, input._base = array, None
+    hold(input, array)
+    input._base = None
     inplace.bump(input)
     if type(input._node) is Leaf:
         renew_leaf(input)

@@ -88,7 +88,7 @@ def parameter(cls: Any, data: Any = None, requires_grad: bool = True) -> Any:
     """A leaf over the memory of `data` that modules register as trainable."""
     if data is None:
         data = _wrap(np.zeros((0,), dt.get_default_dtype().np), CPU)
-    if cls is Parameter and overrides(builtins.type(data)):
+    if cls is Parameter and (overrides(builtins.type(data)) or data.foreign and not data.level):
         return _marked(data, requires_grad)
     with Switched(ALL_OFF):
         return _leaf_of(cls, data, requires_grad)

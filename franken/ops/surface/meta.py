@@ -19,7 +19,7 @@ from franken.core.geometry.shapes import wrap_dim
 from franken.core.geometry.size import Size
 from franken.core.op import op
 from franken.core.state import INFERENCE
-from franken.core.tensor import Tensor
+from franken.core.tensor import Tensor, held
 from franken.core.trace import memory
 from franken.ops.declaring.samples import NoSamples, S, read
 from franken.ops.surface.args import as_dtype, dtype_of_number, kind_name
@@ -28,7 +28,7 @@ from franken.ops.surface.args import as_dtype, dtype_of_number, kind_name
 def strides_of(t: Tensor) -> tuple[int, ...]:
     """Strides in elements; a traced tensor's are those of its value without hidden dimensions."""
     if not t.level:
-        return element_strides(t._a)
+        return element_strides(held(t))
     low = strides_of(t._a)
     hidden = getattr(t, "bdim", None)
     return low if hidden is None else low[:hidden] + low[hidden + 1 :]
@@ -96,7 +96,7 @@ def get_device(input: Tensor) -> int:
 def _backed(input: Tensor) -> Any:
     if input.level:
         raise RuntimeError("Cannot access data pointer of Tensor that doesn't have storage")
-    return input._a
+    return held(input)
 
 
 @op(at="", method=True, samples=NoSamples("memory: an address, or an object of the library itself"))
@@ -180,6 +180,7 @@ def is_set_to(input: Tensor, tensor: Tensor) -> bool:
         rules.refuse("is_set_to")
     return (
         data_ptr(input) == data_ptr(tensor)
+        and not (input._bits or tensor._bits)
         and (input.shape.numel() > 0 or root_of(input._a) is root_of(tensor._a))
         and tuple(input.shape) == tuple(tensor.shape)
         and strides_of(input) == strides_of(tensor)

@@ -18,7 +18,16 @@ from franken.core.op import op
 from franken.core.overriding.dispatch import overrides
 from franken.core.primitive import born
 from franken.core.state import STATE
-from franken.core.tensor import Tensor, attach, first_version, version_of
+from franken.core.tensor import (
+    CONJ,
+    Tensor,
+    attach,
+    dress,
+    first_version,
+    held,
+    hold,
+    version_of,
+)
 from franken.ops.declaring.samples import S, read
 from franken.ops.shape.movement import alias_
 from franken.ops.surface.args import checked_number, kind_name
@@ -111,9 +120,15 @@ def numpy(input: Tensor, *, force: bool = False) -> np.ndarray[Any, Any]:
             )
         if tracked:
             raise RuntimeError(_TRACKED)
+        if input._bits:
+            what, name = ("conjugate", "conj") if input._bits & CONJ else ("negative", "neg")
+            raise RuntimeError(
+                f"Can't call numpy() on Tensor that has {what} bit set. Use tensor.resolve_{name}()"
+                ".numpy() instead."
+            )
     if input.dtype in _NO_NUMPY:
         raise TypeError(f"Got unsupported ScalarType {input.dtype.scalar_name}")
-    return host_array(input)
+    return host_array(input).copy() if input._bits else host_array(input)
 
 
 # --- Python's protocols --------------------------------------------------------------------------
@@ -155,7 +170,7 @@ def _index(self: Tensor) -> int:
 
 
 def _format(self: Tensor, spec: str) -> str:
-    plain = type(self) is Tensor and self.device is not META
+    plain = self.__class__ is Tensor and self.device is not META
     if self.ndim == 0 and plain:
         return number_of(self).__format__(spec)  # type: ignore[no-any-return]
     return object.__format__(self, spec)
@@ -186,13 +201,15 @@ def _dlpack(self: Tensor, *, stream: Any = None, **options: Any) -> Any:
         raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
     if self.level:
         raise BufferError("Can't export a tensor inside a transform")
+    if self._bits & CONJ:
+        raise BufferError("Can't export tensors with the conjugate bit set")
     if self.device is META:
         raise BufferError("Cannot pack tensors on meta")
     if self.device is not CPU:
-        return exported(self._a, stream=stream, **options)
+        return exported(held(self), stream=stream, **options)
     if stream is not None:
         raise AssertionError("stream should be None on cpu.")
-    return exported(self._a, **options)
+    return exported(held(self), **options)
 
 
 def _dlpack_device(self: Tensor) -> Any:
@@ -225,7 +242,7 @@ def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
             "because of a torch.nn.utils.weight_norm usage, see "
             "https://github.com/pytorch/pytorch/pull/103001"
         )
-    if overrides(type(self)) and type(self.new_empty([])) is not type(self):  # type: ignore[attr-defined]
+    if overrides(self.__class__) and type(self.new_empty([])) is not self.__class__:  # type: ignore[attr-defined]
         raise RuntimeError(
             "The default implementation of __deepcopy__() for non-wrapper subclasses only works "
             "for subclass types that implement new_empty() and for which that function returns "
@@ -233,7 +250,7 @@ def _deepcopy(self: Tensor, memo: dict[int, Any]) -> Tensor:
             "new_empty() for your subclass or override __deepcopy__() if it is intended behavior "
             "for new_empty() to return an instance of a different type."
         )
-    made = _like(type(self), copied_array(self._a, memo), self.device, self.requires_grad)  # type: ignore[attr-defined]
+    made = _like(self.__class__, copied_array(self._a, memo), self.device, self.requires_grad)  # type: ignore[attr-defined]
     made = born(made)
     memo[id(self)] = made
     if getattr(self, "_grad", None) is not None:
@@ -276,8 +293,9 @@ def _shallow_copy(self: Tensor) -> Any:
     """`copy.copy`: a leaf over the same memory, as what torch's pickling makes of a tensor."""
     if self.level:
         raise RuntimeError("cannot copy a tensor inside a transform")
-    view = self._a.view()
-    t = _like(type(self), view, self.device, bool(self.requires_grad))  # type: ignore[attr-defined]
+    view = held(self).view()
+    t = _like(self.__class__, view, self.device, bool(self.requires_grad))  # type: ignore[attr-defined]
+    dress(t, self._bits)
     t.__dict__.update(own_attributes(self))
     return t
 
@@ -288,13 +306,14 @@ def _shallow_copy(self: Tensor) -> Any:
 def as_class(t: Tensor, cls: Any) -> Any:
     """The same tensor (memory, version, graph) as an instance of another class."""
     made = _new(cls)
-    made._a, made.device, made._node, made._base = t._a, t.device, t._node, t._base
+    made.device, made._node, made._base = t.device, t._node, t._base
     made._ver = version_of(t)
+    hold(made, held(t))
     if t._base is not None:
         made._chain, made._view_ver = t._chain, t._view_ver
         if hasattr(t, "_vmeta"):
             made._vmeta = t._vmeta
-    return made
+    return dress(made, t._bits)
 
 
 def _as_subclass(self: Tensor, cls: Any) -> Any:

@@ -16,12 +16,13 @@ from franken.backends.meta.memory import laid
 from franken.core import dtypes as dt
 from franken.core.device import META, resolve
 from franken.core.geometry.memory import byte_row, pointer, root_of
-from franken.core.tensor import Parameter, Tensor, attach, wrap
+from franken.core.tensor import CONJ, NEG, Parameter, Tensor, attach, dress, held, wrap
 from franken.ops.surface.read import own_attributes
 from franken.ops.surface.storage import UntypedStorage, laid_over, storage_of
 from franken.ops.surface.typed_storage import STORAGE_NAMES, TypedStorage
 
 _SLOTS = frozenset(copyreg._slotnames(Tensor))  # type: ignore[attr-defined]
+_FLAGS = {"conj": CONJ, "neg": NEG}
 # What the library itself notes on a tensor; it holds for that object only.
 _NOTES = frozenset({"pinned", "tangent", "tangent_at", "given", "hooks"})
 
@@ -44,9 +45,9 @@ def _reduce_ex(self: Tensor, protocol: Any) -> Any:
             return _rebuild_parameter_with_state, (*parts, state)
         return _rebuild_parameter, parts
     inner = self._reduce_ex_internal(protocol)  # type: ignore[attr-defined]
-    if type(self) is Tensor and not state:
+    if self.__class__ is Tensor and not state:
         return inner
-    return _rebuild_from_type_v2, (inner[0], type(self), inner[1], state)
+    return _rebuild_from_type_v2, (inner[0], self.__class__, inner[1], state)
 
 
 def _reduce_plain(self: Tensor, protocol: Any) -> Any:
@@ -58,9 +59,10 @@ def _reduce_plain(self: Tensor, protocol: Any) -> Any:
     storage, offset, stride = _place(self)
     flags = (bool(self.requires_grad), _no_hooks())  # type: ignore[attr-defined]
     parts = (offset, tuple(self.shape), stride, *flags)
+    bits = ({name: True for name, bit in _FLAGS.items() if self._bits & bit},) if self._bits else ()
     if self.dtype in STORAGE_NAMES:
-        return _rebuild_tensor_v2, (TypedStorage._over(storage, self.dtype), *parts)
-    return _rebuild_tensor_v3, (storage, *parts, self.dtype)
+        return _rebuild_tensor_v2, (TypedStorage._over(storage, self.dtype), *parts, *bits)
+    return _rebuild_tensor_v3, (storage, *parts, self.dtype, *bits)
 
 
 def warn_if_has_hooks(tensor: Tensor) -> None:
@@ -84,7 +86,7 @@ def _place(t: Tensor) -> tuple[UntypedStorage, int, tuple[int, ...]]:
 
     Memory that no storage can show (with gaps, strides or a start between elements) is copied.
     """
-    a, root = t._a, root_of(t._a)
+    a, root = held(t), root_of(held(t))
     n = int(a.itemsize)
     start = pointer(a) - pointer(root)
     fits = start % n == 0 and root.nbytes % n == 0 and all(s >= 0 and s % n == 0 for s in a.strides)
@@ -100,7 +102,7 @@ def _state_of(t: Tensor) -> Any:
     if type(t).__getstate__ is not object.__getstate__:  # type: ignore[attr-defined]
         return t.__getstate__()  # type: ignore[attr-defined]
     attributes = {k: v for k, v in own_attributes(t).items() if k not in _NOTES} or None
-    more = [n for n in copyreg._slotnames(type(t)) if n not in _SLOTS]  # type: ignore[attr-defined]
+    more = [n for n in copyreg._slotnames(t.__class__) if n not in _SLOTS]  # type: ignore[attr-defined]
     slots = {name: getattr(t, name) for name in more if hasattr(t, name)}
     return (attributes, slots) if slots else attributes
 
@@ -143,9 +145,9 @@ def _rebuild_tensor_v3(
 def flagged(made: Tensor, requires_grad: Any, metadata: Any) -> Tensor:
     """The tensor with the bits that a file says it has; RuntimeError for ones not known."""
     for flag, on in (metadata or {}).items():
-        if flag not in ("conj", "neg"):
+        if flag not in _FLAGS:
             raise RuntimeError(f"a tensor with {flag!r} is not supported")
-        made = getattr(made, flag)() if on else made
+        dress(made, made._bits | (_FLAGS[flag] if on else 0))
     if requires_grad:
         made.requires_grad_()  # type: ignore[attr-defined]
     return made

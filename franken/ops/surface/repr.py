@@ -197,7 +197,7 @@ def _history(t: Tensor) -> list[str]:
 
 
 def _plain(t: Tensor) -> str:
-    prefix = "tensor(" if type(t) in (Tensor, Parameter) else f"{type(t).__name__}("
+    prefix = "tensor(" if t.__class__ in (Tensor, Parameter) else f"{t.__class__.__name__}("
     suffixes = []
     if t.device is not CPU:
         suffixes.append(f"device='{t.device}'")

@@ -17,7 +17,7 @@ from franken.core import dtypes as dt
 from franken.core.device import CPU, META, device, resolve
 from franken.core.geometry.memory import byte_row, over, pointer, root_of
 from franken.core.op import op
-from franken.core.tensor import Tensor, wrap
+from franken.core.tensor import Tensor, held, wrap
 from franken.ops.declaring.samples import NoSamples
 from franken.ops.surface.args import as_device, kind_name
 
@@ -336,7 +336,7 @@ def untyped_storage(input: Tensor) -> UntypedStorage:
     """The bytes that this tensor and its views look into."""
     if input.level:
         raise RuntimeError("Cannot access data pointer of Tensor that doesn't have storage")
-    return storage_of(root_of(input._a), input.device)
+    return storage_of(root_of(held(input)), input.device)
 
 
 def laid_over(storage: UntypedStorage, dtype: dt.dtype, offset: int, size: Any, stride: Any) -> Any:

@@ -25,7 +25,7 @@ from franken.core.node import edge_of
 from franken.core.op import op
 from franken.core.primitive import Primitive
 from franken.core.state import STATE
-from franken.core.tensor import Tensor
+from franken.core.tensor import Tensor, held, seen
 from franken.ops.declaring.samples import NoSamples, S, unary
 from franken.ops.surface.args import as_device, as_dtype, kind_name, number
 from franken.ops.surface.copies import clone, suggested
@@ -218,13 +218,13 @@ def _recorded(x: Tensor, src: Tensor) -> bool:
 
 
 def _write(x: Tensor, src: Tensor) -> Tensor:
-    a, b = x._a, src._a
+    a, b = held(x), src._a
     if not inplace.writeable(a) or repeats(a):
         inplace._refuse_overlap(a)
     if src.device is not x.device:
         b = to_device(src.detach(), device=x.device, source=src.device)._a  # type: ignore[attr-defined]
     if b.dtype != a.dtype:
         b = cast_array(b, x.dtype) if x.device is CPU else cast(move(src, x.device), x.dtype)._a
-    a[...] = b
+    a[...] = seen(b, x._bits)
     inplace.bump(x)
     return x
