@@ -24,6 +24,14 @@ _NO_SCALED = "there are no products of scaled float8 yet; the entry goes stale w
 KNOWN: tuple[Known, ...] = (
     Known("torch._scaled_mm", "value", "franken has no", _NO_SCALED),
     Known("torch._scaled_mm_v2", "value", "franken has no", _NO_SCALED),
+    *(
+        Known(
+            op, "jvp", "differ",
+            "torch takes a number for its own tangent: that of _foreach_maximum([x], 2.0) at x = 1 "
+            "along 1 is 2.0, and 0 for torch.maximum and for central differences",
+        )
+        for op in ("_foreach_maximum", "_foreach_minimum")
+    ),
     Known(
         "cholesky_inverse", "jvp", "out[0]: ",
         "along triangular tangents torch's is off its own central differences (step 1e-6) the "

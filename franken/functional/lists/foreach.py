@@ -29,6 +29,10 @@ _BINARY = {
     "maximum": ("clamp_min", False, False), "minimum": ("clamp_max", False, False),
 }  # fmt: skip
 
+# What torch calls the kernel of those that compare tensors.
+_KERNELS = {"clamp_max": "minimum", "clamp_min": "maximum", "maximum": "maximum",
+            "minimum": "minimum"}  # fmt: skip
+
 
 # --- arguments -----------------------------------------------------------------------------------
 
@@ -48,6 +52,14 @@ def _tensors(name: str, tensors: Any, place: int = 0, argument: str = "self") ->
     if not tensors:
         raise RuntimeError("Tensor list must have at least one tensor.")
     return tensors
+
+
+def _refuse_complex(kernel: str, tensors: Any) -> None:
+    for t in tensors:
+        if t.dtype.is_complex:
+            raise NotImplementedError(
+                f"\"{kernel}_cpu\" not implemented for '{t.dtype.scalar_name}'"
+            )
 
 
 def _as_many(tensors: Any, others: Any) -> None:
@@ -143,6 +155,8 @@ def _binary(name: str, short: str, changes: bool) -> Any:
             _as_many(tensors, others)
         else:
             raise _refuse(name, self, other)
+        if short in _KERNELS:
+            _refuse_complex(_KERNELS[short], tensors)
         call = partial(one, alpha=alpha) if scaled and alpha is not None else one
         pairs = zip(tensors, others, strict=True)
         return _mapped(changes, tensors, [call(t, o) for t, o in pairs])  # type: ignore[no-any-return]
