@@ -107,8 +107,15 @@ class Unheld(np.ndarray):
         return followed(self, np.dtype(dtype))
 
     def conj(self) -> Unheld:
-        """As a copy in the order of memory."""
-        return followed(self, self.dtype)
+        """As NumPy's functions lie, for which axes that repeat have no order in memory."""
+        steps = [abs(s) for s in self.strides]
+        rank = {s: k for k, s in enumerate(sorted({0, *steps}))}
+        few = [
+            min(n, 2) for n in self.shape
+        ]  # stands in: axes in the same order, two elements each
+        room = np.zeros(1 + sum(rank[s] for s in steps), np.int8)
+        small = np.lib.stride_tricks.as_strided(room, few, [rank[s] for s in steps])
+        return ordered(self, self.dtype, np.negative(small).strides)
 
     __neg__ = conj  # type: ignore[assignment]
 
@@ -145,7 +152,12 @@ def reserved(shape: tuple[int, ...], dtype: Any) -> Unheld:
 
 def followed(a: Any, dtype: Any) -> Unheld:
     """A dense array whose axes lie in memory in the order of those of `a`."""
-    order = sorted(range(a.ndim), key=lambda d: (-abs(a.strides[d]), d))
+    return ordered(a, dtype, a.strides)
+
+
+def ordered(a: Any, dtype: Any, steps: Any) -> Unheld:
+    """A dense array of the shape of `a` whose axes lie in memory in the order of `steps`."""
+    order = sorted(range(a.ndim), key=lambda d: (-abs(steps[d]), d))
     made = reserved(tuple([a.shape[d] for d in order]), dtype)
     return made.transpose([order.index(d) for d in range(a.ndim)])
 
