@@ -12,7 +12,7 @@ import franken
 from franken import Tensor
 from franken.distributions import constraints
 from franken.distributions.odds import Odds
-from franken.distributions.transformed_distribution import TransformedDistribution
+from franken.distributions.relaxed import Relaxed
 from franken.distributions.transforms import SigmoidTransform
 from franken.distributions.utils import EMPTY, broadcast_all, clamp_probs
 
@@ -57,7 +57,7 @@ class LogitRelaxedBernoulli(Odds):
         return self.temperature.log() + away - 2 * away.exp().log1p()  # type: ignore[no-any-return]
 
 
-class RelaxedBernoulli(TransformedDistribution):
+class RelaxedBernoulli(Relaxed):
     """Numbers of (0, 1), near zero or one at a low temperature.
 
     Args:
@@ -73,7 +73,6 @@ class RelaxedBernoulli(TransformedDistribution):
 
     arg_constraints: Any = {"probs": constraints.unit_interval, "logits": constraints.real}
     support: Any = constraints.unit_interval
-    has_rsample = True
 
     def __init__(
         self, temperature: Any, probs: Any = None, logits: Any = None, validate_args: Any = None
@@ -83,21 +82,6 @@ class RelaxedBernoulli(TransformedDistribution):
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         return super().expand(batch_shape, self._get_checked_instance(RelaxedBernoulli, _instance))
-
-    @property
-    def temperature(self) -> Tensor:
-        """The relaxation."""
-        return self.base_dist.temperature  # type: ignore[no-any-return]
-
-    @property
-    def logits(self) -> Tensor:
-        """The log odds of one."""
-        return self.base_dist.logits  # type: ignore[no-any-return]
-
-    @property
-    def probs(self) -> Tensor:
-        """The probability of one."""
-        return self.base_dist.probs  # type: ignore[no-any-return]
 
 
 __all__ = ["LogitRelaxedBernoulli", "RelaxedBernoulli"]

@@ -13,7 +13,7 @@ from franken import Size, Tensor
 from franken.distributions import constraints
 from franken.distributions.discrete.categorical import Categorical
 from franken.distributions.distribution import Distribution
-from franken.distributions.transformed_distribution import TransformedDistribution
+from franken.distributions.relaxed import Relaxed
 from franken.distributions.transforms import ExpTransform
 from franken.distributions.utils import EMPTY, clamp_probs
 
@@ -86,7 +86,7 @@ class ExpRelaxedCategorical(Distribution):
         return score + constant
 
 
-class RelaxedOneHotCategorical(TransformedDistribution):
+class RelaxedOneHotCategorical(Relaxed):
     """Vectors (*, N) of sum one, near unit vectors at a low temperature.
 
     Args:
@@ -102,7 +102,6 @@ class RelaxedOneHotCategorical(TransformedDistribution):
 
     arg_constraints: Any = {"probs": constraints.simplex, "logits": constraints.real_vector}
     support: Any = constraints.simplex
-    has_rsample = True
 
     def __init__(
         self, temperature: Any, probs: Any = None, logits: Any = None, validate_args: Any = None
@@ -113,21 +112,6 @@ class RelaxedOneHotCategorical(TransformedDistribution):
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         new = self._get_checked_instance(RelaxedOneHotCategorical, _instance)
         return super().expand(batch_shape, new)
-
-    @property
-    def temperature(self) -> Tensor:
-        """The relaxation."""
-        return self.base_dist.temperature  # type: ignore[no-any-return]
-
-    @property
-    def logits(self) -> Tensor:
-        """The logarithms of the weights."""
-        return self.base_dist.logits  # type: ignore[no-any-return]
-
-    @property
-    def probs(self) -> Tensor:
-        """The weights, of sum one."""
-        return self.base_dist.probs  # type: ignore[no-any-return]
 
 
 __all__ = ["ExpRelaxedCategorical", "RelaxedOneHotCategorical"]
