@@ -15,7 +15,7 @@ _HIDDEN: Final[dict[str, frozenset[str]]] = {
     room: frozenset(files.split())
     for room, files in {
         "franken.autograd": "anomaly api checkpoint codec hooks provenance record replay tensor",
-        "franken.distributions": "continuous discrete halves multivariate odds",
+        "franken.distributions": "continuous discrete halves multivariate odds relaxed",
         "franken.nn": "container_params hooks state",
         "franken.nn.modules": "attention shuffle",
         "franken.optim": "adafactor line_search stepwise",
